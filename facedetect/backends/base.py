@@ -1,0 +1,71 @@
+"""The seam: an image and parameters in, raw tensors out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedetect.errors import BackendProtocolError
+from facedetect.faces import DetectionParams
+from facedetect.images import BGRImage
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """Which model answers."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class RawDetections:
+    """A model's answer for one image, in the order and layout of the graph.
+
+    `prob` [n]; `landmarks` [n, 10] as y1..y5, x1..x5; `box` [n, 4] as y1, x1, y2, x2; px.
+    Raises BackendProtocolError if the shapes do not fit together or a number is not finite.
+    """
+
+    prob: FloatArray
+    landmarks: FloatArray
+    box: FloatArray
+    model: ModelVersion
+
+    def __post_init__(self) -> None:
+        count = len(self.prob)
+        actual = self.prob.shape, self.landmarks.shape, self.box.shape
+        expected = (count,), (count, 10), (count, 4)
+        if actual != expected:
+            raise BackendProtocolError(
+                f"model {self.model.name} answered prob, landmarks, box of the shapes {actual}; "
+                f"expected {expected}: is it an MTCNN model?"
+            )
+        if not all(np.isfinite(array).all() for array in (self.prob, self.landmarks, self.box)):
+            raise BackendProtocolError(f"model {self.model.name} answered numbers not finite")
+
+
+class Backend(Protocol):
+    """Runs the model. Thread-safe; errors are BackendError's subclasses."""
+
+    def predict(
+        self, image: BGRImage, params: DetectionParams, *, deadline: float | None
+    ) -> RawDetections:
+        """Run the model on one image.
+
+        `deadline` is a time of `time.monotonic`, or None to wait as long as it takes.
+        Raises BackendUnavailable, BackendTimeout or BackendProtocolError.
+        """
+        ...
+
+    def check_ready(self) -> ModelVersion:
+        """Return the model that would answer now; raises BackendUnavailable if none would."""
+        ...
+
+    def close(self) -> None:
+        """Free what the backend holds; it answers nothing afterwards."""
+        ...

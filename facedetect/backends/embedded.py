@@ -1,0 +1,163 @@
+"""The model in this process: a SavedModel run by TensorFlow itself."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facedetect.backends.base import ModelVersion, RawDetections
+from facedetect.errors import (
+    BackendProtocolError,
+    BackendTimeout,
+    BackendUnavailable,
+    FacedetectError,
+)
+from facedetect.faces import DetectionParams
+from facedetect.images import BGRImage
+
+_SIGNATURE = "serving_default"
+_INPUTS = ("input", "min_size", "thresholds", "factor")
+_OUTPUTS = ("prob", "landmarks", "box")
+
+
+class EmbeddedBackend:
+    """Runs one version of the SavedModel in `folder`, or the built-in model without a folder.
+
+    The model is loaded, and the built-in one built if need be, by the first call that needs it.
+    """
+
+    def __init__(self, folder: Path | None = None, *, version: int | None = None) -> None:
+        self._folder = folder
+        self._version = version
+        self._lock = threading.Lock()
+        self._model: _LoadedModel | None = None
+        self._failure: FacedetectError | None = None
+
+    def predict(
+        self, image: BGRImage, params: DetectionParams, *, deadline: float | None
+    ) -> RawDetections:
+        return self._loaded().run(image, params, deadline)
+
+    def check_ready(self) -> ModelVersion:
+        if self._model is not None:
+            return self._model.version
+        if self._failure is not None:
+            raise self._failure
+        raise BackendUnavailable("the model is being loaded; try again in some seconds")
+
+    def close(self) -> None:
+        with self._lock:
+            if self._model is not None:
+                self._model.session.close()
+                self._model = None
+
+    def _loaded(self) -> _LoadedModel:
+        if self._model is not None:
+            return self._model
+        with self._lock:
+            if self._model is None:
+                try:
+                    self._model = _load(self._folder, self._version)
+                except FacedetectError as error:
+                    self._failure = error
+                    raise
+            return self._model
+
+
+@dataclass(frozen=True)
+class _LoadedModel:
+    """A TensorFlow session with the names of what to feed and what to fetch."""
+
+    session: Any
+    feeds: dict[str, str]
+    fetches: dict[str, str]
+    version: ModelVersion
+
+    def run(
+        self, image: BGRImage, params: DetectionParams, deadline: float | None
+    ) -> RawDetections:
+        import tensorflow as tf
+
+        values = {
+            "input": image.astype(np.float32),
+            "min_size": params.min_size,
+            "thresholds": params.thresholds,
+            "factor": params.factor,
+        }
+        try:
+            found = self.session.run(
+                self.fetches,
+                {self.feeds[key]: value for key, value in values.items()},
+                options=_run_options(deadline),
+            )
+        except tf.errors.DeadlineExceededError as error:
+            raise BackendTimeout("the model did not answer before the deadline") from error
+        except tf.errors.OpError as error:
+            raise BackendProtocolError(f"the model failed: {error.message}") from error
+        return RawDetections(**found, model=self.version)
+
+
+def _run_options(deadline: float | None) -> Any:
+    import tensorflow as tf
+
+    if deadline is None:
+        return None
+    left_ms = int((deadline - time.monotonic()) * 1000)
+    if left_ms <= 0:
+        raise BackendTimeout("the deadline had passed before the model could start")
+    return tf.compat.v1.RunOptions(timeout_in_ms=left_ms)
+
+
+def _load(folder: Path | None, version: int | None) -> _LoadedModel:
+    from facedetect.model.builtin import builtin_model
+    from facedetect.model.graph_files import version_folder
+
+    place = version_folder(folder or builtin_model(), version)
+    session, signature = _open_session(place)
+    name = "mtcnn" if folder is None else place.parent.name
+    return _LoadedModel(
+        session,
+        feeds={key: signature.inputs[key].name for key in _INPUTS},
+        fetches={key: signature.outputs[key].name for key in _OUTPUTS},
+        version=ModelVersion(name, place.name),
+    )
+
+
+def _open_session(place: Path) -> tuple[Any, Any]:
+    import tensorflow as tf
+
+    tf1 = tf.compat.v1
+    # The graph's loops run side by side on the inter-op threads; splitting single operations
+    # between cores as well costs more than it gives.
+    config = tf1.ConfigProto(
+        intra_op_parallelism_threads=1,
+        inter_op_parallelism_threads=_available_cores(),
+        use_per_session_threads=True,
+    )
+    session = tf1.Session(graph=tf.Graph(), config=config)
+    try:
+        meta_graph = tf1.saved_model.load(session, ["serve"], str(place))
+        signature = meta_graph.signature_def[_SIGNATURE]
+    except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+        raise BackendUnavailable(f"{place} cannot be loaded: {error}") from error
+    missing = [key for key in _INPUTS if key not in signature.inputs]
+    missing += [key for key in _OUTPUTS if key not in signature.outputs]
+    if missing:
+        raise BackendProtocolError(
+            f"{place}: the signature {_SIGNATURE} lacks {', '.join(missing)}; "
+            "`facedetect convert` writes a model that has all"
+        )
+    return session, signature
+
+
+def _available_cores() -> int:
+    """The cores this process may use; fewer than the machine's in a container or by taskset."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

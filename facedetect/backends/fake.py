@@ -1,0 +1,66 @@
+"""A backend that answers what it was told to, for tests of everything above the seam."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from facedetect.backends.base import ModelVersion, RawDetections
+from facedetect.errors import BackendError, BackendTimeout
+from facedetect.faces import DetectionParams, Face
+from facedetect.images import BGRImage
+
+
+class FakeBackend:
+    """Answers every image with the same faces, or raises the same error.
+
+    `latency_s` is how long it takes; a deadline before that ends in BackendTimeout, as it would
+    with a real model. `seen` holds the images and parameters of all calls.
+    """
+
+    def __init__(
+        self,
+        faces: Sequence[Face] = (),
+        *,
+        error: BackendError | None = None,
+        latency_s: float = 0.0,
+    ) -> None:
+        self.error = error
+        self.latency_s = latency_s
+        self.seen: list[tuple[BGRImage, DetectionParams]] = []
+        self._answer = to_raw(faces, ModelVersion("fake", "1"))
+
+    def predict(
+        self, image: BGRImage, params: DetectionParams, *, deadline: float | None
+    ) -> RawDetections:
+        self.seen.append((image, params))
+        if self.error is not None:
+            raise self.error
+        if deadline is not None and time.monotonic() + self.latency_s > deadline:
+            time.sleep(max(0.0, deadline - time.monotonic()))
+            raise BackendTimeout("the fake model did not answer before the deadline")
+        time.sleep(self.latency_s)
+        return self._answer
+
+    def check_ready(self) -> ModelVersion:
+        if self.error is not None:
+            raise self.error
+        return self._answer.model
+
+    def close(self) -> None:
+        pass
+
+
+def to_raw(faces: Sequence[Face], model: ModelVersion) -> RawDetections:
+    """Turn faces into the tensors a model would answer."""
+    boxes = [(f.box.y_min, f.box.x_min, f.box.y_max, f.box.x_max) for f in faces]
+    points = [list(face.landmarks) for face in faces]
+    rows = [[p.y for p in row] + [p.x for p in row] for row in points]
+    return RawDetections(
+        prob=np.array([f.confidence for f in faces], np.float32),
+        landmarks=np.array(rows, np.float32).reshape(-1, 10),
+        box=np.array(boxes, np.float32).reshape(-1, 4),
+        model=model,
+    )

@@ -1,0 +1,127 @@
+"""The one core that HTTP, the command line and Python callers share."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from facedetect.backends import Backend, ModelVersion, RawDetections, open_backend
+from facedetect.backends.base import FloatArray
+from facedetect.faces import Box, DetectionParams, Face, Landmarks, Point
+from facedetect.images import BGRImage, ImageLimits, ImageSource, load_image
+
+DEFAULT_BACKEND = "embedded:"
+DEFAULT_MAX_PYRAMID_PIXELS = 50_000_000
+
+
+@dataclass(frozen=True)
+class Detection:
+    """All faces of one image, most certain first, and the model that found them."""
+
+    faces: list[Face]
+    model: ModelVersion
+
+
+class Detector:
+    """Finds faces in images; safe to share between threads.
+
+        with Detector() as detector:
+            for face in detector.detect("group.jpg"):
+                print(face.box, face.confidence, face.landmarks.left_eye)
+
+    `backend` is a backend's URL (see `open_backend`) or a backend. `max_pyramid_pixels` bounds the
+    work of one call. `timeout_s` bounds the model's time for one call; None waits for ever.
+    """
+
+    def __init__(
+        self,
+        backend: str | Backend = DEFAULT_BACKEND,
+        *,
+        limits: ImageLimits | None = None,
+        max_pyramid_pixels: float = DEFAULT_MAX_PYRAMID_PIXELS,
+        timeout_s: float | None = None,
+    ) -> None:
+        self.backend = open_backend(backend) if isinstance(backend, str) else backend
+        self.limits = limits or ImageLimits()
+        self._max_pyramid_pixels = max_pyramid_pixels
+        self._timeout_s = timeout_s
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the backend."""
+        self.backend.close()
+
+    def warm_up(self) -> ModelVersion:
+        """Load the model and run it once, so that the first real image need not wait for it."""
+        blank: BGRImage = np.zeros((64, 64, 3), np.uint8)
+        return self.backend.predict(blank, DetectionParams(), deadline=None).model
+
+    def detect(
+        self,
+        image: ImageSource,
+        params: DetectionParams | None = None,
+        *,
+        max_faces: int | None = None,
+    ) -> list[Face]:
+        """Find the faces in an image: a path, bytes, a BGR array or a Pillow image.
+
+        Returns them most certain first, none being an empty list; `max_faces` keeps the largest
+        ones only. Raises ImageError's, BackendError's subclasses and InvalidParams.
+        """
+        upright = load_image(image, self.limits)
+        deadline = None if self._timeout_s is None else time.monotonic() + self._timeout_s
+        detection = self.detect_upright(upright, params, max_faces=max_faces, deadline=deadline)
+        return detection.faces
+
+    def detect_upright(
+        self,
+        image: BGRImage,
+        params: DetectionParams | None = None,
+        *,
+        max_faces: int | None = None,
+        deadline: float | None = None,
+    ) -> Detection:
+        """Find the faces in a decoded, upright image, before `deadline` (`time.monotonic`)."""
+        params = params or DetectionParams()
+        height, width = image.shape[:2]
+        params.check_work(width, height, self._max_pyramid_pixels)
+        raw = self.backend.predict(image, params, deadline=deadline)
+        faces = _largest(_to_faces(raw, width, height), max_faces)
+        faces.sort(key=lambda face: face.confidence, reverse=True)
+        return Detection(faces, raw.model)
+
+
+def _to_faces(raw: RawDetections, width: int, height: int) -> list[Face]:
+    """Raw tensors to faces: y, x become x, y; boxes end at the image's edges."""
+    y_min, x_min, y_max, x_max = raw.box.T
+    boxes = np.stack(
+        [
+            np.clip(x_min, 0, width),
+            np.clip(y_min, 0, height),
+            np.clip(x_max, 0, width),
+            np.clip(y_max, 0, height),
+        ],
+        axis=1,
+    )
+    rows = zip(boxes.tolist(), raw.prob.tolist(), raw.landmarks, strict=True)
+    faces = [Face(Box(*box), confidence, _to_landmarks(row)) for box, confidence, row in rows]
+    return [face for face in faces if face.box.area > 0]
+
+
+def _to_landmarks(row: FloatArray) -> Landmarks:
+    ys, xs = row[:5].tolist(), row[5:].tolist()
+    return Landmarks(*(Point(x, y) for x, y in zip(xs, ys, strict=True)))
+
+
+def _largest(faces: list[Face], count: int | None) -> list[Face]:
+    if count is None:
+        return faces
+    return sorted(faces, key=lambda face: face.box.area, reverse=True)[:count]

@@ -1,0 +1,81 @@
+"""Everything facedetect raises on purpose.
+
+    FacedetectError
+    ├── ImageError                  one picture cannot be used; the next one can
+    │   ├── InvalidImage            bytes that do not decode whole, or no image at all
+    │   ├── UnsupportedImage        a format or pixel type that is not taken
+    │   └── ImageTooLarge           over a limit on bytes, pixels or frames
+    ├── InvalidParams               detection parameters out of bounds, or too much work
+    ├── InvalidSettings             a setting, an option or a backend URL that cannot be right
+    ├── ModelError                  while building, converting or reading a model
+    │   ├── InvalidModel            a file that is no model, or lacks what was asked of it
+    │   └── OutputExists            something already stands where the result should go
+    └── BackendError                the model could not answer
+        ├── BackendUnavailable      not there, or not ready yet
+        │   └── ModelNotFound       the backend is there, the model or version is not
+        ├── BackendTimeout          no answer before the deadline
+        └── BackendProtocolError    an answer of the wrong shape
+
+The messages say what was given, what is allowed and what to do. Nothing here knows of HTTP or of
+exit codes: `service.problems` and `cli.errors` map each class to theirs.
+"""
+
+
+class FacedetectError(Exception):
+    """The root: catch it to catch everything below."""
+
+
+class ImageError(FacedetectError):
+    """A picture cannot be used."""
+
+
+class InvalidImage(ImageError):
+    """The bytes do not decode whole, or the array is not an image."""
+
+
+class UnsupportedImage(ImageError):
+    """The format or pixel type is not taken."""
+
+
+class ImageTooLarge(ImageError):
+    """The picture exceeds a limit on bytes, pixels or frames; found before it is decoded."""
+
+
+class InvalidParams(FacedetectError):
+    """Detection parameters are out of bounds, or ask for more work than is allowed."""
+
+
+class InvalidSettings(FacedetectError):
+    """A setting, an option or a backend URL cannot be right."""
+
+
+class ModelError(FacedetectError):
+    """A model cannot be built, converted or read."""
+
+
+class InvalidModel(ModelError):
+    """The file is no model, or lacks what was asked of it."""
+
+
+class OutputExists(ModelError):
+    """Something already stands where the result should go; it was left as it is."""
+
+
+class BackendError(FacedetectError):
+    """The model could not answer."""
+
+
+class BackendUnavailable(BackendError):
+    """The backend is not there, or not ready yet."""
+
+
+class ModelNotFound(BackendUnavailable):
+    """The backend is there, the model or its version is not."""
+
+
+class BackendTimeout(BackendError):
+    """There was no answer before the deadline."""
+
+
+class BackendProtocolError(BackendError):
+    """The backend's answer has the wrong shape."""

@@ -1,0 +1,126 @@
+"""What is found and how it is asked for: immutable values, valid from the start."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from facedetect.errors import InvalidParams
+
+MIN_SIZE_BOUND = 8
+FACTOR_BOUNDS = (0.1, 0.95)
+
+# P-Net looks at windows of this many pixels: the pyramid brings faces of min_size to it.
+_PNET_SIDE = 12
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in the upright image, px; (0, 0) is the top left corner."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Box:
+    """A face's rectangle in the upright image, px, within the image."""
+
+    x_min: float
+    y_min: float
+    x_max: float
+    y_max: float
+
+    @property
+    def width(self) -> float:
+        return self.x_max - self.x_min
+
+    @property
+    def height(self) -> float:
+        return self.y_max - self.y_min
+
+    @property
+    def area(self) -> float:
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Five points of a face. Left and right are the image's, not the person's."""
+
+    left_eye: Point
+    right_eye: Point
+    nose: Point
+    mouth_left: Point
+    mouth_right: Point
+
+    def __iter__(self) -> Iterator[Point]:
+        return iter(
+            (self.left_eye, self.right_eye, self.nose, self.mouth_left, self.mouth_right)
+        )
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face: its box, how sure the model is (0..1) and its landmarks."""
+
+    box: Box
+    confidence: float
+    landmarks: Landmarks
+
+
+@dataclass(frozen=True)
+class DetectionParams:
+    """How to look for faces.
+
+    `min_size`: the smallest face side to look for, px, at least 8. Twice the size is about four
+    times as fast. `factor`: from one level of the image pyramid to the next, 0.1..0.95; larger
+    finds more and takes longer. `thresholds`: the least score, between 0 and 1, after each of the
+    three nets; higher means fewer false alarms and more misses.
+
+    Raises InvalidParams if a value is out of bounds.
+    """
+
+    min_size: float = 20
+    factor: float = 0.709
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+
+    def __post_init__(self) -> None:
+        _check(
+            "min_size", self.min_size, self.min_size >= MIN_SIZE_BOUND, f"at least {MIN_SIZE_BOUND}"
+        )
+        low, high = FACTOR_BOUNDS
+        _check("factor", self.factor, low <= self.factor <= high, f"from {low} to {high}")
+        if len(self.thresholds) != 3:  # noqa: PLR2004 - one a net
+            raise InvalidParams(
+                f"thresholds has {len(self.thresholds)} values; it takes three, "
+                "one for each net, such as 0.6,0.7,0.7"
+            )
+        for threshold in self.thresholds:
+            _check("each threshold", threshold, 0 < threshold < 1, "between 0 and 1")
+
+    def pyramid_pixels(self, width: int, height: int) -> float:
+        """How many pixels all levels of the pyramid have together: what detection will cost.
+
+        The sum of the geometric series width * height * (12 / min_size)^2 * factor^(2k).
+        """
+        first_level = width * height * (_PNET_SIDE / self.min_size) ** 2
+        return first_level / (1 - self.factor**2)
+
+    def check_work(self, width: int, height: int, max_pyramid_pixels: float) -> None:
+        """Raise InvalidParams if an image of this size would take more work than is allowed."""
+        pixels = self.pyramid_pixels(width, height)
+        if pixels <= max_pyramid_pixels:
+            return
+        least = math.ceil(self.min_size * math.sqrt(pixels / max_pyramid_pixels))
+        raise InvalidParams(
+            f"min_size {self.min_size:g} and factor {self.factor:g} on {width}x{height} pixels "
+            f"make a pyramid of {pixels / 1e6:.1f} megapixels, more than the "
+            f"{max_pyramid_pixels / 1e6:.1f} allowed; use min_size {least} or more"
+        )
+
+
+def _check(name: str, value: float, is_allowed: bool, allowed: str) -> None:
+    if not (math.isfinite(value) and is_allowed):
+        raise InvalidParams(f"{name} is {value:g}; it must be {allowed}")

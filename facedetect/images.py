@@ -1,0 +1,223 @@
+"""Bytes to an upright BGR image, within limits, and back to bytes."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from facedetect.errors import FacedetectError, ImageTooLarge, InvalidImage, UnsupportedImage
+
+BGRImage = NDArray[np.uint8]
+"""uint8 [height, width, 3], blue first, as OpenCV has it."""
+
+ImageSource = str | os.PathLike[str] | bytes | NDArray[np.uint8] | Image.Image
+"""A path, an image file's bytes, a BGR, BGRA or grey array, or a Pillow image."""
+
+# An MPO is a phone's JPEG with more pictures (a depth map, a preview) behind the photograph.
+_SINGLE_PICTURE_FORMATS = ("JPEG", "MPO")
+_FORMATS = (*_SINGLE_PICTURE_FORMATS, "PNG", "WEBP", "GIF", "BMP", "TIFF")
+_FORMATS_FOR_PEOPLE = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation -> what turns the stored pixels upright; 1 is upright already."""
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """What is refused before it is decoded.
+
+    `max_bytes` of the file, `max_pixels` of its width times height, `max_frames` of an animation
+    or a file of several pages, of which the first is taken.
+    """
+
+    max_bytes: int = 32 * 2**20
+    max_pixels: int = 50_000_000
+    max_frames: int = 1
+
+
+def load_image(source: ImageSource, limits: ImageLimits) -> BGRImage:
+    """Return any image source as an upright BGR image.
+
+    Arrays and Pillow images are already decoded, so only paths and bytes meet the limits.
+    Raises InvalidImage, UnsupportedImage or ImageTooLarge.
+    """
+    if isinstance(source, bytes):
+        return decode_image(source, limits)
+    if isinstance(source, np.ndarray):
+        return _array_to_bgr(source)
+    if isinstance(source, Image.Image):
+        with _decoding_errors():
+            return _to_upright_bgr(source)
+    return decode_image(read_image_file(Path(source), limits), limits)
+
+
+def read_image_file(path: Path, limits: ImageLimits) -> bytes:
+    """Read a regular file of at most `limits.max_bytes`; raises InvalidImage, ImageTooLarge."""
+    try:
+        if not path.is_file():
+            what = "is not a file" if path.exists() else "does not exist"
+            raise InvalidImage(f"{path} {what}")
+        check_byte_count(path.stat().st_size, limits)
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidImage(f"{path} cannot be read: {error.strerror}") from error
+
+
+def check_byte_count(count: int, limits: ImageLimits) -> None:
+    """Raise ImageTooLarge if an image file of `count` bytes is not taken."""
+    if count > limits.max_bytes:
+        raise ImageTooLarge(
+            f"the image has more than the {limits.max_bytes} bytes allowed; "
+            "send a smaller one, or compress it more"
+        )
+
+
+def decode_image(data: bytes, limits: ImageLimits) -> BGRImage:
+    """Decode an image file's bytes: EXIF orientation applied, transparency laid over white.
+
+    Grey, palette, CMYK and 16-bit pixels become 8-bit BGR. Limits are checked on the header.
+    Raises InvalidImage, UnsupportedImage or ImageTooLarge.
+    """
+    check_byte_count(len(data), limits)
+    if not data:
+        raise InvalidImage("the image is empty: 0 bytes")
+    with _decoding_errors(), _open_header(data) as header:
+        _check_header(header, limits)
+        return _to_upright_bgr(header)
+
+
+def encode_image(image: BGRImage, suffix: str) -> bytes:
+    """Encode as the format that a file name's `suffix` (".png", ".jpg", ...) stands for."""
+    _, encoded = cv2.imencode(suffix, image)
+    return encoded.tobytes()
+
+
+def _open_header(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=_FORMATS)
+    except UnidentifiedImageError as error:
+        if _starts_like_an_image(data):
+            raise InvalidImage(
+                "the image is damaged: its header cannot be read; send the original file"
+            ) from error
+        raise UnsupportedImage(
+            f"the bytes are no image in a supported format; send {_FORMATS_FOR_PEOPLE}"
+        ) from error
+
+
+def _starts_like_an_image(data: bytes) -> bool:
+    Image.init()
+    accepts = (Image.OPEN[name][1] for name in _FORMATS if name in Image.OPEN)
+    return any(accept is not None and accept(data[:16]) is True for accept in accepts)
+
+
+def _check_header(header: Image.Image, limits: ImageLimits) -> None:
+    width, height = header.size
+    if width * height > limits.max_pixels:
+        raise ImageTooLarge(
+            f"the image has {width}x{height} = {width * height} pixels, more than the "
+            f"{limits.max_pixels} allowed; scale it down"
+        )
+    if header.format in _SINGLE_PICTURE_FORMATS:
+        return
+    frames = getattr(header, "n_frames", 1)
+    if frames > limits.max_frames:
+        raise ImageTooLarge(
+            f"the {header.format} file has {frames} frames or pages, more than the "
+            f"{limits.max_frames} allowed; send one picture"
+        )
+
+
+def _to_upright_bgr(image: Image.Image) -> BGRImage:
+    image.load()
+    turn = _UPRIGHT.get(_orientation(image))
+    rgb = _to_rgb(image)
+    if turn is not None:
+        rgb = rgb.transpose(turn)
+    return _checked(cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR))
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1 if there is none, or the EXIF data is damaged."""
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # noqa: BLE001 - a photograph is worth more than its broken metadata
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
+    if image.mode.startswith("I;16"):
+        deep = np.asarray(image).astype(np.uint16)
+        return Image.fromarray((deep >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in {"I", "F"}:
+        raise UnsupportedImage(
+            f"the image has 32-bit pixels (mode {image.mode}); send 8 or 16 bits a channel"
+        )
+    if image.has_transparency_data:
+        pixels = image.convert("RGBA")
+        white = Image.new("RGBA", pixels.size, "white")
+        return Image.alpha_composite(white, pixels).convert("RGB")
+    return image.convert("RGB")
+
+
+def _array_to_bgr(array: NDArray[np.uint8]) -> BGRImage:
+    shape = array.shape
+    if array.dtype != np.uint8 or array.size == 0:
+        raise InvalidImage(
+            f"the array is {array.dtype} {list(shape)}; it must be uint8 and not empty"
+        )
+    match shape:
+        case (_, _, 3):
+            return np.ascontiguousarray(array)
+        case (_, _, 4):
+            return _checked(cv2.cvtColor(array, cv2.COLOR_BGRA2BGR))
+        case (_, _) | (_, _, 1):
+            return _checked(cv2.cvtColor(array, cv2.COLOR_GRAY2BGR))
+    raise InvalidImage(
+        f"the array has the shape {list(shape)}; it must be [height, width, 3] in BGR order, "
+        "[height, width, 4] in BGRA order or [height, width] in grey"
+    )
+
+
+def _checked(image: NDArray[np.generic] | cv2.typing.MatLike) -> BGRImage:
+    return np.asarray(image, dtype=np.uint8)
+
+
+@contextmanager
+def _decoding_errors() -> Iterator[None]:
+    """Turn what Pillow raises while decoding into our errors.
+
+    Its plugins raise whatever their parsing meets (SyntaxError, struct.error, IndexError, ...), so
+    anything from inside is taken as what it is: bytes that do not decode.
+    """
+    try:
+        yield
+    except FacedetectError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageTooLarge(f"the image is too large to decode: {error}") from error
+    except Exception as error:
+        raise InvalidImage(
+            f"the image does not decode ({error}); send the original, complete file"
+        ) from error

@@ -1,0 +1,5 @@
+"""From the weights to a SavedModel. Importing it imports TensorFlow, without its noise."""
+
+from facedetect.model.quiet import import_tensorflow_quietly
+
+import_tensorflow_quietly()

@@ -1,0 +1,58 @@
+"""The package's own model: built from its weights on first use, then kept in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+from platformdirs import user_cache_path
+
+from facedetect.errors import BackendUnavailable, OutputExists
+from facedetect.model.convert import convert
+from facedetect.model.freeze import freeze
+from facedetect.model.weights import default_weights_path
+
+logger = logging.getLogger(__name__)
+
+
+def builtin_model(cache: Path | None = None) -> Path:
+    """Return the folder of the built-in model; the first call builds it there, in seconds.
+
+    `cache` is where to keep it, the user's cache folder by default. Processes may call this at
+    the same time. Raises BackendUnavailable if the folder cannot be written.
+    """
+    cache = cache or user_cache_path("facedetect")
+    folder = cache / f"mtcnn-{_fingerprint()}"
+    if folder.exists():
+        return folder
+    logger.warning("Building the face detection model in %s (once, some seconds)", folder)
+    try:
+        _build(folder)
+    except OSError as error:
+        raise BackendUnavailable(
+            f"the model cannot be built in {cache}: {error.strerror}; make that folder writable, "
+            "or build a model with `facedetect freeze` and `facedetect convert` and use "
+            "embedded:PATH"
+        ) from error
+    return folder
+
+
+def _build(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        frozen = Path(scratch) / "mtcnn.pb"
+        freeze(frozen)
+        try:
+            convert(frozen, folder)
+        except OutputExists:
+            logger.info("Another process has built %s in the meantime", folder)
+
+
+def _fingerprint() -> str:
+    """Changes with everything that the model is made of: weights, code and TensorFlow."""
+    digest = hashlib.sha256(tf.__version__.encode())
+    for path in [default_weights_path(), *sorted(Path(__file__).parent.glob("*.py"))]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,168 @@
+"""From a frozen MTCNN graph, or a checkpoint of one, to a SavedModel for TensorFlow Serving."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import tensorflow as tf
+
+from facedetect.errors import InvalidModel, OutputExists
+from facedetect.model.graph_files import (
+    GraphKind,
+    freeze_checkpoint,
+    import_graph,
+    kind_of,
+    read_frozen_graph,
+)
+from facedetect.model.inspect import possible_inputs, possible_outputs
+
+SIGNATURE = tf.compat.v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+
+INPUTS = {
+    "input": tf.TensorSpec([None, None, 3], tf.float32),
+    "min_size": tf.TensorSpec([], tf.float32),
+    "thresholds": tf.TensorSpec([3], tf.float32),
+    "factor": tf.TensorSpec([], tf.float32),
+}
+OUTPUTS = {
+    "prob": tf.TensorSpec([None], tf.float32),
+    "landmarks": tf.TensorSpec([None, 10], tf.float32),
+    "box": tf.TensorSpec([None, 4], tf.float32),
+}
+
+TensorNames = Mapping[str, str]
+
+
+def convert(
+    source: Path,
+    output: Path,
+    *,
+    version: int = 1,
+    inputs: TensorNames | None = None,
+    outputs: TensorNames | None = None,
+) -> Path:
+    """Write the SavedModel `output`/`version` from a frozen graph or a checkpoint folder.
+
+    `inputs` and `outputs` map the signature's names to tensors of the source, where those are
+    called differently. Returns the folder written. Raises InvalidModel if the source cannot be
+    read or has no such tensor, OutputExists if the version is there already; nothing is left
+    half-written.
+    """
+    target = output / str(version)
+    if target.exists() or output.is_file():
+        standing = target if target.exists() else output
+        raise OutputExists(f"{standing} exists; remove it, or choose another folder or --version")
+    input_names = _tensor_names(INPUTS, inputs, "input")
+    output_names = _tensor_names(OUTPUTS, outputs, "output")
+    graph_def = _read(source, output_names)
+    _check_tensors(graph_def, source, input_names, output_names)
+    with _folder_written_whole(target) as unfinished:
+        _write_saved_model(graph_def, input_names, output_names, unfinished)
+    return target
+
+
+def _tensor_names(
+    signature: Mapping[str, tf.TensorSpec], given: TensorNames | None, kind: str
+) -> dict[str, str]:
+    given = given or {}
+    unknown = sorted(set(given) - set(signature))
+    if unknown:
+        raise InvalidModel(
+            f"the signature has no {kind} {', '.join(unknown)}; it has {', '.join(signature)}"
+        )
+    names = {key: given.get(key, key) for key in signature}
+    return {key: name if ":" in name else f"{name}:0" for key, name in names.items()}
+
+
+def _read(source: Path, output_names: TensorNames) -> tf.compat.v1.GraphDef:
+    kind = kind_of(source)
+    if kind is GraphKind.SAVED_MODEL:
+        raise InvalidModel(f"{source} is a SavedModel already; give a frozen graph or checkpoint")
+    if kind is GraphKind.FROZEN_GRAPH:
+        return read_frozen_graph(source)
+    return freeze_checkpoint(source, [name.split(":")[0] for name in output_names.values()])
+
+
+def _check_tensors(
+    graph_def: tf.compat.v1.GraphDef,
+    source: Path,
+    input_names: TensorNames,
+    output_names: TensorNames,
+) -> None:
+    """Raise InvalidModel if a tensor is not there or cannot be what the signature says."""
+    graph = import_graph(graph_def, source)
+    for kind, names, specs, candidates in (
+        ("input", input_names, INPUTS, possible_inputs),
+        ("output", output_names, OUTPUTS, possible_outputs),
+    ):
+        for key, name in names.items():
+            try:
+                tensor = graph.get_tensor_by_name(name)
+            except (KeyError, ValueError) as error:
+                known = ", ".join(tensor.name for tensor in candidates(graph))
+                raise InvalidModel(
+                    f"{source} has no tensor {name}; name the one for {key} with "
+                    f"--{kind} {key}=TENSOR, possibly one of: {known}"
+                ) from error
+            spec = specs[key]
+            if tensor.dtype != spec.dtype or not tensor.shape.is_compatible_with(spec.shape):
+                raise InvalidModel(
+                    f"{name} in {source} is {tensor.dtype.name} {tensor.shape}; "
+                    f"{key} must be {spec.dtype.name} {spec.shape}"
+                )
+
+
+def _write_saved_model(
+    graph_def: tf.compat.v1.GraphDef,
+    input_names: TensorNames,
+    output_names: TensorNames,
+    folder: Path,
+) -> None:
+    """Wrap the graph in placeholders and outputs of the signature's own names and shapes."""
+    tf1 = tf.compat.v1
+    with tf.Graph().as_default() as graph, tf1.Session(graph=graph) as session:
+        placeholders = {
+            key: tf1.placeholder(spec.dtype, spec.shape, key) for key, spec in INPUTS.items()
+        }
+        found = tf.graph_util.import_graph_def(
+            graph_def,
+            input_map={name: placeholders[key] for key, name in input_names.items()},
+            return_elements=list(output_names.values()),
+            name="mtcnn",
+        )
+        results = {
+            key: tf.identity(tf.ensure_shape(tensor, OUTPUTS[key].shape), key)
+            for key, tensor in zip(output_names, found, strict=True)
+        }
+        signature = tf1.saved_model.predict_signature_def(placeholders, results)
+        builder = tf1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(
+            session,
+            [tf1.saved_model.tag_constants.SERVING],
+            signature_def_map={SIGNATURE: signature},
+        )
+        builder.save()
+
+
+@contextmanager
+def _folder_written_whole(target: Path) -> Iterator[Path]:
+    """Give a folder's name outside `target`'s parent; it moves to `target` when all went well.
+
+    TensorFlow Serving watches the parent, so a half-written version must never stand in it.
+    """
+    beside = target.parent.parent
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=beside, prefix=f".{target.parent.name}.") as scratch:
+        unfinished = Path(scratch) / "model"
+        yield unfinished
+        target.parent.mkdir(exist_ok=True)
+        try:
+            unfinished.rename(target)
+        except OSError as error:
+            if target.exists():
+                raise OutputExists(f"{target} exists; another process wrote it") from error
+            raise

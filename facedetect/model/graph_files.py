@@ -1,0 +1,145 @@
+"""Reading graphs from disk: frozen graphs, checkpoints, SavedModels."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+
+from facedetect.errors import InvalidModel, ModelNotFound
+
+SAVED_MODEL_FILE = "saved_model.pb"
+
+
+class GraphKind(StrEnum):
+    FROZEN_GRAPH = "frozen graph"
+    CHECKPOINT = "checkpoint"
+    SAVED_MODEL = "SavedModel"
+
+
+def kind_of(path: Path) -> GraphKind:
+    """What `path` holds, by its looks alone; raises InvalidModel if it is nothing known."""
+    if path.is_file():
+        return GraphKind.CHECKPOINT if path.suffix == ".meta" else GraphKind.FROZEN_GRAPH
+    if not path.is_dir():
+        raise InvalidModel(f"{path} does not exist")
+    if (path / SAVED_MODEL_FILE).is_file() or model_versions(path):
+        return GraphKind.SAVED_MODEL
+    if any(path.glob("*.meta")):
+        return GraphKind.CHECKPOINT
+    raise InvalidModel(
+        f"{path} holds no model: neither {SAVED_MODEL_FILE} (alone or in a numbered folder) "
+        "nor a checkpoint's .meta file"
+    )
+
+
+def model_versions(folder: Path) -> list[int]:
+    """The versions of the SavedModel in `folder`, ascending, as TensorFlow Serving counts them."""
+    if not folder.is_dir():
+        return []
+    numbered = (entry for entry in folder.iterdir() if entry.name.isdecimal())
+    return sorted(int(entry.name) for entry in numbered if (entry / SAVED_MODEL_FILE).is_file())
+
+
+def version_folder(folder: Path, version: int | None = None) -> Path:
+    """The folder of one version of a SavedModel, the highest by default.
+
+    `folder` may be that of one version, too. Raises ModelNotFound.
+    """
+    if version is None and (folder / SAVED_MODEL_FILE).is_file():
+        return folder
+    versions = model_versions(folder)
+    if not versions:
+        raise ModelNotFound(f"{folder} holds no SavedModel; `facedetect convert` makes one")
+    chosen = versions[-1] if version is None else version
+    if chosen not in versions:
+        known = ", ".join(map(str, versions))
+        raise ModelNotFound(f"{folder} has no version {chosen}; it has {known}")
+    return next(f for f in folder.iterdir() if f.name.isdecimal() and int(f.name) == chosen)
+
+
+def read_frozen_graph(path: Path) -> tf.compat.v1.GraphDef:
+    """Read a frozen graph; raises InvalidModel if the file is none."""
+    graph_def = tf.compat.v1.GraphDef()
+    try:
+        graph_def.ParseFromString(path.read_bytes())
+    except (DecodeError, OSError) as error:
+        raise InvalidModel(f"{path} is not a frozen graph: {error}") from error
+    if not graph_def.node:
+        raise InvalidModel(
+            f"{path} is not a frozen graph: it has no nodes; for a SavedModel give its folder"
+        )
+    return graph_def
+
+
+def import_graph(graph_def: tf.compat.v1.GraphDef, source: Path) -> tf.Graph:
+    """Make a graph of what was read from `source`; raises InvalidModel if it is not sound."""
+    try:
+        with tf.Graph().as_default() as graph:
+            tf.graph_util.import_graph_def(graph_def, name="")
+    except (ValueError, tf.errors.OpError) as error:
+        raise InvalidModel(f"{source} is no graph this TensorFlow can read: {error}") from error
+    return graph
+
+
+def read_saved_model(folder: Path) -> tf.compat.v1.MetaGraphDef:
+    """Read the meta graph of one version's folder; raises InvalidModel if it is none."""
+    saved_model = saved_model_pb2.SavedModel()
+    path = folder / SAVED_MODEL_FILE
+    try:
+        saved_model.ParseFromString(path.read_bytes())
+    except (DecodeError, OSError) as error:
+        raise InvalidModel(f"{path} is not a SavedModel: {error}") from error
+    if not saved_model.meta_graphs:
+        raise InvalidModel(f"{path} is not a SavedModel: it holds no graph")
+    return saved_model.meta_graphs[0]
+
+
+def read_checkpoint_graph(path: Path) -> tf.compat.v1.GraphDef:
+    """Read a checkpoint's graph, its variables still variables; raises InvalidModel."""
+    meta_graph_def = tf.compat.v1.MetaGraphDef()
+    meta = Path(f"{checkpoint_prefix(path)}.meta")
+    try:
+        meta_graph_def.ParseFromString(meta.read_bytes())
+    except (DecodeError, OSError) as error:
+        raise InvalidModel(f"{meta} is not a checkpoint's graph: {error}") from error
+    return meta_graph_def.graph_def
+
+
+def freeze_checkpoint(path: Path, output_ops: list[str]) -> tf.compat.v1.GraphDef:
+    """Read a checkpoint and turn its variables into constants, keeping what the outputs need.
+
+    Raises InvalidModel if it cannot be read or lacks one of `output_ops`.
+    """
+    tf1 = tf.compat.v1
+    prefix = checkpoint_prefix(path)
+    known = {node.name for node in read_checkpoint_graph(path).node}
+    missing = [name for name in output_ops if name not in known]
+    if missing:
+        raise InvalidModel(f"{prefix}.meta has no operation {', '.join(missing)}")
+    try:
+        with tf.Graph().as_default() as graph, tf1.Session(graph=graph) as session:
+            saver = tf1.train.import_meta_graph(f"{prefix}.meta", clear_devices=True)
+            if saver is not None:
+                saver.restore(session, str(prefix))
+            return tf1.graph_util.convert_variables_to_constants(
+                session, graph.as_graph_def(), output_ops
+            )
+    except (ValueError, OSError, tf.errors.OpError) as error:
+        raise InvalidModel(f"the checkpoint {prefix} cannot be read: {error}") from error
+
+
+def checkpoint_prefix(path: Path) -> Path:
+    """`folder/model.ckpt-7` of the newest checkpoint in `path`, or of the .meta file `path`."""
+    if path.is_file():
+        return path.with_suffix("")
+    latest = tf.train.latest_checkpoint(str(path))
+    if latest is not None and Path(f"{latest}.meta").is_file():
+        return Path(latest)
+    metas = sorted(path.glob("*.meta"), key=lambda meta: meta.stat().st_mtime)
+    if not metas:
+        raise InvalidModel(f"{path} holds no checkpoint: no .meta file")
+    return metas[-1].with_suffix("")

@@ -1,0 +1,105 @@
+"""What a model file offers: possible inputs and outputs, signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow as tf
+
+from facedetect.model.graph_files import (
+    GraphKind,
+    import_graph,
+    kind_of,
+    read_checkpoint_graph,
+    read_frozen_graph,
+    read_saved_model,
+    version_folder,
+)
+
+# Operations that end a graph without being its result.
+_NO_RESULTS = {"Assert", "Const", "NoOp", "Placeholder", "SaveV2", "VarHandleOp", "VariableV2"}
+
+
+@dataclass(frozen=True)
+class TensorSummary:
+    """A tensor as a person reads it; `shape` has -1 for any size and is None for any rank."""
+
+    name: str
+    dtype: str
+    shape: list[int] | None
+
+
+@dataclass(frozen=True)
+class SignatureSummary:
+    name: str
+    inputs: dict[str, TensorSummary]
+    outputs: dict[str, TensorSummary]
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """What `inspect` found. Frozen graphs and checkpoints have no signatures."""
+
+    path: str
+    kind: str
+    inputs: list[TensorSummary]
+    outputs: list[TensorSummary]
+    signatures: list[SignatureSummary]
+
+
+def inspect_model(path: Path) -> ModelSummary:
+    """Summarise a frozen graph, a checkpoint or a SavedModel; raises InvalidModel."""
+    kind = kind_of(path)
+    signatures: Mapping[str, tf.compat.v1.SignatureDef] = {}
+    if kind is GraphKind.FROZEN_GRAPH:
+        graph_def = read_frozen_graph(path)
+    elif kind is GraphKind.CHECKPOINT:
+        graph_def = read_checkpoint_graph(path)
+    else:
+        path = version_folder(path)
+        meta_graph_def = read_saved_model(path)
+        graph_def, signatures = meta_graph_def.graph_def, meta_graph_def.signature_def
+    graph = import_graph(graph_def, path)
+    return ModelSummary(
+        path=str(path),
+        kind=kind.value,
+        inputs=[_summary(tensor) for tensor in possible_inputs(graph)],
+        outputs=[_summary(tensor) for tensor in possible_outputs(graph)],
+        signatures=[_signature(name, signatures[name]) for name in sorted(signatures)],
+    )
+
+
+def possible_inputs(graph: tf.Graph) -> list[tf.Tensor]:
+    """The tensors that wait to be fed."""
+    return [op.outputs[0] for op in graph.get_operations() if op.type == "Placeholder"]
+
+
+def possible_outputs(graph: tf.Graph) -> list[tf.Tensor]:
+    """The tensors that nothing in the graph uses."""
+    results = (op for op in graph.get_operations() if op.type not in _NO_RESULTS)
+    return [tensor for op in results for tensor in op.outputs if not _is_used(op.outputs)]
+
+
+def _is_used(tensors: Iterable[tf.Tensor]) -> bool:
+    return any(tensor.consumers() for tensor in tensors)
+
+
+def _summary(tensor: tf.Tensor) -> TensorSummary:
+    shape = None if tensor.shape.rank is None else [-1 if d is None else d for d in tensor.shape]
+    return TensorSummary(tensor.name, tensor.dtype.name, shape)
+
+
+def _signature(name: str, signature: tf.compat.v1.SignatureDef) -> SignatureSummary:
+    return SignatureSummary(
+        name=name,
+        inputs={key: _info(signature.inputs[key]) for key in sorted(signature.inputs)},
+        outputs={key: _info(signature.outputs[key]) for key in sorted(signature.outputs)},
+    )
+
+
+def _info(info: tf.compat.v1.TensorInfo) -> TensorSummary:
+    shape = info.tensor_shape
+    sizes = None if shape.unknown_rank else [dim.size for dim in shape.dim]
+    return TensorSummary(info.name, tf.dtypes.as_dtype(info.dtype).name, sizes)

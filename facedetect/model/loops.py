@@ -1,0 +1,45 @@
+"""Parallel loops inside the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import tensorflow as tf
+
+
+def concat_rows(
+    count: tf.Tensor, make_rows: Callable[[tf.Tensor], tf.Tensor], columns: int, *, parallel: int
+) -> tf.Tensor:
+    """Concatenate make_rows(i), each float32 [any, columns], for i in 0..count-1.
+
+    The iterations depend on nothing but i, so up to `parallel` of them run at the same time on
+    the inter-op threads; the order of the rows is that of i all the same.
+    """
+    rows = tf.TensorArray(
+        tf.float32, size=count, infer_shape=False, element_shape=tf.TensorShape([None, columns])
+    )
+    _, rows = tf.compat.v1.while_loop(
+        lambda i, _: i < count,
+        lambda i, array: (i + 1, array.write(i, make_rows(i))),
+        (tf.constant(0), rows),
+        parallel_iterations=parallel,
+        back_prop=False,
+    )
+    return tf.reshape(rows.concat(), [-1, columns])
+
+
+@contextmanager
+def in_graph_control_flow() -> Iterator[None]:
+    """Build loops as plain nodes (Enter, Exit, ...) instead of functions.
+
+    Functions are named by a counter of the whole process, so two builds would differ.
+    """
+    tf1 = tf.compat.v1
+    was_enabled = tf1.control_flow_v2_enabled()
+    tf1.disable_control_flow_v2()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            tf1.enable_control_flow_v2()
