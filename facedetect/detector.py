@@ -19,8 +19,10 @@ DEFAULT_MAX_PYRAMID_PIXELS = 50_000_000
 
 @dataclass(frozen=True)
 class Detection:
-    """All faces of one image, most certain first, and the model that found them."""
+    """All faces of one image, most certain first; its size in px; the model that found them."""
 
+    width: int
+    height: int
     faces: list[Face]
     model: ModelVersion
 
@@ -77,9 +79,7 @@ class Detector:
         ones only. Raises ImageError's, BackendError's subclasses and InvalidParams.
         """
         upright = load_image(image, self.limits)
-        deadline = None if self._timeout_s is None else time.monotonic() + self._timeout_s
-        detection = self.detect_upright(upright, params, max_faces=max_faces, deadline=deadline)
-        return detection.faces
+        return self.detect_upright(upright, params, max_faces=max_faces).faces
 
     def detect_upright(
         self,
@@ -89,14 +89,19 @@ class Detector:
         max_faces: int | None = None,
         deadline: float | None = None,
     ) -> Detection:
-        """Find the faces in a decoded, upright image, before `deadline` (`time.monotonic`)."""
+        """Find the faces in a decoded, upright image.
+
+        `deadline` is a time of `time.monotonic`; without one `timeout_s` begins now.
+        """
         params = params or DetectionParams()
+        if deadline is None and self._timeout_s is not None:
+            deadline = time.monotonic() + self._timeout_s
         height, width = image.shape[:2]
         params.check_work(width, height, self._max_pyramid_pixels)
         raw = self.backend.predict(image, params, deadline=deadline)
         faces = _largest(_to_faces(raw, width, height), max_faces)
         faces.sort(key=lambda face: face.confidence, reverse=True)
-        return Detection(faces, raw.model)
+        return Detection(width, height, faces, raw.model)
 
 
 def _to_faces(raw: RawDetections, width: int, height: int) -> list[Face]:

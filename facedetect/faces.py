@@ -56,9 +56,7 @@ class Landmarks:
     mouth_right: Point
 
     def __iter__(self) -> Iterator[Point]:
-        return iter(
-            (self.left_eye, self.right_eye, self.nose, self.mouth_left, self.mouth_right)
-        )
+        return iter((self.left_eye, self.right_eye, self.nose, self.mouth_left, self.mouth_right))
 
 
 @dataclass(frozen=True)
@@ -119,6 +117,17 @@ class DetectionParams:
             f"make a pyramid of {pixels / 1e6:.1f} megapixels, more than the "
             f"{max_pyramid_pixels / 1e6:.1f} allowed; use min_size {least} or more"
         )
+
+
+def parse_thresholds(text: str) -> tuple[float, float, float]:
+    """Read "0.6,0.7,0.7"; raises InvalidParams."""
+    try:
+        first, second, third = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InvalidParams(
+            f"thresholds is {text!r}; it must be three numbers such as 0.6,0.7,0.7"
+        ) from error
+    return first, second, third
 
 
 def _check(name: str, value: float, is_allowed: bool, allowed: str) -> None:

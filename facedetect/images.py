@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from facedetect.errors import FacedetectError, ImageTooLarge, InvalidImage, UnsupportedImage
+from facedetect.errors import (
+    FacedetectError,
+    ImageTooLarge,
+    InvalidImage,
+    InvalidSettings,
+    UnsupportedImage,
+)
 
 BGRImage = NDArray[np.uint8]
 """uint8 [height, width, 3], blue first, as OpenCV has it."""
@@ -22,10 +28,13 @@ BGRImage = NDArray[np.uint8]
 ImageSource = str | os.PathLike[str] | bytes | NDArray[np.uint8] | Image.Image
 """A path, an image file's bytes, a BGR, BGRA or grey array, or a Pillow image."""
 
-# An MPO is a phone's JPEG with more pictures (a depth map, a preview) behind the photograph.
-_SINGLE_PICTURE_FORMATS = ("JPEG", "MPO")
-_FORMATS = (*_SINGLE_PICTURE_FORMATS, "PNG", "WEBP", "GIF", "BMP", "TIFF")
+ENCODED_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _FORMATS_FOR_PEOPLE = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+
+# What Pillow calls a phone's JPEG with more pictures (a depth map, a preview) behind the first.
+_PHONE_JPEG = "MPO"
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -105,9 +114,22 @@ def decode_image(data: bytes, limits: ImageLimits) -> BGRImage:
 
 
 def encode_image(image: BGRImage, suffix: str) -> bytes:
-    """Encode as the format that a file name's `suffix` (".png", ".jpg", ...) stands for."""
+    """Encode as the format that a file name's `suffix` (".png", ".jpg", ...) stands for.
+
+    Raises InvalidSettings if it is none of ENCODED_SUFFIXES.
+    """
+    check_encoded_suffix(suffix)
     _, encoded = cv2.imencode(suffix, image)
     return encoded.tobytes()
+
+
+def check_encoded_suffix(suffix: str) -> None:
+    """Raise InvalidSettings if images cannot be written with this file name's suffix."""
+    if suffix.lower() not in ENCODED_SUFFIXES:
+        raise InvalidSettings(
+            f"images cannot be written as {suffix or 'a file without a suffix'}; "
+            f"use {', '.join(ENCODED_SUFFIXES)}"
+        )
 
 
 def _open_header(data: bytes) -> Image.Image:
@@ -136,7 +158,7 @@ def _check_header(header: Image.Image, limits: ImageLimits) -> None:
             f"the image has {width}x{height} = {width * height} pixels, more than the "
             f"{limits.max_pixels} allowed; scale it down"
         )
-    if header.format in _SINGLE_PICTURE_FORMATS:
+    if header.format == _PHONE_JPEG:
         return
     frames = getattr(header, "n_frames", 1)
     if frames > limits.max_frames:

@@ -39,12 +39,13 @@ def _draw_face(canvas: BGRImage, face: Face, line_width: int) -> None:
 def _draw_label(canvas: BGRImage, text: str, corner: tuple[int, int], line_width: int) -> None:
     """Write above the box, or inside it where there is no room above."""
     scale = 0.4 * line_width
-    (width, height), baseline = cv2.getTextSize(text, _FONT, scale, line_width)
+    (width, height), margin = cv2.getTextSize(text, _FONT, scale, line_width)
     x, y = corner
-    bottom = y if y >= height + 2 * baseline else y + height + 2 * baseline
-    top = bottom - height - 2 * baseline
-    cv2.rectangle(canvas, (x, top), (x + width, bottom), _BOX_COLOUR, cv2.FILLED)
-    at = (x, bottom - baseline)
+    label_height = height + 2 * margin
+    bottom = y if y >= label_height else y + label_height
+    opposite = (x + width + 2 * margin, bottom - label_height)
+    cv2.rectangle(canvas, (x, bottom), opposite, _BOX_COLOUR, cv2.FILLED)
+    at = (x + margin, bottom - margin)
     cv2.putText(canvas, text, at, _FONT, scale, _TEXT_COLOUR, line_width, cv2.LINE_AA)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from dataclasses import dataclass
@@ -132,17 +131,11 @@ def _load(folder: Path | None, version: int | None) -> _LoadedModel:
 def _open_session(place: Path) -> tuple[Any, Any]:
     import tensorflow as tf
 
-    tf1 = tf.compat.v1
-    # The graph's loops run side by side on the inter-op threads; splitting single operations
-    # between cores as well costs more than it gives.
-    config = tf1.ConfigProto(
-        intra_op_parallelism_threads=1,
-        inter_op_parallelism_threads=_available_cores(),
-        use_per_session_threads=True,
-    )
-    session = tf1.Session(graph=tf.Graph(), config=config)
+    from facedetect.model.session import open_session
+
+    session = open_session(tf.Graph())
     try:
-        meta_graph = tf1.saved_model.load(session, ["serve"], str(place))
+        meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(place))
         signature = meta_graph.signature_def[_SIGNATURE]
     except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
         raise BackendUnavailable(f"{place} cannot be loaded: {error}") from error
@@ -154,10 +147,3 @@ def _open_session(place: Path) -> tuple[Any, Any]:
             "`facedetect convert` writes a model that has all"
         )
     return session, signature
-
-
-def _available_cores() -> int:
-    """The cores this process may use; fewer than the machine's in a container or by taskset."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

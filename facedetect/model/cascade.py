@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -12,10 +11,6 @@ from facedetect.model.geometry import Geometry
 from facedetect.model.loops import concat_rows
 from facedetect.model.nets import ONet, PNet, RNet
 from facedetect.model.weights import Weights
-
-PNET_SIDE = 12
-RNET_SIDE = 24
-ONET_SIDE = 48
 
 # Work is cut so that what one piece touches stays in a core's cache.
 _CELLS_PER_STRIP = 20_000
@@ -103,7 +98,7 @@ class Cascade:
         """Run P-Net over one level: rows [n, 9] of box, score and box offsets, suppressed."""
         cells = self._scan_strips(_resize(image, scale), _logit(threshold))
         places, logits, offsets = tf.split(cells, [2, 1, 4], axis=1)
-        boxes = tf.concat([(2 * places + 1) / scale, (2 * places + PNET_SIDE) / scale], axis=1)
+        boxes = tf.concat([(2 * places + 1) / scale, (2 * places + PNet.side) / scale], axis=1)
         # Not the logits themselves: equal float32 probabilities must tie as they do elsewhere.
         scores = tf.sigmoid(logits)
         kept = suppress(
@@ -142,22 +137,20 @@ class Cascade:
 
     def _refine(self, inputs: Inputs, boxes: tf.Tensor) -> tf.Tensor:
         """Boxes [n, 4] that R-Net takes for faces, suppressed, regressed and square."""
-        found = _run_on_crops(self._rnet, 5, inputs.image, boxes, RNET_SIDE, _RNET_CHUNK)
+        found = _run_on_crops(self._rnet, inputs.image, boxes, _RNET_CHUNK)
         boxes, scores, found = _above(inputs.thresholds[1], boxes, found)
         geometry = self._geometry
         kept = suppress(boxes, scores, geometry.rnet_overlap, geometry.max_candidates)
         return square(regress(tf.gather(boxes, kept), tf.gather(found[:, 1:5], kept)))
 
     def _conclude(self, inputs: Inputs, boxes: tf.Tensor) -> Outputs:
-        found = _run_on_crops(self._onet, 15, inputs.image, boxes, ONET_SIDE, _ONET_CHUNK)
+        found = _run_on_crops(self._onet, inputs.image, boxes, _ONET_CHUNK)
         boxes, scores, found = _above(inputs.thresholds[2], boxes, found)
         landmarks = place_landmarks(boxes, found[:, 5:15])
         boxes = regress(boxes, found[:, 1:5])
         geometry = self._geometry
         kept = suppress(boxes, scores, geometry.onet_overlap, geometry.max_candidates)
-        return Outputs(
-            tf.gather(scores, kept), tf.gather(landmarks, kept), tf.gather(boxes, kept)
-        )
+        return Outputs(tf.gather(scores, kept), tf.gather(landmarks, kept), tf.gather(boxes, kept))
 
 
 def pyramid_scales(inputs: Inputs) -> tf.Tensor:
@@ -168,12 +161,12 @@ def pyramid_scales(inputs: Inputs) -> tf.Tensor:
     """
     shape = tf.cast(tf.shape(inputs.image), tf.float32)
     shorter = tf.minimum(shape[0], shape[1])
-    first = PNET_SIDE / inputs.min_size
+    first = PNet.side / inputs.min_size
     # By logarithms, with two levels to spare for their rounding.
-    levels = tf.math.log(PNET_SIDE / (shorter * first)) / tf.math.log(inputs.factor) + 2
+    levels = tf.math.log(PNet.side / (shorter * first)) / tf.math.log(inputs.factor) + 2
     steps = tf.fill([tf.cast(tf.maximum(levels, 0), tf.int32)], inputs.factor)
     scales = tf.math.cumprod(tf.concat([first[tf.newaxis], steps], axis=0))
-    return tf.boolean_mask(scales, shorter * scales > PNET_SIDE)
+    return tf.boolean_mask(scales, shorter * scales > PNet.side)
 
 
 def _resize(image: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
@@ -187,15 +180,8 @@ def _logit(probability: tf.Tensor) -> tf.Tensor:
     return tf.math.log(probability) - tf.math.log(1.0 - probability)
 
 
-def _run_on_crops(
-    net: Callable[[tf.Tensor], tf.Tensor],
-    columns: int,
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    side: int,
-    chunk: int,
-) -> tf.Tensor:
-    """Cut the boxes out of the image, resized to side x side, and run the net: [n, columns]."""
+def _run_on_crops(net: RNet | ONet, image: tf.Tensor, boxes: tf.Tensor, chunk: int) -> tf.Tensor:
+    """Cut the boxes out of the image, resized to the net's side, and run it: [n, columns]."""
     batched = image[tf.newaxis]
     size_hw = tf.cast(tf.shape(image)[:2], tf.float32)
     normalized = boxes / tf.tile(size_hw, [2])
@@ -209,12 +195,12 @@ def _run_on_crops(
             batched,
             part,
             tf.zeros(tf.shape(part)[:1], tf.int32),
-            [side, side],
+            [net.side, net.side],
             extrapolation_value=_OUTSIDE,
         )
         return net(crops)
 
-    return concat_rows(chunks, run, columns, parallel=_PARALLEL_CHUNKS)
+    return concat_rows(chunks, run, net.columns, parallel=_PARALLEL_CHUNKS)
 
 
 def _above(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from facedetect.model.graph_files import (
     read_frozen_graph,
 )
 from facedetect.model.inspect import possible_inputs, possible_outputs
+from facedetect.model.session import open_session
 
 SIGNATURE = tf.compat.v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
@@ -124,7 +124,7 @@ def _write_saved_model(
 ) -> None:
     """Wrap the graph in placeholders and outputs of the signature's own names and shapes."""
     tf1 = tf.compat.v1
-    with tf.Graph().as_default() as graph, tf1.Session(graph=graph) as session:
+    with tf.Graph().as_default() as graph, open_session(graph) as session:
         placeholders = {
             key: tf1.placeholder(spec.dtype, spec.shape, key) for key, spec in INPUTS.items()
         }

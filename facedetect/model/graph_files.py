@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from facedetect.errors import InvalidModel, ModelNotFound
+from facedetect.model.session import open_session
 
 SAVED_MODEL_FILE = "saved_model.pb"
 
@@ -121,7 +122,7 @@ def freeze_checkpoint(path: Path, output_ops: list[str]) -> tf.compat.v1.GraphDe
     if missing:
         raise InvalidModel(f"{prefix}.meta has no operation {', '.join(missing)}")
     try:
-        with tf.Graph().as_default() as graph, tf1.Session(graph=graph) as session:
+        with tf.Graph().as_default() as graph, open_session(graph) as session:
             saver = tf1.train.import_meta_graph(f"{prefix}.meta", clear_devices=True)
             if saver is not None:
                 saver.restore(session, str(prefix))

@@ -24,6 +24,8 @@ _CHANNEL_BLOCK = 16
 class PNet:
     """The proposal net, fully convolutional with stride 2 and a 12x12 receptive field."""
 
+    side = 12
+
     def __init__(self, net: Net) -> None:
         self._conv1 = PooledPReLU.around(net["conv1"])
         self._conv2 = _scale_inputs(net["conv2"], self._conv1.signs)
@@ -50,6 +52,9 @@ class PNet:
 class RNet:
     """The refinement net: crops [n, 24, 24, 3] -> logits and box offsets."""
 
+    side = 24
+    columns = 5
+
     def __init__(self, net: Net) -> None:
         self._conv1, self._conv2 = _without_steep_slopes(net["conv1"], net["conv2"])
         self._conv3 = net["conv3"]
@@ -68,6 +73,9 @@ class RNet:
 
 class ONet:
     """The output net: crops [n, 48, 48, 3] -> logits, box offsets and landmarks."""
+
+    side = 48
+    columns = 15
 
     def __init__(self, net: Net) -> None:
         self._conv1, self._conv2 = _without_steep_slopes(net["conv1"], net["conv2"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import re
 import sys
@@ -26,6 +27,8 @@ def import_tensorflow_quietly() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _without_noise():
         importlib.import_module("tensorflow")
+    # Warns on each use of the graph API, which is the one that TensorFlow Serving is made for.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ _LANDMARKS_YX = [5, 6, 7, 8, 9, 0, 1, 2, 3, 4]
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: `kernel` [height, width, in, out] or [in, out], `bias` [out], PReLU `slope` [out]."""
+    """`kernel` [height, width, in, out] or [in, out], `bias` [out], PReLU `slope` [out]."""
 
     kernel: FloatArray
     bias: FloatArray
@@ -45,7 +45,7 @@ class Weights:
 
 
 def default_weights_path() -> Path:
-    """Where the weights lie: beside this module in an installed package, in models/ in a checkout."""
+    """Where the weights lie: beside this module if installed, in models/ in a checkout."""
     packaged = Path(__file__).with_name("mtcnn.npz")
     return packaged if packaged.exists() else Path(__file__).parents[2] / "models" / "mtcnn.npz"
 

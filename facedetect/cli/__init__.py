@@ -1,0 +1,56 @@
+"""The command line: `facedetect COMMAND`; one module a command."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import facedetect
+from facedetect.cli.annotate import annotate
+from facedetect.cli.annotate_folder import annotate_folder
+from facedetect.cli.convert import convert
+from facedetect.cli.detect import detect
+from facedetect.cli.errors import EXIT_CODES, INTERRUPTED
+from facedetect.cli.freeze import freeze
+from facedetect.cli.inspect import inspect
+from facedetect.cli.serve import serve
+from facedetect.errors import FacedetectError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Find faces in images. Exit codes: 0 all well, 1 an image could not be used, "
+    "2 a wrong option or file, 3 the model could not answer.",
+)
+for command in (detect, annotate, annotate_folder, serve, freeze, convert, inspect):
+    app.command(no_args_is_help=command is not serve)(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"facedetect {facedetect.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; our own errors become a line and an exit code."""
+    try:
+        app()
+    except FacedetectError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(EXIT_CODES[type(error)])
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

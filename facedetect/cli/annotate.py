@@ -1,0 +1,44 @@
+"""`facedetect annotate`: one image with its faces drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facedetect import render
+from facedetect.cli import options
+from facedetect.faces import DetectionParams, parse_thresholds
+from facedetect.files import write_whole
+from facedetect.images import check_encoded_suffix, encode_image, load_image
+from facedetect.settings import Settings
+
+
+def annotate(
+    image: Annotated[Path, typer.Argument(show_default=False)],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Where to; its suffix says the format.", show_default=False
+        ),
+    ],
+    *,
+    min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
+    factor: options.Factor = options.DEFAULT_FACTOR,
+    thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
+    backend: options.Backend = None,
+) -> None:
+    """Draw boxes, landmarks and scores on a copy of an image.
+
+    Example:
+
+        facedetect annotate group.jpg -o group-faces.png
+    """
+    params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
+    check_encoded_suffix(output.suffix)
+    with Settings.load(backend=backend).open_detector() as detector:
+        upright = load_image(image, detector.limits)
+        faces = detector.detect(upright, params)
+    write_whole(output, encode_image(render.annotate(upright, faces), output.suffix))
+    typer.echo(f"{output}: {len(faces)} face{'s' * (len(faces) != 1)}")

@@ -1,0 +1,92 @@
+"""`facedetect annotate-folder`: every image below a folder."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from facedetect.cli import options
+from facedetect.cli.errors import INTERRUPTED
+from facedetect.faces import DetectionParams, parse_thresholds
+from facedetect.folder import run
+from facedetect.folder.plan import Plan, plan_folder
+from facedetect.folder.reports import Row, Summary
+from facedetect.settings import Settings
+
+_THREADS = 2
+
+
+def annotate_folder(
+    source: Annotated[Path, typer.Argument(metavar="IN", show_default=False)],
+    output: Annotated[Path, typer.Argument(metavar="OUT", show_default=False)],
+    *,
+    min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
+    factor: options.Factor = options.DEFAULT_FACTOR,
+    thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
+    threads: Annotated[int, typer.Option(min=1, help="Images under way side by side.")] = _THREADS,
+    backend: options.Backend = None,
+) -> None:
+    """Draw the faces on every image below the folder IN.
+
+    OUT mirrors the tree of IN; OUT/report.jsonl has a line for each image, also for those
+    without a face and those that could not be used. The sources stay as they are.
+
+    Example:
+
+        facedetect annotate-folder photos/ photos-with-faces/
+    """
+    params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
+    plan = plan_folder(source, output)
+    started = time.monotonic()
+    with Settings.load(backend=backend).open_detector() as detector, _progress() as progress:
+        task = progress.add_task("", total=len(plan.items) + len(plan.unreadable))
+
+        def show(row: Row) -> None:
+            if row["status"] == "failed":
+                progress.console.print(
+                    f"{row['image']}: {row['message']}", style="red", markup=False, soft_wrap=True
+                )
+            progress.advance(task)
+
+        summary = run.annotate_folder(detector, plan, params, threads=threads, on_row=show)
+    _print_summary(summary, plan, time.monotonic() - started)
+    if summary.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("Annotating"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _print_summary(summary: Summary, plan: Plan, seconds: float) -> None:
+    done = summary.images + summary.failed
+    if summary.interrupted:
+        typer.echo(f"Interrupted after {done} of {len(plan.items)} images.")
+    typer.echo(
+        f"{summary.images} images in {seconds:.1f} s: {summary.faces} faces, "
+        f"{summary.without_face} images without a face, {summary.failed} failed."
+    )
+    for reason, count in summary.failures.most_common():
+        typer.echo(f"  {reason}: {count}")
+    if plan.others:
+        typer.echo(f"{plan.others} other files left alone.")
+    typer.echo(f"Report: {plan.report}")

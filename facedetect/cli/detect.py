@@ -1,0 +1,80 @@
+"""`facedetect detect`: the faces of some images, as a table or as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facedetect.cli import options
+from facedetect.faces import DetectionParams, Face, Point, parse_thresholds
+from facedetect.folder.reports import failed_row, found_row, to_json_line
+from facedetect.folder.run import OF_ONE_IMAGE
+from facedetect.images import load_image
+from facedetect.settings import Settings
+
+
+def detect(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", show_default=False)],
+    *,
+    min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
+    factor: options.Factor = options.DEFAULT_FACTOR,
+    thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
+    max_faces: Annotated[
+        int | None, typer.Option(min=1, help="Only the largest faces.", show_default="all")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line and image instead of a table.")
+    ] = False,
+    backend: options.Backend = None,
+) -> None:
+    """Find the faces in images.
+
+    Examples:
+
+        facedetect detect group.jpg
+
+        facedetect detect --json --min-size 40 *.jpg | jq '.faces | length'
+    """
+    params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
+    failed = False
+    with Settings.load(backend=backend).open_detector() as detector:
+        for path in images:
+            try:
+                image = load_image(path, detector.limits)
+                found = detector.detect_upright(image, params, max_faces=max_faces)
+            except OF_ONE_IMAGE as error:
+                failed = True
+                typer.echo(f"{path}: {error}", err=True)
+                row = failed_row(str(path), error)
+            else:
+                row = found_row(str(path), found)
+                if not as_json:
+                    _print_table(path, found.faces)
+            if as_json:
+                typer.echo(to_json_line(row), nl=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _print_table(path: Path, faces: list[Face]) -> None:
+    if not faces:
+        typer.echo(f"{path}: no face")
+        return
+    title = f"{path}: {len(faces)} face{'s' * (len(faces) > 1)}"
+    table = Table(title=title, title_justify="left")
+    for heading in ("score", "x", "y", "width", "height", "left eye", "right eye", "nose"):
+        table.add_column(heading, justify="right")
+    for face in faces:
+        box, marks = face.box, face.landmarks
+        sizes = (f"{size:.0f}" for size in (box.x_min, box.y_min, box.width, box.height))
+        points = (_coordinates(p) for p in (marks.left_eye, marks.right_eye, marks.nose))
+        table.add_row(f"{face.confidence:.3f}", *sizes, *points)
+    Console().print(table)
+
+
+def _coordinates(point: Point) -> str:
+    return f"{point.x:.0f},{point.y:.0f}"

@@ -1,0 +1,28 @@
+"""Exit codes: what each error means to a script."""
+
+from __future__ import annotations
+
+from facedetect import errors
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+EXIT_CODES: dict[type[errors.FacedetectError], int] = {
+    errors.FacedetectError: 1,
+    # 1: some image could not be used
+    errors.ImageError: 1,
+    errors.InvalidImage: 1,
+    errors.UnsupportedImage: 1,
+    errors.ImageTooLarge: 1,
+    # 2: the command was not right
+    errors.InvalidParams: 2,
+    errors.InvalidSettings: 2,
+    errors.ModelError: 2,
+    errors.InvalidModel: 2,
+    errors.OutputExists: 2,
+    # 3: the model could not answer
+    errors.BackendError: 3,
+    errors.BackendUnavailable: 3,
+    errors.ModelNotFound: 3,
+    errors.BackendTimeout: 3,
+    errors.BackendProtocolError: 3,
+}

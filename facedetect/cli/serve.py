@@ -1,0 +1,38 @@
+"""`facedetect serve`: the HTTP service."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from facedetect.settings import Settings
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port.", show_default="8000")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="Where the model runs.", show_default="embedded:")
+    ] = None,
+) -> None:
+    """Serve POST /detect over HTTP.
+
+    Every setting is also an environment variable, FACEDETECT_PORT for instance; see the README.
+
+    Examples:
+
+        facedetect serve
+
+        FACEDETECT_MAX_IMAGE_PIXELS=12000000 facedetect serve --port 9000
+    """
+    import uvicorn
+
+    from facedetect.service import create_app
+
+    settings = Settings.load(host=host, port=port, backend=backend)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, server_header=False)

@@ -1,0 +1,1 @@
+"""Whole folders: what to do (`plan`), doing it (`run`), telling about it (`reports`)."""

@@ -1,0 +1,89 @@
+"""Which images there are in a folder and where each one's result goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from facedetect.errors import InvalidSettings
+from facedetect.images import ENCODED_SUFFIXES
+
+IMAGE_SUFFIXES = frozenset(
+    {*ENCODED_SUFFIXES, ".dib", ".gif", ".jfif", ".jpe", ".mpo"},
+)
+_REPORT_NAME = "report.jsonl"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image: `name` is its path within the folder, with slashes."""
+
+    name: str
+    source: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything one run will do.
+
+    `others` counts the files that are no images by their names; `unreadable` are folders that
+    could not be listed, with the error.
+    """
+
+    output: Path
+    items: list[Item]
+    others: int
+    unreadable: list[tuple[str, OSError]]
+
+    @property
+    def report(self) -> Path:
+        return self.output / _REPORT_NAME
+
+
+def plan_folder(source: Path, output: Path) -> Plan:
+    """List the images below `source`, sorted; the results mirror its tree below `output`.
+
+    `output` may lie inside `source`: it is left out. Raises InvalidSettings if `source` is no
+    folder, or `output` is the same one.
+    """
+    if not source.is_dir():
+        raise InvalidSettings(f"{source} is not a folder")
+    if output.exists() and not output.is_dir():
+        raise InvalidSettings(f"{output} is a file; give a folder for the results")
+    if source.resolve() == output.resolve():
+        raise InvalidSettings(f"{output} is the folder of the sources; give another one")
+    unreadable: list[tuple[str, OSError]] = []
+    files = list(_files_below(source, output.resolve(), unreadable))
+    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    items = _items(images, source, output)
+    return Plan(output, items, len(files) - len(images), unreadable)
+
+
+def _files_below(
+    source: Path, left_out: Path, unreadable: list[tuple[str, OSError]]
+) -> Iterable[Path]:
+    def note(error: OSError) -> None:
+        folder = Path(error.filename).relative_to(source).as_posix()
+        unreadable.append((folder, error))
+
+    for folder, subfolders, names in os.walk(source, onerror=note):
+        here = Path(folder)
+        subfolders[:] = sorted(name for name in subfolders if (here / name).resolve() != left_out)
+        yield from (here / name for name in sorted(names))
+
+
+def _items(images: list[Path], source: Path, output: Path) -> list[Item]:
+    """Results keep their source's name where it can be written, and get .png added where not."""
+    names = [path.relative_to(source) for path in images]
+    taken = {name for name in names if name.suffix.lower() in ENCODED_SUFFIXES}
+    items = []
+    for path, name in zip(images, names, strict=True):
+        result = name
+        while result.suffix.lower() not in ENCODED_SUFFIXES or (result != name and result in taken):
+            result = result.with_name(f"{result.name}.png")
+        taken.add(result)
+        items.append(Item(name.as_posix(), path, output / result))
+    return items

@@ -1,0 +1,84 @@
+"""Working through a plan on this machine."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+
+from facedetect.detector import Detector
+from facedetect.errors import (
+    BackendProtocolError,
+    BackendTimeout,
+    ImageError,
+    InvalidParams,
+)
+from facedetect.faces import DetectionParams
+from facedetect.files import write_whole, written_whole
+from facedetect.folder.plan import Item, Plan
+from facedetect.folder.reports import Row, Summary, failed_row, found_row, to_json_line
+from facedetect.images import encode_image, load_image
+from facedetect.render import annotate
+
+# What may be wrong with one image; after anything else the next image would fail as well.
+OF_ONE_IMAGE = (ImageError, InvalidParams, BackendTimeout, BackendProtocolError)
+
+
+def annotate_folder(
+    detector: Detector,
+    plan: Plan,
+    params: DetectionParams,
+    *,
+    threads: int,
+    on_row: Callable[[Row], None] = lambda _: None,
+) -> Summary:
+    """Write every image of the plan with its faces drawn, and the report; returns the counts.
+
+    `on_row` hears of each image as it is done, in the plan's order. Ctrl-C finishes the images
+    begun and the report, and marks the summary as interrupted. Raises BackendUnavailable, OSError
+    if a result cannot be written.
+    """
+    summary = Summary()
+    under_way: deque[Future[Row]] = deque()
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        written_whole(plan.report) as unfinished,
+        unfinished.open("w", encoding="utf-8") as report,
+    ):
+
+        def record(row: Row) -> None:
+            report.write(to_json_line(row))
+            summary.add(row)
+            on_row(row)
+
+        for folder, error in plan.unreadable:
+            record(failed_row(folder, error))
+        jobs = (pool.submit(_annotate_item, detector, item, params) for item in plan.items)
+        try:
+            while _refill(under_way, jobs, 2 * threads):
+                record(under_way.popleft().result())
+        except KeyboardInterrupt:
+            summary.interrupted = True
+            for future in under_way:
+                if not future.cancel():
+                    record(future.result())
+    return summary
+
+
+def _refill(
+    under_way: deque[Future[Row]], jobs: Iterator[Future[Row]], size: int
+) -> deque[Future[Row]]:
+    """Start jobs until `size` are under way: so many images are in memory, the rest are names."""
+    under_way.extend(islice(jobs, size - len(under_way)))
+    return under_way
+
+
+def _annotate_item(detector: Detector, item: Item, params: DetectionParams) -> Row:
+    try:
+        image = load_image(item.source, detector.limits)
+        found = detector.detect_upright(image, params)
+    except OF_ONE_IMAGE as error:
+        return failed_row(item.name, error)
+    write_whole(item.output, encode_image(annotate(image, found.faces), item.output.suffix))
+    return found_row(item.name, found)
