@@ -21,6 +21,7 @@ from facedetect.errors import (
     InvalidSettings,
     UnsupportedImage,
 )
+from facedetect.files import write_whole
 
 BGRImage = NDArray[np.uint8]
 """uint8 [height, width, 3], blue first, as OpenCV has it."""
@@ -121,6 +122,14 @@ def encode_image(image: BGRImage, suffix: str) -> bytes:
     check_encoded_suffix(suffix)
     _, encoded = cv2.imencode(suffix, image)
     return encoded.tobytes()
+
+
+def write_image(path: Path, image: BGRImage) -> None:
+    """Write an image file in the format of its suffix, whole or not at all.
+
+    Raises InvalidSettings for suffixes not in ENCODED_SUFFIXES, OSError if it cannot be written.
+    """
+    write_whole(path, encode_image(image, path.suffix))
 
 
 def check_encoded_suffix(suffix: str) -> None:

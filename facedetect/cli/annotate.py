@@ -10,8 +10,7 @@ import typer
 from facedetect import render
 from facedetect.cli import options
 from facedetect.faces import DetectionParams, parse_thresholds
-from facedetect.files import write_whole
-from facedetect.images import check_encoded_suffix, encode_image, load_image
+from facedetect.images import check_encoded_suffix, load_image, write_image
 from facedetect.settings import Settings
 
 
@@ -40,5 +39,5 @@ def annotate(
     with Settings.load(backend=backend).open_detector() as detector:
         upright = load_image(image, detector.limits)
         faces = detector.detect(upright, params)
-    write_whole(output, encode_image(render.annotate(upright, faces), output.suffix))
+    write_image(output, render.annotate(upright, faces))
     typer.echo(f"{output}: {len(faces)} face{'s' * (len(faces) != 1)}")

@@ -15,10 +15,10 @@ from facedetect.errors import (
     InvalidParams,
 )
 from facedetect.faces import DetectionParams
-from facedetect.files import write_whole, written_whole
+from facedetect.files import written_whole
 from facedetect.folder.plan import Item, Plan
 from facedetect.folder.reports import Row, Summary, failed_row, found_row, to_json_line
-from facedetect.images import encode_image, load_image
+from facedetect.images import load_image, write_image
 from facedetect.render import annotate
 
 # What may be wrong with one image; after anything else the next image would fail as well.
@@ -80,5 +80,5 @@ def _annotate_item(detector: Detector, item: Item, params: DetectionParams) -> R
         found = detector.detect_upright(image, params)
     except OF_ONE_IMAGE as error:
         return failed_row(item.name, error)
-    write_whole(item.output, encode_image(annotate(image, found.faces), item.output.suffix))
+    write_image(item.output, annotate(image, found.faces))
     return found_row(item.name, found)

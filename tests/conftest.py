@@ -1,0 +1,71 @@
+"""What several kinds of tests share: photographs, optional data, real processes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedetect.faces import Box, Face, Landmarks, Point
+from facedetect.images import BGRImage, ImageLimits, load_image
+
+DATA = Path(__file__).parent / "data"
+ASTRONAUT = DATA / "astronaut.jpg"
+GRACE_HOPPER = DATA / "grace_hopper.jpg"
+
+
+def skip_or_fail(part: str, reason: str) -> None:
+    """Skip a test for want of `part`, or fail it if FACEDETECT_REQUIRE names the part."""
+    if part in os.environ.get("FACEDETECT_REQUIRE", "").split(","):
+        pytest.fail(f"{part} is required: {reason}")
+    pytest.skip(reason)
+
+
+def optional_folder(part: str, variable: str) -> Path:
+    folder = os.environ.get(variable)
+    if folder is None:
+        skip_or_fail(part, f"{variable} does not name the folder of the {part} data")
+    return Path(str(folder))
+
+
+@pytest.fixture(scope="session")
+def reference_graph() -> Path:
+    """The published tf-mtcnn frozen graph."""
+    return optional_folder("reference", "FACEDETECT_REFERENCE_DIR") / "tf-mtcnn.pb"
+
+
+@pytest.fixture(scope="session")
+def wider_images() -> list[Path]:
+    """Photographs of many faces."""
+    folder = optional_folder("eval", "FACEDETECT_EVAL_DIR") / "wider-dev" / "images"
+    return sorted(folder.rglob("*.jpg"))
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> BGRImage:
+    return load_image(ASTRONAUT, ImageLimits())
+
+
+@pytest.fixture(scope="session")
+def grace_hopper() -> BGRImage:
+    return load_image(GRACE_HOPPER, ImageLimits())
+
+
+@pytest.fixture
+def noise() -> BGRImage:
+    """60 wide, 40 high."""
+    return np.random.default_rng(7).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def a_face() -> Face:
+    return face_at(10, 5, side=20, confidence=0.9)
+
+
+def face_at(x: float, y: float, *, side: float, confidence: float) -> Face:
+    """A square face with its landmarks where they usually are."""
+    places = [(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)]
+    points = (Point(x + side * right, y + side * down) for right, down in places)
+    return Face(Box(x, y, x + side, y + side), confidence, Landmarks(*points))

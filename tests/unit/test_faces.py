@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facedetect.errors import InvalidParams
+from facedetect.faces import DetectionParams, parse_thresholds
+
+
+def test_defaults_are_those_of_the_author() -> None:
+    params = DetectionParams()
+    assert (params.min_size, params.factor, params.thresholds) == (20, 0.709, (0.6, 0.7, 0.7))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"min_size": 7.9}, "min_size is 7.9; it must be at least 8"),
+        ({"min_size": math.inf}, "min_size is inf"),
+        ({"min_size": math.nan}, "min_size is nan"),
+        ({"factor": 1.0}, "factor is 1; it must be from 0.1 to 0.95"),
+        ({"factor": 0.05}, "factor is 0.05"),
+        ({"factor": math.nan}, "factor is nan"),
+        ({"thresholds": (0.6, 0.7)}, "thresholds has 2 values; it takes three"),
+        ({"thresholds": (0.6, 1.0, 0.7)}, "each threshold is 1; it must be between 0 and 1"),
+        ({"thresholds": (0.0, 0.7, 0.7)}, "each threshold is 0"),
+        ({"thresholds": (0.6, 0.7, math.nan)}, "each threshold is nan"),
+    ],
+)
+def test_values_out_of_bounds_are_refused(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidParams, match=message.replace("(", r"\(")):
+        DetectionParams(**arguments)  # type: ignore[arg-type]
+
+
+@given(
+    width=st.integers(1, 20_000),
+    height=st.integers(1, 20_000),
+    min_size=st.floats(8, 500),
+    factor=st.floats(0.1, 0.95),
+)
+def test_pyramid_pixels_bound_the_levels_summed_up(
+    width: int, height: int, min_size: float, factor: float
+) -> None:
+    scale, pixels = 12 / min_size, 0.0
+    while min(width, height) * scale > 12:
+        pixels += width * scale * height * scale
+        scale *= factor
+    predicted = DetectionParams(min_size, factor).pyramid_pixels(width, height)
+    assert pixels <= predicted * (1 + 1e-9)
+
+
+@given(
+    width=st.integers(1, 20_000),
+    height=st.integers(1, 20_000),
+    min_size=st.floats(8, 500),
+    factor=st.floats(0.1, 0.95),
+    limit=st.floats(1e3, 1e8),
+)
+def test_too_much_work_names_a_min_size_that_passes(
+    width: int, height: int, min_size: float, factor: float, limit: float
+) -> None:
+    try:
+        DetectionParams(min_size, factor).check_work(width, height, limit)
+    except InvalidParams as error:
+        least = float(str(error).split("use min_size ")[1].split()[0])
+        assert least > min_size
+        DetectionParams(least, factor).check_work(width, height, limit)
+
+
+def test_thresholds_are_read_from_text() -> None:
+    assert parse_thresholds("0.5, 0.6,0.7") == (0.5, 0.6, 0.7)
+
+
+@pytest.mark.parametrize("text", ["", "0.5", "0.5,0.6", "0.5,0.6,0.7,0.8", "a,b,c"])
+def test_other_thresholds_are_refused(text: str) -> None:
+    with pytest.raises(InvalidParams, match="three numbers"):
+        parse_thresholds(text)

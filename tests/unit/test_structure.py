@@ -1,0 +1,79 @@
+"""Rules that the code keeps: which way imports point, what importing costs, every error mapped."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import facedetect
+from facedetect.cli.errors import EXIT_CODES
+from facedetect.errors import FacedetectError
+from facedetect.service.problems import KINDS
+
+PACKAGE = Path(facedetect.__file__).parent
+
+# A module may import from its own layer and those above it.
+LAYERS = [
+    ["errors", "files"],
+    ["faces"],
+    ["images", "render", "backends", "model"],
+    ["detector"],
+    ["settings", "folder"],
+    ["service", "cli"],
+]
+LEVELS = {name: level for level, layer in enumerate(LAYERS) for name in layer}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("facedetect."):
+            yield str(node.module).split(".")[1]
+
+
+def test_imports_point_one_way() -> None:
+    wrong = []
+    for path in PACKAGE.rglob("*.py"):
+        part = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        if part == "__init__":
+            continue
+        wrong += [f"{path}: {name}" for name in imports_of(path) if LEVELS[name] > LEVELS[part]]
+    assert not wrong
+
+
+def test_every_part_has_a_layer() -> None:
+    parts = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert parts - {"__init__", "__pycache__", "py"} == set(LEVELS)
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import facedetect, sys; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = set(run.stdout.split())
+    assert not loaded & {"tensorflow", "grpc", "fastapi", "pydantic", "typer"}
+
+
+def test_public_names_are_sorted_and_there() -> None:
+    assert facedetect.__all__ == sorted(facedetect.__all__)
+    assert all(hasattr(facedetect, name) for name in facedetect.__all__)
+
+
+def all_errors(root: type[FacedetectError]) -> Iterator[type[FacedetectError]]:
+    yield root
+    for subclass in root.__subclasses__():
+        yield from all_errors(subclass)
+
+
+def test_every_error_has_a_status_and_an_exit_code() -> None:
+    errors = set(all_errors(FacedetectError))
+    assert set(KINDS) == errors
+    assert set(EXIT_CODES) == errors
+
+
+def test_the_tree_of_errors_is_drawn_completely() -> None:
+    drawing = (PACKAGE / "errors.py").read_text("utf-8").split('"""')[1]
+    assert not [
+        error.__name__ for error in all_errors(FacedetectError) if error.__name__ not in drawing
+    ]
