@@ -9,6 +9,7 @@ import typer
 
 from facedetect import render
 from facedetect.cli import options
+from facedetect.cli.words import counted
 from facedetect.faces import DetectionParams, parse_thresholds
 from facedetect.images import check_encoded_suffix, load_image, write_image
 from facedetect.settings import Settings
@@ -40,4 +41,4 @@ def annotate(
         upright = load_image(image, detector.limits)
         faces = detector.detect(upright, params)
     write_image(output, render.annotate(upright, faces))
-    typer.echo(f"{output}: {len(faces)} face{'s' * (len(faces) != 1)}")
+    typer.echo(f"{output}: {counted(len(faces), 'face')}")

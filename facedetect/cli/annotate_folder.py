@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Annotated
 
 import typer
@@ -18,6 +22,7 @@ from rich.progress import (
 
 from facedetect.cli import options
 from facedetect.cli.errors import INTERRUPTED
+from facedetect.cli.words import counted
 from facedetect.faces import DetectionParams, parse_thresholds
 from facedetect.folder import run
 from facedetect.folder.plan import Plan, plan_folder
@@ -59,12 +64,31 @@ def annotate_folder(
                 )
             progress.advance(task)
 
-        summary = run.annotate_folder(detector, plan, params, threads=threads, on_row=show)
+        with _stopped_by_ctrl_c() as stop:
+            summary = run.annotate_folder(
+                detector, plan, params, threads=threads, on_row=show, stop=stop
+            )
     _print_summary(summary, plan, time.monotonic() - started)
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
     if summary.failed:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _stopped_by_ctrl_c() -> Iterator[Event]:
+    """Ctrl-C sets the event, so that what was begun is finished; a second one ends at once."""
+    stop = Event()
+
+    def set_once(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    previous = signal.signal(signal.SIGINT, set_once)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _progress() -> Progress:
@@ -82,11 +106,12 @@ def _print_summary(summary: Summary, plan: Plan, seconds: float) -> None:
     if summary.interrupted:
         typer.echo(f"Interrupted after {done} of {len(plan.items)} images.")
     typer.echo(
-        f"{summary.images} images in {seconds:.1f} s: {summary.faces} faces, "
-        f"{summary.without_face} images without a face, {summary.failed} failed."
+        f"{counted(summary.images, 'image')} in {seconds:.1f} s: "
+        f"{counted(summary.faces, 'face')}, "
+        f"{counted(summary.without_face, 'image')} without a face, {summary.failed} failed."
     )
     for reason, count in summary.failures.most_common():
         typer.echo(f"  {reason}: {count}")
     if plan.others:
-        typer.echo(f"{plan.others} other files left alone.")
+        typer.echo(f"{counted(plan.others, 'other file')} left alone.")
     typer.echo(f"Report: {plan.report}")

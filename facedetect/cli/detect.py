@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facedetect.cli import options
+from facedetect.cli.words import counted
 from facedetect.faces import DetectionParams, Face, Point, parse_thresholds
 from facedetect.folder.reports import failed_row, found_row, to_json_line
 from facedetect.folder.run import OF_ONE_IMAGE
@@ -64,7 +65,7 @@ def _print_table(path: Path, faces: list[Face]) -> None:
     if not faces:
         typer.echo(f"{path}: no face")
         return
-    title = f"{path}: {len(faces)} face{'s' * (len(faces) > 1)}"
+    title = f"{path}: {counted(len(faces), 'face')}"
     table = Table(title=title, title_justify="left")
     for heading in ("score", "x", "y", "width", "height", "left eye", "right eye", "nose"):
         table.add_column(heading, justify="right")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,16 +36,27 @@ def inspect(
         return
     typer.echo(f"{summary.path}: {summary.kind}")
     console = Console()
-    console.print(_table("Possible inputs", ((t.name, t) for t in summary.inputs)))
-    console.print(_table("Possible outputs", ((t.name, t) for t in summary.outputs)))
+    console.print(_tensors("Possible inputs", summary.inputs))
+    console.print(_tensors("Possible outputs", summary.outputs))
     for signature in summary.signatures:
-        console.print(_table(f"{signature.name}: inputs", signature.inputs.items()))
-        console.print(_table(f"{signature.name}: outputs", signature.outputs.items()))
+        console.print(_named_tensors(f"{signature.name}: inputs", signature.inputs))
+        console.print(_named_tensors(f"{signature.name}: outputs", signature.outputs))
 
 
-def _table(title: str, rows: Iterable[tuple[str, TensorSummary]]) -> Table:
-    table = Table("name", "tensor", "type", "shape", title=title, title_justify="left")
-    for name, tensor in rows:
-        shape = "any rank" if tensor.shape is None else str(tensor.shape)
-        table.add_row(name, tensor.name, tensor.dtype, shape.replace("-1", "?"))
+def _tensors(title: str, tensors: list[TensorSummary]) -> Table:
+    table = Table("tensor", "type", "shape", title=title, title_justify="left")
+    for tensor in tensors:
+        table.add_row(*_cells(tensor))
     return table
+
+
+def _named_tensors(title: str, tensors: dict[str, TensorSummary]) -> Table:
+    table = Table("name", "tensor", "type", "shape", title=title, title_justify="left")
+    for name, tensor in tensors.items():
+        table.add_row(name, *_cells(tensor))
+    return table
+
+
+def _cells(tensor: TensorSummary) -> tuple[str, str, str]:
+    shape = "any rank" if tensor.shape is None else str(tensor.shape).replace("-1", "?")
+    return tensor.name, tensor.dtype, shape

@@ -35,4 +35,6 @@ def serve(
 
     settings = Settings.load(host=host, port=port, backend=backend)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, server_header=False)
+    with settings.open_detector() as detector:
+        app = create_app(settings, detector)
+        uvicorn.run(app, host=settings.host, port=settings.port, server_header=False)

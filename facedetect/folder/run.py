@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from threading import Event
 
 from facedetect.detector import Detector
 from facedetect.errors import (
@@ -32,12 +33,13 @@ def annotate_folder(
     *,
     threads: int,
     on_row: Callable[[Row], None] = lambda _: None,
+    stop: Event | None = None,
 ) -> Summary:
     """Write every image of the plan with its faces drawn, and the report; returns the counts.
 
-    `on_row` hears of each image as it is done, in the plan's order. Ctrl-C finishes the images
-    begun and the report, and marks the summary as interrupted. Raises BackendUnavailable, OSError
-    if a result cannot be written.
+    `on_row` hears of each image as it is done, in the plan's order. When `stop` is set, the images
+    begun and the report are finished and the summary says interrupted. Raises BackendUnavailable,
+    and OSError if a result cannot be written.
     """
     summary = Summary()
     under_way: deque[Future[Row]] = deque()
@@ -54,15 +56,16 @@ def annotate_folder(
 
         for folder, error in plan.unreadable:
             record(failed_row(folder, error))
+        jobs: Iterator[Future[Row]]
         jobs = (pool.submit(_annotate_item, detector, item, params) for item in plan.items)
-        try:
-            while _refill(under_way, jobs, 2 * threads):
-                record(under_way.popleft().result())
-        except KeyboardInterrupt:
-            summary.interrupted = True
-            for future in under_way:
-                if not future.cancel():
-                    record(future.result())
+        while _refill(under_way, jobs, 2 * threads):
+            future = under_way.popleft()
+            if stop is not None and stop.is_set():
+                summary.interrupted = True
+                jobs = iter(())
+                if future.cancel():
+                    continue
+            record(future.result())
     return summary
 
 

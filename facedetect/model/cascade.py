@@ -27,9 +27,9 @@ _OUTSIDE = 127.5
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the cascade needs: the image [H, W, 3] BGR 0..255 and the parameters of one call."""
+    """What the cascade needs: `input`, an image [H, W, 3] BGR 0..255, and one call's parameters."""
 
-    image: tf.Tensor
+    input: tf.Tensor
     min_size: tf.Tensor
     thresholds: tf.Tensor
     factor: tf.Tensor
@@ -64,7 +64,7 @@ class Cascade:
 
     def _propose(self, inputs: Inputs) -> tf.Tensor:
         """Square candidate boxes [n, 4] from every level of the pyramid."""
-        batched = inputs.image[tf.newaxis]
+        batched = inputs.input[tf.newaxis]
         scales = pyramid_scales(inputs)
         rows = concat_rows(
             tf.size(scales),
@@ -137,14 +137,14 @@ class Cascade:
 
     def _refine(self, inputs: Inputs, boxes: tf.Tensor) -> tf.Tensor:
         """Boxes [n, 4] that R-Net takes for faces, suppressed, regressed and square."""
-        found = _run_on_crops(self._rnet, inputs.image, boxes, _RNET_CHUNK)
+        found = _run_on_crops(self._rnet, inputs.input, boxes, _RNET_CHUNK)
         boxes, scores, found = _above(inputs.thresholds[1], boxes, found)
         geometry = self._geometry
         kept = suppress(boxes, scores, geometry.rnet_overlap, geometry.max_candidates)
         return square(regress(tf.gather(boxes, kept), tf.gather(found[:, 1:5], kept)))
 
     def _conclude(self, inputs: Inputs, boxes: tf.Tensor) -> Outputs:
-        found = _run_on_crops(self._onet, inputs.image, boxes, _ONET_CHUNK)
+        found = _run_on_crops(self._onet, inputs.input, boxes, _ONET_CHUNK)
         boxes, scores, found = _above(inputs.thresholds[2], boxes, found)
         landmarks = place_landmarks(boxes, found[:, 5:15])
         boxes = regress(boxes, found[:, 1:5])
@@ -159,7 +159,7 @@ def pyramid_scales(inputs: Inputs) -> tf.Tensor:
     The last level is the last whose shorter side is over 12 px. The products are formed one after
     the other in float32: a scale off by one bit can make a level one pixel larger.
     """
-    shape = tf.cast(tf.shape(inputs.image), tf.float32)
+    shape = tf.cast(tf.shape(inputs.input), tf.float32)
     shorter = tf.minimum(shape[0], shape[1])
     first = PNet.side / inputs.min_size
     # By logarithms, with two levels to spare for their rounding.

@@ -61,7 +61,7 @@ def convert(
     graph_def = _read(source, output_names)
     _check_tensors(graph_def, source, input_names, output_names)
     with _folder_written_whole(target) as unfinished:
-        _write_saved_model(graph_def, input_names, output_names, unfinished)
+        _write_saved_model(_wrap(graph_def, input_names, output_names), unfinished)
     return target
 
 
@@ -116,17 +116,14 @@ def _check_tensors(
                 )
 
 
-def _write_saved_model(
-    graph_def: tf.compat.v1.GraphDef,
-    input_names: TensorNames,
-    output_names: TensorNames,
-    folder: Path,
-) -> None:
-    """Wrap the graph in placeholders and outputs of the signature's own names and shapes."""
-    tf1 = tf.compat.v1
-    with tf.Graph().as_default() as graph, open_session(graph) as session:
+def _wrap(
+    graph_def: tf.compat.v1.GraphDef, input_names: TensorNames, output_names: TensorNames
+) -> tf.compat.v1.GraphDef:
+    """Put the signature's own names, types and shapes around the graph; drop what is unused."""
+    with tf.Graph().as_default() as graph:
         placeholders = {
-            key: tf1.placeholder(spec.dtype, spec.shape, key) for key, spec in INPUTS.items()
+            key: tf.compat.v1.placeholder(spec.dtype, spec.shape, key)
+            for key, spec in INPUTS.items()
         }
         found = tf.graph_util.import_graph_def(
             graph_def,
@@ -134,18 +131,33 @@ def _write_saved_model(
             return_elements=list(output_names.values()),
             name="mtcnn",
         )
-        results = {
-            key: tf.identity(tf.ensure_shape(tensor, OUTPUTS[key].shape), key)
-            for key, tensor in zip(output_names, found, strict=True)
-        }
-        signature = tf1.saved_model.predict_signature_def(placeholders, results)
-        builder = tf1.saved_model.Builder(str(folder))
+        for key, tensor in zip(output_names, found, strict=True):
+            tf.identity(tf.ensure_shape(tensor, OUTPUTS[key].shape), key)
+    return tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), [*INPUTS, *OUTPUTS])
+
+
+def _write_saved_model(graph_def: tf.compat.v1.GraphDef, folder: Path) -> None:
+    saved_model = tf.compat.v1.saved_model
+    graph = tf.Graph()
+    with graph.as_default(), open_session(graph) as session:
+        tf.graph_util.import_graph_def(graph_def, name="")
+        signature = saved_model.build_signature_def(
+            {key: _tensor_info(key, spec) for key, spec in INPUTS.items()},
+            {key: _tensor_info(key, spec) for key, spec in OUTPUTS.items()},
+            saved_model.signature_constants.PREDICT_METHOD_NAME,
+        )
+        builder = saved_model.Builder(str(folder))
         builder.add_meta_graph_and_variables(
-            session,
-            [tf1.saved_model.tag_constants.SERVING],
-            signature_def_map={SIGNATURE: signature},
+            session, [saved_model.tag_constants.SERVING], signature_def_map={SIGNATURE: signature}
         )
         builder.save()
+
+
+def _tensor_info(key: str, spec: tf.TensorSpec) -> tf.compat.v1.TensorInfo:
+    """What a client is told: the same for every source, however much its graph says by itself."""
+    return tf.compat.v1.TensorInfo(
+        name=f"{key}:0", dtype=spec.dtype.as_datatype_enum, tensor_shape=spec.shape.as_proto()
+    )
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def build_graph(weights: Weights, geometry: Geometry) -> tf.compat.v1.GraphDef:
     placeholder = tf.compat.v1.placeholder
     with in_graph_control_flow(), tf.Graph().as_default() as graph:
         inputs = Inputs(
-            image=placeholder(tf.float32, [None, None, 3], "input"),
+            input=placeholder(tf.float32, [None, None, 3], "input"),
             min_size=placeholder(tf.float32, [], "min_size"),
             thresholds=placeholder(tf.float32, [3], "thresholds"),
             factor=placeholder(tf.float32, [], "factor"),
@@ -40,4 +40,5 @@ def build_graph(weights: Weights, geometry: Geometry) -> tf.compat.v1.GraphDef:
         outputs = Cascade(weights, geometry).detect(inputs)
         for name, tensor in vars(outputs).items():
             tf.identity(tensor, name)
-    return graph.as_graph_def()
+    names = [*vars(inputs), *vars(outputs)]
+    return tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), names)

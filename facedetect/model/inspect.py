@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,17 @@ from facedetect.model.graph_files import (
     version_folder,
 )
 
-# Operations that end a graph without being its result.
-_NO_RESULTS = {"Assert", "Const", "NoOp", "Placeholder", "SaveV2", "VarHandleOp", "VariableV2"}
+# Operations that may end a graph without being its result.
+_NO_RESULTS = {
+    "Assert",
+    "Const",
+    "Exit",
+    "NoOp",
+    "Placeholder",
+    "SaveV2",
+    "VarHandleOp",
+    "VariableV2",
+}
 
 
 @dataclass(frozen=True)
@@ -78,12 +87,15 @@ def possible_inputs(graph: tf.Graph) -> list[tf.Tensor]:
 
 def possible_outputs(graph: tf.Graph) -> list[tf.Tensor]:
     """The tensors that nothing in the graph uses."""
-    results = (op for op in graph.get_operations() if op.type not in _NO_RESULTS)
-    return [tensor for op in results for tensor in op.outputs if not _is_used(op.outputs)]
-
-
-def _is_used(tensors: Iterable[tf.Tensor]) -> bool:
-    return any(tensor.consumers() for tensor in tensors)
+    operations = graph.get_operations()
+    awaited = {op.name for other in operations for op in other.control_inputs}
+    return [
+        tensor
+        for op in operations
+        if op.type not in _NO_RESULTS and op.name not in awaited
+        for tensor in op.outputs
+        if not any(output.consumers() for output in op.outputs)
+    ]
 
 
 def _summary(tensor: tf.Tensor) -> TensorSummary:

@@ -27,18 +27,15 @@ class _State(TypedDict):
     worker: Worker
 
 
-def create_app(settings: Settings, detector: Detector | None = None) -> FastAPI:
-    """Make the service. Without `detector` it opens the one of the settings, and closes it."""
+def create_app(settings: Settings, detector: Detector) -> FastAPI:
+    """Make the service around a detector, which it warms up as it starts."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[_State]:
-        served = detector or settings.open_detector()
-        worker = Worker(served, threads=settings.threads, timeout_s=settings.timeout_s)
+        worker = Worker(detector, threads=settings.threads, timeout_s=settings.timeout_s)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_warm_up, served)
+            tasks.start_soon(_warm_up, detector)
             yield {"worker": worker}
-        if detector is None:
-            served.close()
 
     app: FastAPI = FastAPIOffline(
         title="facedetect",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -143,14 +144,15 @@ def test_an_interrupted_run_reports_what_is_done(tmp_path: Path, noise: BGRImage
         write_image(folder / f"{n:02}.png", noise)
     plan = plan_folder(folder, tmp_path / "out")
     rows: list[Row] = []
+    stop = Event()
 
-    def interrupt(row: Row) -> None:
+    def stop_after_five(row: Row) -> None:
         rows.append(row)
         if len(rows) == 5:
-            raise KeyboardInterrupt
+            stop.set()
 
     detector = Detector(FakeBackend())
-    summary = annotate_folder(detector, plan, PARAMS, threads=2, on_row=interrupt)
+    summary = annotate_folder(detector, plan, PARAMS, threads=2, on_row=stop_after_five, stop=stop)
     assert summary.interrupted
     assert 5 <= summary.images < 50
     reported = [row["image"] for row in rows_of(plan.report)]

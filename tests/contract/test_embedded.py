@@ -1,0 +1,113 @@
+"""What only the model in this process does."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedetect import DetectionParams, Detector
+from facedetect.backends import open_backend
+from facedetect.backends.embedded import EmbeddedBackend
+from facedetect.errors import (
+    BackendTimeout,
+    BackendUnavailable,
+    ModelNotFound,
+)
+from facedetect.images import BGRImage
+from facedetect.model.builtin import builtin_model
+from tests.conftest import ASTRONAUT, GRACE_HOPPER
+
+PARAMS = DetectionParams()
+
+
+def test_it_is_ready_once_loaded(astronaut: BGRImage) -> None:
+    backend = open_backend("embedded:")
+    with pytest.raises(BackendUnavailable, match="being loaded"):
+        backend.check_ready()
+    backend.predict(astronaut, PARAMS, deadline=None)
+    assert backend.check_ready().name == "mtcnn"
+
+
+def test_the_faces_of_the_photographs() -> None:
+    with Detector() as detector:
+        (collins,) = detector.detect(ASTRONAUT)
+        (hopper,) = detector.detect(GRACE_HOPPER)
+    assert 170 < collins.box.x_min < collins.landmarks.left_eye.x
+    assert collins.landmarks.right_eye.x < collins.box.x_max < 275
+    assert 55 < collins.box.y_min < collins.landmarks.left_eye.y < collins.landmarks.nose.y
+    assert collins.landmarks.nose.y < collins.landmarks.mouth_left.y < collins.box.y_max < 195
+    assert hopper.confidence > 0.99
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (11, 11, 3), (1, 3000, 3), (200, 300, 3)])
+def test_no_face_and_odd_shapes_are_empty(shape: tuple[int, int, int]) -> None:
+    raw = open_backend("embedded:").predict(np.zeros(shape, np.uint8), PARAMS, deadline=None)
+    assert (raw.prob.shape, raw.landmarks.shape, raw.box.shape) == ((0,), (0, 10), (0, 4))
+
+
+def test_a_deadline_stops_the_work_and_the_next_call_is_right(astronaut: BGRImage) -> None:
+    backend = open_backend("embedded:")
+    large = np.tile(astronaut, (8, 8, 1))
+    expected = backend.predict(astronaut, PARAMS, deadline=None)
+    started = time.monotonic()
+    with pytest.raises(BackendTimeout):
+        backend.predict(large, DetectionParams(min_size=8), deadline=started + 0.05)
+    assert time.monotonic() - started < 5
+    again = backend.predict(astronaut, PARAMS, deadline=None)
+    assert np.array_equal(again.box, expected.box)
+
+
+def test_a_model_that_is_not_there_is_found_later(tmp_path: Path, astronaut: BGRImage) -> None:
+    backend = EmbeddedBackend(tmp_path / "mtcnn")
+    with pytest.raises(ModelNotFound, match="holds no SavedModel"):
+        backend.predict(astronaut, PARAMS, deadline=None)
+    with pytest.raises(ModelNotFound, match="holds no SavedModel"):
+        backend.check_ready()
+    (tmp_path / "mtcnn").symlink_to(builtin_model())
+    assert len(backend.predict(astronaut, PARAMS, deadline=None).prob) == 1
+    backend.check_ready()
+
+
+def test_versions_are_chosen(tmp_path: Path, astronaut: BGRImage) -> None:
+    for version in ("1", "10", "9"):
+        (tmp_path / version).symlink_to(builtin_model() / "1")
+    highest = open_backend(f"embedded:{tmp_path}").predict(astronaut, PARAMS, deadline=None)
+    assert (highest.model.name, highest.model.version) == (tmp_path.name, "10")
+    ninth = open_backend(f"embedded:{tmp_path}?version=9")
+    assert ninth.predict(astronaut, PARAMS, deadline=None).model.version == "9"
+    with pytest.raises(ModelNotFound, match="has no version 3; it has 1, 9, 10"):
+        open_backend(f"embedded:{tmp_path}?version=3").predict(astronaut, PARAMS, deadline=None)
+
+
+def test_a_broken_model_is_an_error_of_the_backend(tmp_path: Path, astronaut: BGRImage) -> None:
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_text("broken")
+    with pytest.raises(BackendUnavailable, match="cannot be loaded"):
+        EmbeddedBackend(tmp_path).predict(astronaut, PARAMS, deadline=None)
+
+
+def test_a_closed_backend_loads_again(astronaut: BGRImage) -> None:
+    backend = open_backend("embedded:")
+    backend.predict(astronaut, PARAMS, deadline=None)
+    backend.close()
+    assert len(backend.predict(astronaut, PARAMS, deadline=None).prob) == 1
+
+
+def test_the_builtin_model_is_built_once_with_a_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = builtin_model(tmp_path)
+    assert "Building the face detection model" in caplog.text
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    caplog.clear()
+    assert builtin_model(tmp_path) == folder
+    assert not caplog.text
+
+
+def test_a_cache_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BackendUnavailable, match="facedetect freeze"):
+        builtin_model(tmp_path / "file" / "cache")

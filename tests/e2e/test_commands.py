@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facedetect.images import BGRImage, ImageLimits, load_image, write_image
+from tests.conftest import ASTRONAUT, GRACE_HOPPER
+from tests.e2e.processes import FACEDETECT, run
+
+COMMANDS = ["detect", "annotate", "annotate-folder", "serve", "freeze", "convert", "inspect"]
+
+
+def test_detect_prints_a_table() -> None:
+    ended = run("detect", ASTRONAUT, GRACE_HOPPER)
+    assert ended.returncode == 0, ended.stderr
+    assert "astronaut.jpg: 1 face" in ended.stdout
+    assert "204,100" in ended.stdout
+    assert "tensorflow" not in ended.stderr.lower()
+
+
+def test_detect_prints_json_lines_and_goes_on_after_a_bad_file(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no image")
+    ended = run("detect", "--json", tmp_path / "text.jpg", tmp_path / "missing.jpg", ASTRONAUT)
+    assert ended.returncode == 1
+    text, missing, found = map(json.loads, ended.stdout.splitlines())
+    assert (text["status"], text["reason"]) == ("failed", "UnsupportedImage")
+    assert "does not exist" in missing["message"]
+    assert found["status"] == "ok"
+    assert len(found["faces"]) == 1
+    assert "text.jpg" in ended.stderr
+
+
+def test_parameters_change_what_is_found() -> None:
+    ended = run("detect", "--min-size", "400", ASTRONAUT)
+    assert "no face" in ended.stdout
+    ended = run("detect", "--min-size", "2", ASTRONAUT)
+    assert ended.returncode == 2
+    assert ended.stderr == "error: min_size is 2; it must be at least 8\n"
+
+
+def test_annotate_draws_on_a_copy(tmp_path: Path, astronaut: BGRImage) -> None:
+    ended = run("annotate", ASTRONAUT, "-o", tmp_path / "out.png")
+    assert ended.returncode == 0, ended.stderr
+    drawn = load_image(tmp_path / "out.png", ImageLimits())
+    changed = np.argwhere((drawn != astronaut).any(axis=2))
+    assert 150 < changed[:, 1].min() < changed[:, 1].max() < 290
+    ended = run("annotate", ASTRONAUT, "-o", tmp_path / "out.xyz")
+    assert ended.returncode == 2
+    assert "use .png" in ended.stderr
+
+
+@pytest.fixture
+def archive(tmp_path: Path, astronaut: BGRImage, grace_hopper: BGRImage) -> Path:
+    """32 photographs, one stored sideways, one without a face, a broken file, a text."""
+    folder = tmp_path / "in"
+    for n in range(30):
+        photo = (astronaut, grace_hopper)[n % 2]
+        if n % 4 > 1:
+            photo = photo[:, ::-1]
+        write_image(folder / f"roll {n // 10}" / f"{n:02}.jpg", photo[: 400 + 3 * n])
+    write_image(folder / "nobody.png", astronaut[260:, :300])
+    shutil.copy(ASTRONAUT, folder / "roll 0" / "UPPER.JPG")
+    (folder / "broken.jpg").write_bytes(ASTRONAUT.read_bytes()[:30_000])
+    (folder / "text.jpg").write_text("no image")
+    (folder / "notes.txt").write_text("not counted")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    rgb = np.ascontiguousarray(np.rot90(astronaut)[..., ::-1])
+    Image.fromarray(rgb).save(buffer, "JPEG", exif=exif, quality=95)
+    (folder / "phone.jpg").write_bytes(buffer.getvalue())
+    return folder
+
+
+def test_annotate_folder_reports_every_image(archive: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ended = run("annotate-folder", archive, out)
+    assert ended.returncode == 1, ended.stderr
+    rows = {row["image"]: row for row in map(json.loads, (out / "report.jsonl").open())}
+    assert len(rows) == 35
+    assert rows["broken.jpg"]["reason"] == "InvalidImage"
+    assert rows["text.jpg"]["reason"] == "UnsupportedImage"
+    assert rows["nobody.png"]["faces"] == []
+    upright = rows["phone.jpg"]["faces"][0]["box"]
+    assert upright["x_min"] == pytest.approx(
+        rows["roll 0/UPPER.JPG"]["faces"][0]["box"]["x_min"], abs=2
+    )
+    assert all(len(row["faces"]) == 1 for name, row in rows.items() if name.startswith("roll"))
+    assert "33 images" in ended.stdout
+    assert "32 faces, 1 image without a face, 2 failed" in ended.stdout
+    written = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    expected = {name for name, row in rows.items() if row["status"] == "ok"}
+    assert written == expected | {"report.jsonl"}
+    assert load_image(out / "phone.jpg", ImageLimits()).shape == (512, 512, 3)
+
+
+def test_ctrl_c_leaves_whole_files_and_a_report(archive: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for n in range(20):
+        shutil.copytree(archive / "roll 0", archive / f"more {n:02}")
+    process = subprocess.Popen(
+        [FACEDETECT, "annotate-folder", archive, out], stdout=subprocess.PIPE, text=True
+    )
+    while not list(out.rglob("*.jpg")):
+        time.sleep(0.05)
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted after" in stdout
+    rows = [json.loads(line) for line in (out / "report.jsonl").open()]
+    done = {row["image"] for row in rows if row["status"] == "ok"}
+    written = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    assert written == done | {"report.jsonl"}
+    for name in done:
+        load_image(out / name, ImageLimits())
+
+
+def test_freeze_convert_inspect_and_detect_with_the_result(tmp_path: Path) -> None:
+    assert run("freeze", "mtcnn.pb", cwd=tmp_path).returncode == 0
+    converted = run("convert", "mtcnn.pb", "models/mtcnn", cwd=tmp_path)
+    assert converted.stdout == "models/mtcnn/1\n"
+    inspected = json.loads(run("inspect", "models/mtcnn", "--json", cwd=tmp_path).stdout)
+    assert set(inspected["signatures"][0]["inputs"]) == {
+        "input",
+        "min_size",
+        "thresholds",
+        "factor",
+    }
+    table = run("inspect", "mtcnn.pb", cwd=tmp_path).stdout
+    assert "Possible inputs" in table
+    assert "min_size:0" in table
+    ended = run("detect", ASTRONAUT, "--backend", "embedded:models/mtcnn", cwd=tmp_path)
+    assert "1 face" in ended.stdout
+    again = run("convert", "mtcnn.pb", "models/mtcnn", cwd=tmp_path)
+    assert again.returncode == 2
+    assert again.stderr.startswith("error: models/mtcnn/1 exists")
+    wrong = run("convert", "mtcnn.pb", "other", "--input", "input", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "is not NAME=TENSOR" in wrong.stderr
+
+
+def test_a_model_that_is_not_there_is_exit_code_3(tmp_path: Path) -> None:
+    ended = run("detect", ASTRONAUT, "--backend", f"embedded:{tmp_path / 'none'}")
+    assert ended.returncode == 3
+    assert "holds no SavedModel" in ended.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    ended = run(command, "--help")
+    assert ended.returncode == 0
+    assert f"facedetect {command}" in ended.stdout.split("Usage")[1].split("\n", 1)[1]
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout.startswith("facedetect 0.")
+    listed = run("--help").stdout
+    assert all(command in listed for command in COMMANDS)

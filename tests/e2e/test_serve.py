@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+import pytest
+
+from facedetect.images import ImageLimits, decode_image
+from tests.conftest import ASTRONAUT, GRACE_HOPPER
+from tests.e2e.processes import FACEDETECT, Command, free_port, run, served, wait_until_ready
+
+PHOTO = ASTRONAUT.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[httpx2.Client]:
+    with served() as client:
+        yield client
+
+
+def test_the_astronaut_is_found(service: httpx2.Client) -> None:
+    answer = service.post("/detect", files={"image": PHOTO}).json()
+    (face,) = answer["faces"]
+    box, marks = face["box"], face["landmarks"]
+    assert (
+        170 < box["x_min"] < marks["left_eye"]["x"] < marks["right_eye"]["x"] < box["x_max"] < 275
+    )
+    assert 55 < box["y_min"] < marks["nose"]["y"] < marks["mouth_left"]["y"] < box["y_max"] < 195
+    assert face["confidence"] > 0.99
+    assert answer["model"] == {"name": "mtcnn", "version": "1"}
+
+
+def test_the_annotated_picture_is_a_png(service: httpx2.Client) -> None:
+    response = service.post("/detect", files={"image": PHOTO}, headers={"Accept": "image/png"})
+    assert response.headers["content-type"] == "image/png"
+    assert decode_image(response.content, ImageLimits()).shape == (512, 512, 3)
+
+
+def test_parallel_requests_get_their_own_answers(service: httpx2.Client) -> None:
+    photos = [ASTRONAUT.read_bytes(), GRACE_HOPPER.read_bytes()] * 10
+
+    def detect(photo: bytes) -> tuple[int, float]:
+        answer = service.post("/detect", files={"image": photo}).json()
+        return answer["image"]["height"], answer["faces"][0]["box"]["x_min"]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(detect, photos))
+    assert set(answers[::2]) == {answers[0]}
+    assert set(answers[1::2]) == {answers[1]}
+    assert (answers[0][0], answers[1][0]) == (512, 600)
+
+
+def test_a_bad_request_leaves_the_service_well(service: httpx2.Client) -> None:
+    headers = {"Content-Type": "image/jpeg"}
+    assert service.post("/detect", content=PHOTO[:5000], headers=headers).status_code == 400
+    assert service.post("/detect?factor=1", content=PHOTO, headers=headers).status_code == 422
+    assert service.post("/detect", content=PHOTO, headers=headers).status_code == 200
+
+
+def test_a_file_over_the_limit_is_refused(service: httpx2.Client) -> None:
+    headers = {"Content-Type": "image/jpeg"}
+    response = service.post("/detect", content=bytes(40 * 2**20), headers=headers)
+    assert response.status_code == 413
+    assert service.get("/healthz").status_code == 200
+
+
+def test_it_listens_before_the_model_is_loaded_and_ends_on_sigterm() -> None:
+    port = free_port()
+    command: Command = [FACEDETECT, "serve", "--port", str(port)]
+    process = subprocess.Popen(command)
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        wait_until_listening(client)
+        assert client.get("/healthz").status_code == 200
+        wait_until_ready(client, process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) in {0, -signal.SIGTERM}
+
+
+def wait_until_listening(client: httpx2.Client) -> None:
+    for _ in range(200):
+        try:
+            client.get("/healthz")
+        except httpx2.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+
+
+def test_a_model_that_is_not_there_is_told_by_readyz(tmp_path: object) -> None:
+    port = free_port()
+    command: Command = [FACEDETECT, "serve", "--port", str(port)]
+    command += ["--backend", f"embedded:{tmp_path}"]
+    process = subprocess.Popen(command)
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        wait_until_listening(client)
+        for _ in range(200):
+            ready = client.get("/readyz")
+            if "being loaded" not in ready.text:
+                break
+            time.sleep(0.05)
+        assert ready.status_code == 503
+        assert "holds no SavedModel" in ready.json()["detail"]
+        response = client.post("/detect", files={"image": PHOTO})
+        assert response.status_code == 503
+        assert client.get("/healthz").status_code == 200
+    process.terminate()
+    process.wait(30)
+
+
+def test_wrong_settings_end_with_a_line() -> None:
+    ended = run("serve", env={"FACEDETECT_TIMEOUT_S": "soon"})
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: FACEDETECT_TIMEOUT_S='soon'")
+    ended = run("serve", "--backend", "grpc:nowhere")
+    assert ended.returncode == 2
+    assert "is of no known kind" in ended.stderr

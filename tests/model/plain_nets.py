@@ -1,0 +1,82 @@
+"""The three nets as the paper has them, in the author's own layout: what `nets` is held against.
+
+Images are BGR 0..255 and upright; everything else is the author's: RGB, (x - 127.5) / 128,
+transposed images, x before y, two scores a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+Arrays = Mapping[str, FloatArray]
+
+_YX_BOX = [1, 0, 3, 2]
+_YX_LANDMARKS = [5, 6, 7, 8, 9, 0, 1, 2, 3, 4]
+
+
+def pnet(arrays: Arrays, image: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """[h, w, 3] -> face logits [h', w'] and box offsets y1, x1, y2, x2 [h', w', 4]."""
+    y = _author_input(image[np.newaxis])
+    y = _pool(_conv(arrays, "pnet/conv1", y), 2, "VALID")
+    y = _conv(arrays, "pnet/conv3", _conv(arrays, "pnet/conv2", y))
+    scores, offsets = (_conv(arrays, f"pnet/{head}", y) for head in ("face", "box"))
+    upright = (tensor[0].numpy().swapaxes(0, 1) for tensor in (scores, offsets))
+    scores, offsets = upright
+    return scores[..., 1] - scores[..., 0], offsets[..., _YX_BOX]
+
+
+def rnet(arrays: Arrays, crops: FloatArray) -> FloatArray:
+    """[n, 24, 24, 3] -> [n, 5]: face logit and box offsets."""
+    y = _pool(_conv(arrays, "rnet/conv1", _author_input(crops)), 3, "SAME")
+    y = _pool(_conv(arrays, "rnet/conv2", y), 3, "VALID")
+    return _heads(arrays, "rnet", _conv(arrays, "rnet/conv3", y))
+
+
+def onet(arrays: Arrays, crops: FloatArray) -> FloatArray:
+    """[n, 48, 48, 3] -> [n, 15]: face logit, box offsets and landmarks."""
+    y = _pool(_conv(arrays, "onet/conv1", _author_input(crops)), 3, "SAME")
+    y = _pool(_conv(arrays, "onet/conv2", y), 3, "VALID")
+    y = tf.nn.max_pool2d(_conv(arrays, "onet/conv3", y), 2, 2, "VALID")
+    y = _conv(arrays, "onet/conv4", y)
+    landmarks = _head_input(arrays, "onet", y) @ arrays["onet/landmarks/weight"]
+    landmarks = (landmarks + arrays["onet/landmarks/bias"])[:, _YX_LANDMARKS]
+    return np.concatenate([_heads(arrays, "onet", y), landmarks], axis=1)
+
+
+def _author_input(images: FloatArray) -> FloatArray:
+    rgb = images[..., ::-1].swapaxes(1, 2)
+    return np.ascontiguousarray((rgb - 127.5) / 128, dtype=np.float32)
+
+
+def _heads(arrays: Arrays, net: str, y: tf.Tensor) -> FloatArray:
+    hidden = _head_input(arrays, net, y)
+    scores = hidden @ arrays[f"{net}/face/weight"] + arrays[f"{net}/face/bias"]
+    offsets = hidden @ arrays[f"{net}/box/weight"] + arrays[f"{net}/box/bias"]
+    logits = scores[:, 1:] - scores[:, :1]
+    return np.concatenate([logits, offsets[:, _YX_BOX]], axis=1, dtype=np.float32)
+
+
+def _head_input(arrays: Arrays, net: str, y: tf.Tensor) -> FloatArray:
+    flat = y.numpy().reshape(y.shape[0], -1)
+    y = flat @ arrays[f"{net}/dense/weight"] + arrays[f"{net}/dense/bias"]
+    return _prelu(arrays[f"{net}/dense/slope"], y)
+
+
+def _conv(arrays: Arrays, name: str, x: tf.Tensor) -> tf.Tensor:
+    kernel = arrays[f"{name}/weight"].transpose(2, 3, 1, 0)
+    y = tf.nn.conv2d(x, kernel, 1, "VALID") + arrays[f"{name}/bias"]
+    slope = arrays.get(f"{name}/slope")
+    return y if slope is None else tf.constant(_prelu(slope, y.numpy()))
+
+
+def _prelu(slope: FloatArray, y: FloatArray) -> FloatArray:
+    return np.where(y > 0, y, slope * y).astype(np.float32)
+
+
+def _pool(x: tf.Tensor, size: int, padding: str) -> tf.Tensor:
+    return tf.nn.max_pool2d(x, size, 2, padding)

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from facedetect import DetectionParams, Detector
+from facedetect.backends.embedded import EmbeddedBackend
+from facedetect.errors import InvalidModel, OutputExists
+from facedetect.images import BGRImage
+from facedetect.model.convert import convert
+from facedetect.model.inspect import TensorSummary, inspect_model
+from tests.conftest import ASTRONAUT
+from tests.model.graphs import FrozenGraph
+
+tf1 = tf.compat.v1
+
+INPUTS = {
+    "input": ("float32", [-1, -1, 3]),
+    "min_size": ("float32", []),
+    "thresholds": ("float32", [3]),
+    "factor": ("float32", []),
+}
+OUTPUTS = {
+    "prob": ("float32", [-1]),
+    "landmarks": ("float32", [-1, 10]),
+    "box": ("float32", [-1, 4]),
+}
+
+
+def simple_graph(names: dict[str, str], *, with_variable: bool = False) -> tf.Graph:
+    """A graph of MTCNN's shape that answers one face: the image's corners as box."""
+    with tf.Graph().as_default() as graph:
+        image = tf1.placeholder(tf.float32, [None, None, 3], names["input"])
+        min_size = tf1.placeholder(tf.float32, [], names["min_size"])
+        thresholds = tf1.placeholder(tf.float32, [3], names["thresholds"])
+        factor = tf1.placeholder(tf.float32, [], names["factor"])
+        half = tf1.get_variable("half", initializer=0.5) if with_variable else tf.constant(0.5)
+        size = tf.cast(tf.shape(image)[:2], tf.float32)
+        score = thresholds[:1] * 0 + half + 0 * (min_size + factor)
+        tf.identity(score, names["prob"])
+        tf.identity(tf.zeros([1, 10]), names["landmarks"])
+        tf.identity(tf.concat([[[0.0, 0.0]], size[tf.newaxis]], axis=1), names["box"])
+    return graph
+
+
+OWN_NAMES = {name: name for name in [*INPUTS, *OUTPUTS]}
+OTHER_NAMES = {name: f"net/{name}_tensor" for name in OWN_NAMES}
+
+
+def write_graph(graph: tf.Graph, path: Path) -> Path:
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    return path
+
+
+def write_checkpoint(graph: tf.Graph, folder: Path) -> Path:
+    with graph.as_default(), tf1.Session(graph=graph) as session:
+        session.run(tf1.global_variables_initializer())
+        tf1.train.Saver().save(session, str(folder / "model.ckpt"), global_step=7)
+    return folder
+
+
+def shape_of(tensors: dict[str, TensorSummary]) -> dict[str, tuple[str, list[int] | None]]:
+    return {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
+
+
+def check_signature(folder: Path) -> None:
+    (signature,) = inspect_model(folder).signatures
+    assert signature.name == "serving_default"
+    assert shape_of(signature.inputs) == INPUTS
+    assert shape_of(signature.outputs) == OUTPUTS
+
+
+def test_our_graph_answers_the_same_as_a_saved_model(
+    frozen: Path, our_graph: FrozenGraph, astronaut: BGRImage, tmp_path: Path
+) -> None:
+    folder = convert(frozen, tmp_path / "mtcnn")
+    assert folder == tmp_path / "mtcnn" / "1"
+    check_signature(folder)
+    params = DetectionParams(min_size=40)
+    expected = our_graph.detect(astronaut, params)
+    raw = EmbeddedBackend(tmp_path / "mtcnn").predict(astronaut, params, deadline=None)
+    assert (raw.model.name, raw.model.version) == ("mtcnn", "1")
+    for name, array in expected.items():
+        assert np.array_equal(getattr(raw, name), array)
+
+
+def test_the_published_graph_is_converted_alike(reference_graph: Path, tmp_path: Path) -> None:
+    check_signature(convert(reference_graph, tmp_path / "tf-mtcnn"))
+    with Detector(f"embedded:{tmp_path / 'tf-mtcnn'}") as detector:
+        (face,) = detector.detect(ASTRONAUT)
+    assert face.box.x_min == pytest.approx(179.5, abs=1)
+
+
+def test_other_tensor_names_are_mapped(tmp_path: Path) -> None:
+    source = write_graph(simple_graph(OTHER_NAMES), tmp_path / "other.pb")
+    inputs = {name: f"{OTHER_NAMES[name]}:0" for name in INPUTS}
+    outputs = {name: OTHER_NAMES[name] for name in OUTPUTS}
+    folder = convert(source, tmp_path / "other", version=3, inputs=inputs, outputs=outputs)
+    assert folder.name == "3"
+    check_signature(folder)
+    image = np.zeros((20, 30, 3), np.uint8)
+    (face,) = Detector(f"embedded:{tmp_path / 'other'}").detect(image)
+    assert (face.confidence, face.box.x_max, face.box.y_max) == (0.5, 30, 20)
+
+
+@pytest.mark.parametrize("part", [".", "model.ckpt-7.meta"])
+def test_a_checkpoint_is_converted(tmp_path: Path, part: str) -> None:
+    (tmp_path / "ckpt").mkdir()
+    source = write_checkpoint(simple_graph(OWN_NAMES, with_variable=True), tmp_path / "ckpt")
+    check_signature(convert(source / part, tmp_path / "out"))
+    (face,) = Detector(f"embedded:{tmp_path / 'out'}").detect(np.zeros((20, 30, 3), np.uint8))
+    assert face.confidence == 0.5
+
+
+def test_a_wrong_tensor_name_lists_the_possible_ones(tmp_path: Path) -> None:
+    source = write_graph(simple_graph(OTHER_NAMES), tmp_path / "other.pb")
+    with pytest.raises(InvalidModel) as caught:
+        convert(source, tmp_path / "out")
+    assert "no tensor input:0" in str(caught.value)
+    assert "net/input_tensor:0" in str(caught.value)
+    inputs = {name: OTHER_NAMES[name] for name in INPUTS}
+    with pytest.raises(InvalidModel, match=r"--output prob=TENSOR.*net/prob_tensor:0"):
+        convert(source, tmp_path / "out", inputs=inputs)
+    assert names_in(tmp_path) == {"other.pb"}
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_tensor_of_another_kind_is_refused(tmp_path: Path) -> None:
+    source = write_graph(simple_graph(OWN_NAMES), tmp_path / "own.pb")
+    with pytest.raises(InvalidModel, match=r"factor:0 in .* is float32 \(\); thresholds must be"):
+        convert(source, tmp_path / "out", inputs={"thresholds": "factor"})
+    with pytest.raises(InvalidModel, match="the signature has no input image; it has input,"):
+        convert(source, tmp_path / "out", inputs={"image": "input"})
+
+
+def text_file(folder: Path) -> Path:
+    (folder / "text.pb").write_text("this is no graph\n" * 20)
+    return folder / "text.pb"
+
+
+def empty_file(folder: Path) -> Path:
+    (folder / "empty.pb").touch()
+    return folder / "empty.pb"
+
+
+def cut_graph(folder: Path) -> Path:
+    data = simple_graph(OWN_NAMES).as_graph_def().SerializeToString()
+    (folder / "cut.pb").write_bytes(data[: len(data) // 2])
+    return folder / "cut.pb"
+
+
+def empty_folder(folder: Path) -> Path:
+    (folder / "empty").mkdir()
+    return folder / "empty"
+
+
+def missing(folder: Path) -> Path:
+    return folder / "missing.pb"
+
+
+def broken_checkpoint(folder: Path) -> Path:
+    (folder / "ckpt").mkdir()
+    write_checkpoint(simple_graph(OWN_NAMES, with_variable=True), folder / "ckpt")
+    for path in (folder / "ckpt").glob("*.data-*"):
+        path.write_bytes(b"")
+    return folder / "ckpt"
+
+
+@pytest.mark.parametrize(
+    "make", [text_file, empty_file, cut_graph, empty_folder, missing, broken_checkpoint]
+)
+def test_sources_that_are_no_graph_are_refused(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    source = make(tmp_path)
+    before = names_in(tmp_path)
+    with pytest.raises(InvalidModel, match=str(source)):
+        convert(source, tmp_path / "out")
+    assert names_in(tmp_path) == before
+
+
+def test_an_existing_version_is_left_alone(frozen: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / "1").mkdir(parents=True)
+    with pytest.raises(OutputExists, match="choose another folder or --version"):
+        convert(frozen, tmp_path / "out")
+    assert not names_in(tmp_path / "out" / "1")
+    convert(frozen, tmp_path / "out", version=2)
+    assert names_in(tmp_path / "out") == {"1", "2"}
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputExists):
+        convert(frozen, tmp_path / "file")
+
+
+def test_a_saved_model_is_not_converted_again(frozen: Path, tmp_path: Path) -> None:
+    convert(frozen, tmp_path / "out")
+    with pytest.raises(InvalidModel, match="is a SavedModel already"):
+        convert(tmp_path / "out", tmp_path / "again")
+
+
+def test_inspect_tells_what_a_frozen_graph_offers(frozen: Path) -> None:
+    summary = inspect_model(frozen)
+    assert summary.kind == "frozen graph"
+    assert {t.name: (t.dtype, t.shape) for t in summary.inputs} == {
+        f"{name}:0": kind for name, kind in INPUTS.items()
+    }
+    assert {t.name for t in summary.outputs} == {f"{name}:0" for name in OUTPUTS}
+    assert summary.signatures == []
+
+
+def test_inspect_tells_what_a_checkpoint_offers(tmp_path: Path) -> None:
+    summary = inspect_model(write_checkpoint(simple_graph(OWN_NAMES, with_variable=True), tmp_path))
+    assert summary.kind == "checkpoint"
+    assert {f"{name}:0" for name in INPUTS} <= {tensor.name for tensor in summary.inputs}
+    assert {f"{name}:0" for name in OUTPUTS} <= {tensor.name for tensor in summary.outputs}
+
+
+def test_inspect_tells_what_a_saved_model_offers(frozen: Path, tmp_path: Path) -> None:
+    convert(frozen, tmp_path / "out", version=2)
+    summary = inspect_model(tmp_path / "out")
+    assert summary.kind == "SavedModel"
+    assert summary.path.endswith("out/2")
+    assert {f"{name}:0" for name in INPUTS} == {tensor.name for tensor in summary.inputs}
+    assert {f"{name}:0" for name in OUTPUTS} == {tensor.name for tensor in summary.outputs}

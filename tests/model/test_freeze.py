@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facedetect.errors import InvalidModel, OutputExists
+from facedetect.model.freeze import freeze
+from facedetect.model.graph_files import read_frozen_graph
+
+# What an unmodified TensorFlow Serving has: nothing of our own, no Python behind it.
+FOREIGN_OPS = {"PyFunc", "EagerPyFunc", "PyFuncStateless"}
+
+
+def test_freezing_twice_gives_the_same_bytes(frozen: Path, tmp_path: Path) -> None:
+    freeze(tmp_path / "again.pb")
+    assert (tmp_path / "again.pb").read_bytes() == frozen.read_bytes()
+
+
+def test_the_graph_is_frozen_and_of_stock_ops(frozen: Path) -> None:
+    graph_def = read_frozen_graph(frozen)
+    ops = {node.op for node in graph_def.node}
+    assert not ops & FOREIGN_OPS
+    assert not any("Variable" in op or op == "VarHandleOp" for op in ops)
+    assert not graph_def.library.function
+    names = {node.name for node in graph_def.node}
+    expected = {"input", "min_size", "thresholds", "factor", "prob", "landmarks", "box"}
+    assert expected <= names
+
+
+def test_an_existing_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mtcnn.pb"
+    path.write_text("mine")
+    with pytest.raises(OutputExists, match="remove it or choose another name"):
+        freeze(path)
+    assert path.read_text() == "mine"
+
+
+def test_bad_weights_leave_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InvalidModel):
+        freeze(tmp_path / "mtcnn.pb", weights=tmp_path / "missing.npz")
+    assert not list(tmp_path.iterdir())
