@@ -3,7 +3,7 @@
 from facedetect.detector import Detection, Detector
 from facedetect.errors import FacedetectError
 from facedetect.faces import Box, DetectionParams, Face, Landmarks, Point
-from facedetect.images import ImageLimits
+from facedetect.images import ImageLimits, load_image, write_image
 from facedetect.render import annotate
 
 __all__ = [
@@ -17,5 +17,7 @@ __all__ = [
     "Landmarks",
     "Point",
     "annotate",
+    "load_image",
+    "write_image",
 ]
 __version__ = "0.1.0"

@@ -63,12 +63,13 @@ class ImageLimits:
     max_frames: int = 1
 
 
-def load_image(source: ImageSource, limits: ImageLimits) -> BGRImage:
+def load_image(source: ImageSource, limits: ImageLimits | None = None) -> BGRImage:
     """Return any image source as an upright BGR image.
 
     Arrays and Pillow images are already decoded, so only paths and bytes meet the limits.
     Raises InvalidImage, UnsupportedImage or ImageTooLarge.
     """
+    limits = limits or ImageLimits()
     if isinstance(source, bytes):
         return decode_image(source, limits)
     if isinstance(source, np.ndarray):
@@ -124,11 +125,12 @@ def encode_image(image: BGRImage, suffix: str) -> bytes:
     return encoded.tobytes()
 
 
-def write_image(path: Path, image: BGRImage) -> None:
+def write_image(path: str | os.PathLike[str], image: BGRImage) -> None:
     """Write an image file in the format of its suffix, whole or not at all.
 
     Raises InvalidSettings for suffixes not in ENCODED_SUFFIXES, OSError if it cannot be written.
     """
+    path = Path(path)
     write_whole(path, encode_image(image, path.suffix))
 
 

@@ -36,8 +36,8 @@ def recorded(name: str) -> Found:
 
 def equal(found: Found) -> NDArray[np.bool_]:
     """Which faces are within the tolerances, [n]."""
-    is_equal = [found[name] <= TOLERANCES[name] for name in OUTPUTS]
-    return np.logical_and.reduce(is_equal)
+    box, prob, landmarks = (found[name] <= TOLERANCES[name] for name in OUTPUTS)
+    return box & prob & landmarks
 
 
 def test_there_are_enough_cases_of_every_kind() -> None:
