@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -12,7 +12,7 @@ from facedetect.cli.annotate import annotate
 from facedetect.cli.annotate_folder import annotate_folder
 from facedetect.cli.convert import convert
 from facedetect.cli.detect import detect
-from facedetect.cli.errors import EXIT_CODES, INTERRUPTED
+from facedetect.cli.errors import CANNOT_WRITE, EXIT_CODES
 from facedetect.cli.freeze import freeze
 from facedetect.cli.inspect import inspect
 from facedetect.cli.serve import serve
@@ -46,11 +46,15 @@ def root(
 
 
 def main() -> None:
-    """Run the command line; our own errors become a line and an exit code."""
+    """Run the command line; errors that are no bugs become a line and an exit code."""
     try:
         app()
     except FacedetectError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(EXIT_CODES[type(error)])
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        _end(error, EXIT_CODES[type(error)])
+    except OSError as error:
+        _end(error, CANNOT_WRITE)
+
+
+def _end(error: Exception, code: int) -> NoReturn:
+    typer.echo(f"error: {error}", err=True)
+    sys.exit(code)

@@ -23,6 +23,7 @@ from rich.progress import (
 from facedetect.cli import options
 from facedetect.cli.errors import INTERRUPTED
 from facedetect.cli.words import counted
+from facedetect.detector import Detector
 from facedetect.faces import DetectionParams, parse_thresholds
 from facedetect.folder import run
 from facedetect.folder.plan import Plan, plan_folder
@@ -53,26 +54,33 @@ def annotate_folder(
     """
     params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
     plan = plan_folder(source, output)
-    started = time.monotonic()
-    with Settings.load(backend=backend).open_detector() as detector, _progress() as progress:
-        task = progress.add_task("", total=len(plan.items) + len(plan.unreadable))
-
-        def show(row: Row) -> None:
-            if row["status"] == "failed":
-                progress.console.print(
-                    f"{row['image']}: {row['message']}", style="red", markup=False, soft_wrap=True
-                )
-            progress.advance(task)
-
-        with _stopped_by_ctrl_c() as stop:
-            summary = run.annotate_folder(
-                detector, plan, params, threads=threads, on_row=show, stop=stop
-            )
+    console = Console(stderr=True)
+    with Settings.load(backend=backend).open_detector() as detector:
+        with console.status("Loading the model"):
+            detector.warm_up()
+        started = time.monotonic()
+        summary = _run(detector, plan, params, threads, console)
     _print_summary(summary, plan, time.monotonic() - started)
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
     if summary.failed:
         raise typer.Exit(1)
+
+
+def _run(
+    detector: Detector, plan: Plan, params: DetectionParams, threads: int, console: Console
+) -> Summary:
+    with _progress(console) as progress, _stopped_by_ctrl_c() as stop:
+        task = progress.add_task("", total=len(plan.items) + len(plan.unreadable))
+
+        def show(row: Row) -> None:
+            if row["status"] == "failed":
+                console.print(
+                    f"{row['image']}: {row['message']}", style="red", markup=False, soft_wrap=True
+                )
+            progress.advance(task)
+
+        return run.annotate_folder(detector, plan, params, threads=threads, on_row=show, stop=stop)
 
 
 @contextmanager
@@ -91,13 +99,13 @@ def _stopped_by_ctrl_c() -> Iterator[Event]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _progress() -> Progress:
+def _progress(console: Console) -> Progress:
     return Progress(
         TextColumn("Annotating"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
     )
 
 

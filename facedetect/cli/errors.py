@@ -5,6 +5,7 @@ from __future__ import annotations
 from facedetect import errors
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+CANNOT_WRITE = 1  # a result: no room, or not allowed
 
 EXIT_CODES: dict[type[errors.FacedetectError], int] = {
     errors.FacedetectError: 1,

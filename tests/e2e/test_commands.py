@@ -58,6 +58,14 @@ def test_annotate_draws_on_a_copy(tmp_path: Path, astronaut: BGRImage) -> None:
     assert "use .png" in ended.stderr
 
 
+def test_a_result_that_cannot_be_written_is_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = run("annotate", ASTRONAUT, "-o", tmp_path / "file" / "out.png")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.fixture
 def archive(tmp_path: Path, astronaut: BGRImage, grace_hopper: BGRImage) -> Path:
     """32 photographs, one stored sideways, one without a face, a broken file, a text."""
