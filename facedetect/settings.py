@@ -44,7 +44,7 @@ class Settings(BaseSettings):
         description="Most work for one image: the pixels of all levels of its pyramid.",
     )
     timeout_s: float = Field(
-        30.0, gt=0, description="Longest time from a request's arrival to its answer, seconds."
+        30.0, gt=0, description="Longest time from an image's arrival to its answer, seconds."
     )
     threads: int = Field(2, ge=1, description="Images that are decoded and looked at side by side.")
 

@@ -23,6 +23,7 @@ from facedetect.images import BGRImage
 _SIGNATURE = "serving_default"
 _INPUTS = ("input", "min_size", "thresholds", "factor")
 _OUTPUTS = ("prob", "landmarks", "box")
+_CLOSED = "the detector is closed; open a new one"
 
 
 class EmbeddedBackend:
@@ -37,36 +38,46 @@ class EmbeddedBackend:
         self._lock = threading.Lock()
         self._model: _LoadedModel | None = None
         self._failure: FacedetectError | None = None
+        self._is_closed = False
 
     def predict(
         self, image: BGRImage, params: DetectionParams, *, deadline: float | None
     ) -> RawDetections:
-        return self._loaded().run(image, params, deadline)
+        model = self._model or self._load(deadline)
+        return model.run(image, params, deadline)
 
     def check_ready(self) -> ModelVersion:
-        if self._model is not None:
-            return self._model.version
-        if self._failure is not None:
-            raise self._failure
-        raise BackendUnavailable("the model is being loaded; try again in some seconds")
+        model = self._model
+        if model is not None:
+            return model.version
+        raise self._failure or BackendUnavailable(
+            "the model is being loaded; try again in some seconds"
+        )
 
     def close(self) -> None:
         with self._lock:
-            if self._model is not None:
-                self._model.session.close()
-                self._model = None
+            model, self._model = self._model, None
+            self._failure = BackendUnavailable(_CLOSED)
+            self._is_closed = True
+            if model is not None:
+                model.session.close()
 
-    def _loaded(self) -> _LoadedModel:
-        if self._model is not None:
+    def _load(self, deadline: float | None) -> _LoadedModel:
+        """Load the model, or wait while another thread does; a failed attempt may be repeated."""
+        timeout_s = -1 if deadline is None else max(0.0, deadline - time.monotonic())
+        if not self._lock.acquire(timeout=timeout_s):
+            raise BackendTimeout("the model was still being loaded at the deadline")
+        try:
+            if self._is_closed:
+                raise BackendUnavailable(_CLOSED)
+            self._model = self._model or _load(self._folder, self._version)
+        except FacedetectError as error:
+            self._failure = error
+            raise
+        else:
             return self._model
-        with self._lock:
-            if self._model is None:
-                try:
-                    self._model = _load(self._folder, self._version)
-                except FacedetectError as error:
-                    self._failure = error
-                    raise
-            return self._model
+        finally:
+            self._lock.release()
 
 
 @dataclass(frozen=True)
@@ -97,6 +108,9 @@ class _LoadedModel:
             )
         except tf.errors.DeadlineExceededError as error:
             raise BackendTimeout("the model did not answer before the deadline") from error
+        except (tf.errors.CancelledError, RuntimeError) as error:
+            # What a session says that was closed in the meantime.
+            raise BackendUnavailable(f"the model is closed: {error}") from error
         except tf.errors.OpError as error:
             raise BackendProtocolError(f"the model failed: {error.message}") from error
         return RawDetections(**found, model=self.version)

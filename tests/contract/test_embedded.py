@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -89,11 +90,25 @@ def test_a_broken_model_is_an_error_of_the_backend(tmp_path: Path, astronaut: BG
         EmbeddedBackend(tmp_path).predict(astronaut, PARAMS, deadline=None)
 
 
-def test_a_closed_backend_loads_again(astronaut: BGRImage) -> None:
+def test_a_closed_backend_answers_nothing(astronaut: BGRImage) -> None:
     backend = open_backend("embedded:")
     backend.predict(astronaut, PARAMS, deadline=None)
     backend.close()
-    assert len(backend.predict(astronaut, PARAMS, deadline=None).prob) == 1
+    backend.close()
+    with pytest.raises(BackendUnavailable, match="closed"):
+        backend.predict(astronaut, PARAMS, deadline=None)
+    with pytest.raises(BackendUnavailable, match="closed"):
+        backend.check_ready()
+
+
+def test_a_deadline_holds_while_the_model_is_loaded(astronaut: BGRImage) -> None:
+    backend = open_backend("embedded:")
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(backend.predict, astronaut, PARAMS, deadline=None)
+        time.sleep(0.001)
+        with pytest.raises(BackendTimeout):
+            backend.predict(astronaut, PARAMS, deadline=time.monotonic() + 0.001)
+        assert len(loading.result().prob) == 1
 
 
 def test_the_builtin_model_is_built_once_with_a_message(
