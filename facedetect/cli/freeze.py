@@ -12,7 +12,7 @@ def freeze(
     output: Annotated[Path, typer.Argument(metavar="OUT.pb", show_default=False)],
     *,
     weights: Annotated[
-        Path | None, typer.Option(help="Weights as .npz.", show_default="the package's own")
+        Path | None, typer.Option(help="Weights as .safetensors.", show_default="the package's own")
     ] = None,
 ) -> None:
     """Build the frozen MTCNN graph.

@@ -1,4 +1,4 @@
-"""MTCNN's weights: read from the .npz file, turned into the layout that the graph wants."""
+"""MTCNN's weights: read from their file, turned into the layout that the graph wants."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from facedetect.errors import InvalidModel
 
@@ -46,24 +48,26 @@ class Weights:
 
 def default_weights_path() -> Path:
     """Where the weights lie: beside this module if installed, in models/ in a checkout."""
-    packaged = Path(__file__).with_name("mtcnn.npz")
-    return packaged if packaged.exists() else Path(__file__).parents[2] / "models" / "mtcnn.npz"
+    packaged = Path(__file__).with_name("mtcnn.safetensors")
+    return (
+        packaged
+        if packaged.exists()
+        else Path(__file__).parents[2] / "models" / "mtcnn.safetensors"
+    )
 
 
 def load_weights(path: Path | None = None) -> Weights:
-    """Read the weights from `path`, an .npz file as models/README.md describes it.
+    """Read the weights from `path`, a .safetensors file as models/README.md describes it.
 
-    Raises InvalidModel if the file is not there, is no .npz file or lacks an array.
+    Raises InvalidModel if the file is not there, is no .safetensors file or lacks an array.
     """
     path = path or default_weights_path()
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        return _arrange(arrays)
+        return _arrange(load_file(path))
     except KeyError as error:
         raise InvalidModel(f"{path} lacks the array {error}; see models/README.md") from error
-    except (OSError, ValueError) as error:
-        raise InvalidModel(f"{path} is not a readable .npz file of weights: {error}") from error
+    except (OSError, SafetensorError) as error:
+        raise InvalidModel(f"{path} is not a readable .safetensors file: {error}") from error
 
 
 def _arrange(arrays: Mapping[str, NDArray[Any]]) -> Weights:

@@ -38,5 +38,5 @@ def test_an_existing_file_is_left_alone(tmp_path: Path) -> None:
 
 def test_bad_weights_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(InvalidModel):
-        freeze(tmp_path / "mtcnn.pb", weights=tmp_path / "missing.npz")
+        freeze(tmp_path / "mtcnn.pb", weights=tmp_path / "missing.safetensors")
     assert not list(tmp_path.iterdir())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from facedetect.images import BGRImage
 from facedetect.model.nets import ONet, PNet, RNet
@@ -18,7 +19,7 @@ FloatArray = NDArray[np.float32]
 
 @pytest.fixture(scope="module")
 def arrays() -> Arrays:
-    return dict(np.load(default_weights_path(), allow_pickle=False))
+    return load_file(default_weights_path())
 
 
 def crops(image: BGRImage, side: int, count: int) -> FloatArray:
@@ -65,8 +66,8 @@ def test_any_slope_is_rewritten_exactly(
     changed = dict(arrays)
     slopes = arrays[f"{net}/conv1/slope"]
     changed[f"{net}/conv1/slope"] = generator.uniform(-2, 3, slopes.shape).astype(np.float32)
-    path = tmp_path_factory.mktemp("weights") / "changed.npz"
-    np.savez(path, allow_pickle=False, **changed)
+    path = tmp_path_factory.mktemp("weights") / "changed.safetensors"
+    save_file(changed, path)
     weights = load_weights(path)
     if net == "pnet":
         image = astronaut[80:140, 120:200].astype(np.float32)
