@@ -10,6 +10,7 @@ import numpy as np
 
 from facedetect.backends import Backend, ModelVersion, RawDetections, open_backend
 from facedetect.backends.base import FloatArray
+from facedetect.errors import InvalidParams
 from facedetect.faces import Box, DetectionParams, Face, Landmarks, Point
 from facedetect.images import BGRImage, ImageLimits, ImageSource, load_image
 
@@ -94,6 +95,8 @@ class Detector:
         `deadline` is a time of `time.monotonic`; without one `timeout_s` begins now.
         """
         params = params or DetectionParams()
+        if max_faces is not None and max_faces < 1:
+            raise InvalidParams(f"max_faces is {max_faces}; it must be at least 1, or None for all")
         if deadline is None and self._timeout_s is not None:
             deadline = time.monotonic() + self._timeout_s
         height, width = image.shape[:2]

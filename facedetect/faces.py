@@ -113,9 +113,10 @@ class DetectionParams:
             return
         least = math.ceil(self.min_size * math.sqrt(pixels / max_pyramid_pixels))
         raise InvalidParams(
-            f"min_size {self.min_size:g} and factor {self.factor:g} on {width}x{height} pixels "
-            f"make a pyramid of {pixels / 1e6:.1f} megapixels, more than the "
-            f"{max_pyramid_pixels / 1e6:.1f} allowed; use min_size {least} or more"
+            f"min_size {self.min_size:.9g} and factor {self.factor:.9g} on {width}x{height} "
+            f"pixels make a pyramid of {pixels:.0f} pixels, more than the "
+            f"{max_pyramid_pixels:.0f} allowed; "
+            f"use min_size {least} or more"
         )
 
 
@@ -132,4 +133,4 @@ def parse_thresholds(text: str) -> tuple[float, float, float]:
 
 def _check(name: str, value: float, is_allowed: bool, allowed: str) -> None:
     if not (math.isfinite(value) and is_allowed):
-        raise InvalidParams(f"{name} is {value:g}; it must be {allowed}")
+        raise InvalidParams(f"{name} is {value:.9g}; it must be {allowed}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from facedetect.errors import (
     FacedetectError,
@@ -26,7 +26,8 @@ from facedetect.files import write_whole
 BGRImage = NDArray[np.uint8]
 """uint8 [height, width, 3], blue first, as OpenCV has it."""
 
-ImageSource = str | os.PathLike[str] | bytes | NDArray[np.uint8] | Image.Image
+Bytes = bytes | bytearray | memoryview
+ImageSource = str | os.PathLike[str] | Bytes | NDArray[np.uint8] | Image.Image
 """A path, an image file's bytes, a BGR, BGRA or grey array, or a Pillow image."""
 
 ENCODED_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -36,6 +37,8 @@ _FORMATS_FOR_PEOPLE = "JPEG, PNG, WebP, GIF, BMP or TIFF"
 
 # What Pillow calls a phone's JPEG with more pictures (a depth map, a preview) behind the first.
 _PHONE_JPEG = "MPO"
+
+_FRAMES_COUNTED_IN_HEADER = ("PNG", "WEBP")
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -66,15 +69,16 @@ class ImageLimits:
 def load_image(source: ImageSource, limits: ImageLimits | None = None) -> BGRImage:
     """Return any image source as an upright BGR image.
 
-    Arrays and Pillow images are already decoded, so only paths and bytes meet the limits.
+    Arrays are decoded already, so the limits are for the others.
     Raises InvalidImage, UnsupportedImage or ImageTooLarge.
     """
     limits = limits or ImageLimits()
-    if isinstance(source, bytes):
-        return decode_image(source, limits)
+    if isinstance(source, Bytes):
+        return decode_image(bytes(source), limits)
     if isinstance(source, np.ndarray):
         return _array_to_bgr(source)
     if isinstance(source, Image.Image):
+        _check_pixels(source, limits)
         with _decoding_errors():
             return _to_upright_bgr(source)
     return decode_image(read_image_file(Path(source), limits), limits)
@@ -111,17 +115,25 @@ def decode_image(data: bytes, limits: ImageLimits) -> BGRImage:
     if not data:
         raise InvalidImage("the image is empty: 0 bytes")
     with _decoding_errors(), _open_header(data) as header:
-        _check_header(header, limits)
+        _check_pixels(header, limits)
+        _check_frames(header, limits)
         return _to_upright_bgr(header)
 
 
 def encode_image(image: BGRImage, suffix: str) -> bytes:
     """Encode as the format that a file name's `suffix` (".png", ".jpg", ...) stands for.
 
-    Raises InvalidSettings if it is none of ENCODED_SUFFIXES.
+    Raises InvalidSettings if it is none of ENCODED_SUFFIXES, ImageTooLarge if the format has no
+    room for so many pixels a side.
     """
     check_encoded_suffix(suffix)
-    _, encoded = cv2.imencode(suffix, image)
+    try:
+        is_encoded, encoded = cv2.imencode(suffix, image)
+    except cv2.error:
+        is_encoded = False
+    if not is_encoded:
+        height, width = image.shape[:2]
+        raise ImageTooLarge(f"{width}x{height} pixels do not fit into {suffix}; write a .png")
     return encoded.tobytes()
 
 
@@ -144,48 +156,59 @@ def check_encoded_suffix(suffix: str) -> None:
 
 
 def _open_header(data: bytes) -> Image.Image:
-    try:
-        return Image.open(io.BytesIO(data), formats=_FORMATS)
-    except UnidentifiedImageError as error:
-        if _starts_like_an_image(data):
-            raise InvalidImage(
-                "the image is damaged: its header cannot be read; send the original file"
-            ) from error
-        raise UnsupportedImage(
-            f"the bytes are no image in a supported format; send {_FORMATS_FOR_PEOPLE}"
-        ) from error
+    """Let the plugin that knows the first bytes read the header.
 
-
-def _starts_like_an_image(data: bytes) -> bool:
+    Not by Image.open, which has a limit on pixels of its own.
+    """
     Image.init()
-    accepts = (Image.OPEN[name][1] for name in _FORMATS if name in Image.OPEN)
-    return any(accept is not None and accept(data[:16]) is True for accept in accepts)
+    for name in _FORMATS:
+        factory, accept = Image.OPEN[name]
+        if accept is not None and accept(data[:16]):
+            return factory(io.BytesIO(data), "")
+    raise UnsupportedImage(
+        f"the bytes are no image in a supported format; send {_FORMATS_FOR_PEOPLE}"
+    )
 
 
-def _check_header(header: Image.Image, limits: ImageLimits) -> None:
+def _check_pixels(header: Image.Image, limits: ImageLimits) -> None:
     width, height = header.size
     if width * height > limits.max_pixels:
         raise ImageTooLarge(
             f"the image has {width}x{height} = {width * height} pixels, more than the "
             f"{limits.max_pixels} allowed; scale it down"
         )
-    if header.format == _PHONE_JPEG:
-        return
-    frames = getattr(header, "n_frames", 1)
-    if frames > limits.max_frames:
+
+
+def _check_frames(header: Image.Image, limits: ImageLimits) -> None:
+    if header.format != _PHONE_JPEG and _has_more_frames(header, limits.max_frames):
         raise ImageTooLarge(
-            f"the {header.format} file has {frames} frames or pages, more than the "
-            f"{limits.max_frames} allowed; send one picture"
+            f"the {header.format} file has more frames or pages than the {limits.max_frames} "
+            "allowed; send one picture"
         )
+
+
+def _has_more_frames(header: Image.Image, count: int) -> bool:
+    """Look no further than needed: files can claim, or hold, any number of frames."""
+    if header.format in _FRAMES_COUNTED_IN_HEADER:
+        return getattr(header, "n_frames", 1) > count
+    try:
+        header.seek(count)
+    except EOFError:
+        return False
+    else:
+        return True
+    finally:
+        header.seek(0)
 
 
 def _to_upright_bgr(image: Image.Image) -> BGRImage:
     image.load()
     turn = _UPRIGHT.get(_orientation(image))
-    rgb = _to_rgb(image)
-    if turn is not None:
-        rgb = rgb.transpose(turn)
-    return _checked(cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR))
+    return _to_bgr(image if turn is None else image.transpose(turn))
+
+
+def _to_bgr(image: Image.Image) -> BGRImage:
+    return _checked(cv2.cvtColor(np.asarray(_to_rgb(image)), cv2.COLOR_RGB2BGR))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -224,7 +247,7 @@ def _array_to_bgr(array: NDArray[np.uint8]) -> BGRImage:
         case (_, _, 3):
             return np.ascontiguousarray(array)
         case (_, _, 4):
-            return _checked(cv2.cvtColor(array, cv2.COLOR_BGRA2BGR))
+            return _to_bgr(Image.fromarray(cv2.cvtColor(array, cv2.COLOR_BGRA2RGBA)))
         case (_, _) | (_, _, 1):
             return _checked(cv2.cvtColor(array, cv2.COLOR_GRAY2BGR))
     raise InvalidImage(
@@ -248,8 +271,6 @@ def _decoding_errors() -> Iterator[None]:
         yield
     except FacedetectError:
         raise
-    except Image.DecompressionBombError as error:
-        raise ImageTooLarge(f"the image is too large to decode: {error}") from error
     except Exception as error:
         raise InvalidImage(
             f"the image does not decode ({error}); send the original, complete file"

@@ -15,38 +15,51 @@ _TEXT_COLOUR = (0, 0, 0)
 
 # Lines one pixel wide vanish when a large photograph is shown on a screen: scale them with it.
 _PIXELS_PER_LINE_WIDTH = 400
+_FACE_PER_LINE_WIDTH = 30
+_SMALLEST_SCALE = 0.3
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def annotate(image: BGRImage, faces: Sequence[Face]) -> BGRImage:
-    """Return a copy with each face's box, landmarks and confidence drawn."""
+    """Return a copy with each face's box, landmarks and confidence drawn.
+
+    Lines and labels grow with the image, but never beyond what the face has room for; a label too
+    small to read is left out.
+    """
     canvas = image.copy()
-    line_width = max(1, round(max(image.shape[:2]) / _PIXELS_PER_LINE_WIDTH))
+    widest = max(1, round(max(image.shape[:2]) / _PIXELS_PER_LINE_WIDTH))
     for face in faces:
-        _draw_face(canvas, face, line_width)
+        _draw_label(canvas, face, widest)
+    for face in faces:
+        _draw_face(canvas, face, widest)
     return canvas
 
 
-def _draw_face(canvas: BGRImage, face: Face, line_width: int) -> None:
+def _draw_face(canvas: BGRImage, face: Face, widest: int) -> None:
     box = face.box
+    line_width = min(widest, max(1, round(box.width / _FACE_PER_LINE_WIDTH)))
     top_left, bottom_right = _pixel(box.x_min, box.y_min), _pixel(box.x_max, box.y_max)
     cv2.rectangle(canvas, top_left, bottom_right, _BOX_COLOUR, line_width, cv2.LINE_AA)
     for point in face.landmarks:
         cv2.circle(canvas, _pixel(point.x, point.y), line_width + 1, _POINT_COLOUR, cv2.FILLED)
-    _draw_label(canvas, f"{face.confidence:.3f}", top_left, line_width)
 
 
-def _draw_label(canvas: BGRImage, text: str, corner: tuple[int, int], line_width: int) -> None:
+def _draw_label(canvas: BGRImage, face: Face, widest: int) -> None:
     """Write above the box, or inside it where there is no room above."""
-    scale = 0.4 * line_width
-    (width, height), margin = cv2.getTextSize(text, _FONT, scale, line_width)
-    x, y = corner
+    text = f"{face.confidence:.2f}"
+    (unit_width, _), _ = cv2.getTextSize(text, _FONT, 1, 1)
+    scale = min(0.4 * widest, face.box.width / (unit_width + 10))
+    if scale < _SMALLEST_SCALE:
+        return
+    thickness = max(1, round(2 * scale))
+    (width, height), margin = cv2.getTextSize(text, _FONT, scale, thickness)
+    x, y = _pixel(face.box.x_min, face.box.y_min)
     label_height = height + 2 * margin
     bottom = y if y >= label_height else y + label_height
     opposite = (x + width + 2 * margin, bottom - label_height)
     cv2.rectangle(canvas, (x, bottom), opposite, _BOX_COLOUR, cv2.FILLED)
     at = (x + margin, bottom - margin)
-    cv2.putText(canvas, text, at, _FONT, scale, _TEXT_COLOUR, line_width, cv2.LINE_AA)
+    cv2.putText(canvas, text, at, _FONT, scale, _TEXT_COLOUR, thickness, cv2.LINE_AA)
 
 
 def _pixel(x: float, y: float) -> tuple[int, int]:

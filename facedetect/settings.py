@@ -44,7 +44,11 @@ class Settings(BaseSettings):
         description="Most work for one image: the pixels of all levels of its pyramid.",
     )
     timeout_s: float = Field(
-        30.0, gt=0, description="Longest time from an image's arrival to its answer, seconds."
+        30.0,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Longest time an image may wait and be looked at, seconds.",
     )
     threads: int = Field(2, ge=1, description="Images that are decoded and looked at side by side.")
 
@@ -55,11 +59,11 @@ class Settings(BaseSettings):
         try:
             return cls(**given)
         except ValidationError as error:
-            problems = [
-                f"{_PREFIX}{'_'.join(map(str, item['loc'])).upper()}={item['input']!r}: "
-                f"{item['msg']}"
-                for item in error.errors()
-            ]
+            problems = []
+            for item in error.errors():
+                name = str(item["loc"][0])
+                origin = f"--{name}" if name in given else f"{_PREFIX}{name.upper()}"
+                problems.append(f"{origin}={item['input']!r}: {item['msg']}")
             raise InvalidSettings("; ".join(problems)) from error
 
     @property

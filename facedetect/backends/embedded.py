@@ -15,7 +15,6 @@ from facedetect.errors import (
     BackendProtocolError,
     BackendTimeout,
     BackendUnavailable,
-    FacedetectError,
 )
 from facedetect.faces import DetectionParams
 from facedetect.images import BGRImage
@@ -37,22 +36,27 @@ class EmbeddedBackend:
         self._version = version
         self._lock = threading.Lock()
         self._model: _LoadedModel | None = None
-        self._failure: FacedetectError | None = None
+        self._failure: BackendUnavailable | None = None
         self._is_closed = False
 
     def predict(
         self, image: BGRImage, params: DetectionParams, *, deadline: float | None
     ) -> RawDetections:
         model = self._model or self._load(deadline)
-        return model.run(image, params, deadline)
+        try:
+            return model.run(image, params, deadline)
+        except (BackendProtocolError, RuntimeError) as error:
+            if self._is_closed:  # while the model was running
+                raise BackendUnavailable(_CLOSED) from error
+            raise
 
     def check_ready(self) -> ModelVersion:
         model = self._model
         if model is not None:
             return model.version
-        raise self._failure or BackendUnavailable(
-            "the model is being loaded; try again in some seconds"
-        )
+        if self._failure is not None:
+            raise type(self._failure)(str(self._failure)) from self._failure
+        raise BackendUnavailable("the model is being loaded; try again in some seconds")
 
     def close(self) -> None:
         with self._lock:
@@ -63,21 +67,30 @@ class EmbeddedBackend:
                 model.session.close()
 
     def _load(self, deadline: float | None) -> _LoadedModel:
-        """Load the model, or wait while another thread does; a failed attempt may be repeated."""
+        """Load the model, or wait for the thread that does; a failed attempt may be repeated.
+
+        The deadline ends the wait, not the loading, which the next call has use for.
+        """
         timeout_s = -1 if deadline is None else max(0.0, deadline - time.monotonic())
         if not self._lock.acquire(timeout=timeout_s):
             raise BackendTimeout("the model was still being loaded at the deadline")
         try:
-            if self._is_closed:
-                raise BackendUnavailable(_CLOSED)
-            self._model = self._model or _load(self._folder, self._version)
-        except FacedetectError as error:
+            return self._load_once()
+        except BackendUnavailable as error:
             self._failure = error
             raise
-        else:
-            return self._model
+        except Exception as error:
+            self._failure = BackendUnavailable(f"the model cannot be loaded: {error}")
+            raise self._failure from error
         finally:
             self._lock.release()
+
+    def _load_once(self) -> _LoadedModel:
+        if self._is_closed:
+            raise BackendUnavailable(_CLOSED)
+        if self._model is None:
+            self._model = _load_model(self._folder, self._version)
+        return self._model
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,7 @@ class _LoadedModel:
     def run(
         self, image: BGRImage, params: DetectionParams, deadline: float | None
     ) -> RawDetections:
-        import tensorflow as tf
+        from facedetect.model import tensorflow as tf
 
         values = {
             "input": image.astype(np.float32),
@@ -108,16 +121,13 @@ class _LoadedModel:
             )
         except tf.errors.DeadlineExceededError as error:
             raise BackendTimeout("the model did not answer before the deadline") from error
-        except (tf.errors.CancelledError, RuntimeError) as error:
-            # What a session says that was closed in the meantime.
-            raise BackendUnavailable(f"the model is closed: {error}") from error
         except tf.errors.OpError as error:
             raise BackendProtocolError(f"the model failed: {error.message}") from error
         return RawDetections(**found, model=self.version)
 
 
 def _run_options(deadline: float | None) -> Any:
-    import tensorflow as tf
+    from facedetect.model import tensorflow as tf
 
     if deadline is None:
         return None
@@ -127,37 +137,36 @@ def _run_options(deadline: float | None) -> Any:
     return tf.compat.v1.RunOptions(timeout_in_ms=left_ms)
 
 
-def _load(folder: Path | None, version: int | None) -> _LoadedModel:
+def _load_model(folder: Path | None, version: int | None) -> _LoadedModel:
+    from facedetect.model import tensorflow as tf
     from facedetect.model.builtin import builtin_model
     from facedetect.model.graph_files import version_folder
-
-    place = version_folder(folder or builtin_model(), version)
-    session, signature = _open_session(place)
-    name = "mtcnn" if folder is None else place.parent.name
-    return _LoadedModel(
-        session,
-        feeds={key: signature.inputs[key].name for key in _INPUTS},
-        fetches={key: signature.outputs[key].name for key in _OUTPUTS},
-        version=ModelVersion(name, place.name),
-    )
-
-
-def _open_session(place: Path) -> tuple[Any, Any]:
-    import tensorflow as tf
-
     from facedetect.model.session import open_session
 
+    place = version_folder(folder or builtin_model(), version)
+    name = "mtcnn" if folder is None else place.absolute().parent.name
     session = open_session(tf.Graph())
     try:
         meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(place))
-        signature = meta_graph.signature_def[_SIGNATURE]
+        feeds, fetches = _tensor_names(meta_graph.signature_def[_SIGNATURE], place)
     except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+        session.close()
         raise BackendUnavailable(f"{place} cannot be loaded: {error}") from error
+    except BackendUnavailable:
+        session.close()
+        raise
+    return _LoadedModel(session, feeds, fetches, ModelVersion(name, place.name))
+
+
+def _tensor_names(signature: Any, place: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """What the graph calls the signature's inputs and outputs."""
     missing = [key for key in _INPUTS if key not in signature.inputs]
     missing += [key for key in _OUTPUTS if key not in signature.outputs]
     if missing:
-        raise BackendProtocolError(
+        raise BackendUnavailable(
             f"{place}: the signature {_SIGNATURE} lacks {', '.join(missing)}; "
             "`facedetect convert` writes a model that has all"
         )
-    return session, signature
+    feeds = {key: signature.inputs[key].name for key in _INPUTS}
+    fetches = {key: signature.outputs[key].name for key in _OUTPUTS}
+    return feeds, fetches

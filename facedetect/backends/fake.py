@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,7 +17,8 @@ class FakeBackend:
     """Answers every image with the same faces, or raises the same error.
 
     `latency_s` is how long it takes; a deadline before that ends in BackendTimeout, as it would
-    with a real model. `seen` holds the images and parameters of all calls.
+    with a real model. `before_answer` is called on the way. `seen` holds the images and parameters
+    of all calls.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class FakeBackend:
     ) -> None:
         self.error = error
         self.latency_s = latency_s
+        self.before_answer: Callable[[], object] = lambda: None
         self.seen: list[tuple[BGRImage, DetectionParams]] = []
         self._answer = to_raw(faces, ModelVersion("fake", "1"))
 
@@ -36,6 +38,7 @@ class FakeBackend:
         self, image: BGRImage, params: DetectionParams, *, deadline: float | None
     ) -> RawDetections:
         self.seen.append((image, params))
+        self.before_answer()
         if self.error is not None:
             raise self.error
         if deadline is not None and time.monotonic() + self.latency_s > deadline:

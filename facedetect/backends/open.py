@@ -17,7 +17,7 @@ def open_backend(url: str) -> Backend:
     Raises InvalidSettings if the URL cannot be right.
     """
     parts = urlsplit(url)
-    if parts.scheme != "embedded":
+    if parts.scheme != "embedded" or parts.netloc or parts.fragment:
         raise InvalidSettings(
             f"the backend {url!r} is of no known kind; use embedded: or embedded:PATH"
         )

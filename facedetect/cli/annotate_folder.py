@@ -30,7 +30,7 @@ from facedetect.folder.plan import Plan, plan_folder
 from facedetect.folder.reports import Row, Summary
 from facedetect.settings import Settings
 
-_THREADS = 2
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def annotate_folder(
@@ -40,7 +40,10 @@ def annotate_folder(
     min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
     factor: options.Factor = options.DEFAULT_FACTOR,
     thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
-    threads: Annotated[int, typer.Option(min=1, help="Images under way side by side.")] = _THREADS,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Images side by side.", show_default="FACEDETECT_THREADS, or 2"),
+    ] = None,
     backend: options.Backend = None,
 ) -> None:
     """Draw the faces on every image below the folder IN.
@@ -55,11 +58,12 @@ def annotate_folder(
     params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
     plan = plan_folder(source, output)
     console = Console(stderr=True)
-    with Settings.load(backend=backend).open_detector() as detector:
+    settings = Settings.load(backend=backend, threads=threads)
+    with settings.open_detector() as detector:
         with console.status("Loading the model"):
             detector.warm_up()
         started = time.monotonic()
-        summary = _run(detector, plan, params, threads, console)
+        summary = _run(detector, plan, params, settings.threads, console)
     _print_summary(summary, plan, time.monotonic() - started)
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -70,7 +74,7 @@ def annotate_folder(
 def _run(
     detector: Detector, plan: Plan, params: DetectionParams, threads: int, console: Console
 ) -> Summary:
-    with _progress(console) as progress, _stopped_by_ctrl_c() as stop:
+    with _progress(console) as progress, _stopped_by_signals() as stop:
         task = progress.add_task("", total=len(plan.items) + len(plan.unreadable))
 
         def show(row: Row) -> None:
@@ -84,19 +88,20 @@ def _run(
 
 
 @contextmanager
-def _stopped_by_ctrl_c() -> Iterator[Event]:
-    """Ctrl-C sets the event, so that what was begun is finished; a second one ends at once."""
+def _stopped_by_signals() -> Iterator[Event]:
+    """Ctrl-C and SIGTERM set the event: what was begun is finished. A second one ends at once."""
     stop = Event()
 
-    def set_once(*_: object) -> None:
+    def set_once(number: int, _: object) -> None:
         stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(number, signal.default_int_handler)
 
-    previous = signal.signal(signal.SIGINT, set_once)
+    previous = {number: signal.signal(number, set_once) for number in _STOPPING}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _progress(console: Console) -> Progress:

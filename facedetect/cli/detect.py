@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from facedetect.cli import options
+from facedetect.cli.errors import EXIT_CODES
 from facedetect.cli.words import counted
 from facedetect.faces import DetectionParams, Face, Point, parse_thresholds
 from facedetect.folder.reports import failed_row, found_row, to_json_line
@@ -41,14 +43,14 @@ def detect(
         facedetect detect --json --min-size 40 *.jpg | jq '.faces | length'
     """
     params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
-    failed = False
+    exit_code = 0
     with Settings.load(backend=backend).open_detector() as detector:
         for path in images:
             try:
                 image = load_image(path, detector.limits)
                 found = detector.detect_upright(image, params, max_faces=max_faces)
             except OF_ONE_IMAGE as error:
-                failed = True
+                exit_code = max(exit_code, EXIT_CODES[type(error)])
                 typer.echo(f"{path}: {error}", err=True)
                 row = failed_row(str(path), error)
             else:
@@ -57,25 +59,30 @@ def detect(
                     _print_table(path, found.faces)
             if as_json:
                 typer.echo(to_json_line(row), nl=False)
-    if failed:
-        raise typer.Exit(1)
+    if exit_code:
+        raise typer.Exit(exit_code)
 
 
 def _print_table(path: Path, faces: list[Face]) -> None:
     if not faces:
         typer.echo(f"{path}: no face")
         return
-    title = f"{path}: {counted(len(faces), 'face')}"
+    title = Text(f"{path}: {counted(len(faces), 'face')}")
     table = Table(title=title, title_justify="left")
-    for heading in ("score", "x", "y", "width", "height", "left eye", "right eye", "nose"):
+    for heading in ("score", "box", "left eye", "right eye", "nose", "mouth corners"):
         table.add_column(heading, justify="right")
     for face in faces:
         box, marks = face.box, face.landmarks
-        sizes = (f"{size:.0f}" for size in (box.x_min, box.y_min, box.width, box.height))
-        points = (_coordinates(p) for p in (marks.left_eye, marks.right_eye, marks.nose))
-        table.add_row(f"{face.confidence:.3f}", *sizes, *points)
+        table.add_row(
+            f"{face.confidence:.3f}",
+            f"{box.x_min:.0f},{box.y_min:.0f} {box.width:.0f}x{box.height:.0f}",
+            _at(marks.left_eye),
+            _at(marks.right_eye),
+            _at(marks.nose),
+            f"{_at(marks.mouth_left)} {_at(marks.mouth_right)}",
+        )
     Console().print(table)
 
 
-def _coordinates(point: Point) -> str:
+def _at(point: Point) -> str:
     return f"{point.x:.0f},{point.y:.0f}"

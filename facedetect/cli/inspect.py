@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -59,4 +60,4 @@ def _named_tensors(title: str, tensors: dict[str, TensorSummary]) -> Table:
 
 def _cells(tensor: TensorSummary) -> tuple[str, str, str]:
     shape = "any rank" if tensor.shape is None else str(tensor.shape).replace("-1", "?")
-    return tensor.name, tensor.dtype, shape
+    return escape(tensor.name), tensor.dtype, escape(shape)

@@ -21,7 +21,7 @@ def serve(
 ) -> None:
     """Serve POST /detect over HTTP.
 
-    Every setting is also an environment variable, FACEDETECT_PORT for instance; see the README.
+    Every setting is an environment variable, such as FACEDETECT_PORT; docs/settings.md has them.
 
     Examples:
 

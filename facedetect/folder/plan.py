@@ -47,19 +47,33 @@ def plan_folder(source: Path, output: Path) -> Plan:
     """List the images below `source`, sorted; the results mirror its tree below `output`.
 
     `output` may lie inside `source`: it is left out. Raises InvalidSettings if `source` is no
-    folder, or `output` is the same one.
+    folder, or a result could overwrite a source.
     """
     if not source.is_dir():
         raise InvalidSettings(f"{source} is not a folder")
     if output.exists() and not output.is_dir():
         raise InvalidSettings(f"{output} is a file; give a folder for the results")
-    if source.resolve() == output.resolve():
-        raise InvalidSettings(f"{output} is the folder of the sources; give another one")
+    if source.resolve().is_relative_to(output.resolve()):
+        raise InvalidSettings(
+            f"the results in {output} could overwrite the sources in {source}; "
+            "give a folder that does not hold them"
+        )
+    if (output / _REPORT_NAME).is_dir():
+        raise InvalidSettings(f"{output / _REPORT_NAME} is a folder; the report goes there")
     unreadable: list[tuple[str, OSError]] = []
     files = list(_files_below(source, output.resolve(), unreadable))
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     items = _items(images, source, output)
+    _check_sources_stay(items)
     return Plan(output, items, len(files) - len(images), unreadable)
+
+
+def _check_sources_stay(items: list[Item]) -> None:
+    """Links within the folder of results may lead back to the sources."""
+    sources = {item.source.resolve() for item in items}
+    for item in items:
+        if item.output.resolve() in sources:
+            raise InvalidSettings(f"{item.output} is a link to a source; give another folder")
 
 
 def _files_below(

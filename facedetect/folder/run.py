@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from threading import Event
+from typing import TextIO
 
 from facedetect.detector import Detector
 from facedetect.errors import (
@@ -25,6 +29,8 @@ from facedetect.render import annotate
 # What may be wrong with one image; after anything else the next image would fail as well.
 OF_ONE_IMAGE = (ImageError, InvalidParams, BackendTimeout, BackendProtocolError)
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
 
 def annotate_folder(
     detector: Detector,
@@ -38,16 +44,13 @@ def annotate_folder(
     """Write every image of the plan with its faces drawn, and the report; returns the counts.
 
     `on_row` hears of each image as it is done, in the plan's order. When `stop` is set, the images
-    begun and the report are finished and the summary says interrupted. Raises BackendUnavailable,
-    and OSError if a result cannot be written.
+    begun are finished and the summary says interrupted. However the run ends, the report holds what
+    was done. Raises BackendUnavailable, and OSError if the disk is full or the report cannot be
+    written.
     """
     summary = Summary()
     under_way: deque[Future[Row]] = deque()
-    with (
-        ThreadPoolExecutor(threads) as pool,
-        written_whole(plan.report) as unfinished,
-        unfinished.open("w", encoding="utf-8") as report,
-    ):
+    with _report(plan.report) as report, ThreadPoolExecutor(threads) as pool:
 
         def record(row: Row) -> None:
             report.write(to_json_line(row))
@@ -69,6 +72,20 @@ def annotate_folder(
     return summary
 
 
+@contextmanager
+def _report(path: Path) -> Iterator[TextIO]:
+    """Give a report to write lines to; it takes its name at the end, also after an error."""
+    with written_whole(path) as unfinished:
+        end: BaseException | None = None
+        try:
+            with unfinished.open("w", encoding="utf-8") as report:
+                yield report
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            end = error
+    if end is not None:
+        raise end
+
+
 def _refill(
     under_way: deque[Future[Row]], jobs: Iterator[Future[Row]], size: int
 ) -> deque[Future[Row]]:
@@ -81,7 +98,11 @@ def _annotate_item(detector: Detector, item: Item, params: DetectionParams) -> R
     try:
         image = load_image(item.source, detector.limits)
         found = detector.detect_upright(image, params)
+        write_image(item.output, annotate(image, found.faces))
     except OF_ONE_IMAGE as error:
         return failed_row(item.name, error)
-    write_image(item.output, annotate(image, found.faces))
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise
+        return failed_row(item.name, error)
     return found_row(item.name, found)

@@ -2,4 +2,4 @@
 
 from facedetect.model.quiet import import_tensorflow_quietly
 
-import_tensorflow_quietly()
+tensorflow = import_tensorflow_quietly()

@@ -13,6 +13,7 @@ from platformdirs import user_cache_path
 from facedetect.errors import BackendUnavailable, OutputExists
 from facedetect.model.convert import convert
 from facedetect.model.freeze import freeze
+from facedetect.model.graph_files import model_versions
 from facedetect.model.weights import default_weights_path
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ def builtin_model(cache: Path | None = None) -> Path:
     """
     cache = cache or user_cache_path("facedetect")
     folder = cache / f"mtcnn-{_fingerprint()}"
-    if folder.exists():
+    if model_versions(folder):
         return folder
     logger.warning("Building the face detection model in %s (once, some seconds)", folder)
     try:
@@ -41,7 +42,8 @@ def builtin_model(cache: Path | None = None) -> Path:
 
 
 def _build(folder: Path) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         frozen = Path(scratch) / "mtcnn.pb"
         freeze(frozen)
         try:

@@ -15,6 +15,7 @@ from facedetect.model.graph_files import (
     freeze_checkpoint,
     import_graph,
     kind_of,
+    read_checkpoint_graph,
     read_frozen_graph,
 )
 from facedetect.model.inspect import possible_inputs, possible_outputs
@@ -58,8 +59,7 @@ def convert(
         raise OutputExists(f"{standing} exists; remove it, or choose another folder or --version")
     input_names = _tensor_names(INPUTS, inputs, "input")
     output_names = _tensor_names(OUTPUTS, outputs, "output")
-    graph_def = _read(source, output_names)
-    _check_tensors(graph_def, source, input_names, output_names)
+    graph_def = _read(source, input_names, output_names)
     with _folder_written_whole(target) as unfinished:
         _write_saved_model(_wrap(graph_def, input_names, output_names), unfinished)
     return target
@@ -78,12 +78,18 @@ def _tensor_names(
     return {key: name if ":" in name else f"{name}:0" for key, name in names.items()}
 
 
-def _read(source: Path, output_names: TensorNames) -> tf.compat.v1.GraphDef:
+def _read(
+    source: Path, input_names: TensorNames, output_names: TensorNames
+) -> tf.compat.v1.GraphDef:
+    """The source's graph, frozen, with the tensors that were named."""
     kind = kind_of(source)
     if kind is GraphKind.SAVED_MODEL:
         raise InvalidModel(f"{source} is a SavedModel already; give a frozen graph or checkpoint")
-    if kind is GraphKind.FROZEN_GRAPH:
-        return read_frozen_graph(source)
+    is_frozen = kind is GraphKind.FROZEN_GRAPH
+    graph_def = read_frozen_graph(source) if is_frozen else read_checkpoint_graph(source)
+    _check_tensors(graph_def, source, input_names, output_names)
+    if is_frozen:
+        return graph_def
     return freeze_checkpoint(source, [name.split(":")[0] for name in output_names.values()])
 
 
@@ -162,19 +168,29 @@ def _tensor_info(key: str, spec: tf.TensorSpec) -> tf.compat.v1.TensorInfo:
 
 @contextmanager
 def _folder_written_whole(target: Path) -> Iterator[Path]:
-    """Give a folder's name outside `target`'s parent; it moves to `target` when all went well.
+    """Give a folder's name beside `target`; it moves to `target` when all went well.
 
-    TensorFlow Serving watches the parent, so a half-written version must never stand in it.
+    TensorFlow Serving watches the parent for folders with a number for a name, so a version must
+    appear there whole, and what is not whole must not be called by a number.
     """
-    beside = target.parent.parent
-    beside.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=beside, prefix=f".{target.parent.name}.") as scratch:
-        unfinished = Path(scratch) / "model"
-        yield unfinished
-        target.parent.mkdir(exist_ok=True)
-        try:
-            unfinished.rename(target)
-        except OSError as error:
-            if target.exists():
-                raise OutputExists(f"{target} exists; another process wrote it") from error
-            raise
+    parent = target.parent
+    is_new = not parent.exists()
+    parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=parent, prefix=".unfinished-") as scratch:
+            unfinished = Path(scratch) / "model"
+            yield unfinished
+            _move(unfinished, target)
+    except BaseException:
+        if is_new and not any(parent.iterdir()):
+            parent.rmdir()
+        raise
+
+
+def _move(unfinished: Path, target: Path) -> None:
+    try:
+        unfinished.rename(target)
+    except OSError as error:
+        if target.exists():
+            raise OutputExists(f"{target} exists; another process wrote it") from error
+        raise

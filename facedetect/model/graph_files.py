@@ -50,8 +50,11 @@ def version_folder(folder: Path, version: int | None = None) -> Path:
 
     `folder` may be that of one version, too. Raises ModelNotFound.
     """
-    if version is None and (folder / SAVED_MODEL_FILE).is_file():
+    is_version = (folder / SAVED_MODEL_FILE).is_file()
+    if is_version and version is None:
         return folder
+    if is_version:
+        raise ModelNotFound(f"{folder} is one version already; leave out ?version={version}")
     versions = model_versions(folder)
     if not versions:
         raise ModelNotFound(f"{folder} holds no SavedModel; `facedetect convert` makes one")
@@ -113,14 +116,10 @@ def read_checkpoint_graph(path: Path) -> tf.compat.v1.GraphDef:
 def freeze_checkpoint(path: Path, output_ops: list[str]) -> tf.compat.v1.GraphDef:
     """Read a checkpoint and turn its variables into constants, keeping what the outputs need.
 
-    Raises InvalidModel if it cannot be read or lacks one of `output_ops`.
+    Raises InvalidModel if it cannot be read.
     """
     tf1 = tf.compat.v1
     prefix = checkpoint_prefix(path)
-    known = {node.name for node in read_checkpoint_graph(path).node}
-    missing = [name for name in output_ops if name not in known]
-    if missing:
-        raise InvalidModel(f"{prefix}.meta has no operation {', '.join(missing)}")
     try:
         with tf.Graph().as_default() as graph, open_session(graph) as session:
             saver = tf1.train.import_meta_graph(f"{prefix}.meta", clear_devices=True)

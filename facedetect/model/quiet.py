@@ -5,48 +5,66 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import re
+import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 # What TensorFlow prints about itself before its log level can be set.
-_NOISE = re.compile(
-    rb"WARNING: All log messages before absl::InitializeLog"
-    rb"|I0000 .*(port|cudart_stub|cpu_feature_guard)\.cc"
-    rb"|To enable the following instructions"
+_NOISE = (
+    r"WARNING: All log messages before absl::InitializeLog"
+    r"|I0000 .*(port|cudart_stub|cpu_feature_guard)\.cc"
+    r"|To enable the following instructions"
 )
 
+# A process of its own: should TensorFlow abort, on a processor it was not built for, its last
+# words still come through.
+_FILTER = """
+import re, sys
+for line in sys.stdin.buffer:
+    if not re.match(sys.argv[1].encode(), line):
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
+"""
 
-def import_tensorflow_quietly() -> None:
-    """Import TensorFlow, keeping everything but its own greetings on standard error."""
+
+def import_tensorflow_quietly() -> Any:
+    """Import and return TensorFlow, keeping all but its own greetings on standard error."""
     if "tensorflow" in sys.modules:
-        return
+        return sys.modules["tensorflow"]
     # Information and warnings of the C++ side; errors still show. The user's own choice wins.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _without_noise():
-        importlib.import_module("tensorflow")
+        tensorflow = importlib.import_module("tensorflow")
     # Warns on each use of the graph API, which is the one that TensorFlow Serving is made for.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    return tensorflow
 
 
 @contextmanager
 def _without_noise() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2 and pass on what is not noise.
+    """Lead file descriptor 2 through the filter: the lines come from C++, before Python has a say.
 
-    The lines come from C++ before Python has a say, so the descriptor itself is redirected.
+    Without a standard error, or an interpreter to run the filter, nothing is done.
     """
-    sys.stderr.flush()
-    original = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    try:
+        original = os.dup(2)
+    except OSError:
+        yield
+        return
+    if not sys.executable:
+        yield
+        return
+    command = [sys.executable, "-I", "-S", "-c", _FILTER, _NOISE]
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and program
+        command, stdin=subprocess.PIPE
+    ) as noise_filter:
+        assert noise_filter.stdin is not None
+        os.dup2(noise_filter.stdin.fileno(), 2)
         try:
             yield
         finally:
             os.dup2(original, 2)
             os.close(original)
-            held.seek(0)
-            for line in held:
-                if not _NOISE.match(line):
-                    os.write(2, line)
+            noise_filter.stdin.close()

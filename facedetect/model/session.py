@@ -25,7 +25,7 @@ def open_session(graph: tf.Graph) -> tf.compat.v1.Session:
 
 
 def available_cores() -> int:
-    """The cores this process may use; fewer than the machine's in a container or by taskset."""
+    """The cores this process may use, by its affinity; quotas of time are not looked at."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

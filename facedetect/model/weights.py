@@ -20,6 +20,31 @@ FloatArray = NDArray[np.float32]
 _BOX_YX = [1, 0, 3, 2]
 _LANDMARKS_YX = [5, 6, 7, 8, 9, 0, 1, 2, 3, 4]
 
+# The author's kernels: convolutions [out, in, width, height], dense layers [in, out].
+_KERNELS: dict[str, tuple[int, ...]] = {
+    "pnet/conv1": (10, 3, 3, 3),
+    "pnet/conv2": (16, 10, 3, 3),
+    "pnet/conv3": (32, 16, 3, 3),
+    "pnet/face": (2, 32, 1, 1),
+    "pnet/box": (4, 32, 1, 1),
+    "rnet/conv1": (28, 3, 3, 3),
+    "rnet/conv2": (48, 28, 3, 3),
+    "rnet/conv3": (64, 48, 2, 2),
+    "rnet/dense": (576, 128),
+    "rnet/face": (128, 2),
+    "rnet/box": (128, 4),
+    "onet/conv1": (32, 3, 3, 3),
+    "onet/conv2": (64, 32, 3, 3),
+    "onet/conv3": (64, 64, 3, 3),
+    "onet/conv4": (128, 64, 2, 2),
+    "onet/dense": (1152, 256),
+    "onet/face": (256, 2),
+    "onet/box": (256, 4),
+    "onet/landmarks": (256, 10),
+}
+_CONV_RANK = 4
+_HEADS = ("face", "box", "landmarks")
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -59,15 +84,34 @@ def default_weights_path() -> Path:
 def load_weights(path: Path | None = None) -> Weights:
     """Read the weights from `path`, a .safetensors file as models/README.md describes it.
 
-    Raises InvalidModel if the file is not there, is no .safetensors file or lacks an array.
+    Raises InvalidModel if the file is not there, is no .safetensors file, or an array is missing or
+    of another shape.
     """
     path = path or default_weights_path()
     try:
-        return _arrange(load_file(path))
-    except KeyError as error:
-        raise InvalidModel(f"{path} lacks the array {error}; see models/README.md") from error
+        arrays = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InvalidModel(f"{path} is not a readable .safetensors file: {error}") from error
+    for name, shape in _expected_shapes().items():
+        array = arrays.get(name)
+        if array is None or array.shape != shape or array.dtype != np.float32:
+            found = "missing" if array is None else f"{array.dtype} {list(array.shape)}"
+            raise InvalidModel(
+                f"{name} in {path} is {found}; it must be float32 {list(shape)}: "
+                "see models/README.md"
+            )
+    return _arrange(arrays)
+
+
+def _expected_shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer, shape in _KERNELS.items():
+        outputs = shape[0] if len(shape) == _CONV_RANK else shape[1]
+        shapes[f"{layer}/weight"] = shape
+        shapes[f"{layer}/bias"] = (outputs,)
+        if not layer.endswith(_HEADS):
+            shapes[f"{layer}/slope"] = (outputs,)
+    return shapes
 
 
 def _arrange(arrays: Mapping[str, NDArray[Any]]) -> Weights:

@@ -9,9 +9,10 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from facedetect import errors
 
@@ -113,10 +114,15 @@ def add_problem_handlers(app: FastAPI) -> None:
         return _answer(KINDS[errors.InvalidParams], detail)
 
     @app.exception_handler(HTTPException)
-    async def on_http_exception(_: Request, error: HTTPException) -> JSONResponse:
+    async def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
         kind = ProblemKind(status, status.phrase.lower().replace(" ", "-"), status.phrase)
-        return _answer(kind, error.detail, dict(error.headers or {}))
+        detail = f"{error.detail}: {request.method} {request.url.path}; /docs lists the calls"
+        return _answer(kind, detail, dict(error.headers or {}))
+
+    @app.exception_handler(ClientDisconnect)
+    async def on_disconnect(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody reads it
 
     @app.exception_handler(Exception)
     async def on_bug(_: Request, __: Exception) -> JSONResponse:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 import facedetect
 from facedetect.errors import (
+    BackendError,
     BackendProtocolError,
     BackendTimeout,
     BackendUnavailable,
@@ -94,12 +95,14 @@ async def detect(
     return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", tags=["operations"])
 async def healthz() -> Health:
     """The process is alive; says nothing of the model."""
     return Health()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", tags=["operations"], responses=documented(BackendUnavailable))
 async def readyz(worker: TheWorker) -> Readiness:
     """The model would answer now; 503 with the reason if it would not."""
@@ -111,7 +114,7 @@ async def version(worker: TheWorker) -> Version:
     """What is running here."""
     try:
         model = worker.detector.backend.check_ready()
-    except BackendUnavailable:
+    except BackendError:
         model = None
     return Version(facedetect=facedetect.__version__, model=model)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -66,6 +67,19 @@ def test_a_file_over_the_limit_is_refused(service: httpx2.Client) -> None:
     response = service.post("/detect", content=bytes(40 * 2**20), headers=headers)
     assert response.status_code == 413
     assert service.get("/healthz").status_code == 200
+
+
+def test_an_upload_broken_off_is_no_error(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with served() as client:
+        head = "POST /detect HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+        address = (client.base_url.host, client.base_url.port or 80)
+        with socket.create_connection(address) as connection:
+            connection.sendall(f"{head}Content-Length: {len(PHOTO)}\r\n\r\n".encode())
+            connection.sendall(PHOTO[:1000])
+        assert client.post("/detect", files={"image": PHOTO}).status_code == 200
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_it_listens_before_the_model_is_loaded_and_ends_on_sigterm() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from facedetect.errors import InvalidModel
 from facedetect.model.graph_files import read_frozen_graph
@@ -69,5 +69,10 @@ def test_files_that_are_no_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidModel, match=r"not a readable \.safetensors"):
         load_weights(path)
     save_file({"a": np.zeros(3, np.float32)}, path)
-    with pytest.raises(InvalidModel, match="lacks the array"):
+    with pytest.raises(InvalidModel, match=r"pnet/conv1/weight in .* is missing"):
+        load_weights(path)
+    arrays = load_file(default_weights_path())
+    arrays["rnet/conv2/slope"] = np.zeros(3, np.float32)
+    save_file(arrays, path)
+    with pytest.raises(InvalidModel, match=r"rnet/conv2/slope in .* is float32 \[3\]; it must be"):
         load_weights(path)

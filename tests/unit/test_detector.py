@@ -118,6 +118,8 @@ def test_answers_that_are_not_finite_are_refused() -> None:
         "models/mtcnn",
         "ftp://host/model",
         "embedded:?label=a",
+        "embedded://mtcnn",
+        "embedded:1#x",
         "embedded:m?version=x",
         "embedded:m?version=",
     ],

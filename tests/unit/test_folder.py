@@ -73,10 +73,22 @@ def test_results_inside_the_sources_are_left_out(source: Path) -> None:
 def test_folders_that_cannot_be_right_are_refused(source: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings, match="is not a folder"):
         plan_folder(tmp_path / "missing", tmp_path / "out")
-    with pytest.raises(InvalidSettings, match="the folder of the sources"):
+    with pytest.raises(InvalidSettings, match="could overwrite the sources"):
         plan_folder(source, source.parent / "in" / "deep" / "..")
+    with pytest.raises(InvalidSettings, match="could overwrite the sources"):
+        plan_folder(source / "deep", source)
     with pytest.raises(InvalidSettings, match="is a file"):
         plan_folder(source, source / "b.jpg")
+
+
+def test_results_that_are_links_to_sources_are_refused(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "deep").symlink_to(source / "deep")
+    with pytest.raises(InvalidSettings, match="is a link to a source"):
+        plan_folder(source, tmp_path / "out")
+    (tmp_path / "other" / "report.jsonl").mkdir(parents=True)
+    with pytest.raises(InvalidSettings, match="the report goes there"):
+        plan_folder(source, tmp_path / "other")
 
 
 def test_every_image_has_a_row(source: Path, tmp_path: Path, a_face: Face) -> None:
@@ -135,7 +147,18 @@ def test_a_backend_that_is_down_ends_the_run(source: Path, tmp_path: Path) -> No
     backend = FakeBackend(error=BackendUnavailable("down"))
     with pytest.raises(BackendUnavailable):
         annotate_folder(Detector(backend), plan, PARAMS, threads=2)
-    assert names_below(tmp_path / "out") == []
+    assert names_below(tmp_path / "out") == ["report.jsonl"]
+    assert rows_of(plan.report) == []
+
+
+def test_a_result_that_cannot_be_written_fails_one_image(source: Path, tmp_path: Path) -> None:
+    plan = plan_folder(source, tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "deep").touch()
+    summary = annotate_folder(Detector(FakeBackend()), plan, PARAMS, threads=2)
+    assert summary.images == 1
+    failed = [row["image"] for row in rows_of(plan.report) if row["status"] == "failed"]
+    assert failed == ["half.png", "deep/text.jpg", "deep/er/a.JPG"]
 
 
 def test_an_interrupted_run_reports_what_is_done(tmp_path: Path, noise: BGRImage) -> None:

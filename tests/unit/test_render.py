@@ -27,6 +27,18 @@ def test_a_label_without_room_above_stands_inside(astronaut: BGRImage) -> None:
     assert changed[:, 0].max() <= 82
 
 
+def test_labels_of_small_faces_leave_their_neighbours_alone() -> None:
+    image = np.zeros((3000, 4000, 3), np.uint8)
+    small, beside = (face_at(x, 1000, side=80, confidence=0.9) for x in (1000, 1100))
+    drawn = annotate(image, [small])
+    box = beside.box
+    part = drawn[900 : int(box.y_max), int(box.x_min) : int(box.x_max)]
+    assert not part.any()
+    assert drawn[900:990, 1000:1080].any()  # it has a label, of its own width
+    tiny = annotate(image, [face_at(1000, 1000, side=15, confidence=0.9)])
+    assert not tiny[:990].any()
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 3), (12, 3000, 3)])
 def test_any_size_can_be_drawn_on(shape: tuple[int, int, int]) -> None:
     image = np.zeros(shape, np.uint8)

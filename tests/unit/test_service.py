@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -271,27 +272,37 @@ def test_errors_of_the_backend_show_and_pass(
 
 
 def test_a_bug_shows_nothing_of_itself(make_client: MakeClient) -> None:
-    class Buggy(FakeBackend):
-        def predict(self, *_: object, **__: object) -> Any:
-            raise ZeroDivisionError("secret")
+    def fail() -> None:
+        raise ZeroDivisionError("secret")
 
     backend = FakeBackend()
     client = make_client(backend)
-    backend.predict = Buggy().predict  # type: ignore[method-assign]
+    backend.before_answer = fail
     response = client.post("/detect", files={"image": PHOTO})
     assert "secret" not in problem(response, 500, "internal")
 
 
 def test_waiting_for_a_thread_counts_towards_the_timeout(make_client: MakeClient) -> None:
-    backend = FakeBackend(latency_s=0.3)
+    backend = FakeBackend()
     client = make_client(backend, threads=1, timeout_s=0.5)
-    started = time.monotonic()
-    with ThreadPoolExecutor(4) as pool:
-        posts = [pool.submit(client.post, "/detect", files={"image": PHOTO}) for _ in range(4)]
-        statuses = sorted(post.result().status_code for post in posts)
-    assert statuses[0] == 200
-    assert statuses[-1] == 504
-    assert time.monotonic() - started < 5
+    busy, release = Event(), Event()
+
+    def block() -> None:
+        busy.set()
+        release.wait(30)
+
+    backend.before_answer = block
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(client.post, "/detect", files={"image": PHOTO})
+        assert busy.wait(10)
+        started = time.monotonic()
+        waiting = [pool.submit(client.post, "/detect", files={"image": PHOTO}) for _ in range(2)]
+        for post in waiting:
+            assert "no thread became free" in problem(post.result(), 504, "backend-timeout")
+        assert time.monotonic() - started < 2
+        release.set()
+        problem(first.result(), 504, "backend-timeout")
+    assert client.post("/detect", files={"image": PHOTO}).status_code == 200
 
 
 def test_readiness_follows_the_backend(make_client: MakeClient) -> None:

@@ -26,5 +26,17 @@ def test_wrong_values_name_the_variable(monkeypatch: pytest.MonkeyPatch) -> None
         Settings.load()
 
 
+def test_wrong_options_name_the_option() -> None:
+    with pytest.raises(InvalidSettings, match=r"^--port=99999: "):
+        Settings.load(port=99999)
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "0", "-1", "1e9"])
+def test_a_timeout_is_finite(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("FACEDETECT_TIMEOUT_S", value)
+    with pytest.raises(InvalidSettings, match="FACEDETECT_TIMEOUT_S"):
+        Settings.load()
+
+
 def test_every_setting_is_described() -> None:
     assert all(field.description for field in Settings.model_fields.values())
