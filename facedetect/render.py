@@ -40,8 +40,9 @@ def _draw_face(canvas: BGRImage, face: Face, widest: int) -> None:
     line_width = min(widest, max(1, round(box.width / _FACE_PER_LINE_WIDTH)))
     top_left, bottom_right = _pixel(box.x_min, box.y_min), _pixel(box.x_max, box.y_max)
     cv2.rectangle(canvas, top_left, bottom_right, _BOX_COLOUR, line_width, cv2.LINE_AA)
+    radius = min(widest + 1, max(1, round(box.width / _FACE_PER_LINE_WIDTH)))
     for point in face.landmarks:
-        cv2.circle(canvas, _pixel(point.x, point.y), line_width + 1, _POINT_COLOUR, cv2.FILLED)
+        cv2.circle(canvas, _pixel(point.x, point.y), radius, _POINT_COLOUR, cv2.FILLED)
 
 
 def _draw_label(canvas: BGRImage, face: Face, widest: int) -> None:
