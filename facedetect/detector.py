@@ -11,11 +11,17 @@ import numpy as np
 from facedetect.backends import Backend, ModelVersion, RawDetections, open_backend
 from facedetect.backends.base import FloatArray
 from facedetect.errors import InvalidParams
-from facedetect.faces import Box, DetectionParams, Face, Landmarks, Point
+from facedetect.faces import (
+    DEFAULT_MAX_PYRAMID_PIXELS,
+    Box,
+    DetectionParams,
+    Face,
+    Landmarks,
+    Point,
+)
 from facedetect.images import BGRImage, ImageLimits, ImageSource, load_image
 
 DEFAULT_BACKEND = "embedded:"
-DEFAULT_MAX_PYRAMID_PIXELS = 50_000_000
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,18 @@ from dataclasses import dataclass
 
 from facedetect.errors import InvalidParams
 
+PNET_SIDE = 12
+"""P-Net looks at windows of this many pixels: the pyramid brings faces of min_size to it."""
+
 MIN_SIZE_BOUND = 8
 FACTOR_BOUNDS = (0.1, 0.95)
+DEFAULT_MAX_PYRAMID_PIXELS = 50_000_000
 
-# P-Net looks at windows of this many pixels: the pyramid brings faces of min_size to it.
-_PNET_SIDE = 12
+# A served model says the same words to those who call it directly.
+MIN_SIZE_RULE = f"min_size must be at least {MIN_SIZE_BOUND}"
+FACTOR_RULE = f"factor must be from {FACTOR_BOUNDS[0]} to {FACTOR_BOUNDS[1]}"
+THRESHOLD_RULE = "each threshold must be between 0 and 1"
+WORK_RULE = "the image's pyramid must have at most {limit:.0f} pixels"
 
 
 @dataclass(frozen=True)
@@ -85,25 +92,23 @@ class DetectionParams:
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
 
     def __post_init__(self) -> None:
-        _check(
-            "min_size", self.min_size, self.min_size >= MIN_SIZE_BOUND, f"at least {MIN_SIZE_BOUND}"
-        )
         low, high = FACTOR_BOUNDS
-        _check("factor", self.factor, low <= self.factor <= high, f"from {low} to {high}")
+        _check(MIN_SIZE_RULE, self.min_size, self.min_size >= MIN_SIZE_BOUND)
+        _check(FACTOR_RULE, self.factor, low <= self.factor <= high)
         if len(self.thresholds) != 3:  # noqa: PLR2004 - one a net
             raise InvalidParams(
                 f"thresholds has {len(self.thresholds)} values; it takes three, "
                 "one for each net, such as 0.6,0.7,0.7"
             )
         for threshold in self.thresholds:
-            _check("each threshold", threshold, 0 < threshold < 1, "between 0 and 1")
+            _check(THRESHOLD_RULE, threshold, 0 < threshold < 1)
 
     def pyramid_pixels(self, width: int, height: int) -> float:
         """How many pixels all levels of the pyramid have together: what detection will cost.
 
         The sum of the geometric series width * height * (12 / min_size)^2 * factor^(2k).
         """
-        first_level = width * height * (_PNET_SIDE / self.min_size) ** 2
+        first_level = width * height * (PNET_SIDE / self.min_size) ** 2
         return first_level / (1 - self.factor**2)
 
     def check_work(self, width: int, height: int, max_pyramid_pixels: float) -> None:
@@ -113,9 +118,8 @@ class DetectionParams:
             return
         least = math.ceil(self.min_size * math.sqrt(pixels / max_pyramid_pixels))
         raise InvalidParams(
-            f"min_size {self.min_size:.9g} and factor {self.factor:.9g} on {width}x{height} "
-            f"pixels make a pyramid of {pixels:.0f} pixels, more than the "
-            f"{max_pyramid_pixels:.0f} allowed; "
+            f"{WORK_RULE.format(limit=max_pyramid_pixels)}; min_size {self.min_size:.9g} and "
+            f"factor {self.factor:.9g} on {width}x{height} pixels would make {pixels:.0f}; "
             f"use min_size {least} or more"
         )
 
@@ -131,6 +135,6 @@ def parse_thresholds(text: str) -> tuple[float, float, float]:
     return first, second, third
 
 
-def _check(name: str, value: float, is_allowed: bool, allowed: str) -> None:
-    if not (math.isfinite(value) and is_allowed):
-        raise InvalidParams(f"{name} is {value:.9g}; it must be {allowed}")
+def _check(rule: str, value: float, is_kept: bool) -> None:
+    if not (math.isfinite(value) and is_kept):
+        raise InvalidParams(f"{rule}; it is {value:.9g}")

@@ -30,6 +30,8 @@ Bytes = bytes | bytearray | memoryview
 ImageSource = str | os.PathLike[str] | Bytes | NDArray[np.uint8] | Image.Image
 """A path, an image file's bytes, a BGR, BGRA or grey array, or a Pillow image."""
 
+DEFAULT_MAX_IMAGE_PIXELS = 50_000_000
+
 ENCODED_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -62,7 +64,7 @@ class ImageLimits:
     """
 
     max_bytes: int = 32 * 2**20
-    max_pixels: int = 50_000_000
+    max_pixels: int = DEFAULT_MAX_IMAGE_PIXELS
     max_frames: int = 1
 
 

@@ -7,8 +7,9 @@ from typing import Any, Self
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from facedetect.detector import DEFAULT_BACKEND, DEFAULT_MAX_PYRAMID_PIXELS, Detector
+from facedetect.detector import DEFAULT_BACKEND, Detector
 from facedetect.errors import InvalidSettings
+from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS
 from facedetect.images import ImageLimits
 
 _LIMITS = ImageLimits()

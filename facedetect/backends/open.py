@@ -8,12 +8,16 @@ from urllib.parse import parse_qs, urlsplit
 from facedetect.backends.base import Backend
 from facedetect.errors import InvalidSettings
 
+# Option -> its least value.
+_OPTIONS = {"version": 0, "intra_op_threads": 1, "inter_op_threads": 1}
+
 
 def open_backend(url: str) -> Backend:
     """Open the backend that `url` names; nothing heavy happens before its first use.
 
     `embedded:` runs the package's own model in this process, `embedded:PATH` the SavedModel in
-    the folder PATH, its highest version unless `?version=N` says which.
+    the folder PATH. Options follow as in `?version=3&inter_op_threads=4`: `version` (the highest
+    one by default), `intra_op_threads` (1), `inter_op_threads` (one a core).
     Raises InvalidSettings if the URL cannot be right.
     """
     parts = urlsplit(url)
@@ -23,11 +27,17 @@ def open_backend(url: str) -> Backend:
         )
     from facedetect.backends.embedded import EmbeddedBackend
 
-    query = parse_qs(parts.query, keep_blank_values=True)
-    versions = query.pop("version", [])
-    if query or len(versions) > 1 or not all(version.isdecimal() for version in versions):
-        raise InvalidSettings(
-            f"the backend {url!r} has the options {parts.query!r}; only ?version=N is known"
-        )
-    path = Path(parts.path) if parts.path else None
-    return EmbeddedBackend(path, version=int(versions[0]) if versions else None)
+    options = _options(url, parts.query)
+    return EmbeddedBackend(Path(parts.path) if parts.path else None, **options)
+
+
+def _options(url: str, query: str) -> dict[str, int]:
+    given = parse_qs(query, keep_blank_values=True)
+    for name, values in given.items():
+        is_right = name in _OPTIONS and len(values) == 1 and values[0].isdecimal()
+        if not is_right or int(values[0]) < _OPTIONS[name]:
+            raise InvalidSettings(
+                f"the backend {url!r} has the option {name}={','.join(values)}; it takes whole "
+                f"numbers for {', '.join(_OPTIONS)}"
+            )
+    return {name: int(values[0]) for name, values in given.items()}

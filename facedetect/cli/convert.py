@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from facedetect.errors import InvalidSettings
+from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS
+from facedetect.images import DEFAULT_MAX_IMAGE_PIXELS
 
 _NAMES_HELP = "Where the graph calls it differently: NAME=TENSOR. May be given several times."
 
@@ -19,11 +21,18 @@ def convert(
     version: Annotated[int, typer.Option(min=0, help="The folder below OUT.")] = 1,
     inputs: Annotated[list[str] | None, typer.Option("--input", help=_NAMES_HELP)] = None,
     outputs: Annotated[list[str] | None, typer.Option("--output", help=_NAMES_HELP)] = None,
+    max_pyramid_pixels: Annotated[
+        int, typer.Option(min=1, help="Most work that the model does for one image.")
+    ] = DEFAULT_MAX_PYRAMID_PIXELS,
+    max_image_pixels: Annotated[
+        int, typer.Option(min=1, help="Largest encoded image that the model decodes.")
+    ] = DEFAULT_MAX_IMAGE_PIXELS,
 ) -> None:
     """Write a SavedModel for TensorFlow Serving from a frozen MTCNN graph or a checkpoint folder.
 
-    The signature takes input, min_size, thresholds and factor and gives prob, landmarks and box.
-    `facedetect inspect` shows what a graph calls them.
+    Its signatures take float32 or uint8 pixels, an encoded image, or a batch of those; the model
+    itself refuses parameters out of bounds. `facedetect inspect` shows what a graph calls its
+    tensors.
 
     Examples:
 
@@ -32,6 +41,7 @@ def convert(
         facedetect convert other.pb models/other --input input=image:0 --output prob=scores:0
     """
     from facedetect.model.convert import convert as convert_graph
+    from facedetect.model.guards import WorkLimits
 
     folder = convert_graph(
         source,
@@ -39,6 +49,7 @@ def convert(
         version=version,
         inputs=_parse_names(inputs),
         outputs=_parse_names(outputs),
+        limits=WorkLimits(max_pyramid_pixels, max_image_pixels),
     )
     typer.echo(str(folder))
 

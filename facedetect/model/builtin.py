@@ -14,7 +14,11 @@ from facedetect.errors import BackendUnavailable, OutputExists
 from facedetect.model.convert import convert
 from facedetect.model.freeze import freeze
 from facedetect.model.graph_files import model_versions
+from facedetect.model.guards import WorkLimits
 from facedetect.model.weights import default_weights_path
+
+# The detector, the only caller, has limits of its own, which its user may raise.
+_LIMITS = WorkLimits(max_pyramid_pixels=2_000_000_000, max_image_pixels=2_000_000_000)
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +51,7 @@ def _build(folder: Path) -> None:
         frozen = Path(scratch) / "mtcnn.pb"
         freeze(frozen)
         try:
-            convert(frozen, folder)
+            convert(frozen, folder, limits=_LIMITS)
         except OutputExists:
             logger.info("Another process has built %s in the meantime", folder)
 

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from facedetect.errors import InvalidModel, OutputExists
 from facedetect.model.graph_files import (
+    SAVED_MODEL_FILE,
     GraphKind,
     freeze_checkpoint,
     import_graph,
@@ -18,24 +20,14 @@ from facedetect.model.graph_files import (
     read_checkpoint_graph,
     read_frozen_graph,
 )
+from facedetect.model.guards import WorkLimits
 from facedetect.model.inspect import possible_inputs, possible_outputs
+from facedetect.model.manifest import write_manifest
+from facedetect.model.quiet import without_noise
+from facedetect.model.serving_graph import TensorNames, build_serving_graph, signature_def
 from facedetect.model.session import open_session
-
-SIGNATURE = tf.compat.v1.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-
-INPUTS = {
-    "input": tf.TensorSpec([None, None, 3], tf.float32),
-    "min_size": tf.TensorSpec([], tf.float32),
-    "thresholds": tf.TensorSpec([3], tf.float32),
-    "factor": tf.TensorSpec([], tf.float32),
-}
-OUTPUTS = {
-    "prob": tf.TensorSpec([None], tf.float32),
-    "landmarks": tf.TensorSpec([None, 10], tf.float32),
-    "box": tf.TensorSpec([None, 4], tf.float32),
-}
-
-TensorNames = Mapping[str, str]
+from facedetect.model.signatures import FLOAT, SIGNATURES
+from facedetect.model.warmup import write_warmup_records
 
 
 def convert(
@@ -45,8 +37,12 @@ def convert(
     version: int = 1,
     inputs: TensorNames | None = None,
     outputs: TensorNames | None = None,
+    limits: WorkLimits | None = None,
 ) -> Path:
     """Write the SavedModel `output`/`version` from a frozen graph or a checkpoint folder.
+
+    It has the signatures of `signatures.SIGNATURES`, guarded by `limits`, and beside the graph, in
+    assets.extra/, a manifest and the records that warm up TensorFlow Serving.
 
     `inputs` and `outputs` map the signature's names to tensors of the source, where those are
     called differently. Returns the folder written. Raises InvalidModel if the source cannot be
@@ -57,11 +53,15 @@ def convert(
     if target.exists() or output.is_file():
         standing = target if target.exists() else output
         raise OutputExists(f"{standing} exists; remove it, or choose another folder or --version")
-    input_names = _tensor_names(INPUTS, inputs, "input")
-    output_names = _tensor_names(OUTPUTS, outputs, "output")
+    input_names = _tensor_names(FLOAT.inputs, inputs, "input")
+    output_names = _tensor_names(FLOAT.outputs, outputs, "output")
     graph_def = _read(source, input_names, output_names)
-    with _folder_written_whole(target) as unfinished:
-        _write_saved_model(_wrap(graph_def, input_names, output_names), unfinished)
+    with without_noise(), _folder_written_whole(target) as unfinished:
+        limits = limits or WorkLimits()
+        serving_graph = build_serving_graph(graph_def, input_names, output_names, limits)
+        _write_saved_model(serving_graph, unfinished)
+        write_warmup_records(unfinished, target.parent.name)
+        write_manifest(unfinished, serving_graph, graph_def, limits)
     return target
 
 
@@ -102,8 +102,8 @@ def _check_tensors(
     """Raise InvalidModel if a tensor is not there or cannot be what the signature says."""
     graph = import_graph(graph_def, source)
     for kind, names, specs, candidates in (
-        ("input", input_names, INPUTS, possible_inputs),
-        ("output", output_names, OUTPUTS, possible_outputs),
+        ("input", input_names, FLOAT.inputs, possible_inputs),
+        ("output", output_names, FLOAT.outputs, possible_outputs),
     ):
         for key, name in names.items():
             try:
@@ -122,48 +122,27 @@ def _check_tensors(
                 )
 
 
-def _wrap(
-    graph_def: tf.compat.v1.GraphDef, input_names: TensorNames, output_names: TensorNames
-) -> tf.compat.v1.GraphDef:
-    """Put the signature's own names, types and shapes around the graph; drop what is unused."""
-    with tf.Graph().as_default() as graph:
-        placeholders = {
-            key: tf.compat.v1.placeholder(spec.dtype, spec.shape, key)
-            for key, spec in INPUTS.items()
-        }
-        found = tf.graph_util.import_graph_def(
-            graph_def,
-            input_map={name: placeholders[key] for key, name in input_names.items()},
-            return_elements=list(output_names.values()),
-            name="mtcnn",
-        )
-        for key, tensor in zip(output_names, found, strict=True):
-            tf.identity(tf.ensure_shape(tensor, OUTPUTS[key].shape), key)
-    return tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), [*INPUTS, *OUTPUTS])
-
-
 def _write_saved_model(graph_def: tf.compat.v1.GraphDef, folder: Path) -> None:
     saved_model = tf.compat.v1.saved_model
-    graph = tf.Graph()
-    with graph.as_default(), open_session(graph) as session:
-        tf.graph_util.import_graph_def(graph_def, name="")
-        signature = saved_model.build_signature_def(
-            {key: _tensor_info(key, spec) for key, spec in INPUTS.items()},
-            {key: _tensor_info(key, spec) for key, spec in OUTPUTS.items()},
-            saved_model.signature_constants.PREDICT_METHOD_NAME,
-        )
+    graph = import_graph(graph_def, folder)
+    with open_session(graph) as session:
         builder = saved_model.Builder(str(folder))
         builder.add_meta_graph_and_variables(
-            session, [saved_model.tag_constants.SERVING], signature_def_map={SIGNATURE: signature}
+            session,
+            [saved_model.tag_constants.SERVING],
+            signature_def_map={
+                name: signature_def(name, signature) for name, signature in SIGNATURES.items()
+            },
         )
         builder.save()
+    _write_in_stable_order(folder / SAVED_MODEL_FILE)
 
 
-def _tensor_info(key: str, spec: tf.TensorSpec) -> tf.compat.v1.TensorInfo:
-    """What a client is told: the same for every source, however much its graph says by itself."""
-    return tf.compat.v1.TensorInfo(
-        name=f"{key}:0", dtype=spec.dtype.as_datatype_enum, tensor_shape=spec.shape.as_proto()
-    )
+def _write_in_stable_order(path: Path) -> None:
+    """The builder writes maps in any order; the same source shall give the same bytes."""
+    contents = saved_model_pb2.SavedModel()
+    contents.ParseFromString(path.read_bytes())
+    path.write_bytes(contents.SerializeToString(deterministic=True))
 
 
 @contextmanager

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# What TensorFlow prints about itself before its log level can be set.
+# What TensorFlow prints about itself before its log level can be set, and where it finds a graphics
+# card's driver without a card.
 _NOISE = (
     r"WARNING: All log messages before absl::InitializeLog"
     r"|I0000 .*(port|cudart_stub|cpu_feature_guard)\.cc"
     r"|To enable the following instructions"
+    r"|E0000 .*failed call to cuInit"
 )
 
 # A process of its own: should TensorFlow abort, on a processor it was not built for, its last
@@ -35,7 +37,7 @@ def import_tensorflow_quietly() -> Any:
         return sys.modules["tensorflow"]
     # Information and warnings of the C++ side; errors still show. The user's own choice wins.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _without_noise():
+    with without_noise():
         tensorflow = importlib.import_module("tensorflow")
     # Warns on each use of the graph API, which is the one that TensorFlow Serving is made for.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -43,7 +45,7 @@ def import_tensorflow_quietly() -> Any:
 
 
 @contextmanager
-def _without_noise() -> Iterator[None]:
+def without_noise() -> Iterator[None]:
     """Lead file descriptor 2 through the filter: the lines come from C++, before Python has a say.
 
     Without a standard error, or an interpreter to run the filter, nothing is done.

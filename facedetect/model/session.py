@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 import tensorflow as tf
 
 
-def open_session(graph: tf.Graph) -> tf.compat.v1.Session:
-    """Open a session on the processor, with a thread for each core it may use.
+@dataclass(frozen=True)
+class Threads:
+    """TensorFlow's two pools: within an operation, and between operations (None: one a core).
 
-    The graph's loops run side by side on the inter-op threads; splitting single operations
-    between cores as well costs more than it gives. The graph is made for processors, so graphics
-    cards, and their memory, are left to others.
+    The graph's loops run side by side on the inter-op threads; splitting single operations between
+    cores as well costs more than it gives. The intra-op pool is the process's: the first session
+    fixes it for all.
     """
-    tf1 = tf.compat.v1
-    config = tf1.ConfigProto(
-        intra_op_parallelism_threads=1,
-        inter_op_parallelism_threads=available_cores(),
+
+    intra_op: int = 1
+    inter_op: int | None = None
+
+
+def open_session(graph: tf.Graph, threads: Threads | None = None) -> tf.compat.v1.Session:
+    """Open a session on the processor.
+
+    The graph is made for processors, so graphics cards, and their memory, are left to others.
+    """
+    threads = threads or Threads()
+    config = tf.compat.v1.ConfigProto(
+        intra_op_parallelism_threads=threads.intra_op,
+        inter_op_parallelism_threads=threads.inter_op or available_cores(),
         use_per_session_threads=True,
         device_count={"GPU": 0},
     )
-    return tf1.Session(graph=graph, config=config)
+    return tf.compat.v1.Session(graph=graph, config=config)
 
 
 def available_cores() -> int:

@@ -51,7 +51,7 @@ def test_no_face_and_odd_shapes_are_empty(shape: tuple[int, int, int]) -> None:
 
 def test_a_deadline_stops_the_work_and_the_next_call_is_right(astronaut: BGRImage) -> None:
     backend = open_backend("embedded:")
-    large = np.tile(astronaut, (8, 8, 1))
+    large = np.tile(astronaut, (6, 6, 1))
     expected = backend.predict(astronaut, PARAMS, deadline=None)
     started = time.monotonic()
     with pytest.raises(BackendTimeout):

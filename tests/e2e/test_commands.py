@@ -44,7 +44,7 @@ def test_parameters_change_what_is_found() -> None:
     assert "no face" in ended.stdout
     ended = run("detect", "--min-size", "2", ASTRONAUT)
     assert ended.returncode == 2
-    assert ended.stderr == "error: min_size is 2; it must be at least 8\n"
+    assert ended.stderr == "error: min_size must be at least 8; it is 2\n"
 
 
 def test_annotate_draws_on_a_copy(tmp_path: Path, astronaut: BGRImage) -> None:

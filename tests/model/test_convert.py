@@ -13,6 +13,7 @@ from facedetect.errors import InvalidModel, OutputExists
 from facedetect.images import BGRImage
 from facedetect.model.convert import convert
 from facedetect.model.inspect import TensorSummary, inspect_model
+from facedetect.model.signatures import SIGNATURES
 from tests.conftest import ASTRONAUT
 from tests.model.graphs import FrozenGraph
 
@@ -68,10 +69,15 @@ def shape_of(tensors: dict[str, TensorSummary]) -> dict[str, tuple[str, list[int
 
 
 def check_signature(folder: Path) -> None:
-    (signature,) = inspect_model(folder).signatures
-    assert signature.name == "serving_default"
-    assert shape_of(signature.inputs) == INPUTS
-    assert shape_of(signature.outputs) == OUTPUTS
+    signatures = {signature.name: signature for signature in inspect_model(folder).signatures}
+    assert set(signatures) == set(SIGNATURES)
+    assert shape_of(signatures["serving_default"].inputs) == INPUTS
+    assert shape_of(signatures["serving_default"].outputs) == OUTPUTS
+    assert shape_of(signatures["serving_uint8"].inputs) == {
+        **INPUTS,
+        "input": ("uint8", [-1, -1, 3]),
+    }
+    assert shape_of(signatures["serving_batch"].outputs)["landmarks"] == ("float32", [-1, -1, 10])
 
 
 def test_our_graph_answers_the_same_as_a_saved_model(
@@ -226,5 +232,7 @@ def test_inspect_tells_what_a_saved_model_offers(frozen: Path, tmp_path: Path) -
     summary = inspect_model(tmp_path / "out")
     assert summary.kind == "SavedModel"
     assert summary.path.endswith("out/2")
-    assert {f"{name}:0" for name in INPUTS} == {tensor.name for tensor in summary.inputs}
-    assert {f"{name}:0" for name in OUTPUTS} == {tensor.name for tensor in summary.outputs}
+    batch = {f"batch/{name}:0" for name in SIGNATURES["serving_batch"].inputs}
+    single = {f"{name}:0" for name in SIGNATURES["serving_bytes"].inputs}
+    assert {tensor.name for tensor in summary.inputs} == single | batch
+    assert {f"{name}:0" for name in OUTPUTS} <= {tensor.name for tensor in summary.outputs}

@@ -118,6 +118,7 @@ def test_answers_that_are_not_finite_are_refused() -> None:
         "models/mtcnn",
         "ftp://host/model",
         "embedded:?label=a",
+        "embedded:?inter_op_threads=0",
         "embedded://mtcnn",
         "embedded:1#x",
         "embedded:m?version=x",

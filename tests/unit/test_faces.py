@@ -18,16 +18,16 @@ def test_defaults_are_those_of_the_author() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"min_size": 7.9}, "min_size is 7.9; it must be at least 8"),
-        ({"min_size": math.inf}, "min_size is inf"),
-        ({"min_size": math.nan}, "min_size is nan"),
-        ({"factor": 1.0}, "factor is 1; it must be from 0.1 to 0.95"),
-        ({"factor": 0.05}, "factor is 0.05"),
-        ({"factor": math.nan}, "factor is nan"),
+        ({"min_size": 7.9}, "min_size must be at least 8; it is 7.9"),
+        ({"min_size": math.inf}, "min_size must be at least 8; it is inf"),
+        ({"min_size": math.nan}, "min_size must be at least 8; it is nan"),
+        ({"factor": 1.0}, "factor must be from 0.1 to 0.95; it is 1"),
+        ({"factor": 0.05}, "factor must be from 0.1 to 0.95; it is 0.05"),
+        ({"factor": math.nan}, "factor must be from 0.1 to 0.95; it is nan"),
         ({"thresholds": (0.6, 0.7)}, "thresholds has 2 values; it takes three"),
-        ({"thresholds": (0.6, 1.0, 0.7)}, "each threshold is 1; it must be between 0 and 1"),
-        ({"thresholds": (0.0, 0.7, 0.7)}, "each threshold is 0"),
-        ({"thresholds": (0.6, 0.7, math.nan)}, "each threshold is nan"),
+        ({"thresholds": (0.6, 1.0, 0.7)}, "each threshold must be between 0 and 1; it is 1"),
+        ({"thresholds": (0.0, 0.7, 0.7)}, "each threshold must be between 0 and 1; it is 0"),
+        ({"thresholds": (0.6, 0.7, math.nan)}, "each threshold must be between 0 and 1; it is nan"),
     ],
 )
 def test_values_out_of_bounds_are_refused(arguments: dict[str, object], message: str) -> None:

@@ -162,12 +162,12 @@ def test_a_photo_stored_sideways_is_upright_in_the_answer(
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("min_size=2", "min_size is 2; it must be at least 8"),
-        ("min_size=nan", "min_size is nan"),
+        ("min_size=2", "min_size must be at least 8; it is 2"),
+        ("min_size=nan", "min_size must be at least 8; it is nan"),
         ("min_size=big", "min_size is 'big'"),
-        ("factor=1", "factor is 1; it must be from 0.1 to 0.95"),
+        ("factor=1", "factor must be from 0.1 to 0.95; it is 1"),
         ("thresholds=1,2", "it must be three numbers such as 0.6,0.7,0.7"),
-        ("thresholds=0,0,0", "each threshold is 0"),
+        ("thresholds=0,0,0", "each threshold must be between 0 and 1; it is 0"),
         ("max_faces=0", "max_faces is '0'"),
         ("annotate=perhaps", "annotate is 'perhaps'"),
         ("min_face_size=40", "min_face_size is no parameter of this call"),

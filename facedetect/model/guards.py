@@ -1,0 +1,143 @@
+"""Assertions inside the graph: no caller makes a served model hang or run out of memory.
+
+They say what `DetectionParams` and `ImageLimits` say, in the same words, for callers that have
+neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from facedetect.faces import (
+    DEFAULT_MAX_PYRAMID_PIXELS,
+    FACTOR_BOUNDS,
+    FACTOR_RULE,
+    MIN_SIZE_BOUND,
+    MIN_SIZE_RULE,
+    PNET_SIDE,
+    THRESHOLD_RULE,
+    WORK_RULE,
+)
+from facedetect.images import DEFAULT_MAX_IMAGE_PIXELS
+
+_CHANNELS = 3
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_SIZE_AT = 16
+_JPEG_START = b"\xff\xd8"
+
+
+@dataclass(frozen=True)
+class WorkLimits:
+    """What one call may ask of a served model: the pyramid's pixels, an encoded image's pixels."""
+
+    max_pyramid_pixels: float = DEFAULT_MAX_PYRAMID_PIXELS
+    max_image_pixels: int = DEFAULT_MAX_IMAGE_PIXELS
+
+
+def check_call(
+    image: tf.Tensor, parameters: Sequence[tf.Tensor], limits: WorkLimits
+) -> list[tf.Operation]:
+    """Assertions on one call: its image's shape, its parameters, the work it asks for.
+
+    `parameters` are min_size, thresholds and factor. What would fail by itself on a wrong shape
+    waits for the assertion on that shape.
+    """
+    min_size, thresholds, factor = parameters
+    shapes = [
+        _check(_has_rank(image, 3), "the image must be [height, width, 3]; its shape is", image),
+        _check(_has_rank(min_size, 0), "min_size must be one number; its shape is", min_size),
+        _check(
+            _has_rank(thresholds, 1), "thresholds must be 3 numbers; their shape is", thresholds
+        ),
+        _check(_has_rank(factor, 0), "factor must be one number; its shape is", factor),
+    ]
+    with tf.control_dependencies(shapes):
+        height, width, channels = tf.unstack(tf.shape(image), num=3)
+        sizes = [
+            _check(
+                tf.reduce_all([tf.equal(channels, _CHANNELS), height > 0, width > 0]),
+                "the image must be [height, width, 3] and not empty; its shape is",
+                image,
+            ),
+            _check(
+                tf.equal(tf.size(thresholds), 3),
+                "thresholds must be 3 numbers; their shape is",
+                thresholds,
+            ),
+        ]
+    low, high = FACTOR_BOUNDS
+    # Every comparison with NaN is false, so these hold for finite numbers only.
+    values = [
+        _assert(
+            (min_size >= MIN_SIZE_BOUND) & (min_size < float("inf")),
+            f"{MIN_SIZE_RULE}; it is",
+            min_size,
+        ),
+        _assert((factor >= low) & (factor <= high), f"{FACTOR_RULE}; it is", factor),
+        _assert(
+            (thresholds > 0) & (thresholds < 1),
+            f"{THRESHOLD_RULE}; they are",
+            thresholds,
+        ),
+    ]
+    with tf.control_dependencies([*sizes, *values]):
+        pixels = tf.cast(height, tf.float32) * tf.cast(width, tf.float32)
+        pyramid = pixels * (PNET_SIDE / min_size) ** 2 / (1 - factor**2)
+    work = _assert(
+        pyramid <= limits.max_pyramid_pixels,
+        f"{WORK_RULE.format(limit=limits.max_pyramid_pixels)}; it would have",
+        pyramid,
+    )
+    return [*shapes, *sizes, *values, work]
+
+
+def check_encoded(image_bytes: tf.Tensor, limits: WorkLimits) -> tf.Operation:
+    """Assert that an encoded image is a JPEG or PNG whose header claims no more than the limit."""
+    is_png = _starts_with(image_bytes, _PNG_START)
+    is_jpeg = _starts_with(image_bytes, _JPEG_START)
+    known = _assert(
+        is_png | is_jpeg,
+        "image_bytes must be a JPEG or PNG; it starts with",
+        tf.strings.substr(image_bytes, 0, 4),
+    )
+    with tf.control_dependencies([known]):
+        pixels = tf.compat.v1.cond(
+            is_png, lambda: _png_pixels(image_bytes), lambda: _jpeg_pixels(image_bytes)
+        )
+    return _assert(
+        (pixels > 0) & (pixels <= limits.max_image_pixels),
+        f"the image must have at most {limits.max_image_pixels} pixels; it has",
+        pixels,
+    )
+
+
+def _starts_with(image_bytes: tf.Tensor, start: bytes) -> tf.Tensor:
+    return tf.equal(tf.strings.substr(image_bytes, 0, len(start)), start)
+
+
+def _png_pixels(image_bytes: tf.Tensor) -> tf.Tensor:
+    header = tf.strings.substr(image_bytes, _PNG_SIZE_AT, 8)
+    width, height = tf.unstack(tf.io.decode_raw(header, tf.int32, little_endian=False), num=2)
+    return tf.cast(width, tf.float32) * tf.cast(height, tf.float32)
+
+
+def _jpeg_pixels(image_bytes: tf.Tensor) -> tf.Tensor:
+    height, width, _ = tf.unstack(tf.image.extract_jpeg_shape(image_bytes), num=3)
+    return tf.cast(width, tf.float32) * tf.cast(height, tf.float32)
+
+
+def _has_rank(tensor: tf.Tensor, rank: int) -> tf.Tensor:
+    """Looked at when the graph runs: a server does not hold what it is fed against shapes."""
+    return tf.equal(tf.raw_ops.Rank(input=tensor), rank)
+
+
+def _check(condition: tf.Tensor, message: str, tensor: tf.Tensor) -> tf.Operation:
+    return _assert(condition, message, tf.shape(tensor))
+
+
+def _assert(condition: tf.Tensor, message: str, value: tf.Tensor) -> tf.Operation:
+    is_kept = tf.reduce_all(condition)
+    return tf.raw_ops.Assert(condition=is_kept, data=[tf.constant(message), value], summarize=4)

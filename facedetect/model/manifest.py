@@ -1,0 +1,52 @@
+"""assets.extra/manifest.json: what a SavedModel was made of, for people and programs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import tensorflow as tf
+
+from facedetect.model.guards import WorkLimits
+from facedetect.model.signatures import SIGNATURES
+
+EXTRA_FOLDER = "assets.extra"
+_NAME = "manifest.json"
+
+
+def write_manifest(
+    folder: Path,
+    graph_def: tf.compat.v1.GraphDef,
+    source: tf.compat.v1.GraphDef,
+    limits: WorkLimits,
+) -> None:
+    """Write the manifest of the SavedModel in `folder`."""
+    manifest = {
+        "source_sha256": _digest(source),
+        "graph_sha256": _digest(graph_def),
+        "tensorflow": tf.__version__,
+        "limits": asdict(limits),
+        "signatures": {
+            name: {
+                "inputs": _describe(signature.inputs),
+                "outputs": _describe(signature.outputs),
+            }
+            for name, signature in SIGNATURES.items()
+        },
+    }
+    path = folder / EXTRA_FOLDER / _NAME
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+
+
+def _digest(graph_def: tf.compat.v1.GraphDef) -> str:
+    return hashlib.sha256(graph_def.SerializeToString(deterministic=True)).hexdigest()
+
+
+def _describe(specs: dict[str, tf.TensorSpec]) -> dict[str, str]:
+    return {
+        name: f"{spec.dtype.name} {[-1 if size is None else size for size in spec.shape]}"
+        for name, spec in specs.items()
+    }

@@ -1,0 +1,198 @@
+"""The SavedModel's four signatures answer alike, and refuse alike."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from facedetect import DetectionParams
+from facedetect.errors import InvalidParams
+from facedetect.images import BGRImage, encode_image
+from facedetect.model.convert import convert
+from facedetect.model.guards import WorkLimits
+from facedetect.model.signatures import SIGNATURES
+from tests.conftest import optional_folder
+from tests.model.cases import pictures
+from tests.model.served import Answer, ServedModel
+
+PARAMS = {"min_size": 20, "thresholds": (0.6, 0.7, 0.7), "factor": 0.709}
+LIMITS = WorkLimits(max_pyramid_pixels=5_000_000, max_image_pixels=3_000_000)
+FACES = ("prob", "landmarks", "box")
+
+
+@pytest.fixture(scope="module", params=["ours", "tf-mtcnn"])
+def model(
+    request: pytest.FixtureRequest, frozen: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedModel]:
+    source = frozen
+    if request.param == "tf-mtcnn":
+        source = optional_folder("reference", "FACEDETECT_REFERENCE_DIR") / "tf-mtcnn.pb"
+    folder = convert(source, tmp_path_factory.mktemp("served") / "mtcnn", limits=LIMITS)
+    model = ServedModel(folder)
+    yield model
+    model.close()
+
+
+def same(one: Answer, other: Answer) -> bool:
+    return all(np.array_equal(one[name], other[name]) for name in FACES)
+
+
+@pytest.mark.parametrize("picture", ["group", "suit", "one-pixel", "very-wide"])
+def test_single_signatures_answer_the_same(model: ServedModel, picture: str) -> None:
+    image = np.ascontiguousarray(pictures()[picture])
+    expected = model.call("serving_default", input=image, **PARAMS)
+    assert same(model.call("serving_uint8", input=image, **PARAMS), expected)
+    png = encode_image(image, ".png")
+    assert same(model.call("serving_bytes", image_bytes=png, **PARAMS), expected)
+
+
+def test_a_jpeg_is_decoded_as_opencv_and_pillow_do(model: ServedModel, astronaut: BGRImage) -> None:
+    from tests.conftest import ASTRONAUT
+
+    expected = model.call("serving_uint8", input=astronaut, **PARAMS)
+    data = ASTRONAUT.read_bytes()
+    assert same(model.call("serving_bytes", image_bytes=data, **PARAMS), expected)
+
+
+def test_a_batch_equals_its_images_one_by_one(model: ServedModel) -> None:
+    """Mixed sizes, no face among them, each with parameters of its own."""
+    names = ["astronaut", "group", "black", "one-pixel", "hopper"]
+    images = [np.ascontiguousarray(pictures()[name]) for name in names]
+    min_size = [20, 30, 20, 20, 40]
+    thresholds = [
+        (0.6, 0.7, 0.7),
+        (0.5, 0.5, 0.3),
+        (0.6, 0.7, 0.7),
+        (0.6, 0.7, 0.7),
+        (0.8, 0.9, 0.9),
+    ]
+    factor = [0.709, 0.79, 0.709, 0.709, 0.5]
+    batch = model.call(
+        "serving_batch",
+        image_bytes=[encode_image(image, ".png") for image in images],
+        min_size=min_size,
+        thresholds=thresholds,
+        factor=factor,
+    )
+    assert batch["count"].tolist()[2:4] == [0, 0]
+    assert batch["prob"].shape == (5, batch["count"].max())
+    for n, image in enumerate(images):
+        alone = model.call(
+            "serving_uint8",
+            input=image,
+            min_size=min_size[n],
+            thresholds=thresholds[n],
+            factor=factor[n],
+        )
+        count = batch["count"][n]
+        assert same({name: batch[name][n, :count] for name in FACES}, alone)
+        assert not any(batch[name][n, count:].any() for name in FACES)
+
+
+def test_batches_without_images_or_faces_are_empty(model: ServedModel) -> None:
+    none = model.call(
+        "serving_batch", image_bytes=[], min_size=[], thresholds=np.zeros((0, 3)), factor=[]
+    )
+    assert (none["count"].shape, none["box"].shape) == ((0,), (0, 0, 4))
+    black = encode_image(np.zeros((50, 50, 3), np.uint8), ".png")
+    one = model.call(
+        "serving_batch",
+        image_bytes=[black],
+        min_size=[20],
+        thresholds=[PARAMS["thresholds"]],
+        factor=[0.709],
+    )
+    assert (one["count"].tolist(), one["box"].shape) == ([0], (1, 0, 4))
+
+
+IMAGE = np.zeros((60, 80, 3))
+BAD_CALLS = {
+    "factor 1": {"factor": 1},
+    "factor 1.5": {"factor": 1.5},
+    "factor NaN": {"factor": math.nan},
+    "factor 0": {"factor": 0},
+    "two factors": {"factor": [0.7, 0.7]},
+    "min_size 0.5": {"min_size": 0.5},
+    "min_size NaN": {"min_size": math.nan},
+    "min_size infinite": {"min_size": math.inf},
+    "min_size negative": {"min_size": -20},
+    "threshold NaN": {"thresholds": (math.nan, 0.7, 0.7)},
+    "threshold 1": {"thresholds": (0.6, 1, 0.7)},
+    "two thresholds": {"thresholds": (0.6, 0.7)},
+    "one threshold": {"thresholds": 0.6},
+    "rank 4": {"input": np.zeros((1, 60, 80, 3))},
+    "rank 2": {"input": np.zeros((60, 80))},
+    "four channels": {"input": np.zeros((60, 80, 4))},
+    "empty": {"input": np.zeros((0, 80, 3))},
+    "too much work": {"input": np.zeros((2000, 2000, 3)), "min_size": 10},
+}
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "serving_uint8"])
+@pytest.mark.parametrize("call", BAD_CALLS.values(), ids=BAD_CALLS)
+def test_bad_calls_end_at_once(model: ServedModel, signature: str, call: dict[str, object]) -> None:
+    model.call(signature, input=IMAGE, **PARAMS)
+    inputs: dict[str, object] = {"input": IMAGE, **PARAMS, **call}
+    started = time.monotonic()
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        model.call(signature, **inputs)
+    assert time.monotonic() - started < 1
+    assert model.call(signature, input=IMAGE, **PARAMS)["prob"].shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "params", [{"min_size": 2.0}, {"factor": 0.99}, {"thresholds": (0.6, 2.0, 0.7)}]
+)
+def test_the_model_says_what_the_caller_would_have_said(
+    model: ServedModel, params: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidParams) as ours:
+        DetectionParams(**params)  # type: ignore[arg-type]
+    with pytest.raises(tf.errors.InvalidArgumentError) as theirs:
+        model.call("serving_uint8", input=IMAGE, **{**PARAMS, **params})
+    assert str(ours.value).split(";")[0] in theirs.value.message
+
+
+PNG = encode_image(np.zeros((60, 80, 3), np.uint8), ".png")
+VAST_PNG = PNG[:16] + b"\x00\x00\x80\x00\x00\x00\x80\x00" + PNG[24:]
+NEGATIVE_PNG = PNG[:16] + b"\xff\xff\xff\xff\x00\x00\x00\x01" + PNG[24:]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"text", PNG[:20], PNG[:60], b"\xff\xd8\xff\xe0", VAST_PNG, NEGATIVE_PNG]
+)
+def test_bad_bytes_end_at_once(model: ServedModel, data: bytes) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        model.call("serving_bytes", image_bytes=data, **PARAMS)
+
+
+def test_the_warmup_records_are_calls_that_succeed(frozen: Path, tmp_path: Path) -> None:
+    folder = convert(frozen, tmp_path / "mtcnn")
+    path = folder / "assets.extra" / "tf_serving_warmup_requests"
+    assert path.stat().st_size < 4_000_000
+    model = ServedModel(folder)
+    seen = []
+    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        request = log.predict_log.request
+        seen.append(request.model_spec.signature_name)
+        inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
+        answer = model.call(request.model_spec.signature_name, **inputs)
+        if "image_bytes" in inputs:
+            assert answer["prob"].size > 0, "O-Net has run, too"
+    assert set(seen) == set(SIGNATURES)
+
+
+def test_converting_twice_gives_the_same_bytes(frozen: Path, tmp_path: Path) -> None:
+    folders = [convert(frozen, tmp_path / name / "mtcnn") for name in ("a", "b")]
+    files = [sorted(p.relative_to(f) for p in f.rglob("*") if p.is_file()) for f in folders]
+    assert files[0] == files[1]
+    for name in files[0]:
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
