@@ -2,7 +2,10 @@
 
 python worker.py KIND THREADS [PATH]
 {"image": "crowd.npy", "min_size": 20}
-{"ms": 33.1, "boxes": [[1.0, 2.0, 3.0, 4.0]], "rss_mb": 512.0}
+{"ms": [33.1, 32.9], "boxes": [[1.0, 2.0, 3.0, 4.0]], "rss_mb": 512.0}
+
+Each request is answered several times over. The first time does not count: the processes take
+turns, and what a process finds in the caches then is another's.
 """
 
 from __future__ import annotations
@@ -16,6 +19,9 @@ import numpy as np
 from detectors import LOADERS
 from memory import resident_mb
 
+_COUNTED = 3
+_ENOUGH_MS = 200
+
 
 def main() -> None:
     kind, threads, path = sys.argv[1], int(sys.argv[2]), (sys.argv[3:] or [""])[0]
@@ -27,10 +33,13 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         image = np.load(request["image"])
-        started = time.perf_counter()
         boxes = detect(image, request["min_size"])
-        elapsed_ms = (time.perf_counter() - started) * 1000
-        answer = {"ms": elapsed_ms, "boxes": boxes, "rss_mb": resident_mb()}
+        times_ms: list[float] = []
+        while len(times_ms) < _COUNTED and sum(times_ms) < _ENOUGH_MS:
+            started = time.perf_counter()
+            detect(image, request["min_size"])
+            times_ms.append((time.perf_counter() - started) * 1000)
+        answer = {"ms": times_ms, "boxes": boxes, "rss_mb": resident_mb()}
         print(json.dumps(answer), file=answers, flush=True)
 
 

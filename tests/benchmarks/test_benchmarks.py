@@ -1,0 +1,65 @@
+"""Short runs of the benchmarks: that they work, not what they measure."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.compare import overlap, same_faces
+from benchmarks.soak import soak
+from tests.conftest import optional_folder
+
+ROOT = Path(__file__).parents[2]
+
+
+def bench(name: str, *arguments: str | Path) -> str:
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+    ended = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return ended.stdout
+
+
+def test_compare_measures_ours_and_writes_the_report(tmp_path: Path) -> None:
+    bench("compare", "--rounds", "1", "--output", tmp_path / "report", "--rivals")
+    rows = json.loads((tmp_path / "report.json").read_text())
+    assert [row["name"] for row in rows] == ["facedetect", "facedetect float32"]
+    ours, graph = rows
+    assert graph["differing"] == []
+    assert ours["faces"]["portrait 512x512, 20"] == 1
+    assert ours["faces"]["crowd 1920x1080, 20"] > 100
+    assert ours["mean_ratio"] == 1
+    table = (tmp_path / "report.md").read_text()
+    assert "| portrait 512x512, 20 | " in table
+    assert (tmp_path / "report.svg").read_text().startswith("<?xml")
+
+
+def test_compare_takes_the_published_graph_along(tmp_path: Path) -> None:
+    reference = optional_folder("reference", "FACEDETECT_REFERENCE_DIR") / "tf-mtcnn.pb"
+    output = tmp_path / "report"
+    bench("compare", "--rounds", "1", "--reference", reference, "--output", output, "--rivals")
+    published = json.loads(output.with_suffix(".json").read_text())[-1]
+    assert (published["name"], published["differing"]) == ("tf-mtcnn graph", [])
+
+
+def test_limit_prints_bounds_and_a_profile() -> None:
+    printed = bench("limit", "--rounds", "1")
+    assert "times the bound" in printed
+    assert "crowd 1920x1080, 40" in printed
+    assert "Conv2D" in printed
+
+
+def test_memory_is_recorded_for_each_picture() -> None:
+    memory_mb = soak(12)
+    assert len(memory_mb) == 12
+    assert all(100 < value < 3000 for value in memory_mb)
+
+
+def test_faces_are_the_same_if_each_overlaps_by_half() -> None:
+    one, beside = [0.0, 0.0, 10.0, 10.0], [20.0, 0.0, 30.0, 10.0]
+    assert overlap(one, one) == 1
+    assert overlap(one, beside) == 0
+    assert same_faces([beside, one], [one, beside])
+    assert same_faces([[1.0, 1.0, 10.0, 10.0]], [one])
+    assert not same_faces([[6.0, 6.0, 16.0, 16.0]], [one])
+    assert not same_faces([one], [one, beside])
