@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+import facedetect
 from facedetect.model.guards import WorkLimits
 from facedetect.model.signatures import SIGNATURES
 
@@ -26,6 +27,7 @@ def write_manifest(
     manifest = {
         "source_sha256": _digest(source),
         "graph_sha256": _digest(graph_def),
+        "facedetect": facedetect.__version__,
         "tensorflow": tf.__version__,
         "limits": asdict(limits),
         "signatures": {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Iterator
@@ -188,6 +190,16 @@ def test_the_warmup_records_are_calls_that_succeed(frozen: Path, tmp_path: Path)
         if "image_bytes" in inputs:
             assert answer["prob"].size > 0, "O-Net has run, too"
     assert set(seen) == set(SIGNATURES)
+
+
+def test_the_manifest_says_what_the_model_is_made_of(frozen: Path, tmp_path: Path) -> None:
+    folder = convert(frozen, tmp_path / "mtcnn", limits=LIMITS)
+    manifest = json.loads((folder / "assets.extra" / "manifest.json").read_text())
+    assert manifest["source_sha256"] == hashlib.sha256(frozen.read_bytes()).hexdigest()
+    assert manifest["tensorflow"] == tf.__version__
+    assert manifest["limits"] == {"max_pyramid_pixels": 5_000_000, "max_image_pixels": 3_000_000}
+    assert manifest["signatures"]["serving_uint8"]["inputs"]["input"] == "uint8 [-1, -1, 3]"
+    assert set(manifest["signatures"]) == set(SIGNATURES)
 
 
 def test_converting_twice_gives_the_same_bytes(frozen: Path, tmp_path: Path) -> None:
