@@ -138,12 +138,9 @@ def test_freeze_convert_inspect_and_detect_with_the_result(tmp_path: Path) -> No
     converted = run("convert", "mtcnn.pb", "models/mtcnn", cwd=tmp_path)
     assert converted.stdout == "models/mtcnn/1\n"
     inspected = json.loads(run("inspect", "models/mtcnn", "--json", cwd=tmp_path).stdout)
-    assert set(inspected["signatures"][0]["inputs"]) == {
-        "input",
-        "min_size",
-        "thresholds",
-        "factor",
-    }
+    signatures = {signature["name"]: signature for signature in inspected["signatures"]}
+    names = {"input", "min_size", "thresholds", "factor"}
+    assert set(signatures["serving_default"]["inputs"]) == names
     table = run("inspect", "mtcnn.pb", cwd=tmp_path).stdout
     assert "Possible inputs" in table
     assert "min_size:0" in table
