@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from statistics import geometric_mean, median
 from typing import IO
@@ -142,10 +143,9 @@ def summary(name: str, worker: Worker, ours: Worker) -> Measured:
 
 
 def same_faces(found: list[list[float]], expected: list[list[float]]) -> bool:
-    """Whether each box has a partner in the other list that it overlaps by half."""
-    if len(found) != len(expected):
-        return False
-    return all(any(overlap(a, b) > _SAME_FACE for b in found) for a in expected)
+    """Whether each box overlaps one of the other list by half, and that one no other box."""
+    partners = [[n for n, b in enumerate(found) if overlap(a, b) > _SAME_FACE] for a in expected]
+    return sorted(chain.from_iterable(partners)) == list(range(len(found)))
 
 
 def overlap(a: list[float], b: list[float]) -> float:

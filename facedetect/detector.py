@@ -69,7 +69,7 @@ class Detector:
         self.backend.close()
 
     def warm_up(self) -> ModelVersion:
-        """Load the model and run it once, so that the first real image need not wait for it."""
+        """Load the model and run it once; the first image waits for that otherwise."""
         blank: BGRImage = np.zeros((64, 64, 3), np.uint8)
         return self.backend.predict(blank, DetectionParams(), deadline=None).model
 

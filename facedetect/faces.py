@@ -19,7 +19,7 @@ DEFAULT_MAX_PYRAMID_PIXELS = 50_000_000
 MIN_SIZE_RULE = f"min_size must be at least {MIN_SIZE_BOUND}"
 FACTOR_RULE = f"factor must be from {FACTOR_BOUNDS[0]} to {FACTOR_BOUNDS[1]}"
 THRESHOLD_RULE = "each threshold must be between 0 and 1"
-WORK_RULE = "the image's pyramid must have at most {limit:.0f} pixels"
+WORK_RULE = "the pyramid of the image must have at most {limit:.0f} pixels"
 
 
 @dataclass(frozen=True)

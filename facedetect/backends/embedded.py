@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,6 @@ def _load_model(
     from facedetect.model.builtin import builtin_model
     from facedetect.model.graph_files import version_folder
     from facedetect.model.session import Threads, open_session
-    from facedetect.model.warmup import warmup_calls
 
     place = version_folder(folder or builtin_model(), version)
     name = "mtcnn" if folder is None else place.absolute().parent.name
@@ -171,16 +171,24 @@ def _load_model(
     try:
         meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(place))
         feeds, fetches = _tensor_names(meta_graph.signature_def, place)
+        model = _LoadedModel(session, feeds, fetches, ModelVersion(name, place.name))
+        _warm_up(model)
     except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
         session.close()
         raise BackendUnavailable(f"{place} cannot be loaded: {error}") from error
-    except BackendUnavailable:
+    except BaseException:
         session.close()
         raise
-    model = _LoadedModel(session, feeds, fetches, ModelVersion(name, place.name))
-    for call in warmup_calls():
-        model.run(call.image, call.params, deadline=None)
     return model
+
+
+def _warm_up(model: _LoadedModel) -> None:
+    from facedetect.model.guards import WorkLimits
+    from facedetect.model.warmup import warmup_calls
+
+    for call in warmup_calls(WorkLimits()):
+        with suppress(InvalidParams):  # the model's own limits may be lower
+            model.run(call.image, call.params, deadline=None)
 
 
 def _tensor_names(signatures: Any, place: Path) -> tuple[dict[str, str], dict[str, str]]:

@@ -60,8 +60,8 @@ def convert(
         limits = limits or WorkLimits()
         serving_graph = build_serving_graph(graph_def, input_names, output_names, limits)
         _write_saved_model(serving_graph, unfinished)
-        write_warmup_records(unfinished, target.parent.name)
-        write_manifest(unfinished, serving_graph, graph_def, limits)
+        write_warmup_records(unfinished, limits)
+        write_manifest(unfinished, graph_def, limits)
     return target
 
 

@@ -6,7 +6,7 @@ neither.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -24,6 +24,7 @@ from facedetect.faces import (
 from facedetect.images import DEFAULT_MAX_IMAGE_PIXELS
 
 _CHANNELS = 3
+_BATCH_RANKS = (1, 1, 2, 1)  # image_bytes, min_size, thresholds, factor
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_SIZE_AT = 16
 _JPEG_START = b"\xff\xd8"
@@ -31,10 +32,11 @@ _JPEG_START = b"\xff\xd8"
 
 @dataclass(frozen=True)
 class WorkLimits:
-    """What one call may ask of a served model: the pyramid's pixels, an encoded image's pixels."""
+    """What a served model takes: pixels of an image's pyramid and file, images of a batch."""
 
     max_pyramid_pixels: float = DEFAULT_MAX_PYRAMID_PIXELS
     max_image_pixels: int = DEFAULT_MAX_IMAGE_PIXELS
+    max_batch_size: int = 64
 
 
 def check_call(
@@ -88,7 +90,7 @@ def check_call(
         pyramid = pixels * (PNET_SIDE / min_size) ** 2 / (1 - factor**2)
     work = _assert(
         pyramid <= limits.max_pyramid_pixels,
-        f"{WORK_RULE.format(limit=limits.max_pyramid_pixels)}; it would have",
+        f"{WORK_RULE.format(limit=limits.max_pyramid_pixels)} (use a larger min_size); it has",
         pyramid,
     )
     return [*shapes, *sizes, *values, work]
@@ -96,6 +98,11 @@ def check_call(
 
 def check_encoded(image_bytes: tf.Tensor, limits: WorkLimits) -> tf.Operation:
     """Assert that an encoded image is a JPEG or PNG whose header claims no more than the limit."""
+    scalar = _check(
+        _has_rank(image_bytes, 0), "image_bytes must be one string; its shape is", image_bytes
+    )
+    with tf.control_dependencies([scalar]):
+        image_bytes = tf.identity(image_bytes)
     is_png = _starts_with(image_bytes, _PNG_START)
     is_jpeg = _starts_with(image_bytes, _JPEG_START)
     known = _assert(
@@ -112,6 +119,20 @@ def check_encoded(image_bytes: tf.Tensor, limits: WorkLimits) -> tf.Operation:
         f"the image must have at most {limits.max_image_pixels} pixels; it has",
         pixels,
     )
+
+
+def check_batch(inputs: Mapping[str, tf.Tensor], limits: WorkLimits) -> list[tf.Operation]:
+    """Assert that every input of a batched call has its rank and as many rows as the others."""
+    ranks = [
+        _check(_has_rank(tensor, rank), f"{name} must have rank {rank}; its shape is", tensor)
+        for (name, tensor), rank in zip(inputs.items(), _BATCH_RANKS, strict=True)
+    ]
+    with tf.control_dependencies(ranks):
+        sizes = [tf.shape(tensor)[0] for tensor in inputs.values()]
+    message = f"every input must have as many rows, {limits.max_batch_size} at most; they have"
+    is_even = [tf.equal(size, sizes[0]) for size in sizes]
+    within = tf.reduce_all([*is_even, sizes[0] <= limits.max_batch_size])
+    return [*ranks, _assert(within, message, tf.stack(sizes))]
 
 
 def _starts_with(image_bytes: tf.Tensor, start: bytes) -> tf.Tensor:

@@ -10,6 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 
 import facedetect
+from facedetect.model.graph_files import SAVED_MODEL_FILE
 from facedetect.model.guards import WorkLimits
 from facedetect.model.signatures import SIGNATURES
 
@@ -17,16 +18,14 @@ EXTRA_FOLDER = "assets.extra"
 _NAME = "manifest.json"
 
 
-def write_manifest(
-    folder: Path,
-    graph_def: tf.compat.v1.GraphDef,
-    source: tf.compat.v1.GraphDef,
-    limits: WorkLimits,
-) -> None:
-    """Write the manifest of the SavedModel in `folder`."""
+def write_manifest(folder: Path, source: tf.compat.v1.GraphDef, limits: WorkLimits) -> None:
+    """Write the manifest of the SavedModel in `folder`, which is there already.
+
+    `source_graph_sha256` is that of the source's graph, serialised in stable order.
+    """
     manifest = {
-        "source_sha256": _digest(source),
-        "graph_sha256": _digest(graph_def),
+        "source_graph_sha256": _digest(source.SerializeToString(deterministic=True)),
+        "saved_model_sha256": _digest((folder / SAVED_MODEL_FILE).read_bytes()),
         "facedetect": facedetect.__version__,
         "tensorflow": tf.__version__,
         "limits": asdict(limits),
@@ -43,8 +42,8 @@ def write_manifest(
     path.write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
 
 
-def _digest(graph_def: tf.compat.v1.GraphDef) -> str:
-    return hashlib.sha256(graph_def.SerializeToString(deterministic=True)).hexdigest()
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _describe(specs: dict[str, tf.TensorSpec]) -> dict[str, str]:

@@ -7,8 +7,9 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 # What TensorFlow prints about itself before its log level can be set, and where it finds a graphics
@@ -44,29 +45,36 @@ def import_tensorflow_quietly() -> Any:
     return tensorflow
 
 
+# There is one file descriptor 2: who leads it elsewhere has it alone until it is back.
+_redirecting = threading.RLock()
+
+
 @contextmanager
 def without_noise() -> Iterator[None]:
     """Lead file descriptor 2 through the filter: the lines come from C++, before Python has a say.
 
     Without a standard error, or an interpreter to run the filter, nothing is done.
     """
-    try:
-        original = os.dup(2)
-    except OSError:
+    with _redirecting, ExitStack() as stack:
+        try:
+            original = os.dup(2)
+        except OSError:
+            original = None
+        if original is not None:
+            stack.callback(os.close, original)
+            if sys.executable:
+                stack.enter_context(_filtered(original))
         yield
-        return
-    if not sys.executable:
-        yield
-        return
+
+
+@contextmanager
+def _filtered(original: int) -> Iterator[None]:
     command = [sys.executable, "-I", "-S", "-c", _FILTER, _NOISE]
-    with subprocess.Popen(  # noqa: S603 - our own interpreter and program
-        command, stdin=subprocess.PIPE
-    ) as noise_filter:
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as noise_filter:  # noqa: S603 - our own
         assert noise_filter.stdin is not None
         os.dup2(noise_filter.stdin.fileno(), 2)
         try:
             yield
         finally:
             os.dup2(original, 2)
-            os.close(original)
             noise_filter.stdin.close()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from facedetect.model.guards import WorkLimits, check_call, check_encoded
+from facedetect.model.guards import WorkLimits, check_batch, check_call, check_encoded
 from facedetect.model.loops import in_graph_control_flow
 from facedetect.model.signatures import FLOAT, SIGNATURES, Signature
 
@@ -34,7 +34,7 @@ TENSORS: dict[str, dict[str, str]] = {
 }
 
 
-class Cascade:
+class GuardedCascade:
     """A frozen MTCNN graph as a guarded function; the graph it is called in holds it once."""
 
     def __init__(
@@ -79,14 +79,14 @@ def build_serving_graph(
 ) -> tf.compat.v1.GraphDef:
     """Build the graph whose tensors TENSORS names, around the given cascade."""
     with in_graph_control_flow(), tf.Graph().as_default() as graph:
-        cascade = Cascade(graph_def, input_names, output_names, limits)
+        cascade = GuardedCascade(graph_def, input_names, output_names, limits)
         _build_single(cascade, limits)
         with tf.name_scope("batch"):
             _build_batch(cascade, limits)
     return _with_stable_names(graph.as_graph_def())
 
 
-def _build_single(cascade: Cascade, limits: WorkLimits) -> None:
+def _build_single(cascade: GuardedCascade, limits: WorkLimits) -> None:
     placeholder = tf.compat.v1.placeholder
     image_bytes = placeholder(tf.string, None, "image_bytes")
     parameters = [placeholder(tf.float32, None, name) for name in _SINGLE]
@@ -96,14 +96,13 @@ def _build_single(cascade: Cascade, limits: WorkLimits) -> None:
         tf.identity(tensor, name)
 
 
-def _build_batch(cascade: Cascade, limits: WorkLimits) -> None:
+def _build_batch(cascade: GuardedCascade, limits: WorkLimits) -> None:
     """Loop over the images; pad what was found to the most faces that one of them has."""
     placeholder = tf.compat.v1.placeholder
     signature = SIGNATURES["serving_batch"]
-    inputs = {
-        name: placeholder(spec.dtype, spec.shape, name) for name, spec in signature.inputs.items()
-    }
-    image_bytes, min_size, thresholds, factor = inputs.values()
+    inputs = {name: placeholder(spec.dtype, None, name) for name, spec in signature.inputs.items()}
+    with tf.control_dependencies(check_batch(inputs, limits)):
+        image_bytes, min_size, thresholds, factor = map(tf.identity, inputs.values())
     size = tf.size(image_bytes)
 
     def detect(

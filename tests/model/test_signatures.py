@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from facedetect import DetectionParams
+from facedetect import DetectionParams, Detector
 from facedetect.errors import InvalidParams
 from facedetect.images import BGRImage, encode_image
 from facedetect.model.convert import convert
@@ -175,6 +176,60 @@ def test_bad_bytes_end_at_once(model: ServedModel, data: bytes) -> None:
         model.call("serving_bytes", image_bytes=data, **PARAMS)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_encoded_images_over_the_limit_are_not_decoded(model: ServedModel, suffix: str) -> None:
+    data = encode_image(np.zeros((1800, 1700, 3), np.uint8), suffix)
+    params = {**PARAMS, "min_size": 200}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must have at most 3000000 pixels"):
+        model.call("serving_bytes", image_bytes=data, **params)
+    smaller = encode_image(np.zeros((1700, 1700, 3), np.uint8), suffix)
+    assert model.call("serving_bytes", image_bytes=smaller, **params)["prob"].shape == (0,)
+
+
+ROW: dict[str, list[object]] = {
+    "image_bytes": [PNG],
+    "min_size": [20],
+    "thresholds": [(0.6, 0.7, 0.7)],
+    "factor": [0.709],
+}
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {**ROW, "min_size": [20, 20]},
+        {**ROW, "thresholds": [(0.6, 0.7, 0.7)] * 2},
+        {**ROW, "factor": 0.709},
+        {**ROW, "image_bytes": PNG},
+        {name: values * 65 for name, values in ROW.items()},
+    ],
+)
+def test_uneven_and_too_large_batches_are_refused(
+    model: ServedModel, inputs: dict[str, object]
+) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError, match="assertion failed"):
+        model.call("serving_batch", **inputs)
+    assert model.call("serving_batch", **ROW)["count"].tolist() == [0]
+
+
+def test_a_model_with_low_limits_warms_up_within_them(frozen: Path, tmp_path: Path) -> None:
+    limits = WorkLimits(max_pyramid_pixels=100_000, max_image_pixels=500_000)
+    convert(frozen, tmp_path / "small", limits=limits)
+    with Detector(f"embedded:{tmp_path / 'small'}") as detector:
+        image = np.zeros((500, 500, 3), np.uint8)
+        assert detector.detect(image, DetectionParams(min_size=60)) == []
+        with pytest.raises(
+            InvalidParams, match="the pyramid of the image must have at most 100000"
+        ):
+            detector.detect(image)
+    path = tmp_path / "small" / "1" / "assets.extra" / "tf_serving_warmup_requests"
+    served = ServedModel(tmp_path / "small" / "1")
+    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
+        served.call(request.model_spec.signature_name, **inputs)
+
+
 def test_the_warmup_records_are_calls_that_succeed(frozen: Path, tmp_path: Path) -> None:
     folder = convert(frozen, tmp_path / "mtcnn")
     path = folder / "assets.extra" / "tf_serving_warmup_requests"
@@ -195,15 +250,17 @@ def test_the_warmup_records_are_calls_that_succeed(frozen: Path, tmp_path: Path)
 def test_the_manifest_says_what_the_model_is_made_of(frozen: Path, tmp_path: Path) -> None:
     folder = convert(frozen, tmp_path / "mtcnn", limits=LIMITS)
     manifest = json.loads((folder / "assets.extra" / "manifest.json").read_text())
-    assert manifest["source_sha256"] == hashlib.sha256(frozen.read_bytes()).hexdigest()
+    assert manifest["source_graph_sha256"] == hashlib.sha256(frozen.read_bytes()).hexdigest()
+    written = (folder / "saved_model.pb").read_bytes()
+    assert manifest["saved_model_sha256"] == hashlib.sha256(written).hexdigest()
     assert manifest["tensorflow"] == tf.__version__
-    assert manifest["limits"] == {"max_pyramid_pixels": 5_000_000, "max_image_pixels": 3_000_000}
+    assert manifest["limits"] == asdict(LIMITS)
     assert manifest["signatures"]["serving_uint8"]["inputs"]["input"] == "uint8 [-1, -1, 3]"
     assert set(manifest["signatures"]) == set(SIGNATURES)
 
 
 def test_converting_twice_gives_the_same_bytes(frozen: Path, tmp_path: Path) -> None:
-    folders = [convert(frozen, tmp_path / name / "mtcnn") for name in ("a", "b")]
+    folders = [convert(frozen, tmp_path / name) for name in ("a", "b")]
     files = [sorted(p.relative_to(f) for p in f.rglob("*") if p.is_file()) for f in folders]
     assert files[0] == files[1]
     for name in files[0]:
