@@ -145,7 +145,8 @@ def summary(name: str, worker: Worker, ours: Worker) -> Measured:
 def same_faces(found: list[list[float]], expected: list[list[float]]) -> bool:
     """Whether each box overlaps one of the other list by half, and that one no other box."""
     partners = [[n for n, b in enumerate(found) if overlap(a, b) > _SAME_FACE] for a in expected]
-    return sorted(chain.from_iterable(partners)) == list(range(len(found)))
+    numbers = sorted(chain.from_iterable(partners))
+    return len(found) == len(expected) and numbers == list(range(len(found)))
 
 
 def overlap(a: list[float], b: list[float]) -> float:
