@@ -24,6 +24,7 @@ from facedetect.faces import (
 from facedetect.images import DEFAULT_MAX_IMAGE_PIXELS
 
 _CHANNELS = 3
+_THREE_THRESHOLDS = "thresholds must be 3 numbers"
 _BATCH_RANKS = (1, 1, 2, 1)  # image_bytes, min_size, thresholds, factor
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_SIZE_AT = 16
@@ -47,53 +48,60 @@ def check_call(
     `parameters` are min_size, thresholds and factor. What would fail by itself on a wrong shape
     waits for the assertion on that shape.
     """
-    min_size, thresholds, factor = parameters
-    shapes = [
+    ranks = _check_ranks(image, *parameters)
+    with tf.control_dependencies(ranks):
+        sizes = _check_sizes(image, parameters[1])
+    values = _check_values(*parameters)
+    with tf.control_dependencies([*sizes, *values]):
+        work = _check_work(image, parameters[0], parameters[2], limits)
+    return [*ranks, *sizes, *values, work]
+
+
+def _check_ranks(
+    image: tf.Tensor, min_size: tf.Tensor, thresholds: tf.Tensor, factor: tf.Tensor
+) -> list[tf.Operation]:
+    return [
         _check(_has_rank(image, 3), "the image must be [height, width, 3]; its shape is", image),
         _check(_has_rank(min_size, 0), "min_size must be one number; its shape is", min_size),
-        _check(
-            _has_rank(thresholds, 1), "thresholds must be 3 numbers; their shape is", thresholds
-        ),
+        _check(_has_rank(thresholds, 1), f"{_THREE_THRESHOLDS}; their shape is", thresholds),
         _check(_has_rank(factor, 0), "factor must be one number; its shape is", factor),
     ]
-    with tf.control_dependencies(shapes):
-        height, width, channels = tf.unstack(tf.shape(image), num=3)
-        sizes = [
-            _check(
-                tf.reduce_all([tf.equal(channels, _CHANNELS), height > 0, width > 0]),
-                "the image must be [height, width, 3] and not empty; its shape is",
-                image,
-            ),
-            _check(
-                tf.equal(tf.size(thresholds), 3),
-                "thresholds must be 3 numbers; their shape is",
-                thresholds,
-            ),
-        ]
-    low, high = FACTOR_BOUNDS
-    # Every comparison with NaN is false, so these hold for finite numbers only.
-    values = [
-        _assert(
-            (min_size >= MIN_SIZE_BOUND) & (min_size < float("inf")),
-            f"{MIN_SIZE_RULE}; it is",
-            min_size,
-        ),
-        _assert((factor >= low) & (factor <= high), f"{FACTOR_RULE}; it is", factor),
-        _assert(
-            (thresholds > 0) & (thresholds < 1),
-            f"{THRESHOLD_RULE}; they are",
-            thresholds,
-        ),
+
+
+def _check_sizes(image: tf.Tensor, thresholds: tf.Tensor) -> list[tf.Operation]:
+    height, width, channels = tf.unstack(tf.shape(image), num=3)
+    is_image = tf.reduce_all([tf.equal(channels, _CHANNELS), height > 0, width > 0])
+    words = "the image must be [height, width, 3] and not empty; its shape is"
+    are_three = tf.equal(tf.size(thresholds), 3)
+    return [
+        _check(is_image, words, image),
+        _check(are_three, f"{_THREE_THRESHOLDS}; their shape is", thresholds),
     ]
-    with tf.control_dependencies([*sizes, *values]):
-        pixels = tf.cast(height, tf.float32) * tf.cast(width, tf.float32)
-        pyramid = pixels * (PNET_SIDE / min_size) ** 2 / (1 - factor**2)
-    work = _assert(
-        pyramid <= limits.max_pyramid_pixels,
-        f"{WORK_RULE.format(limit=limits.max_pyramid_pixels)} (use a larger min_size); it has",
-        pyramid,
-    )
-    return [*shapes, *sizes, *values, work]
+
+
+def _check_values(
+    min_size: tf.Tensor, thresholds: tf.Tensor, factor: tf.Tensor
+) -> list[tf.Operation]:
+    """Every comparison with NaN is false, so these hold for finite numbers only."""
+    low, high = FACTOR_BOUNDS
+    is_size = (min_size >= MIN_SIZE_BOUND) & (min_size < float("inf"))
+    are_scores = (thresholds > 0) & (thresholds < 1)
+    return [
+        _assert(is_size, f"{MIN_SIZE_RULE}; it is", min_size),
+        _assert((factor >= low) & (factor <= high), f"{FACTOR_RULE}; it is", factor),
+        _assert(are_scores, f"{THRESHOLD_RULE}; they are", thresholds),
+    ]
+
+
+def _check_work(
+    image: tf.Tensor, min_size: tf.Tensor, factor: tf.Tensor, limits: WorkLimits
+) -> tf.Operation:
+    """The sum that `DetectionParams.pyramid_pixels` forms."""
+    height, width, _ = tf.unstack(tf.cast(tf.shape(image), tf.float32), num=3)
+    pyramid = height * width * (PNET_SIDE / min_size) ** 2 / (1 - factor**2)
+    rule = WORK_RULE.format(limit=limits.max_pyramid_pixels)
+    is_within = pyramid <= limits.max_pyramid_pixels
+    return _assert(is_within, f"{rule} (use a larger min_size); it has", pyramid)
 
 
 def check_encoded(image_bytes: tf.Tensor, limits: WorkLimits) -> tf.Operation:
