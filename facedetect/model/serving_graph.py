@@ -1,8 +1,8 @@
 """The graph of the SavedModel: four signatures around one cascade.
 
-The cascade, with its guards, is one function. An encoded image is decoded to uint8 and cast to
-float32 on its way in; the signatures for uint8 and float32 images feed the tensors behind the
-decoder and behind the cast. The batched signature calls the same function for each image.
+The cascade, with its guards, is a function of a uint8 image. An encoded image is decoded on its
+way in; the signature for uint8 images feeds the tensor behind the decoder, and the batched one
+calls the function for each image. Only float32 images have the cascade in a function of their own.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ import tensorflow as tf
 from facedetect.model.guards import WorkLimits, check_batch, check_call, check_encoded
 from facedetect.model.loops import in_graph_control_flow
 from facedetect.model.signatures import FLOAT, SIGNATURES, Signature
+from facedetect.model.uint8_input import with_uint8_input
 
 TensorNames = Mapping[str, str]
 
-_FUNCTION = "mtcnn"
 _PARALLEL_IMAGES = 2
 
 # Which tensor is fed or fetched for each name of a signature.
 _SINGLE = {"min_size": "min_size", "thresholds": "thresholds", "factor": "factor"}
 _FOUND = {"prob": "prob", "landmarks": "landmarks", "box": "box"}
 TENSORS: dict[str, dict[str, str]] = {
-    "serving_default": {"input": "image_float", **_SINGLE, **_FOUND},
+    "serving_default": {
+        "input": "image_float",
+        **_SINGLE,
+        **{name: f"float/{name}" for name in _FOUND},
+    },
     "serving_uint8": {"input": "image_uint8", **_SINGLE, **_FOUND},
     "serving_bytes": {"image_bytes": "image_bytes", **_SINGLE, **_FOUND},
     "serving_batch": {
@@ -35,11 +39,15 @@ TENSORS: dict[str, dict[str, str]] = {
 
 
 class GuardedCascade:
-    """A frozen MTCNN graph as a guarded function; the graph it is called in holds it once."""
+    """A frozen MTCNN graph as a guarded function; the graph it is called in holds it once.
+
+    `image_type` is what the graph's input is, float32 or uint8.
+    """
 
     def __init__(
         self,
         graph_def: tf.compat.v1.GraphDef,
+        image_type: tf.DType,
         input_names: TensorNames,
         output_names: TensorNames,
         limits: WorkLimits,
@@ -62,12 +70,13 @@ class GuardedCascade:
                 for tensor, spec in zip(found, specs, strict=True)
             ]
 
-        unchecked = [tf.TensorSpec(None, tf.float32)] * len(FLOAT.inputs)
+        types = [image_type] + [tf.float32] * len(_SINGLE)
+        unchecked = [tf.TensorSpec(None, dtype) for dtype in types]
         self._function = tf.compat.v1.wrap_function(run, unchecked)
         self._output_names = list(output_names)
 
     def __call__(self, image: tf.Tensor, *parameters: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Call it on one float32 image; returns the outputs by name."""
+        """Call it on one image; returns the outputs by name."""
         return dict(zip(self._output_names, self._function(image, *parameters), strict=True))
 
 
@@ -79,21 +88,26 @@ def build_serving_graph(
 ) -> tf.compat.v1.GraphDef:
     """Build the graph whose tensors TENSORS names, around the given cascade."""
     with in_graph_control_flow(), tf.Graph().as_default() as graph:
-        cascade = GuardedCascade(graph_def, input_names, output_names, limits)
-        _build_single(cascade, limits)
+        names = input_names, output_names
+        uint8_graph = with_uint8_input(graph_def, input_names["input"])
+        on_uint8 = GuardedCascade(uint8_graph, tf.uint8, *names, limits)
+        on_float = GuardedCascade(graph_def, tf.float32, *names, limits)
+        _build_single(on_uint8, on_float, limits)
         with tf.name_scope("batch"):
-            _build_batch(cascade, limits)
+            _build_batch(on_uint8, limits)
     return _with_stable_names(graph.as_graph_def())
 
 
-def _build_single(cascade: GuardedCascade, limits: WorkLimits) -> None:
+def _build_single(on_uint8: GuardedCascade, on_float: GuardedCascade, limits: WorkLimits) -> None:
     placeholder = tf.compat.v1.placeholder
     image_bytes = placeholder(tf.string, None, "image_bytes")
+    image_float = placeholder(tf.float32, None, "image_float")
     parameters = [placeholder(tf.float32, None, name) for name in _SINGLE]
     image_uint8 = tf.identity(_decode(image_bytes, limits), "image_uint8")
-    image_float = tf.identity(tf.cast(image_uint8, tf.float32), "image_float")
-    for name, tensor in cascade(image_float, *parameters).items():
+    for name, tensor in on_uint8(image_uint8, *parameters).items():
         tf.identity(tensor, name)
+    for name, tensor in on_float(image_float, *parameters).items():
+        tf.identity(tensor, f"float/{name}")
 
 
 def _build_batch(cascade: GuardedCascade, limits: WorkLimits) -> None:
@@ -108,7 +122,7 @@ def _build_batch(cascade: GuardedCascade, limits: WorkLimits) -> None:
     def detect(
         index: tf.Tensor, counts: tf.TensorArray, rows: tf.TensorArray
     ) -> tuple[tf.Tensor, tf.TensorArray, tf.TensorArray]:
-        image = tf.cast(_decode(image_bytes[index], limits), tf.float32)
+        image = _decode(image_bytes[index], limits)
         found = cascade(image, min_size[index], thresholds[index], factor[index])
         columns = [found["prob"][:, tf.newaxis], found["landmarks"], found["box"]]
         count = tf.size(found["prob"])
@@ -143,10 +157,13 @@ def _decode(image_bytes: tf.Tensor, limits: WorkLimits) -> tf.Tensor:
 
 
 def _with_stable_names(graph_def: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
-    """Name functions for themselves instead of for a counter of the whole process."""
+    """Name functions for what they take instead of for a counter of the whole process."""
     functions = graph_def.library.function
-    names = {function.signature.name: _FUNCTION for function in functions}
-    assert len(names) == 1, f"one cascade, not {len(names)}"
+    names = {}
+    for function in functions:
+        image_type = tf.as_dtype(function.signature.input_arg[0].type)
+        names[function.signature.name] = f"mtcnn_{image_type.name}"
+    assert len(set(names.values())) == len(functions), "one cascade a type of image"
     del graph_def.library.gradient[:]
     for function in functions:
         function.signature.name = names[function.signature.name]
@@ -154,6 +171,7 @@ def _with_stable_names(graph_def: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDe
         for attribute in node.attr.values():
             if attribute.func.name in names:
                 attribute.func.name = names[attribute.func.name]
+    functions.sort(key=lambda function: function.signature.name)
     return graph_def
 
 

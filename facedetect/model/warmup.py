@@ -1,7 +1,8 @@
 """Calls that warm a model up, so that the first real image need not wait.
 
-TensorFlow plans its work anew for each size of image, and makes its kernels ready at their first
-use: a few sizes, through all three nets, leave little to do.
+TensorFlow makes its convolutions ready for each size of image at its first use, which costs some
+milliseconds. So the calls have the sizes that cameras and phones send most, at the defaults; two
+calls more lead through all three nets, which noise passes at low thresholds only.
 """
 
 from __future__ import annotations
@@ -26,26 +27,49 @@ _RECORDS = "tf_serving_warmup_requests"
 # The server runs the records on the model they lie beside, whatever its name.
 _MODEL_NAME = "mtcnn"
 
-_SIZES_HW = ((480, 640), (720, 1280))
+_COMMON_SIZES_HW = (
+    (480, 640),
+    (512, 512),
+    (600, 800),
+    (640, 640),
+    (720, 1280),
+    (768, 1024),
+    (960, 1280),
+    (1080, 1920),
+)
+_THOROUGH_SIZES_HW = ((480, 640), (720, 1280))
+_THOROUGH = DetectionParams(min_size=40, thresholds=(0.3, 0.01, 0.01))
 
-# Low enough for noise to pass all three nets, so that each of them runs.
-_PARAMS = DetectionParams(min_size=40, thresholds=(0.3, 0.01, 0.01))
+_BLOCK = 20  # px: noise as coarse as faces, which compresses well
 
 
 @dataclass(frozen=True)
 class WarmupCall:
+    """An image and parameters; `is_thorough` if it leads through all three nets."""
+
     image: NDArray[np.uint8]
     params: DetectionParams
+    is_thorough: bool
 
 
 def warmup_calls(limits: WorkLimits) -> Iterator[WarmupCall]:
     """Calls of several sizes, within the limits of the model; the same ones every time."""
     generator = np.random.default_rng(0)
-    for height, width in _SIZES_HW:
-        coarse = generator.integers(0, 256, (height // 20, width // 20, 3), dtype=np.uint8)
-        is_allowed = height * width <= limits.max_image_pixels
-        if is_allowed and _PARAMS.pyramid_pixels(width, height) <= limits.max_pyramid_pixels:
-            yield WarmupCall(coarse.repeat(20, axis=0).repeat(20, axis=1), _PARAMS)
+    for sizes_hw, params in (
+        (_THOROUGH_SIZES_HW, _THOROUGH),
+        (_COMMON_SIZES_HW, DetectionParams()),
+    ):
+        for height, width in sizes_hw:
+            is_allowed = height * width <= limits.max_image_pixels
+            if is_allowed and params.pyramid_pixels(width, height) <= limits.max_pyramid_pixels:
+                image = _noise(generator, height, width)
+                yield WarmupCall(image, params, params is _THOROUGH)
+
+
+def _noise(generator: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
+    shape = (-(-height // _BLOCK), -(-width // _BLOCK), 3)
+    coarse = generator.integers(0, 256, shape, dtype=np.uint8)
+    return coarse.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)[:height, :width]
 
 
 def write_warmup_records(folder: Path, limits: WorkLimits) -> None:
@@ -61,9 +85,9 @@ def write_warmup_records(folder: Path, limits: WorkLimits) -> None:
 
 
 def _requests(call: WarmupCall) -> Iterator[predict_pb2.PredictRequest]:
-    """The call by the signatures that take encoded images, a corner of it by the other two.
+    """The call by its file; a thorough one by every signature, pixels for a corner only.
 
-    All of them run the same function, and pixels as they are would fill megabytes.
+    All of them share what was made ready, and pixels as they are would fill megabytes.
     """
     params = call.params
     single = {
@@ -73,8 +97,10 @@ def _requests(call: WarmupCall) -> Iterator[predict_pb2.PredictRequest]:
     }
     batch = {name: value[np.newaxis] for name, value in single.items()}
     encoded = np.array(encode_image(call.image, ".png"), object)
-    corner = call.image[:100, :160]
     yield _request("serving_bytes", {"image_bytes": encoded, **single})
+    if not call.is_thorough:
+        return
+    corner = call.image[:100, :160]
     yield _request("serving_batch", {"image_bytes": encoded[np.newaxis], **batch})
     yield _request("serving_uint8", {"input": corner, **single})
     yield _request("serving_default", {"input": corner.astype(np.float32), **single})

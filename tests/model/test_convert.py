@@ -234,5 +234,5 @@ def test_inspect_tells_what_a_saved_model_offers(frozen: Path, tmp_path: Path) -
     assert summary.path.endswith("out/2")
     batch = {f"batch/{name}:0" for name in SIGNATURES["serving_batch"].inputs}
     single = {f"{name}:0" for name in SIGNATURES["serving_bytes"].inputs}
-    assert {tensor.name for tensor in summary.inputs} == single | batch
+    assert {tensor.name for tensor in summary.inputs} == single | batch | {"image_float:0"}
     assert {f"{name}:0" for name in OUTPUTS} <= {tensor.name for tensor in summary.outputs}

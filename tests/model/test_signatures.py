@@ -242,7 +242,7 @@ def test_the_warmup_records_are_calls_that_succeed(frozen: Path, tmp_path: Path)
         seen.append(request.model_spec.signature_name)
         inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
         answer = model.call(request.model_spec.signature_name, **inputs)
-        if "image_bytes" in inputs:
+        if "image_bytes" in inputs and inputs["min_size"].max() > DetectionParams().min_size:
             assert answer["prob"].size > 0, "O-Net has run, too"
     assert set(seen) == set(SIGNATURES)
 
