@@ -8,7 +8,13 @@ from typing import Self
 
 import numpy as np
 
-from facedetect.backends import Backend, ModelVersion, RawDetections, open_backend
+from facedetect.backends import (
+    Backend,
+    ModelChoice,
+    ModelVersion,
+    RawDetections,
+    open_backend,
+)
 from facedetect.backends.base import FloatArray
 from facedetect.errors import InvalidParams
 from facedetect.faces import (
@@ -95,10 +101,12 @@ class Detector:
         *,
         max_faces: int | None = None,
         deadline: float | None = None,
+        choice: ModelChoice | None = None,
     ) -> Detection:
         """Find the faces in a decoded, upright image.
 
-        `deadline` is a time of `time.monotonic`; without one `timeout_s` begins now.
+        `deadline` is a time of `time.monotonic`; without one `timeout_s` begins now. `choice` asks
+        for another version of the model than the backend's own.
         """
         params = params or DetectionParams()
         if max_faces is not None and max_faces < 1:
@@ -107,7 +115,7 @@ class Detector:
             deadline = time.monotonic() + self._timeout_s
         height, width = image.shape[:2]
         params.check_work(width, height, self._max_pyramid_pixels)
-        raw = self.backend.predict(image, params, deadline=deadline)
+        raw = self.backend.predict(image, params, deadline=deadline, choice=choice)
         faces = _largest(_to_faces(raw, width, height), max_faces)
         faces.sort(key=lambda face: face.confidence, reverse=True)
         return Detection(width, height, faces, raw.model)

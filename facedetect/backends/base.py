@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facedetect.errors import BackendProtocolError
+from facedetect.errors import BackendProtocolError, InvalidParams
 from facedetect.faces import DetectionParams
 from facedetect.images import BGRImage
 
@@ -21,6 +22,21 @@ class ModelVersion:
 
     name: str
     version: str
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which version one call wants, by its number or its label. Raises InvalidParams for both."""
+
+    version: int | None = None
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.version is not None and self.label is not None:
+            raise InvalidParams(
+                f"the model is asked for by version {self.version} and by label {self.label}; "
+                "give one of the two"
+            )
 
 
 @dataclass(frozen=True)
@@ -53,12 +69,19 @@ class Backend(Protocol):
     """Runs the model. Thread-safe; errors are BackendError's subclasses."""
 
     def predict(
-        self, image: BGRImage, params: DetectionParams, *, deadline: float | None
+        self,
+        image: BGRImage,
+        params: DetectionParams,
+        *,
+        deadline: float | None,
+        choice: ModelChoice | None = None,
     ) -> RawDetections:
         """Run the model on one image.
 
-        `deadline` is a time of `time.monotonic`, or None to wait as long as it takes.
-        Raises BackendUnavailable, BackendTimeout or BackendProtocolError.
+        `deadline` is a time of `time.monotonic`, or None to wait as long as it takes; `choice`
+        asks for another version than the backend's own.
+        Raises BackendUnavailable, BackendTimeout, BackendProtocolError, and InvalidParams where
+        the model's own limits are stricter than the caller's.
         """
         ...
 
@@ -69,3 +92,9 @@ class Backend(Protocol):
     def close(self) -> None:
         """Free what the backend holds; it answers nothing afterwards."""
         ...
+
+
+def refusal_in(message: str) -> str | None:
+    """What one of the model's guards says, in an error of TensorFlow's; None if none has spoken."""
+    found = re.search(r"assertion failed: \[(.*?)\] \[(.*?)\]", message)
+    return f"{found[1]} {found[2]}" if found else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from contextlib import suppress
@@ -10,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facedetect.backends.base import ModelVersion, RawDetections
+from facedetect.backends.base import ModelChoice, ModelVersion, RawDetections, refusal_in
 from facedetect.errors import (
     BackendProtocolError,
     BackendTimeout,
     BackendUnavailable,
     InvalidParams,
+    ModelNotFound,
 )
 from facedetect.faces import DetectionParams
 from facedetect.images import BGRImage
@@ -52,9 +52,15 @@ class EmbeddedBackend:
         self._is_closed = False
 
     def predict(
-        self, image: BGRImage, params: DetectionParams, *, deadline: float | None
+        self,
+        image: BGRImage,
+        params: DetectionParams,
+        *,
+        deadline: float | None,
+        choice: ModelChoice | None = None,
     ) -> RawDetections:
         model = self._model or self._load(deadline)
+        _check_choice(choice, model.version)
         try:
             return model.run(image, params, deadline)
         except (BackendProtocolError, RuntimeError) as error:
@@ -134,16 +140,21 @@ class _LoadedModel:
         except tf.errors.DeadlineExceededError as error:
             raise BackendTimeout("the model did not answer before the deadline") from error
         except tf.errors.OpError as error:
-            raise _refusal(error.message) or BackendProtocolError(
-                f"the model failed: {error.message}"
-            ) from error
+            refused = refusal_in(error.message)
+            if refused is not None:
+                raise InvalidParams(refused) from error
+            raise BackendProtocolError(f"the model failed: {error.message}") from error
         return RawDetections(**found, model=self.version)
 
 
-def _refusal(message: str) -> InvalidParams | None:
-    """What the graph's own guards say, where they are stricter than the caller's limits."""
-    found = re.search(r"assertion failed: \[(.*?)\] \[(.*?)\]", message)
-    return InvalidParams(f"{found[1]} {found[2]}") if found else None
+def _check_choice(choice: ModelChoice | None, loaded: ModelVersion) -> None:
+    if choice is None or (choice.label is None and str(choice.version) == loaded.version):
+        return
+    wanted = f"label {choice.label}" if choice.label else f"version {choice.version}"
+    raise ModelNotFound(
+        f"the model in this process is {loaded.name} version {loaded.version}, not {wanted}; "
+        "TensorFlow Serving serves several side by side"
+    )
 
 
 def _run_options(deadline: float | None) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from facedetect.backends.base import ModelVersion, RawDetections
+from facedetect.backends.base import ModelChoice, ModelVersion, RawDetections
 from facedetect.errors import BackendError, BackendTimeout
 from facedetect.faces import DetectionParams, Face
 from facedetect.images import BGRImage
@@ -18,7 +18,7 @@ class FakeBackend:
 
     `latency_s` is how long it takes; a deadline before that ends in BackendTimeout, as it would
     with a real model. `before_answer` is called on the way. `seen` holds the images and parameters
-    of all calls.
+    of all calls, `choices` the versions they asked for.
     """
 
     def __init__(
@@ -31,12 +31,19 @@ class FakeBackend:
         self.error = error
         self.latency_s = latency_s
         self.before_answer: Callable[[], object] = lambda: None
+        self.choices: list[ModelChoice | None] = []
         self.seen: list[tuple[BGRImage, DetectionParams]] = []
         self._answer = to_raw(faces, ModelVersion("fake", "1"))
 
     def predict(
-        self, image: BGRImage, params: DetectionParams, *, deadline: float | None
+        self,
+        image: BGRImage,
+        params: DetectionParams,
+        *,
+        deadline: float | None,
+        choice: ModelChoice | None = None,
     ) -> RawDetections:
+        self.choices.append(choice)
         self.seen.append((image, params))
         self.before_answer()
         if self.error is not None:

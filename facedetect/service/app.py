@@ -36,6 +36,7 @@ def create_app(settings: Settings, detector: Detector) -> FastAPI:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_warm_up, detector)
             yield {"worker": worker}
+            tasks.cancel_scope.cancel()
 
     app: FastAPI = FastAPIOffline(
         title="facedetect",
@@ -53,7 +54,7 @@ def create_app(settings: Settings, detector: Detector) -> FastAPI:
 async def _warm_up(detector: Detector) -> None:
     """Load the model beside the first requests, which wait for it; /readyz tells when it is in."""
     try:
-        model = await to_thread.run_sync(detector.warm_up)
+        model = await to_thread.run_sync(detector.warm_up, abandon_on_cancel=True)
     except FacedetectError as error:
         logger.warning("the model is not ready: %s", error)
     else:

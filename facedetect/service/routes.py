@@ -85,10 +85,11 @@ async def detect(
     request: Request, query: Annotated[DetectQuery, Query()], worker: TheWorker
 ) -> Response:
     """Find the faces in an image: the form's part `image`, or the whole body as `image/*`."""
-    params = query.params()
+    params, choice = query.params(), query.choice()
     data = await read_image(request, worker.detector.limits)
     wants_png = _prefers_png(request.headers.get("accept", ""))
-    outcome = await worker.run(Job(data, params, query.max_faces, wants_png or query.annotate))
+    draw = wants_png or query.annotate
+    outcome = await worker.run(Job(data, params, query.max_faces, draw, choice))
     if wants_png:
         return Response(outcome.annotated_png, media_type="image/png")
     answer = _to_response(outcome, query)
@@ -104,13 +105,13 @@ async def healthz() -> Health:
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", tags=["operations"], responses=documented(BackendUnavailable))
-async def readyz(worker: TheWorker) -> Readiness:
+def readyz(worker: TheWorker) -> Readiness:
     """The model would answer now; 503 with the reason if it would not."""
     return Readiness(model=worker.detector.backend.check_ready())
 
 
 @router.get("/version", tags=["operations"])
-async def version(worker: TheWorker) -> Version:
+def version(worker: TheWorker) -> Version:
     """What is running here."""
     try:
         model = worker.detector.backend.check_ready()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from facedetect.backends import ModelVersion
+from facedetect.backends import ModelChoice, ModelVersion
 from facedetect.faces import FACTOR_BOUNDS, MIN_SIZE_BOUND, DetectionParams, Face, parse_thresholds
 
 _DEFAULTS = DetectionParams()
@@ -34,10 +34,22 @@ class DetectQuery(BaseModel):
     )
     max_faces: int | None = Field(None, ge=1, description="Answer only the largest faces.")
     annotate: bool = Field(False, description="Add `annotated_png`: the image, faces drawn.")
+    model_version: int | None = Field(
+        None, ge=0, description="Ask this version of the model instead of the backend's own."
+    )
+    model_label: str | None = Field(
+        None, min_length=1, description="Ask the version with this label, such as `canary`."
+    )
 
     def params(self) -> DetectionParams:
         """Raises InvalidParams."""
         return DetectionParams(self.min_size, self.factor, parse_thresholds(self.thresholds))
+
+    def choice(self) -> ModelChoice | None:
+        """Raises InvalidParams."""
+        if self.model_version is None and self.model_label is None:
+            return None
+        return ModelChoice(self.model_version, self.model_label)
 
 
 class ImageSize(BaseModel):

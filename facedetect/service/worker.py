@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from anyio import CapacityLimiter, Semaphore, fail_after, to_thread
 
+from facedetect.backends import ModelChoice
 from facedetect.detector import Detection, Detector
 from facedetect.errors import BackendTimeout
 from facedetect.faces import DetectionParams, Face
@@ -16,12 +17,13 @@ from facedetect.render import annotate
 
 @dataclass(frozen=True)
 class Job:
-    """What a request asks for. `draw` asks for the annotated PNG."""
+    """What a request asks for: `draw` the annotated PNG, `choice` a version of the model."""
 
     data: bytes
     params: DetectionParams
     max_faces: int | None
     draw: bool
+    choice: ModelChoice | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,11 @@ class Worker:
         image = decode_image(job.data, self.detector.limits)
         decoded = time.monotonic()
         found = self.detector.detect_upright(
-            image, job.params, max_faces=job.max_faces, deadline=deadline
+            image,
+            job.params,
+            max_faces=job.max_faces,
+            deadline=deadline,
+            choice=job.choice,
         )
         predicted = time.monotonic()
         return Outcome(

@@ -1,0 +1,134 @@
+"""TensorFlow Serving over gRPC."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from facedetect.tfserving import messages
+from facedetect.tfserving import serving_pb2 as pb
+from facedetect.tfserving.api import (
+    DEFAULT_SIGNATURE,
+    Arrays,
+    Code,
+    Metadata,
+    Model,
+    Prediction,
+    ServingError,
+    VersionStatus,
+)
+
+_PREDICT = "/tensorflow.serving.PredictionService/Predict"
+_METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
+_STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
+
+# A model's answer depends on nothing but the request, so asking again is safe. UNAVAILABLE is what
+# servers say that are starting, stopping or gone.
+_SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.05s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ],
+}
+
+_OPTIONS = [
+    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # What is kept to be sent again; images are larger than the default, 256 KB.
+    ("grpc.per_rpc_retry_buffer_size", 256 * 2**20),
+    # A server that stopped answering is found out while calls wait for it.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    # A server that comes back, or comes new behind a name, is used within seconds.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+]
+
+
+@dataclass(frozen=True)
+class TLS:
+    """Files in PEM form: the authority to trust (gRPC's own list by default), the client's own."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Raises OSError if a file cannot be read."""
+        ca, cert, key = (
+            path.read_bytes() if path else None
+            for path in (self.ca_file, self.cert_file, self.key_file)
+        )
+        return grpc.ssl_channel_credentials(ca, key, cert)
+
+
+class GrpcClient:
+    """One long-lived channel to a server, or to all servers that a name stands for.
+
+    `target` is gRPC's: `host:8500`, `dns:///models.example:8500`, `unix:/run/serving.sock`. Calls
+    go to its addresses in turn; one that fails with UNAVAILABLE is tried again within its time.
+    """
+
+    def __init__(self, target: str, *, tls: TLS | None = None) -> None:
+        if tls is None:
+            self._channel = grpc.insecure_channel(target, _OPTIONS)
+        else:
+            self._channel = grpc.secure_channel(target, tls.credentials(), _OPTIONS)
+        self._predict = self._method(_PREDICT, pb.PredictResponse)
+        self._metadata = self._method(_METADATA, pb.GetModelMetadataResponse)
+        self._status = self._method(_STATUS, pb.GetModelStatusResponse)
+
+    def predict(
+        self,
+        model: Model,
+        inputs: Arrays,
+        *,
+        timeout_s: float,
+        signature: str = DEFAULT_SIGNATURE,
+        outputs: Sequence[str] = (),
+    ) -> Prediction:
+        request = messages.predict_request(model, inputs, signature, outputs)
+        return messages.prediction(_call(self._predict, request, timeout_s))
+
+    def metadata(self, model: Model, *, timeout_s: float) -> Metadata:
+        request = messages.metadata_request(model)
+        return messages.metadata(_call(self._metadata, request, timeout_s))
+
+    def status(self, model: Model, *, timeout_s: float) -> list[VersionStatus]:
+        request = messages.status_request(model)
+        return messages.statuses(_call(self._status, request, timeout_s))
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _method(self, path: str, response: Any) -> Any:
+        return self._channel.unary_unary(
+            path,
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=response.FromString,
+        )
+
+
+def _call(method: Any, request: Any, timeout_s: float) -> Any:
+    try:
+        return method(request, timeout=timeout_s)
+    except grpc.RpcError as error:
+        raise ServingError(Code(error.code().value[0]), error.details() or "") from error
+    except ValueError as error:  # what gRPC raises for a channel that was closed
+        raise ServingError(Code.CANCELLED, "the client is closed") from error

@@ -1,0 +1,108 @@
+"""This client's values to the messages on the wire and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from google.protobuf.message import DecodeError
+from google.protobuf.wrappers_pb2 import Int64Value
+
+from facedetect.tfserving import serving_pb2 as pb
+from facedetect.tfserving.api import (
+    Arrays,
+    Code,
+    Metadata,
+    Model,
+    Prediction,
+    ServingError,
+    Signature,
+    State,
+    TensorSpec,
+    VersionStatus,
+)
+from facedetect.tfserving.tensors import dtype_of, from_proto, to_proto
+
+_SIGNATURES_FIELD = "signature_def"
+
+
+def model_spec(model: Model, signature: str = "") -> pb.ModelSpec:
+    return pb.ModelSpec(
+        name=model.name,
+        signature_name=signature,
+        version=None if model.version is None else Int64Value(value=model.version),
+        version_label=model.label,
+    )
+
+
+def predict_request(
+    model: Model, inputs: Arrays, signature: str, outputs: Sequence[str]
+) -> pb.PredictRequest:
+    """Raises ValueError for an array that cannot be sent."""
+    return pb.PredictRequest(
+        model_spec=model_spec(model, signature),
+        inputs={name: to_proto(array) for name, array in inputs.items()},
+        output_filter=outputs,
+    )
+
+
+def prediction(response: pb.PredictResponse) -> Prediction:
+    spec = response.model_spec
+    return Prediction(
+        outputs={name: from_proto(proto) for name, proto in response.outputs.items()},
+        version=spec.version.value if spec.HasField("version") else None,
+    )
+
+
+def metadata_request(model: Model) -> pb.GetModelMetadataRequest:
+    return pb.GetModelMetadataRequest(
+        model_spec=model_spec(model), metadata_field=[_SIGNATURES_FIELD]
+    )
+
+
+def metadata(response: pb.GetModelMetadataResponse) -> Metadata:
+    """Raises ServingError if the answer holds no signatures."""
+    signatures = pb.SignatureDefMap()
+    try:
+        # What Any says of its type is the server's package, not this client's.
+        signatures.ParseFromString(response.metadata[_SIGNATURES_FIELD].value)
+    except DecodeError as error:
+        raise ServingError(Code.DATA_LOSS, f"the metadata cannot be read: {error}") from error
+    return Metadata(
+        response.model_spec.version.value,
+        {name: _signature(proto) for name, proto in signatures.signature_def.items()},
+    )
+
+
+def status_request(model: Model) -> pb.GetModelStatusRequest:
+    return pb.GetModelStatusRequest(model_spec=model_spec(model))
+
+
+def statuses(response: pb.GetModelStatusResponse) -> list[VersionStatus]:
+    """Latest version first."""
+    found = [
+        VersionStatus(
+            entry.version,
+            State(pb.ModelVersionStatus.State.Name(entry.state)),
+            Code(entry.status.error_code),
+            entry.status.error_message,
+        )
+        for entry in response.model_version_status
+    ]
+    return sorted(found, key=lambda status: status.version, reverse=True)
+
+
+def _signature(proto: pb.SignatureDef) -> Signature:
+    return Signature(_specs(proto.inputs), _specs(proto.outputs), proto.method_name)
+
+
+def _specs(infos: Mapping[str, pb.TensorInfo]) -> dict[str, TensorSpec]:
+    return {
+        name: TensorSpec(dtype_of(info.dtype), _shape(info.tensor_shape))
+        for name, info in infos.items()
+    }
+
+
+def _shape(proto: pb.TensorShapeProto) -> tuple[int | None, ...] | None:
+    if proto.unknown_rank:
+        return None
+    return tuple(None if dim.size < 0 else dim.size for dim in proto.dim)

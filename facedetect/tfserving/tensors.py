@@ -1,0 +1,136 @@
+"""NumPy arrays to TensorProto and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedetect.tfserving.api import Code, ServingError
+from facedetect.tfserving.serving_pb2 import (
+    DT_BOOL,
+    DT_DOUBLE,
+    DT_FLOAT,
+    DT_HALF,
+    DT_INT8,
+    DT_INT16,
+    DT_INT32,
+    DT_INT64,
+    DT_STRING,
+    DT_UINT8,
+    DT_UINT16,
+    DT_UINT32,
+    DT_UINT64,
+    DataType,
+    TensorProto,
+    TensorShapeProto,
+)
+
+# Type on the wire -> NumPy's, and the field that holds values one by one.
+_TYPES: dict[DataType, tuple[np.dtype[Any], str]] = {
+    DT_FLOAT: (np.dtype(np.float32), "float_val"),
+    DT_DOUBLE: (np.dtype(np.float64), "double_val"),
+    DT_HALF: (np.dtype(np.float16), "half_val"),
+    DT_INT8: (np.dtype(np.int8), "int_val"),
+    DT_INT16: (np.dtype(np.int16), "int_val"),
+    DT_INT32: (np.dtype(np.int32), "int_val"),
+    DT_INT64: (np.dtype(np.int64), "int64_val"),
+    DT_UINT8: (np.dtype(np.uint8), "int_val"),
+    DT_UINT16: (np.dtype(np.uint16), "int_val"),
+    DT_UINT32: (np.dtype(np.uint32), "uint32_val"),
+    DT_UINT64: (np.dtype(np.uint64), "uint64_val"),
+    DT_BOOL: (np.dtype(np.bool_), "bool_val"),
+    DT_STRING: (np.dtype(object), "string_val"),
+}
+
+# A message of some bytes may claim any shape.
+_MAX_ELEMENTS = 2**28
+
+_BY_NAME = {DataType.Name(enum): dtype for enum, (dtype, _) in _TYPES.items()}
+_ENUMS = {dtype: enum for enum, (dtype, _) in _TYPES.items()}
+
+
+def dtype_of(enum: DataType) -> np.dtype[Any] | None:
+    """NumPy's type for one on the wire; None if it has none."""
+    known = _TYPES.get(enum)
+    return known[0] if known else None
+
+
+def dtype_named(name: str) -> np.dtype[Any] | None:
+    """NumPy's type for a name such as DT_FLOAT; None if it has none."""
+    return _BY_NAME.get(name)
+
+
+def to_proto(array: NDArray[Any]) -> TensorProto:
+    """Raises ValueError for a type that TensorFlow lacks, or that is not sent here.
+
+    Text is sent as UTF-8; arrays of type object hold bytes or text.
+    """
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=side) for side in array.shape])
+    if array.dtype.kind in "OSU":
+        strings = [_as_bytes(item) for item in array.ravel().tolist()]
+        return TensorProto(dtype=DT_STRING, tensor_shape=shape, string_val=strings)
+    native = array.dtype.newbyteorder("<")
+    enum = _ENUMS.get(array.dtype.newbyteorder("="))
+    if enum is None:
+        known = ", ".join(sorted(str(dtype) for dtype in _ENUMS))
+        raise ValueError(f"an array has the type {array.dtype}; it must be one of {known}")
+    contents = array.astype(native, copy=False).tobytes()
+    return TensorProto(dtype=enum, tensor_shape=shape, tensor_content=contents)
+
+
+def from_proto(proto: TensorProto) -> NDArray[Any]:
+    """Raises ServingError if the message does not hold what its shape and type say."""
+    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
+    if proto.dtype not in _TYPES or proto.tensor_shape.unknown_rank or min(shape, default=0) < 0:
+        raise _unreadable(proto, "neither the type nor the shape may be unknown")
+    dtype, field = _TYPES[proto.dtype]
+    count = math.prod(shape)
+    if count > _MAX_ELEMENTS:
+        raise _unreadable(proto, f"it may have at most {_MAX_ELEMENTS} elements")
+    if proto.tensor_content:
+        values = _from_content(proto, dtype, count)
+    else:
+        values = _repeat_last(_one_by_one(getattr(proto, field), dtype), count)
+    if values.size != count:
+        raise _unreadable(proto, f"it holds {values.size} values")
+    return values.reshape(shape)
+
+
+def _from_content(proto: TensorProto, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
+    if dtype.hasobject or len(proto.tensor_content) != count * dtype.itemsize:
+        raise _unreadable(proto, f"it holds {len(proto.tensor_content)} bytes")
+    return np.frombuffer(proto.tensor_content, dtype.newbyteorder("<")).astype(dtype)
+
+
+def _one_by_one(values: Iterable[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    if dtype == np.float16:
+        return np.array(values, np.uint16).view(np.float16)  # its bits stand in an integer
+    return np.array(values, dtype)
+
+
+def _repeat_last(values: NDArray[Any], count: int) -> NDArray[Any]:
+    """A message may leave out its last value's repetitions, and zeros altogether."""
+    if values.size >= count:
+        return values
+    last = values[-1:] if values.size else np.array([b""] if values.dtype == object else [0])
+    return np.concatenate([values, np.repeat(last, count - values.size).astype(values.dtype)])
+
+
+def _as_bytes(item: object) -> bytes:
+    if isinstance(item, str):
+        return item.encode()
+    if isinstance(item, bytes):
+        return item
+    raise ValueError(f"an array of type object holds {type(item).__name__}; it must hold bytes")
+
+
+def _unreadable(proto: TensorProto, problem: str) -> ServingError:
+    shape = [dim.size for dim in proto.tensor_shape.dim]
+    return ServingError(
+        Code.DATA_LOSS,
+        f"a tensor of type {proto.dtype} and shape {shape} cannot be read: {problem}",
+    )
