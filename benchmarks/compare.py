@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from statistics import geometric_mean, median
 from typing import IO
@@ -26,12 +25,12 @@ from rich.progress import track
 from benchmarks.environments import PACKAGES, environment, own_python
 from benchmarks.pictures import pictures
 from benchmarks.report import Measured, write_report
+from facedetect.faces import Box, pair_boxes
 from facedetect.model.freeze import freeze
 
 _WORKER = Path(__file__).with_name("worker.py")
 _THREADS = 2
 _MIN_SIZES = (20, 40)
-_SAME_FACE = 0.5
 
 # Some runtimes' threads go on spinning for a while after their work is done.
 _PAUSE_S = 0.05
@@ -143,18 +142,9 @@ def summary(name: str, worker: Worker, ours: Worker) -> Measured:
 
 
 def same_faces(found: list[list[float]], expected: list[list[float]]) -> bool:
-    """Whether each box overlaps one of the other list by half, and that one no other box."""
-    partners = [[n for n, b in enumerate(found) if overlap(a, b) > _SAME_FACE] for a in expected]
-    numbers = sorted(chain.from_iterable(partners))
-    return len(found) == len(expected) and numbers == list(range(len(found)))
-
-
-def overlap(a: list[float], b: list[float]) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    both = max(width, 0.0) * max(height, 0.0)
-    areas = ((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-    return both / (sum(areas) - both)
+    """Whether each box overlaps one of the other list by half."""
+    pairs = pair_boxes([Box(*box) for box in found], [Box(*box) for box in expected])
+    return len(pairs) == len(found) == len(expected)
 
 
 if __name__ == "__main__":

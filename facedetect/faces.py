@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from facedetect.errors import InvalidParams
@@ -50,6 +50,13 @@ class Box:
     @property
     def area(self) -> float:
         return self.width * self.height
+
+    def overlap(self, other: Box) -> float:
+        """Intersection over union, 0..1."""
+        width = min(self.x_max, other.x_max) - max(self.x_min, other.x_min)
+        height = min(self.y_max, other.y_max) - max(self.y_min, other.y_min)
+        both = max(width, 0.0) * max(height, 0.0)
+        return both / (self.area + other.area - both)
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,19 @@ class DetectionParams:
             f"factor {self.factor:.9g} on {width}x{height} pixels would make {pixels:.0f}; "
             f"use min_size {least} or more"
         )
+
+
+def pair_boxes(
+    first: Sequence[Box], second: Sequence[Box], least_overlap: float = 0.5
+) -> list[tuple[int, int]]:
+    """Which boxes are of the same face: indices into both, those that overlap most first."""
+    overlaps = ((a.overlap(b), i, j) for i, a in enumerate(first) for j, b in enumerate(second))
+    candidates = sorted((c for c in overlaps if c[0] > least_overlap), reverse=True)
+    pairs: dict[int, int] = {}
+    for _, i, j in candidates:
+        if i not in pairs and j not in pairs.values():
+            pairs[i] = j
+    return list(pairs.items())
 
 
 def parse_thresholds(text: str) -> tuple[float, float, float]:

@@ -10,11 +10,13 @@ import typer
 import facedetect
 from facedetect.cli.annotate import annotate
 from facedetect.cli.annotate_folder import annotate_folder
+from facedetect.cli.compare import compare
 from facedetect.cli.convert import convert
 from facedetect.cli.detect import detect
 from facedetect.cli.errors import CANNOT_WRITE, EXIT_CODES
 from facedetect.cli.freeze import freeze
 from facedetect.cli.inspect import inspect
+from facedetect.cli.model_server import model_server
 from facedetect.cli.serve import serve
 from facedetect.errors import FacedetectError
 
@@ -26,8 +28,18 @@ app = typer.Typer(
     help="Find faces in images. Exit codes: 0 all well, 1 an image could not be used, "
     "2 a wrong option or file, 3 the model could not answer.",
 )
-for command in (detect, annotate, annotate_folder, serve, freeze, convert, inspect):
-    app.command(no_args_is_help=command is not serve)(command)
+for command in (
+    detect,
+    annotate,
+    annotate_folder,
+    serve,
+    model_server,
+    freeze,
+    convert,
+    inspect,
+    compare,
+):
+    app.command(no_args_is_help=command not in {serve, model_server})(command)
 
 
 def _print_version(wanted: bool) -> None:

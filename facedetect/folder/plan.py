@@ -49,8 +49,6 @@ def plan_folder(source: Path, output: Path) -> Plan:
     `output` may lie inside `source`: it is left out. Raises InvalidSettings if `source` is no
     folder, or a result could overwrite a source.
     """
-    if not source.is_dir():
-        raise InvalidSettings(f"{source} is not a folder")
     if output.exists() and not output.is_dir():
         raise InvalidSettings(f"{output} is a file; give a folder for the results")
     if source.resolve().is_relative_to(output.resolve()):
@@ -60,12 +58,33 @@ def plan_folder(source: Path, output: Path) -> Plan:
         )
     if (output / _REPORT_NAME).is_dir():
         raise InvalidSettings(f"{output / _REPORT_NAME} is a folder; the report goes there")
-    unreadable: list[tuple[str, OSError]] = []
-    files = list(_files_below(source, output.resolve(), unreadable))
-    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-    items = _items(images, source, output)
+    listing = list_images(source, left_out=output)
+    items = _items(listing.images, source, output)
     _check_sources_stay(items)
-    return Plan(output, items, len(files) - len(images), unreadable)
+    return Plan(output, items, listing.others, listing.unreadable)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images below a folder, sorted, and what else is there (see Plan)."""
+
+    images: list[Path]
+    others: int
+    unreadable: list[tuple[str, OSError]]
+
+
+def list_images(source: Path, *, left_out: Path | None = None) -> Listing:
+    """List what lies below `source`, but not below `left_out`.
+
+    Raises InvalidSettings if `source` is no folder.
+    """
+    if not source.is_dir():
+        raise InvalidSettings(f"{source} is not a folder")
+    unreadable: list[tuple[str, OSError]] = []
+    skipped = left_out.resolve() if left_out else None
+    files = list(_files_below(source, skipped, unreadable))
+    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    return Listing(images, len(files) - len(images), unreadable)
 
 
 def _check_sources_stay(items: list[Item]) -> None:
@@ -77,7 +96,7 @@ def _check_sources_stay(items: list[Item]) -> None:
 
 
 def _files_below(
-    source: Path, left_out: Path, unreadable: list[tuple[str, OSError]]
+    source: Path, left_out: Path | None, unreadable: list[tuple[str, OSError]]
 ) -> Iterable[Path]:
     def note(error: OSError) -> None:
         folder = Path(error.filename).relative_to(source).as_posix()

@@ -1,0 +1,156 @@
+"""Real model servers and gateways in processes of their own, for benchmarks and tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx2
+
+from facedetect.tfserving.api import Model, ServingError, State
+from facedetect.tfserving.grpc_client import GrpcClient
+
+FACEDETECT = Path(sys.executable).with_name("facedetect")
+Command = list[str | Path]
+
+TENSORFLOW_SERVING = shutil.which("tensorflow_model_server")
+
+
+@dataclass
+class Server:
+    """A server's process and ports; `name` is its model's."""
+
+    process: subprocess.Popen[str]
+    port: int
+    rest_port: int
+    name: str
+
+    @property
+    def grpc_url(self) -> str:
+        return f"grpc://127.0.0.1:{self.port}/{self.name}"
+
+    @property
+    def rest_url(self) -> str:
+        return f"http://127.0.0.1:{self.rest_port}/{self.name}"
+
+    def kill(self) -> None:
+        """End it at once, whatever it is doing."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def model_server(
+    folder: Path | None = None, *options: str, name: str = "mtcnn", port: int = 0
+) -> Iterator[Server]:
+    """Run `facedetect model-server`; without a folder it serves the built-in model."""
+    command: Command = [FACEDETECT, "model-server", *([folder] if folder else [])]
+    command += ["--name", name, "--port", str(port), "--rest-port", "0", *options]
+    with _ended(subprocess.Popen(command, stderr=subprocess.PIPE, text=True)) as process:
+        yield Server(process, *_ports(process), name)
+
+
+@contextmanager
+def tensorflow_serving(folder: Path, name: str = "mtcnn") -> Iterator[Server]:
+    """Run TensorFlow Serving's own binary."""
+    assert TENSORFLOW_SERVING, "tensorflow_model_server is not on PATH"
+    port, rest_port = free_port(), free_port()
+    command: Command = [TENSORFLOW_SERVING, f"--port={port}", f"--rest_api_port={rest_port}"]
+    command += [f"--model_name={name}", f"--model_base_path={folder.absolute()}"]
+    with _ended(subprocess.Popen(command, text=True)) as process:
+        server = Server(process, port, rest_port, name)
+        _wait_until_available(server)
+        yield server
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(15)
+        process.kill()
+        process.wait()
+
+
+def _ports(process: subprocess.Popen[str]) -> tuple[int, int]:
+    """Read them from the log."""
+    assert process.stderr is not None
+    ports: dict[str, int] = {}
+    for line in process.stderr:
+        found = re.search(r"(gRPC|REST) listens on .*:(\d+)", line)
+        if found:
+            ports[found[1]] = int(found[2])
+        if len(ports) == 2:  # noqa: PLR2004 - gRPC's and REST's
+            # Nobody reads on, but a pipe that is full would stop the server.
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            return ports["gRPC"], ports["REST"]
+    raise RuntimeError(f"the model server ended with {process.wait()}")
+
+
+def _wait_until_available(server: Server) -> None:
+    client = GrpcClient(f"127.0.0.1:{server.port}")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(ServingError):
+            statuses = client.status(Model(server.name), timeout_s=5)
+            if any(status.state is State.AVAILABLE for status in statuses):
+                return
+        time.sleep(0.1)
+    raise TimeoutError("the model did not become available")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Gateway:
+    """A service's process, and a client to it."""
+
+    process: subprocess.Popen[str]
+    client: httpx2.Client
+
+
+@contextmanager
+def gateway(*options: str, env: Mapping[str, str] | None = None) -> Iterator[Gateway]:
+    """Run `facedetect serve` on a free port; wait until it is alive, not until it is ready."""
+    port = free_port()
+    command: Command = [FACEDETECT, "serve", "--port", str(port), *options]
+    process = subprocess.Popen(command, env={**os.environ, **(env or {})}, text=True)
+    with (
+        _ended(process),
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+    ):
+        wait_for(client, "/healthz", process)
+        yield Gateway(process, client)
+
+
+def wait_for(client: httpx2.Client, path: str, process: subprocess.Popen[str]) -> None:
+    """Wait until a path answers 200."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the service ended with {process.returncode}")
+        with suppress(httpx2.TransportError):
+            if client.get(path).status_code == HTTPStatus.OK:
+                return
+        time.sleep(0.02)
+    raise TimeoutError(f"{path} did not answer")

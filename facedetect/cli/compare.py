@@ -1,0 +1,141 @@
+"""`facedetect compare`: what another version of the model would change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from facedetect.cli import options
+from facedetect.cli.words import counted
+from facedetect.errors import InvalidSettings
+from facedetect.faces import DetectionParams
+from facedetect.folder.compare import Comparison, NotCompared, compare_images
+from facedetect.folder.plan import list_images
+from facedetect.settings import Settings
+
+_DIFFERENT = 1
+_SHOWN = 20
+
+
+@dataclass
+class _Total:
+    images: int = 0
+    both: int = 0
+    lost: int = 0
+    new: int = 0
+    shift: float = 0.0
+    score_change: float = 0.0
+    differing: list[Comparison] = field(default_factory=list)
+    failed: int = 0
+
+    def add(self, row: Comparison, tolerance: float) -> None:
+        self.images += 1
+        self.both += row.both
+        self.lost += len(row.lost)
+        self.new += len(row.new)
+        self.shift = max(self.shift, row.shift)
+        self.score_change = max(self.score_change, row.score_change)
+        if row.differs(tolerance):
+            self.differing.append(row)
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="FIRST", show_default=False)],
+    second: Annotated[str, typer.Argument(metavar="SECOND", show_default=False)],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    *,
+    min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="How far a face may move and count as the same, px.")
+    ] = 0.5,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line and image instead of a table.")
+    ] = False,
+    backend: options.Backend = None,
+) -> None:
+    """Show what a new version of the model changes in the images below FOLDER.
+
+    FIRST and SECOND are versions (numbers) or labels of the backend's model, or backends by their
+    URLs. Ends with 1 if a face was lost, is new or moved, or an image could not be looked at.
+
+    Examples:
+
+        facedetect compare --backend grpc://models:8500/mtcnn 1 2 photos/
+
+        facedetect compare stable canary photos/ --json > changes.jsonl
+
+        facedetect compare embedded: grpc://models:8500/mtcnn photos/
+    """
+    params = DetectionParams(min_size)
+    settings = Settings.load(backend=backend)
+    images = list_images(folder).images
+    first_url, second_url = (_backend_of(name, settings.backend) for name in (first, second))
+    total = _Total()
+    with (
+        settings.model_copy(update={"backend": first_url}).open_detector() as one,
+        settings.model_copy(update={"backend": second_url}).open_detector() as other,
+    ):
+        rows = compare_images(one, other, images, params, threads=settings.threads)
+        shown = track(rows, "Comparing", total=len(images), console=Console(stderr=True))
+        _collect(shown, total, tolerance, as_json=as_json)
+    if not as_json:
+        _print(total, first, second)
+    if total.differing or total.failed:
+        raise typer.Exit(_DIFFERENT)
+
+
+def _backend_of(name: str, backend: str) -> str:
+    """A backend's URL: `name` itself, or `backend` with that version or label."""
+    if ":" in name:
+        return name
+    if not name:
+        raise InvalidSettings("a version is empty; give a number, a label or a backend's URL")
+    parts = urlsplit(backend)
+    query = urlencode({"version" if name.isdecimal() else "label": name})
+    return urlunsplit(parts._replace(query=query))
+
+
+def _collect(
+    rows: Iterable[Comparison | NotCompared], total: _Total, tolerance: float, *, as_json: bool
+) -> None:
+    for row in rows:
+        if isinstance(row, NotCompared):
+            total.failed += 1
+            typer.echo(f"{row.image}: {row.error}", err=True)
+            continue
+        total.add(row, tolerance)
+        if as_json:
+            typer.echo(json.dumps(asdict(row)))
+
+
+def _print(total: _Total, first: str, second: str) -> None:
+    if total.differing:
+        table = Table("image", "both", f"only {first}", f"only {second}", "moved, px", "score")
+        for row in total.differing[:_SHOWN]:
+            table.add_row(
+                row.image,
+                str(row.both),
+                str(len(row.lost)),
+                str(len(row.new)),
+                f"{row.shift:.2f}",
+                f"{row.score_change:.4f}",
+            )
+        Console().print(table)
+    left_out = len(total.differing) - _SHOWN
+    if left_out > 0:
+        typer.echo(f"... and {counted(left_out, 'image')} more; --json has all.")
+    typer.echo(
+        f"{counted(total.images, 'image')}, {counted(len(total.differing), 'image')} different: "
+        f"{counted(total.both, 'face')} in both, {total.lost} only in {first}, "
+        f"{total.new} only in {second}; the largest move is {total.shift:.2f} px, the largest "
+        f"change of a score {total.score_change:.4f}. {total.failed} failed."
+    )

@@ -1,0 +1,121 @@
+"""`facedetect model-server`: TensorFlow Serving's protocols, for development."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facedetect.errors import InvalidModel, InvalidSettings
+
+if TYPE_CHECKING:
+    from facedetect.model_server.server import ModelServer
+    from facedetect.model_server.versions import VersionPolicy
+
+_Folder = Annotated[
+    Path | None, typer.Argument(exists=True, file_okay=False, show_default="the built-in model")
+]
+_Port = Annotated[int, typer.Option(min=0, max=65535, help="gRPC's port; 0 for any that is free.")]
+_RestPort = Annotated[
+    int, typer.Option(min=-1, max=65535, help="REST's port; 0 for any, -1 for no REST.")
+]
+_Versions = Annotated[
+    str, typer.Option(help="Which to serve: latest, all, or numbers such as 1,3.")
+]
+_Labels = Annotated[
+    list[str] | None, typer.Option("--label", help="LABEL=VERSION. May be given several times.")
+]
+_Cert = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="gRPC's certificate, PEM.")
+]
+_Key = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="The certificate's key, PEM.")
+]
+
+
+def model_server(  # noqa: PLR0913 - a command's options are its arguments
+    folder: _Folder = None,
+    *,
+    name: Annotated[str, typer.Option(help="What clients call the model.")] = "mtcnn",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: _Port = 8500,
+    rest_port: _RestPort = 8501,
+    versions: _Versions = "latest",
+    labels: _Labels = None,
+    tls_cert: _Cert = None,
+    tls_key: _Key = None,
+) -> None:
+    """Serve a SavedModel as TensorFlow Serving does, where its binary is not to be had.
+
+    It is for development and tests: production uses TensorFlow Serving itself. FOLDER holds a
+    folder for each version, called by its number, and is watched: move a complete one in, and it
+    is served within seconds, without a failed call; remove it, and the one before is.
+
+    Examples:
+
+        facedetect model-server
+
+        facedetect model-server models/mtcnn --versions all --label stable=1 --label canary=2
+
+        facedetect model-server models/half_plus_two --name half_plus_two --port 0 --rest-port -1
+    """
+    policy, versions_by_label = _parse_versions(versions), _parse_labels(labels or [])
+    if (tls_cert is None) != (tls_key is None):
+        raise InvalidSettings("--tls-cert and --tls-key go together; give both or neither")
+
+    from facedetect.model.builtin import builtin_model
+    from facedetect.model.graph_files import SAVED_MODEL_FILE
+    from facedetect.model_server.grpc_api import ServerTLS
+    from facedetect.model_server.server import Address, ModelServer
+    from facedetect.model_server.versions import Versions
+
+    if folder is not None and (folder / SAVED_MODEL_FILE).is_file():
+        raise InvalidModel(f"{folder} is one version; give the folder that holds it")
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
+    served = Versions(name, folder or builtin_model(), policy, versions_by_label)
+    tls = ServerTLS(tls_cert, tls_key) if tls_cert and tls_key else None
+    address = Address(host, port, rest_port if rest_port >= 0 else None, tls)
+    _run_until_signal(ModelServer(served, address))
+
+
+def _run_until_signal(server: ModelServer) -> None:
+    """Serve until SIGTERM or Ctrl-C, then drain; a second signal ends at once."""
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # may be put to within a handler
+
+    def stop(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        signals.put(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    server.start()
+    signals.get()
+    server.stop()
+
+
+def _parse_versions(text: str) -> VersionPolicy | None:
+    if text == "latest":
+        return None
+    if text == "all":
+        return set
+    try:
+        wanted = {int(number) for number in text.split(",")}
+    except ValueError as error:
+        raise InvalidSettings(
+            f"--versions {text!r} is neither latest nor all nor numbers such as 1,3"
+        ) from error
+    return wanted.intersection
+
+
+def _parse_labels(pairs: list[str]) -> dict[str, int]:
+    labels = {}
+    for pair in pairs:
+        label, _, version = pair.partition("=")
+        if not (label and version.isdecimal()):
+            raise InvalidSettings(f"--label {pair!r} is not LABEL=VERSION, such as stable=1")
+        labels[label] = int(version)
+    return labels

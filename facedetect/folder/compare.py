@@ -1,0 +1,92 @@
+"""What two models find differently in the same images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from facedetect.detector import Detector
+from facedetect.faces import DetectionParams, Face, pair_boxes
+from facedetect.folder.run import OF_ONE_IMAGE
+from facedetect.images import load_image
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One image: how many faces both found, those that one alone found, how far the rest moved.
+
+    `shift` is the largest distance between a corner or landmark and its counterpart, px;
+    `score_change` the largest change of a score.
+    """
+
+    image: str
+    both: int
+    lost: list[Face]
+    new: list[Face]
+    shift: float
+    score_change: float
+
+    def differs(self, tolerance: float) -> bool:
+        """Whether a face was lost or is new, or moved by more than `tolerance` px."""
+        return bool(self.lost or self.new) or self.shift > tolerance
+
+
+@dataclass(frozen=True)
+class NotCompared:
+    """An image that could not be looked at."""
+
+    image: str
+    error: Exception
+
+
+def compare_images(
+    first: Detector,
+    second: Detector,
+    images: Iterable[Path],
+    params: DetectionParams,
+    *,
+    threads: int,
+) -> Iterator[Comparison | NotCompared]:
+    """Look at every image with both detectors; answers come in the order of the images.
+
+    Raises BackendUnavailable.
+    """
+
+    def compare(path: Path) -> Comparison | NotCompared:
+        try:
+            image = load_image(path, first.limits)
+            found = [d.detect_upright(image, params).faces for d in (first, second)]
+        except (*OF_ONE_IMAGE, OSError) as error:
+            return NotCompared(str(path), error)
+        return compare_faces(str(path), *found)
+
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(compare, images)
+
+
+def compare_faces(image: str, first: list[Face], second: list[Face]) -> Comparison:
+    """Pair the faces whose boxes overlap by half, and tell the rest apart."""
+    pairs = pair_boxes([face.box for face in first], [face.box for face in second])
+    paired_first, paired_second = ({pair[side] for pair in pairs} for side in (0, 1))
+    changes = [(first[i], second[j]) for i, j in pairs]
+    return Comparison(
+        image=image,
+        both=len(pairs),
+        lost=[face for i, face in enumerate(first) if i not in paired_first],
+        new=[face for j, face in enumerate(second) if j not in paired_second],
+        shift=max((_shift(a, b) for a, b in changes), default=0.0),
+        score_change=max((abs(a.confidence - b.confidence) for a, b in changes), default=0.0),
+    )
+
+
+def _shift(a: Face, b: Face) -> float:
+    return max(math.dist(p, q) for p, q in zip(_points(a), _points(b), strict=True))
+
+
+def _points(face: Face) -> list[tuple[float, float]]:
+    box = face.box
+    corners = [(box.x_min, box.y_min), (box.x_max, box.y_max)]
+    return corners + [(point.x, point.y) for point in face.landmarks]

@@ -1,0 +1,66 @@
+"""The HTTP server of the REST API, beside gRPC's in the same process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import uvicorn
+
+from facedetect.errors import InvalidSettings
+from facedetect.model_server.calls import Calls
+from facedetect.model_server.rest_api import create_app
+
+_POLL_S = 0.01
+
+
+class RestServer:
+    """Answers REST at `host` and `port`; 0 is any free port, and `port` then says which."""
+
+    def __init__(self, calls: Calls, host: str, port: int, grace_s: float) -> None:
+        """Bind the port; raises InvalidSettings if it is taken."""
+        self._socket = _bind(host, port)
+        self.port = int(self._socket.getsockname()[1])
+        config = uvicorn.Config(
+            create_app(calls),
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=max(1, round(grace_s)),
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=partial(self._server.run, [self._socket]), name="rest", daemon=True
+        )
+
+    def start(self) -> None:
+        """Start the thread; when this returns, requests are answered."""
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(_POLL_S)
+
+    def stop(self) -> Callable[[], Any]:
+        """Refuse new requests; what is returned waits for those under way, for the grace."""
+        self._server.should_exit = True
+        return self._thread.join
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise InvalidSettings(
+            f"REST cannot listen on {host}:{port}: {error.strerror}; choose another --rest-port, "
+            "0 for any that is free, or -1 for none"
+        ) from error
+    # Connections inherit it; asyncio sets it itself only for sockets that it has made. Without it
+    # an answer's body waits 40 ms for the client to acknowledge the header.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

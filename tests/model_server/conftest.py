@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from facedetect.model_server.server import Address, ModelServer
+from facedetect.model_server.versions import Versions
+from tests.model_server.clients import Client
+from tests.model_server.models import move_in, save_half_plus_two
+
+Serve = Callable[..., Client]
+
+
+@pytest.fixture(scope="session")
+def half_plus_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One version, to be moved in under any number."""
+    return save_half_plus_two(tmp_path_factory.mktemp("saved") / "1")
+
+
+@contextmanager
+def running(versions: Versions) -> Iterator[ModelServer]:
+    server = ModelServer(versions, Address(port=0, rest_port=0))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serves a folder as the model `m` and gives a client; the server ends with the test."""
+    with ExitStack() as stack:
+
+        def start(folder: Path, **options: object) -> Client:
+            server = stack.enter_context(running(Versions("m", folder, **options)))  # type: ignore[arg-type]
+            client = Client(server.port)
+            stack.callback(client.channel.close)
+            return client
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def server(half_plus_two: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
+    """Versions 1 and 2 side by side, labelled."""
+    folder = tmp_path_factory.mktemp("models")
+    for version in (1, 2):
+        move_in(half_plus_two, folder, version)
+    with running(Versions("m", folder, set, {"stable": 1, "canary": 2, "gone": 9})) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def client(server: ModelServer) -> Iterator[Client]:
+    client = Client(server.port)
+    yield client
+    client.channel.close()
+
+
+@pytest.fixture(scope="module")
+def rest(server: ModelServer) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{server.rest_port}", timeout=30) as client:
+        yield client

@@ -1,0 +1,128 @@
+"""The protocol over REST, and the metrics."""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import Any
+
+import httpx2
+import pytest
+
+PREDICT = "/v1/models/m:predict"
+
+
+def predict(rest: httpx2.Client, inputs: Any, signature: str = "", path: str = PREDICT) -> Any:
+    body = {"inputs": inputs, **({"signature_name": signature} if signature else {})}
+    response = rest.post(path, json=body)
+    assert response.status_code == 200, response.text
+    return response.json()["outputs"]
+
+
+@pytest.mark.parametrize(
+    "path", [PREDICT, "/v1/models/m/versions/1:predict", "/v1/models/m/labels/canary:predict"]
+)
+def test_the_only_input_and_output_need_no_name(rest: httpx2.Client, path: str) -> None:
+    assert predict(rest, {"x": [1, 2.0, 5]}, path=path) == [2.5, 3, 4.5]
+    assert predict(rest, [[1], [2]], path=path) == [[2.5], [3]]
+
+
+def test_several_outputs_have_names(rest: httpx2.Client) -> None:
+    assert predict(rest, {"x": 1, "n": 3}, "both") == {"y": 2.5, "n_plus_one": 4}
+
+
+def test_bytes_are_base64(rest: httpx2.Client) -> None:
+    sent = {"b64": base64.b64encode(b"\xff\x00").decode()}
+    answer = predict(rest, {"text": [[sent, "plain"]]}, "echo")
+    assert answer["text"] == [[sent, "plain"]]
+    assert answer["as_bytes"] == [[sent, {"b64": base64.b64encode(b"plain").decode()}]]
+    assert predict(rest, sent, "echo")["text"] == sent
+    assert predict(rest, [], "echo")["text"] == []
+
+
+def test_numbers_that_are_not_finite_pass(rest: httpx2.Client) -> None:
+    response = rest.post(PREDICT, content='{"inputs": [NaN, Infinity]}')
+    not_a_number, infinity = response.json()["outputs"]
+    assert math.isnan(not_a_number)
+    assert infinity == math.inf
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "words"),
+    [
+        ("/v1/models/other:predict", {"inputs": [1]}, 404, "Servable not found for request"),
+        ("/v1/models/m/versions/7:predict", {"inputs": [1]}, 404, "Specific(m, 7)"),
+        ("/v1/models/m/labels/no:predict", {"inputs": [1]}, 400, "Unrecognized servable version"),
+        (PREDICT, {"inputs": [1], "signature_name": "no"}, 400, '"no" not found in signature'),
+        (PREDICT, {"inputs": [1], "signature_name": 1}, 400, "must be a string value"),
+        (PREDICT, {"instances": [1]}, 400, "Missing 'inputs' key"),
+        (PREDICT, {"inputs": {"z": 1}}, 400, "Unknown named input: z"),
+        (PREDICT, {"inputs": {}}, 400, "Missing named input: x"),
+        (PREDICT, {"inputs": ["one"]}, 400, "not of expected type: float32"),
+        (PREDICT, {"inputs": [[1], [1, 2]]}, 400, "not of expected type: float32"),
+        (PREDICT, {"inputs": {"n": 1.5}, "signature_name": "count"}, 400, "type: int32"),
+        (PREDICT, {"inputs": {"n": 2**40}, "signature_name": "count"}, 400, "out of range"),
+        (PREDICT, {"inputs": [["a"], "b"], "signature_name": "echo"}, 400, "of one length"),
+        (PREDICT, {"inputs": {"b64": "?"}, "signature_name": "echo"}, 400, "b64 cannot be"),
+        (PREDICT, {"inputs": [1], "signature_name": "both"}, 400, "must be an object"),
+        (PREDICT, [], 400, "must be an object"),
+        ("/v1/models/m:classify", {}, 400, "Malformed request: POST /v1/models/m:classify"),
+    ],
+)
+def test_refusals(rest: httpx2.Client, path: str, body: Any, status: int, words: str) -> None:
+    response = rest.post(path, json=body)
+    assert (response.status_code, list(response.json())) == (status, ["error"])
+    assert words in response.json()["error"]
+
+
+def test_a_body_that_is_no_json_is_refused(rest: httpx2.Client) -> None:
+    response = rest.post(PREDICT, content=b"{")
+    assert response.status_code == 400
+    assert "JSON Parse error" in response.json()["error"]
+
+
+def test_status(rest: httpx2.Client) -> None:
+    one = {
+        "version": "1",
+        "state": "AVAILABLE",
+        "status": {"error_code": "OK", "error_message": ""},
+    }
+    found = rest.get("/v1/models/m").json()["model_version_status"]
+    assert [entry["version"] for entry in found] == ["2", "1"]
+    for path in ("versions/1", "labels/stable"):
+        assert rest.get(f"/v1/models/m/{path}").json() == {"model_version_status": [one]}
+    missing = rest.get("/v1/models/other")
+    assert missing.status_code == 404
+    assert missing.json() == {"error": "Could not find any versions of model other"}
+
+
+def test_metadata(rest: httpx2.Client) -> None:
+    answer = rest.get("/v1/models/m/labels/stable/metadata").json()
+    assert answer["model_spec"] == {"name": "m", "signature_name": "", "version": "1"}
+    signature = answer["metadata"]["signature_def"]["signature_def"]["serving_default"]
+    assert signature["method_name"] == "tensorflow/serving/predict"
+    assert signature["inputs"]["x"] == {
+        "dtype": "DT_FLOAT",
+        "name": "x:0",
+        "tensor_shape": {"dim": [], "unknown_rank": True},
+    }
+
+
+def test_metrics_count_and_time_calls(rest: httpx2.Client) -> None:
+    predict(rest, [1])
+    rest.post(PREDICT, json={"inputs": ["one"]})
+    page = rest.get("/monitoring/prometheus/metrics")
+    assert page.headers["content-type"].startswith("text/plain")
+    values = dict(line.rsplit(" ", 1) for line in page.text.splitlines() if line[0] != "#")
+    counts = ':tensorflow:serving:request_count{model_name="m",status='
+    assert int(values[counts + '"OK"}']) >= 1
+    assert int(values[counts + '"INVALID_ARGUMENT"}']) >= 1
+    labels = 'model_name="m",API="predict",entrypoint="REST"'
+    latency = ":tensorflow:serving:request_latency"
+    count = int(values[f"{latency}_count{{{labels}}}"])
+    buckets = [int(value) for name, value in values.items() if name.startswith(f"{latency}_bucket")]
+    assert buckets == sorted(buckets)
+    assert buckets[-1] == count >= 1
+    assert values[f'{latency}_bucket{{{labels},le="+Inf"}}'] == str(count)
+    assert float(values[f"{latency}_sum{{{labels}}}"]) > 0
+    assert "# TYPE :tensorflow:serving:runtime_latency histogram" in page.text

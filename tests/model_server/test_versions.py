@@ -1,0 +1,146 @@
+"""Versions that come, go, break and are mended while calls are under way."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
+
+from tests.model_server.clients import Client, spec_of
+from tests.model_server.conftest import Serve
+from tests.model_server.models import move_in, move_out, write_warmup
+
+
+def iterations_taking(client: Client, seconds: float) -> int:
+    """How far to count for a call of that length."""
+    started = time.monotonic()
+    client.count(20_000)
+    return int(20_000 * seconds / (time.monotonic() - started))
+
+
+def test_no_call_fails_while_a_version_is_swapped(
+    serve: Serve, half_plus_two: Path, tmp_path: Path
+) -> None:
+    move_in(half_plus_two, tmp_path, 1)
+    client = serve(tmp_path)
+    is_over = threading.Event()
+
+    def call_until_over() -> list[int]:
+        seen = []
+        while not is_over.is_set():
+            version, y = client.half_plus_two(1)
+            assert y == 2.5
+            seen.append(version)
+        return seen
+
+    with ThreadPoolExecutor(8) as pool:
+        callers = [pool.submit(call_until_over) for _ in range(8)]
+        try:
+            move_in(half_plus_two, tmp_path, 2)
+            client.wait_for({2: "AVAILABLE", 1: "END"})
+            move_out(tmp_path, 2)
+            client.wait_for({2: "END", 1: "AVAILABLE"})
+        finally:
+            is_over.set()
+        answers = [caller.result() for caller in callers]
+    for seen in answers:
+        assert seen[0] == seen[-1] == 1
+        assert 2 in seen
+
+
+def test_calls_under_way_end_on_the_version_they_began_on(
+    serve: Serve, half_plus_two: Path, tmp_path: Path
+) -> None:
+    move_in(half_plus_two, tmp_path, 1)
+    client = serve(tmp_path)
+    n = iterations_taking(client, 4)
+    with ThreadPoolExecutor(1) as pool:
+        long_call = pool.submit(client.count, n)
+        time.sleep(0.2)
+        move_in(half_plus_two, tmp_path, 2)
+        client.wait_for({2: "AVAILABLE", 1: "UNLOADING"})
+        assert client.half_plus_two(1)[0] == 2
+        assert not long_call.done()
+        response = long_call.result()
+    assert response.model_spec.version.value == 1
+    assert response.outputs["n"].int_val[0] == n
+    client.wait_for({2: "AVAILABLE", 1: "END"})
+
+
+def test_a_broken_version_ends_with_its_error_until_it_is_mended(
+    serve: Serve, half_plus_two: Path, tmp_path: Path
+) -> None:
+    move_in(half_plus_two, tmp_path, 1)
+    client = serve(tmp_path)
+    broken = tmp_path / "2"
+    broken.mkdir()
+    (broken / "saved_model.pb").write_bytes((half_plus_two / "saved_model.pb").read_bytes()[:50])
+    client.wait_for({2: "END", 1: "AVAILABLE"})
+    (status,) = client.statuses(spec_of(version=2))
+    assert status.status.error_code != 0
+    assert status.status.error_message
+    assert client.half_plus_two(1) == (1, 2.5)
+    shutil.copytree(half_plus_two, broken, dirs_exist_ok=True)
+    client.wait_for({2: "AVAILABLE", 1: "END"})
+    assert client.statuses(spec_of(version=2))[0].status.error_message == ""
+
+
+def test_only_the_versions_named_are_served(
+    serve: Serve, half_plus_two: Path, tmp_path: Path
+) -> None:
+    for version in (1, 2, 3):
+        move_in(half_plus_two, tmp_path, version)
+    client = serve(tmp_path, policy={1, 3}.intersection)
+    assert client.states() == {3: "AVAILABLE", 1: "AVAILABLE"}
+    move_out(tmp_path, 3)
+    client.wait_for({3: "END", 1: "AVAILABLE"})
+
+
+def test_an_empty_folder_waits_for_its_first_version(
+    serve: Serve, half_plus_two: Path, tmp_path: Path
+) -> None:
+    client = serve(tmp_path)
+    with pytest.raises(grpc.RpcError, match="Servable not found"):
+        client.half_plus_two(1)
+    move_in(half_plus_two, tmp_path, 1)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            assert client.half_plus_two(1) == (1, 2.5)
+        except grpc.RpcError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail("the first version was not served")
+
+
+def test_a_folder_that_is_gone_changes_nothing(
+    serve: Serve, half_plus_two: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    move_in(half_plus_two, folder, 1)
+    client = serve(folder)
+    folder.rename(tmp_path / "elsewhere")
+    time.sleep(1.5)
+    assert client.half_plus_two(1) == (1, 2.5)
+
+
+def test_warmup_records_are_run_before_a_version_is_served(
+    serve: Serve, half_plus_two: Path, tmp_path: Path
+) -> None:
+    write_warmup(move_in(half_plus_two, tmp_path, 1), np.array([1], np.float32))
+    write_warmup(move_in(half_plus_two, tmp_path, 2), np.array([1], np.int32))
+    client = serve(tmp_path, policy=set)
+    failed, served = client.statuses()
+    assert served.state == ModelVersionStatus.AVAILABLE
+    assert failed.state == ModelVersionStatus.END
+    assert failed.status.error_code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert "Expects x to be float32 but int32 is provided" in failed.status.error_message

@@ -1,0 +1,73 @@
+"""Comparing what two models find."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from facedetect import DetectionParams, Detector
+from facedetect.backends.fake import FakeBackend
+from facedetect.errors import BackendUnavailable
+from facedetect.faces import Box, Face, pair_boxes
+from facedetect.folder.compare import Comparison, NotCompared, compare_faces, compare_images
+from tests.conftest import ASTRONAUT, face_at
+
+LEFT, RIGHT = (face_at(x, 10, side=20, confidence=0.9) for x in (10, 200))
+
+
+def rows(first: list[Face], second: list[Face], *images: Path) -> list[Comparison | NotCompared]:
+    one, other = (Detector(FakeBackend(faces)) for faces in (first, second))
+    return list(compare_images(one, other, images, DetectionParams(), threads=2))
+
+
+def test_the_same_faces_do_not_differ() -> None:
+    (row,) = rows([LEFT, RIGHT], [RIGHT, LEFT], ASTRONAUT)
+    assert row == Comparison(str(ASTRONAUT), 2, [], [], 0.0, 0.0)
+    assert not row.differs(0)
+
+
+def test_lost_and_new_faces_are_told() -> None:
+    (row,) = rows([LEFT], [RIGHT], ASTRONAUT)
+    assert isinstance(row, Comparison)
+    assert (row.both, len(row.lost), len(row.new)) == (0, 1, 1)
+    assert row.lost[0].box.x_min == pytest.approx(10)
+    assert row.differs(1000)
+
+
+def test_moves_and_scores_are_measured() -> None:
+    moved = face_at(13, 14, side=20, confidence=0.8)
+    row = compare_faces("a.jpg", [LEFT], [moved])
+    assert row.both == 1
+    assert row.shift == pytest.approx(5)
+    assert row.score_change == pytest.approx(0.1)
+    assert row.differs(4.9)
+    assert not row.differs(5.1)
+
+
+def test_images_come_in_order_and_bad_ones_are_told(tmp_path: Path) -> None:
+    good, bad, gone = tmp_path / "a.jpg", tmp_path / "b.jpg", tmp_path / "c.jpg"
+    shutil.copy(ASTRONAUT, good)
+    bad.write_bytes(b"no image")
+    found = rows([LEFT], [LEFT], bad, good, gone)
+    assert [type(row) for row in found] == [NotCompared, Comparison, NotCompared]
+    assert [row.image for row in found] == [str(bad), str(good), str(gone)]
+
+
+def test_a_backend_that_is_down_ends_it() -> None:
+    down = Detector(FakeBackend(error=BackendUnavailable("down")))
+    with pytest.raises(BackendUnavailable):
+        list(
+            compare_images(Detector(FakeBackend()), down, [ASTRONAUT], DetectionParams(), threads=1)
+        )
+
+
+def test_boxes_are_paired_one_to_one_by_overlap() -> None:
+    one, close, far = Box(0, 0, 10, 10), Box(0, 0, 10, 9), Box(50, 50, 60, 60)
+    assert one.overlap(one) == 1
+    assert one.overlap(far) == 0
+    assert one.overlap(close) == close.overlap(one) == pytest.approx(0.9)
+    assert pair_boxes([one, far], [close, one]) == [(0, 1)]
+    assert sorted(pair_boxes([close, one], [one, close, far])) == [(0, 1), (1, 0)]
+    assert pair_boxes([], [one]) == []
