@@ -26,7 +26,8 @@ class Settings(BaseSettings):
     backend: str = Field(
         DEFAULT_BACKEND,
         description="Where the model runs: `embedded:` is the built-in model in this process, "
-        "`embedded:PATH` a SavedModel in a folder.",
+        "`embedded:PATH` a SavedModel in a folder, `grpc://HOST:8500/MODEL`, `grpcs://` and "
+        "`http://HOST:8501/MODEL` TensorFlow Serving.",
     )
     max_image_bytes: int = Field(
         _LIMITS.max_bytes, ge=1, description="Largest image file taken, bytes."
@@ -51,7 +52,12 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Longest time an image may wait and be looked at, seconds.",
     )
-    threads: int = Field(2, ge=1, description="Images that are decoded and looked at side by side.")
+    threads: int = Field(
+        2,
+        ge=1,
+        description="Images that are decoded and looked at side by side; more than there are cores "
+        "where other machines run the model.",
+    )
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

@@ -26,7 +26,8 @@ Thresholds = Annotated[
 Backend = Annotated[
     str | None,
     typer.Option(
-        help="Where the model runs: embedded: (built in) or embedded:PATH (a SavedModel's folder).",
+        help="Where the model runs: embedded: (built in), embedded:PATH (a SavedModel's folder), "
+        "or TensorFlow Serving at grpc://HOST:8500/MODEL.",
         show_default="FACEDETECT_BACKEND, or embedded:",
     ),
 ]

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from facedetect.errors import InvalidSettings
+
 # What TensorFlow prints about itself before its log level can be set, and where it finds a graphics
 # card's driver without a card.
 _NOISE = (
@@ -33,13 +35,24 @@ for line in sys.stdin.buffer:
 
 
 def import_tensorflow_quietly() -> Any:
-    """Import and return TensorFlow, keeping all but its own greetings on standard error."""
+    """Import and return TensorFlow, keeping all but its own greetings on standard error.
+
+    Raises InvalidSettings if it is not installed.
+    """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
     # Information and warnings of the C++ side; errors still show. The user's own choice wins.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with without_noise():
-        tensorflow = importlib.import_module("tensorflow")
+    try:
+        with without_noise():
+            tensorflow = importlib.import_module("tensorflow")
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow":
+            raise
+        raise InvalidSettings(
+            "this needs TensorFlow, which is not installed: pip install 'facedetect[tensorflow]'; "
+            "or name a server that runs the model, as in --backend grpc://HOST:8500/mtcnn"
+        ) from error
     # Warns on each use of the graph API, which is the one that TensorFlow Serving is made for.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return tensorflow

@@ -45,15 +45,22 @@ _SERVICE_CONFIG = {
     ],
 }
 
+# Long enough for pings that wait behind images on a slow line.
+_PING_TIMEOUT_MS = 5_000
+
 _OPTIONS = [
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
     # What is kept to be sent again; images are larger than the default, 256 KB.
     ("grpc.per_rpc_retry_buffer_size", 256 * 2**20),
-    # A server that stopped answering is found out while calls wait for it.
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
+    # A server that hangs is found out while calls wait for it, which are then asked elsewhere: by a
+    # keepalive ping, or by the one that measures the line, whose time-out is another option.
+    ("grpc.keepalive_time_ms", 2_000),
+    ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
+    ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT_MS),
+    # With a fourth ping without data in between servers would take them for an attack.
+    ("grpc.http2.max_pings_without_data", 3),
     # A server that comes back, or comes new behind a name, is used within seconds.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2_000),

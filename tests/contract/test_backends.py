@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from facedetect import DetectionParams
-from facedetect.backends import Backend, open_backend
-from facedetect.backends.fake import FakeBackend
-from facedetect.errors import BackendTimeout
+from facedetect import DetectionParams, Detector
+from facedetect.backends import Backend, ModelChoice
+from facedetect.errors import BackendTimeout, ModelNotFound
 from facedetect.images import BGRImage
-from tests.conftest import face_at
 
 PARAMS = DetectionParams()
-
-MAKERS: dict[str, Callable[[], Backend]] = {
-    "fake": lambda: FakeBackend([face_at(10, 5, side=20, confidence=0.9)]),
-    "embedded": lambda: open_backend("embedded:"),
-}
-
-
-@pytest.fixture(scope="module", params=MAKERS)
-def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    backend = MAKERS[request.param]()
-    yield backend
-    backend.close()
 
 
 def test_one_face_is_three_tensors(backend: Backend, astronaut: BGRImage) -> None:
@@ -60,3 +45,31 @@ def test_a_deadline_that_has_passed_is_a_timeout(backend: Backend, astronaut: BG
     with pytest.raises(BackendTimeout):
         backend.predict(astronaut, PARAMS, deadline=time.monotonic() - 1)
     assert len(backend.predict(astronaut, PARAMS, deadline=time.monotonic() + 60).prob) == 1
+
+
+def test_no_face_and_odd_shapes_are_empty(model_backend: Backend) -> None:
+    for shape in [(1, 1, 3), (11, 11, 3), (1, 3000, 3), (200, 300, 3)]:
+        raw = model_backend.predict(np.zeros(shape, np.uint8), PARAMS, deadline=None)
+        assert (raw.prob.shape, raw.landmarks.shape, raw.box.shape) == ((0,), (0, 10), (0, 4))
+
+
+def test_every_backend_answers_bit_for_bit_alike(model_backend: Backend, group: BGRImage) -> None:
+    with Detector() as detector:
+        for params in (PARAMS, DetectionParams(min_size=40, thresholds=(0.5, 0.6, 0.9))):
+            expected = detector.backend.predict(group, params, deadline=None)
+            raw = model_backend.predict(group, params, deadline=None)
+            assert len(raw.prob) > 1
+            assert np.array_equal(raw.prob, expected.prob)
+            assert np.array_equal(raw.box, expected.box)
+            assert np.array_equal(raw.landmarks, expected.landmarks)
+
+
+def test_a_version_that_is_not_there_is_not_found(
+    model_backend: Backend, astronaut: BGRImage
+) -> None:
+    for choice in (ModelChoice(version=99), ModelChoice(label="canary")):
+        with pytest.raises(ModelNotFound):
+            model_backend.predict(astronaut, PARAMS, deadline=None, choice=choice)
+    version = int(model_backend.check_ready().version)
+    chosen = ModelChoice(version=version)
+    assert len(model_backend.predict(astronaut, PARAMS, deadline=None, choice=chosen).prob) == 1

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from benchmarks.servers import model_server
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.service import create_app
@@ -78,10 +79,22 @@ def test_the_answer_in_the_readme_has_the_real_shape(service: httpx2.Client) -> 
 def test_the_facedetect_commands_of_the_readme(tmp_path: Path) -> None:
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     found = commands(README, "facedetect")
-    assert [command[1] for command in found] == ["detect", "annotate", "annotate-folder"]
-    for command in found:
+    ending = [command for command in found if command[1] not in {"serve", "model-server"}]
+    assert [command[1] for command in ending] == ["detect", "annotate", "annotate-folder"]
+    for command in ending:
         ended = run(*command[1:], cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
+
+
+def test_the_gateway_of_the_readme_asks_its_model_server() -> None:
+    found = commands(README, "facedetect")
+    assert ["facedetect", "model-server"] in found
+    (options,) = (command[2:] for command in found if command[1] == "serve")
+    with model_server() as server, served(
+        *(option.replace(":8500/", f":{server.port}/") for option in options)
+    ) as client:
+        answer = client.post("/detect", files={"image": (DATA / "astronaut.jpg").read_bytes()})
+        assert len(answer.json()["faces"]) == 1
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md"])

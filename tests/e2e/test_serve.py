@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx2
 import pytest
 
+from benchmarks.servers import gateway, wait_for
 from facedetect.images import ImageLimits, decode_image
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
-from tests.e2e.processes import FACEDETECT, Command, free_port, run, served, wait_until_ready
+from tests.e2e.processes import run, served
 
 PHOTO = ASTRONAUT.read_bytes()
 
@@ -83,46 +84,25 @@ def test_an_upload_broken_off_is_no_error(
 
 
 def test_it_listens_before_the_model_is_loaded_and_ends_on_sigterm() -> None:
-    port = free_port()
-    command: Command = [FACEDETECT, "serve", "--port", str(port)]
-    process = subprocess.Popen(command)
-    with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
-        wait_until_listening(client)
-        assert client.get("/healthz").status_code == 200
-        wait_until_ready(client, process)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) in {0, -signal.SIGTERM}
+    with gateway() as running:
+        assert running.client.get("/healthz").status_code == 200
+        wait_for(running.client, "/readyz", running.process)
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(30) in {0, -signal.SIGTERM}
 
 
-def wait_until_listening(client: httpx2.Client) -> None:
-    for _ in range(200):
-        try:
-            client.get("/healthz")
-        except httpx2.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-
-
-def test_a_model_that_is_not_there_is_told_by_readyz(tmp_path: object) -> None:
-    port = free_port()
-    command: Command = [FACEDETECT, "serve", "--port", str(port)]
-    command += ["--backend", f"embedded:{tmp_path}"]
-    process = subprocess.Popen(command)
-    with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
-        wait_until_listening(client)
+def test_a_model_that_is_not_there_is_told_by_readyz(tmp_path: Path) -> None:
+    with gateway("--backend", f"embedded:{tmp_path}") as running:
         for _ in range(200):
-            ready = client.get("/readyz")
+            ready = running.client.get("/readyz")
             if "being loaded" not in ready.text:
                 break
             time.sleep(0.05)
         assert ready.status_code == 503
         assert "holds no SavedModel" in ready.json()["detail"]
-        response = client.post("/detect", files={"image": PHOTO})
+        response = running.client.post("/detect", files={"image": PHOTO})
         assert response.status_code == 503
-        assert client.get("/healthz").status_code == 200
-    process.terminate()
-    process.wait(30)
+        assert running.client.get("/healthz").status_code == 200
 
 
 def test_wrong_settings_end_with_a_line() -> None:

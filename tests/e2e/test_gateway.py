@@ -1,0 +1,278 @@
+"""The service as a gateway: real processes, real model servers, and everything that fails."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import trustme
+
+from benchmarks.servers import Gateway, Server, gateway, model_server
+from facedetect.images import ImageLimits, decode_image
+from facedetect.model import tensorflow as tf
+from facedetect.model.builtin import builtin_model
+from tests.conftest import ASTRONAUT
+
+PHOTO = ASTRONAUT.read_bytes()
+TIMEOUT_S = 4.0
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with model_server() as running:
+        yield running
+
+
+@contextmanager
+def gateway_to(url: str, **env: str) -> Iterator[Gateway]:
+    settings = {"FACEDETECT_TIMEOUT_S": str(TIMEOUT_S), **env}
+    with gateway("--backend", url, env=settings) as running:
+        yield running
+
+
+def detect(running: Gateway, **query: Any) -> httpx2.Response:
+    return running.client.post("/detect", files={"image": PHOTO}, params=query)
+
+
+def problem(running: Gateway, status: int, slug: str) -> str:
+    """Ask for faces; check that the answer is this problem, within the deadline."""
+    started = time.monotonic()
+    response = detect(running)
+    assert time.monotonic() - started < TIMEOUT_S + 1
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert (body["status"], body["type"]) == (status, f"urn:facedetect:problem:{slug}"), body
+    return str(body["detail"])
+
+
+def recovers(running: Gateway) -> None:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        if running.client.get("/readyz").status_code == 200:
+            break
+        time.sleep(0.1)
+    assert len(detect(running).json()["faces"]) == 1
+
+
+def test_faces_come_through_both_protocols(server: Server) -> None:
+    for url in (server.grpc_url, server.rest_url):
+        with gateway_to(url) as running:
+            answer = detect(running).json()
+            assert len(answer["faces"]) == 1
+            assert answer["model"] == {"name": "mtcnn", "version": "1"}
+            assert running.client.get("/readyz").json()["model"] == answer["model"]
+            png = running.client.post(
+                "/detect", files={"image": PHOTO}, headers={"Accept": "image/png"}
+            )
+            assert decode_image(png.content, ImageLimits()).shape == (512, 512, 3)
+
+
+def test_the_gateway_has_no_tensorflow_and_is_small(server: Server) -> None:
+    started = time.monotonic()
+    with gateway_to(server.grpc_url) as running:
+        assert time.monotonic() - started < 5, "a loaded machine is slow; alone it takes 0.6 s"
+        assert len(detect(running).json()["faces"]) == 1
+        maps = Path(f"/proc/{running.process.pid}/maps").read_text()
+        assert "tensorflow" not in maps
+        status = Path(f"/proc/{running.process.pid}/status").read_text()
+        (kilobytes,) = (int(x.split()[1]) for x in status.splitlines() if x.startswith("VmRSS"))
+        assert kilobytes < 160_000
+
+
+def test_what_a_gateway_imports_has_no_tensorflow() -> None:
+    code = (
+        "import sys; from facedetect.service import create_app; from facedetect.settings import "
+        "Settings; settings = Settings.load(backend='grpc://localhost:1/mtcnn'); "
+        "create_app(settings, settings.open_detector()); print(*sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = {name.split(".")[0] for name in ended.stdout.split()}
+    assert "grpc" in loaded
+    assert not loaded & {"tensorflow", "tensorflow_serving", "safetensors", "keras"}
+
+
+def test_a_version_and_a_label_are_chosen_by_the_request(tmp_path: Path) -> None:
+    for version in ("1", "2"):
+        shutil.copytree(builtin_model() / "1", tmp_path / version)
+    labels = ["--versions", "all", "--label", "stable=1", "--label", "canary=2"]
+    with model_server(tmp_path, *labels) as server, gateway_to(server.grpc_url) as running:
+        answered = {
+            str(query): detect(running, **query).json()["model"]["version"]
+            for query in (
+                {},
+                {"model_version": 1},
+                {"model_label": "stable"},
+                {"model_label": "canary"},
+            )
+        }
+        assert list(answered.values()) == ["2", "1", "1", "2"]
+        for query in ({"model_version": 9}, {"model_label": "none"}):
+            assert detect(running, **query).json()["type"].endswith("model-not-found")
+        both = detect(running, model_version=1, model_label="stable")
+        assert both.json()["type"].endswith("invalid-params")
+        with gateway_to(f"{server.grpc_url}?label=stable") as pinned:
+            assert pinned.client.get("/readyz").json()["model"]["version"] == "1"
+            assert detect(pinned).json()["model"]["version"] == "1"
+
+
+def test_a_server_that_is_down_at_the_start_is_used_once_it_is_there() -> None:
+    with model_server() as gone:
+        port = gone.port
+    with gateway_to(f"grpc://127.0.0.1:{port}/mtcnn") as running:
+        assert "cannot be reached" in problem(running, 503, "backend-unavailable")
+        assert running.client.get("/readyz").status_code == 503
+        assert running.client.get("/healthz").status_code == 200
+        assert running.client.get("/version").json()["model"] is None
+        with model_server(port=port):
+            recovers(running)
+
+
+def test_a_server_that_dies_in_the_middle_of_a_call_is_told_and_replaced() -> None:
+    with model_server() as first:
+        url, port = first.grpc_url, first.port
+        with gateway_to(url, FACEDETECT_MAX_PYRAMID_PIXELS="2000000000") as running:
+            assert len(detect(running).json()["faces"]) == 1
+            first.process.send_signal(signal.SIGSTOP)  # so that the call is surely under way
+            with ThreadPoolExecutor(1) as pool:
+                call = pool.submit(detect, running)
+                time.sleep(0.5)
+                first.kill()
+                answer = call.result()
+            assert answer.status_code == 503
+            assert answer.json()["type"] == "urn:facedetect:problem:backend-unavailable"
+            with model_server(port=port):
+                recovers(running)
+
+
+def test_a_server_that_hangs_is_a_timeout_and_used_again_later() -> None:
+    with model_server() as server, gateway_to(server.grpc_url) as running:
+        assert len(detect(running).json()["faces"]) == 1
+        server.process.send_signal(signal.SIGSTOP)
+        assert "did not answer before the deadline" in problem(running, 504, "backend-timeout")
+        assert running.client.get("/healthz").status_code == 200
+        server.process.send_signal(signal.SIGCONT)
+        recovers(running)
+
+
+@contextmanager
+def silent_server() -> Iterator[str]:
+    """Takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yield f"127.0.0.1:{silent.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_a_server_that_takes_connections_and_says_nothing_is_a_timeout(scheme: str) -> None:
+    with silent_server() as place, gateway_to(f"{scheme}://{place}/mtcnn") as running:
+        assert detect(running).status_code in {503, 504}
+
+
+@pytest.mark.parametrize("protocol", ["grpc_url", "rest_url"])
+def test_a_model_of_another_name_is_not_found(server: Server, protocol: str) -> None:
+    url = str(getattr(server, protocol)).replace("/mtcnn", "/faces")
+    with gateway_to(url) as running:
+        assert "does not serve faces" in problem(running, 503, "model-not-found")
+        ready = running.client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["type"].endswith("model-not-found")
+
+
+def write_model(folder: Path, outputs: dict[str, list[int]]) -> None:
+    """A SavedModel with MTCNN's signature whose outputs have any shapes."""
+
+    class Model(tf.Module):  # type: ignore[misc]
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, None, 3], tf.uint8, "input"),
+                tf.TensorSpec([], tf.float32, "min_size"),
+                tf.TensorSpec([3], tf.float32, "thresholds"),
+                tf.TensorSpec([], tf.float32, "factor"),
+            ]
+        )
+        def run(self, input, min_size, thresholds, factor):  # type: ignore[no-untyped-def] # noqa: A002, ANN001, ANN202
+            used = (
+                min_size + factor + tf.reduce_sum(thresholds) + tf.cast(input[0, 0, 0], tf.float32)
+            )
+            return {name: tf.zeros(shape) + 0 * used for name, shape in outputs.items()}
+
+    model = Model()
+    tf.saved_model.save(model, str(folder / "1"), signatures={"serving_uint8": model.run})
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        ({"prob": [2], "landmarks": [2, 10], "box": [3, 4]}, "of the shapes"),
+        ({"scores": [2], "boxes": [2, 4]}, "MTCNN"),
+    ],
+)
+def test_answers_of_the_wrong_shape_are_told(
+    outputs: dict[str, list[int]], words: str, tmp_path: Path
+) -> None:
+    write_model(tmp_path / "mtcnn", outputs)
+    with model_server(tmp_path / "mtcnn") as server, gateway_to(server.grpc_url) as running:
+        detail = problem(running, 502, "backend-protocol-error")
+        assert words in detail or "output" in detail
+
+
+def test_limits_of_the_model_itself_are_parameters_that_cannot_be_used(server: Server) -> None:
+    with gateway_to(server.grpc_url, FACEDETECT_MAX_PYRAMID_PIXELS="1000") as running:
+        assert "use min_size" in problem(running, 422, "invalid-params")
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def write_certificate(authority: trustme.CA, folder: Path, *, valid_days: int) -> list[str]:
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(days=valid_days)
+    certificate = authority.issue_cert(
+        "127.0.0.1", not_before=until - dt.timedelta(days=90), not_after=until
+    )
+    key, chain = folder / "key.pem", folder / "cert.pem"
+    certificate.private_key_pem.write_to_path(key)
+    with chain.open("wb") as file:
+        for blob in certificate.cert_chain_pems:
+            file.write(blob.bytes())
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    return ["--tls-cert", str(chain), "--tls-key", str(key)]
+
+
+def test_tls_is_trusted_by_the_authority_given(authority: trustme.CA, tmp_path: Path) -> None:
+    options = write_certificate(authority, tmp_path, valid_days=30)
+    with model_server(None, *options) as server:
+        url = f"grpcs://127.0.0.1:{server.port}/mtcnn"
+        with gateway_to(f"{url}?ca_file={tmp_path / 'ca.pem'}") as running:
+            assert len(detect(running).json()["faces"]) == 1
+        with gateway_to(url) as running:
+            assert "CERTIFICATE_VERIFY_FAILED" in problem(running, 503, "backend-unavailable")
+
+
+def test_an_expired_certificate_is_told(authority: trustme.CA, tmp_path: Path) -> None:
+    options = write_certificate(authority, tmp_path, valid_days=-1)
+    with model_server(None, *options) as server:
+        url = f"grpcs://127.0.0.1:{server.port}/mtcnn?ca_file={tmp_path / 'ca.pem'}"
+        with gateway_to(url) as running:
+            detail = problem(running, 503, "backend-unavailable")
+            assert "certificate has expired" in detail or "CERTIFICATE_VERIFY_FAILED" in detail
+
+
+def test_a_stop_while_the_server_hangs_does_not_wait_for_it() -> None:
+    with silent_server() as place, gateway_to(f"grpc://{place}/mtcnn") as running:
+        started = time.monotonic()
+        running.process.terminate()
+        running.process.wait(20)
+        assert time.monotonic() - started < 10
