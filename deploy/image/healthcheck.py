@@ -1,0 +1,25 @@
+"""Exit with 0 if the service in this container answers GET /healthz."""  # noqa: INP001
+
+import os
+import sys
+from http.client import HTTPConnection, HTTPException
+
+# An address that stands for all of them is no address to call.
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+def main() -> None:
+    host = os.environ.get("FACEDETECT_HOST", "127.0.0.1")
+    port = int(os.environ.get("FACEDETECT_PORT", "8000"))
+    connection = HTTPConnection(_LOOPBACK.get(host, host), port, timeout=3)
+    try:
+        connection.request("GET", "/healthz")
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as error:
+        sys.exit(f"GET /healthz: {error}")
+    if status != 200:  # noqa: PLR2004
+        sys.exit(f"GET /healthz answered {status}")
+
+
+if __name__ == "__main__":
+    main()
