@@ -22,7 +22,7 @@ from typing import Any
 import httpx2
 import numpy as np
 from dnslib import RR
-from dnslib.server import BaseResolver, DNSServer
+from dnslib.server import BaseResolver, DNSLogger, DNSServer
 from rich.console import Console
 from rich.table import Table
 
@@ -68,6 +68,14 @@ class Load:
             self.is_over.set()
             for client in clients:
                 client.join()
+
+    def wait_for_version(self, version: str) -> None:
+        """Wait until a version has answered, a minute at most."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if any(answer.version == version for answer in self.answers):
+                return
+            time.sleep(0.1)
 
     def _ask(self, began: float) -> None:
         with httpx2.Client(base_url=self.url, timeout=60) as client:
@@ -129,7 +137,8 @@ def run(image: bytes, pause_s: float) -> tuple[list[Answer], list[tuple[float, s
             happens("the first is started again", lambda: start(_HOSTS[0]))
             happens("the second goes on", lambda: _signal(servers[1], signal.SIGCONT))
             happens("the third gets version 2", lambda: _add_version(scratch / _HOSTS[2]))
-            time.sleep(2 * pause_s)
+            load.wait_for_version("2")
+            time.sleep(pause_s)
     return load.answers, events
 
 
@@ -145,7 +154,8 @@ def _starter(stack: ExitStack, scratch: Path, port: int) -> Callable[[str], Serv
 
 @contextmanager
 def _gateway(stack: ExitStack, port: int) -> Iterator[httpx2.Client]:
-    names = DNSServer(_Resolver(), address="127.0.0.1", port=0)
+    quiet = DNSLogger("-request,-reply")
+    names = DNSServer(_Resolver(), address="127.0.0.1", port=0, logger=quiet)
     names.start_thread()
     stack.callback(names.stop)
     dns = names.server.server_address[1]

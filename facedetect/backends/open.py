@@ -72,6 +72,8 @@ def _open_grpc(url: str, parts: SplitResult, options: Options) -> Backend:
     place, model = _place(url, parts, _GRPC_PORT), _model(url, parts, options)
     tls = None
     if parts.scheme == "grpcs":
+        if ("cert_file" in options) != ("key_file" in options):
+            raise InvalidSettings(f"the backend {url!r} needs both, cert_file and key_file")
         files = {key: options[key] for key in _TLS_OPTIONS if key in options}
         tls = TLS(**files)
     try:

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import replicas
 from benchmarks.compare import same_faces
+from benchmarks.pictures import pictures
 from benchmarks.soak import soak
+from facedetect.images import encode_image
 from tests.conftest import optional_folder
 
 ROOT = Path(__file__).parents[2]
@@ -61,3 +64,18 @@ def test_faces_are_the_same_if_each_overlaps_by_half() -> None:
     assert same_faces([[1.0, 1.0, 10.0, 10.0]], [one])
     assert not same_faces([[6.0, 6.0, 16.0, 16.0]], [one])
     assert not same_faces([one], [one, beside])
+
+
+def test_serving_measures_every_way_on_the_wire(tmp_path: Path) -> None:
+    bench("serving", "--rounds", "1", "--output", tmp_path / "serving.md")
+    page = (tmp_path / "serving.md").read_text()
+    for way in ("gRPC, float32", "gRPC, uint8", "gRPC, the JPEG", "REST, as PNG", "POST /detect"):
+        assert page.count(f"| {way}") == 2
+
+
+def test_replicas_may_die_hang_and_change_without_a_wrong_answer() -> None:
+    answers, events = replicas.run(encode_image(pictures()["portrait 512x512"], ".jpg"), 1.5)
+    assert len(events) == 5
+    assert len(answers) > 50
+    assert {answer.outcome for answer in answers} == {"right"}
+    assert {answer.version for answer in answers} == {"1", "2"}

@@ -90,9 +90,10 @@ def test_the_gateway_of_the_readme_asks_its_model_server() -> None:
     found = commands(README, "facedetect")
     assert ["facedetect", "model-server"] in found
     (options,) = (command[2:] for command in found if command[1] == "serve")
-    with model_server() as server, served(
-        *(option.replace(":8500/", f":{server.port}/") for option in options)
-    ) as client:
+    with (
+        model_server() as server,
+        served(*(option.replace(":8500/", f":{server.port}/") for option in options)) as client,
+    ):
         answer = client.post("/detect", files={"image": (DATA / "astronaut.jpg").read_bytes()})
         assert len(answer.json()["faces"]) == 1
 

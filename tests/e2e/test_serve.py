@@ -109,6 +109,6 @@ def test_wrong_settings_end_with_a_line() -> None:
     ended = run("serve", env={"FACEDETECT_TIMEOUT_S": "soon"})
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: FACEDETECT_TIMEOUT_S='soon'")
-    ended = run("serve", "--backend", "grpc:nowhere")
+    ended = run("serve", "--backend", "ftp:nowhere")
     assert ended.returncode == 2
     assert "is of no known kind" in ended.stderr

@@ -1,0 +1,65 @@
+"""What a backend's URL may be, and what is said of those that cannot be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facedetect.backends import open_backend
+from facedetect.backends.serving import ServingBackend
+from facedetect.errors import InvalidSettings
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "grpc://models/mtcnn",
+        "grpc://models:8500/mtcnn?version=3",
+        "grpc://[::1]:8500/mtcnn?label=stable",
+        "grpc://models:8500/a%20model?dns=127.0.0.1:5353",
+        "grpcs://models/mtcnn",
+        "http://models/mtcnn?version=0",
+    ],
+)
+def test_urls_of_servers_open_without_one(url: str) -> None:
+    backend = open_backend(url)
+    assert isinstance(backend, ServingBackend)
+    backend.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "no known kind"),
+        ("mtcnn", "no known kind"),
+        ("ftp://models/mtcnn", "no known kind"),
+        ("grpc://models:8500/mtcnn#1", "no known kind"),
+        ("embedded://models/mtcnn", "has a host"),
+        ("grpc:nowhere", "names no server; use grpc://HOST:8500/MODEL"),
+        ("grpc://models:0/mtcnn", "names no server"),
+        ("grpc://models:many/mtcnn", "names no server"),
+        ("grpc://user@models/mtcnn", "names no server"),
+        ("http://models:8501", "names no model; use http://models:8501/mtcnn"),
+        ("grpc://models/v1/mtcnn", "names no model"),
+        ("grpc://models/mtcnn?version=new", r"version=new; it takes version \(a whole number\)"),
+        ("grpc://models/mtcnn?version=1&version=2", "version=1,2"),
+        ("grpc://models/mtcnn?version=1&label=stable", "not both"),
+        ("grpc://models/mtcnn?label=", "label="),
+        ("grpc://models/mtcnn?dns=resolver", "dns=resolver"),
+        ("grpc://models/mtcnn?ca_file=ca.pem", "ca_file=ca.pem"),
+        ("grpcs://models/mtcnn?ca_file=/not/there.pem", "/not/there.pem, which cannot be read"),
+        ("http://models/mtcnn?dns=127.0.0.1:53", "dns="),
+        ("embedded:models?intra_op_threads=0", "intra_op_threads=0"),
+    ],
+)
+def test_urls_that_cannot_be_right_are_told(url: str, words: str) -> None:
+    with pytest.raises(InvalidSettings, match=words):
+        open_backend(url)
+
+
+def test_a_key_without_its_certificate_is_told(tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text("key")
+    with pytest.raises(InvalidSettings, match="cert_file and key_file"):
+        open_backend(f"grpcs://models/mtcnn?key_file={key}")
