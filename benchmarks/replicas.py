@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -86,8 +87,11 @@ class Load:
                 self.answers.append(Answer(started - began, took, outcome, version))
 
     def _ask_once(self, client: httpx2.Client) -> tuple[str, str]:
-        response = client.post("/detect", files={"image": self.image}, params={"min_size": 40})
-        answer = response.json()
+        try:
+            response = client.post("/detect", files={"image": self.image}, params={"min_size": 40})
+            answer = response.json()
+        except (httpx2.HTTPError, ValueError) as error:
+            return type(error).__name__, ""
         if not response.is_success:
             return answer["type"].rpartition(":")[2], ""
         is_right = answer["faces"] == self.expected
@@ -111,6 +115,8 @@ def main() -> None:
     image = encode_image(pictures()["portrait 512x512"], ".jpg")
     answers, events = run(image, arguments.seconds)
     _print(answers, events)
+    if not answers or any(answer.outcome != "right" for answer in answers):
+        sys.exit(1)
 
 
 def run(image: bytes, pause_s: float) -> tuple[list[Answer], list[tuple[float, str]]]:

@@ -9,10 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -24,6 +25,15 @@ from facedetect.tfserving.grpc_client import GrpcClient
 
 FACEDETECT = Path(sys.executable).with_name("facedetect")
 Command = list[str | Path]
+
+# As in deploy/serving/entrypoint.
+_FLAGS = [
+    "--tensorflow_intra_op_parallelism=1",
+    f"--tensorflow_inter_op_parallelism={os.cpu_count()}",
+    "--grpc_max_threads=64",
+    "--grpc_channel_arguments=grpc.http2.min_ping_interval_without_data_ms=1000",
+    "--file_system_poll_wait_seconds=1",
+]
 
 TENSORFLOW_SERVING = shutil.which("tensorflow_model_server")
 
@@ -68,7 +78,7 @@ def tensorflow_serving(folder: Path, name: str = "mtcnn") -> Iterator[Server]:
     assert TENSORFLOW_SERVING, "tensorflow_model_server is not on PATH"
     port, rest_port = free_port(), free_port()
     command: Command = [TENSORFLOW_SERVING, f"--port={port}", f"--rest_api_port={rest_port}"]
-    command += [f"--model_name={name}", f"--model_base_path={folder.absolute()}"]
+    command += [f"--model_name={name}", f"--model_base_path={folder.absolute()}", *_FLAGS]
     with _ended(subprocess.Popen(command, text=True)) as process:
         server = Server(process, port, rest_port, name)
         _wait_until_available(server)
@@ -104,14 +114,16 @@ def _ports(process: subprocess.Popen[str]) -> tuple[int, int]:
 
 
 def _wait_until_available(server: Server) -> None:
-    client = GrpcClient(f"127.0.0.1:{server.port}")
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with suppress(ServingError):
-            statuses = client.status(Model(server.name), timeout_s=5)
-            if any(status.state is State.AVAILABLE for status in statuses):
-                return
-        time.sleep(0.1)
+    with closing(GrpcClient(f"127.0.0.1:{server.port}")) as client:
+        while time.monotonic() < deadline:
+            if server.process.poll() is not None:
+                raise RuntimeError(f"TensorFlow Serving ended with {server.process.returncode}")
+            with suppress(ServingError):
+                statuses = client.status(Model(server.name), timeout_s=5)
+                if any(status.state is State.AVAILABLE for status in statuses):
+                    return
+            time.sleep(0.1)
     raise TimeoutError("the model did not become available")
 
 
@@ -123,10 +135,14 @@ def free_port() -> int:
 
 @dataclass
 class Gateway:
-    """A service's process, and a client to it."""
+    """A service's process, a client to it, and the file that its log goes to."""
 
     process: subprocess.Popen[str]
     client: httpx2.Client
+    log_file: Path
+
+    def log(self) -> str:
+        return self.log_file.read_text("utf-8")
 
 
 @contextmanager
@@ -134,13 +150,17 @@ def gateway(*options: str, env: Mapping[str, str] | None = None) -> Iterator[Gat
     """Run `facedetect serve` on a free port; wait until it is alive, not until it is ready."""
     port = free_port()
     command: Command = [FACEDETECT, "serve", "--port", str(port), *options]
-    process = subprocess.Popen(command, env={**os.environ, **(env or {})}, text=True)
-    with (
-        _ended(process),
-        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
-    ):
+    with ExitStack() as stack:
+        log_file = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "log"
+        log = stack.enter_context(log_file.open("w"))
+        process = subprocess.Popen(
+            command, env={**os.environ, **(env or {})}, text=True, stdout=log, stderr=log
+        )
+        stack.enter_context(_ended(process))
+        base_url = f"http://127.0.0.1:{port}"
+        client = stack.enter_context(httpx2.Client(base_url=base_url, timeout=60))
         wait_for(client, "/healthz", process)
-        yield Gateway(process, client)
+        yield Gateway(process, client, log_file)
 
 
 def wait_for(client: httpx2.Client, path: str, process: subprocess.Popen[str]) -> None:

@@ -48,7 +48,8 @@ class Detector:
                 print(face.box, face.confidence, face.landmarks.left_eye)
 
     `backend` is a backend's URL (see `open_backend`) or a backend. `max_pyramid_pixels` bounds the
-    work of one call. `timeout_s` bounds the model's time for one call; None waits for ever.
+    work of one call. `timeout_s` bounds the model's time for one call; None waits as long as the
+    backend does.
     """
 
     def __init__(

@@ -22,7 +22,16 @@ exit codes: `service.problems` and `cli.errors` map each class to theirs.
 
 
 class FacedetectError(Exception):
-    """The root: catch it to catch everything below."""
+    """The root: catch it to catch everything below.
+
+    The message is for everybody; notes (`add_note`) are for those who run the service: addresses,
+    and the words of other systems.
+    """
+
+
+def told_whole(error: FacedetectError) -> str:
+    """The message with its notes: for logs and terminals, not for strangers."""
+    return ": ".join([str(error), *getattr(error, "__notes__", [])])
 
 
 class ImageError(FacedetectError):

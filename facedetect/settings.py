@@ -26,8 +26,8 @@ class Settings(BaseSettings):
     backend: str = Field(
         DEFAULT_BACKEND,
         description="Where the model runs: `embedded:` is the built-in model in this process, "
-        "`embedded:PATH` a SavedModel in a folder, `grpc://HOST:8500/MODEL`, `grpcs://` and "
-        "`http://HOST:8501/MODEL` TensorFlow Serving.",
+        "`embedded:PATH` a SavedModel in a folder, `grpc://HOST:8500/MODEL`, `grpcs://`, "
+        "`http://HOST:8501/MODEL` and `https://` TensorFlow Serving.",
     )
     max_image_bytes: int = Field(
         _LIMITS.max_bytes, ge=1, description="Largest image file taken, bytes."

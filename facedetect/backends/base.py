@@ -53,7 +53,7 @@ class RawDetections:
     model: ModelVersion
 
     def __post_init__(self) -> None:
-        count = len(self.prob)
+        count = self.prob.size
         actual = self.prob.shape, self.landmarks.shape, self.box.shape
         expected = (count,), (count, 10), (count, 4)
         if actual != expected:
@@ -78,8 +78,8 @@ class Backend(Protocol):
     ) -> RawDetections:
         """Run the model on one image.
 
-        `deadline` is a time of `time.monotonic`, or None to wait as long as it takes; `choice`
-        asks for another version than the backend's own.
+        `deadline` is a time of `time.monotonic`, or None to wait as long as the backend does;
+        `choice` asks for another version than the backend's own.
         Raises BackendUnavailable, BackendTimeout, BackendProtocolError, and InvalidParams where
         the model's own limits are stricter than the caller's.
         """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ class _Kind:
     read: Callable[[str], Any]
 
 
-_WHOLE = _Kind(r"\d+", "a whole number", int)
+_WHOLE = _Kind(r"\d{1,18}", "a whole number", int)
 _POSITIVE = _Kind(r"0*[1-9]\d*", "a whole number from 1", int)
 _NAME = _Kind(r".+", "a name", str)
 _SERVER = _Kind(r"[^/]+:\d+", "HOST:PORT", str)
@@ -41,9 +43,10 @@ def open_backend(url: str) -> Backend:
     the folder PATH. Options follow as in `?version=3&inter_op_threads=4`: `version` (the highest
     one by default), `intra_op_threads` (1), `inter_op_threads` (one a core).
 
-    `grpc://HOST:8500/MODEL`, `grpcs://` (TLS) and `http://HOST:8501/MODEL` ask TensorFlow Serving.
-    Options: `version` or `label` (the latest version by default); for gRPC `dns=HOST:PORT`, a name
-    server of its own; for grpcs `ca_file`, `cert_file` and `key_file`, in PEM form.
+    `grpc://HOST:8500/MODEL` and `http://HOST:8501/MODEL` ask TensorFlow Serving, `grpcs://` and
+    `https://` over TLS. Options: `version` or `label` (the latest version by default); for gRPC
+    `dns=HOST:PORT`, a name server of its own; for TLS `ca_file`, in PEM form, and for grpcs
+    `cert_file` and `key_file`.
 
     Raises InvalidSettings if the URL cannot be right.
     """
@@ -72,16 +75,10 @@ def _open_grpc(url: str, parts: SplitResult, options: Options) -> Backend:
     place, model = _place(url, parts, _GRPC_PORT), _model(url, parts, options)
     tls = None
     if parts.scheme == "grpcs":
-        if ("cert_file" in options) != ("key_file" in options):
-            raise InvalidSettings(f"the backend {url!r} needs both, cert_file and key_file")
         files = {key: options[key] for key in _TLS_OPTIONS if key in options}
         tls = TLS(**files)
-    try:
+    with _files_read(url):
         client = GrpcClient(f"dns://{options.get('dns', '')}/{place}", tls=tls)
-    except OSError as error:
-        raise InvalidSettings(
-            f"the backend {url!r} names {error.filename}, which cannot be read: {error.strerror}"
-        ) from error
     return ServingBackend(client, model, place=place, send_image=as_pixels)
 
 
@@ -90,7 +87,24 @@ def _open_rest(url: str, parts: SplitResult, options: Options) -> Backend:
     from facedetect.tfserving.rest_client import RestClient
 
     place, model = _place(url, parts, _REST_PORT), _model(url, parts, options)
-    return ServingBackend(RestClient(f"http://{place}"), model, place=place, send_image=as_png)
+    with _files_read(url):
+        client = RestClient(f"{parts.scheme}://{place}", ca_file=options.get("ca_file"))
+    return ServingBackend(client, model, place=place, send_image=as_png)
+
+
+@contextmanager
+def _files_read(url: str) -> Iterator[None]:
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise InvalidSettings(f"the backend {url!r} names a ca_file that is none") from error
+    except OSError as error:
+        raise InvalidSettings(
+            f"the backend {url!r} names {error.filename or 'a file'}, which cannot be read: "
+            f"{error.strerror}"
+        ) from error
+    except ValueError as error:
+        raise InvalidSettings(f"the backend {url!r} cannot be right: {error}") from error
 
 
 def _place(url: str, parts: SplitResult, default_port: int) -> str:
@@ -146,4 +160,5 @@ _SCHEMES: dict[str, tuple[_Opener, dict[str, _Kind]]] = {
     "grpc": (_open_grpc, {**_VERSIONS, "dns": _SERVER}),
     "grpcs": (_open_grpc, {**_VERSIONS, "dns": _SERVER, **_TLS_OPTIONS}),
     "http": (_open_rest, _VERSIONS),
+    "https": (_open_rest, {**_VERSIONS, "ca_file": _FILE}),
 }

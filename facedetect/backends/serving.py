@@ -86,6 +86,15 @@ class ServingBackend:
         return self._to_raw(found)
 
     def check_ready(self) -> ModelVersion:
+        try:
+            return self._ask_for_version()
+        except (BackendTimeout, BackendProtocolError) as error:
+            unavailable = BackendUnavailable(str(error))
+            for note in error.__notes__:
+                unavailable.add_note(note)
+            raise unavailable from error
+
+    def _ask_for_version(self) -> ModelVersion:
         model = self._model
         with self._errors_translated(model):
             if model.label is not None:  # a status has no labels
@@ -95,12 +104,10 @@ class ServingBackend:
         for status in statuses:
             if status.state is State.AVAILABLE:
                 return ModelVersion(model.name, str(status.version))
-        states = "; ".join(
-            f"version {s.version} is {s.state} {s.message}".rstrip() for s in statuses
-        )
-        raise BackendUnavailable(
-            f"no version of {model.name} is AVAILABLE at {self._place}: {states}"
-        )
+        states = ", ".join(f"version {s.version} is {s.state}" for s in statuses)
+        error = BackendUnavailable(f"no version of {model.name} is AVAILABLE: {states}")
+        error.add_note(f"{self._place} said {'; '.join(s.message for s in statuses)}")
+        raise error
 
     def close(self) -> None:
         self._client.close()
@@ -115,7 +122,7 @@ class ServingBackend:
         wrong = [n for n in _OUTPUTS if n not in missing and found.outputs[n].dtype != np.float32]
         if missing or wrong:
             raise BackendProtocolError(
-                f"model {self._model.name} at {self._place} answered without float32 "
+                f"model {self._model.name} answered without float32 "
                 f"{', '.join(missing + wrong)}; is it an MTCNN model?"
             )
         version = "unknown" if found.version is None else str(found.version)
@@ -133,10 +140,14 @@ class ServingBackend:
         refused = refusal_in(str(error)) if error.code is Code.INVALID_ARGUMENT else None
         if refused is not None:
             return InvalidParams(refused)
+        translated: BackendError
         if _is_missing(error):
-            return ModelNotFound(f"{self._place} does not serve {_words(model)}: {error}")
-        kind, words = _KINDS.get(error.code, (BackendProtocolError, "failed"))
-        return kind(f"{self._place} {words}: {error}")
+            translated = ModelNotFound(f"the model server does not serve {_words(model)}")
+        else:
+            kind, words = _KINDS.get(error.code, (BackendProtocolError, "failed"))
+            translated = kind(f"the model server {words}")
+        translated.add_note(f"{self._place} said {error}")
+        return translated
 
 
 _KINDS: dict[Code, tuple[type[BackendError], str]] = {

@@ -18,7 +18,7 @@ from facedetect.cli.freeze import freeze
 from facedetect.cli.inspect import inspect
 from facedetect.cli.model_server import model_server
 from facedetect.cli.serve import serve
-from facedetect.errors import FacedetectError
+from facedetect.errors import FacedetectError, told_whole
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -62,11 +62,11 @@ def main() -> None:
     try:
         app()
     except FacedetectError as error:
-        _end(error, EXIT_CODES[type(error)])
+        _end(told_whole(error), EXIT_CODES[type(error)])
     except OSError as error:
-        _end(error, CANNOT_WRITE)
+        _end(str(error), CANNOT_WRITE)
 
 
-def _end(error: Exception, code: int) -> NoReturn:
-    typer.echo(f"error: {error}", err=True)
+def _end(words: str, code: int) -> NoReturn:
+    typer.echo(f"error: {words}", err=True)
     sys.exit(code)

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -24,6 +25,7 @@ from facedetect.settings import Settings
 
 _DIFFERENT = 1
 _SHOWN = 20
+_VERSION_OPTIONS = {"version", "label"}
 
 
 @dataclass
@@ -78,7 +80,7 @@ def compare(
     params = DetectionParams(min_size)
     settings = Settings.load(backend=backend)
     images = list_images(folder).images
-    first_url, second_url = (_backend_of(name, settings.backend) for name in (first, second))
+    first_url, second_url = (backend_of(name, settings.backend) for name in (first, second))
     total = _Total()
     with (
         settings.model_copy(update={"backend": first_url}).open_detector() as one,
@@ -93,15 +95,16 @@ def compare(
         raise typer.Exit(_DIFFERENT)
 
 
-def _backend_of(name: str, backend: str) -> str:
+def backend_of(name: str, backend: str) -> str:
     """A backend's URL: `name` itself, or `backend` with that version or label."""
     if ":" in name:
         return name
     if not name:
         raise InvalidSettings("a version is empty; give a number, a label or a backend's URL")
     parts = urlsplit(backend)
-    query = urlencode({"version" if name.isdecimal() else "label": name})
-    return urlunsplit(parts._replace(query=query))
+    options = [(key, value) for key, value in parse_qsl(parts.query) if key not in _VERSION_OPTIONS]
+    options.append(("version" if name.isdecimal() else "label", name))
+    return urlunsplit(parts._replace(query=urlencode(options, safe="/:")))
 
 
 def _collect(
@@ -119,10 +122,16 @@ def _collect(
 
 def _print(total: _Total, first: str, second: str) -> None:
     if total.differing:
-        table = Table("image", "both", f"only {first}", f"only {second}", "moved, px", "score")
+        table = Table(
+            "image",
+            "both",
+            *(f"only {escape(name)}" for name in (first, second)),
+            "moved, px",
+            "score",
+        )
         for row in total.differing[:_SHOWN]:
             table.add_row(
-                row.image,
+                escape(row.image),
                 str(row.both),
                 str(len(row.lost)),
                 str(len(row.new)),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from facedetect.errors import InvalidSettings
@@ -22,6 +22,8 @@ _NOISE = (
     r"|To enable the following instructions"
     r"|E0000 .*failed call to cuInit"
 )
+
+_FILTER_END_S = 2.0
 
 # A process of its own: should TensorFlow abort, on a processor it was not built for, its last
 # words still come through.
@@ -83,11 +85,14 @@ def without_noise() -> Iterator[None]:
 @contextmanager
 def _filtered(original: int) -> Iterator[None]:
     command = [sys.executable, "-I", "-S", "-c", _FILTER, _NOISE]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as noise_filter:  # noqa: S603 - our own
-        assert noise_filter.stdin is not None
-        os.dup2(noise_filter.stdin.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(original, 2)
-            noise_filter.stdin.close()
+    noise_filter = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own
+    assert noise_filter.stdin is not None
+    os.dup2(noise_filter.stdin.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(original, 2)
+        noise_filter.stdin.close()
+        # Not for ever: a process that another thread has started meanwhile may hold the pipe open.
+        with suppress(subprocess.TimeoutExpired):
+            noise_filter.wait(_FILTER_END_S)

@@ -15,12 +15,15 @@ _READERS = {"CropAndResize", "ResizeBilinear", "Shape"}
 
 
 def with_uint8_input(graph_def: tf.compat.v1.GraphDef, input_name: str) -> tf.compat.v1.GraphDef:
-    """A copy of the graph whose placeholder `input_name` is uint8, with the same results.
+    """A copy of the graph whose tensor `input_name` is to be fed as uint8, with the same results.
 
     Pixels stay uint8 as far as operations take them; before any other they are cast.
     """
     result = tf.compat.v1.GraphDef()
     result.CopyFrom(graph_def)
+    for node in result.node:
+        if node.op == "Placeholder" and node.name == _canonical(input_name):
+            node.attr["dtype"].type = tf.uint8.as_datatype_enum
     consumers = _consumers(result)
     retyped = [_canonical(input_name)]
     for tensor in retyped:

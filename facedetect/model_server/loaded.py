@@ -12,7 +12,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from facedetect.model import tensorflow as tf
 from facedetect.model.session import open_session
-from facedetect.model_server.refusals import invalid_argument
+from facedetect.model_server.refusals import failed_precondition, invalid_argument
 from facedetect.model_server.tensors import read_inputs
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -40,9 +40,9 @@ class LoadedModel:
             raise
 
     def signature(self, name: str) -> Any:
-        """The SignatureDef of that name; raises InvalidArgumentError."""
+        """The SignatureDef of that name; raises FailedPreconditionError."""
         if name not in self.signatures:
-            raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
+            raise failed_precondition(f'Serving signature key "{name}" not found.')
         return self.signatures[name]
 
     def run(
@@ -55,7 +55,7 @@ class LoadedModel:
         """Run a signature, for all its outputs or those of `output_filter`.
 
         The arrays have the types that the signature says. Raises OpError's subclasses:
-        InvalidArgumentError, DeadlineExceededError and whatever the graph raises.
+        InvalidArgumentError, FailedPreconditionError, DeadlineExceededError, the graph's own.
         """
         signature = self.signature(signature_name)
         _check_names(inputs, signature.inputs)

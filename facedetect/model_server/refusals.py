@@ -19,6 +19,11 @@ def invalid_argument(message: str) -> Exception:
     return _made(tf.errors.InvalidArgumentError, message)
 
 
+def failed_precondition(message: str) -> Exception:
+    """Make the error for a request that the model as it is cannot serve."""
+    return _made(tf.errors.FailedPreconditionError, message)
+
+
 def not_found(message: str) -> Exception:
     """Make the error for a model or a version that is not there."""
     return _made(tf.errors.NotFoundError, message)

@@ -119,11 +119,11 @@ class Versions:
             self._end_if_unused(version)
 
     def statuses(self, spec: ModelSpec) -> list[ModelVersionStatus]:
-        """The states of all versions, the highest first, or of the one that `spec` asks for.
+        """The states of all versions, the highest first, or of the one whose number `spec` has.
 
-        Raises NotFoundError, or InvalidArgumentError for an unknown label.
+        Labels are not looked at, as TensorFlow Serving does not. Raises NotFoundError.
         """
-        wanted = self._number(spec)
+        wanted = int(spec.version.value) if spec.HasField("version") else None
         with self._lock:
             known = self._versions if spec.name == self.name else {}
             numbers = [n for n in sorted(known, reverse=True) if wanted in (None, n)]

@@ -14,8 +14,9 @@ from fastapi_offline import FastAPIOffline
 
 import facedetect
 from facedetect.detector import Detector
-from facedetect.errors import FacedetectError
+from facedetect.errors import FacedetectError, told_whole
 from facedetect.service.problems import Problem, add_problem_handlers
+from facedetect.service.readiness import Readiness
 from facedetect.service.routes import router
 from facedetect.service.worker import Worker
 from facedetect.settings import Settings
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 class _State(TypedDict):
     worker: Worker
+    readiness: Readiness
 
 
 def create_app(settings: Settings, detector: Detector) -> FastAPI:
@@ -35,7 +37,7 @@ def create_app(settings: Settings, detector: Detector) -> FastAPI:
         worker = Worker(detector, threads=settings.threads, timeout_s=settings.timeout_s)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_warm_up, detector)
-            yield {"worker": worker}
+            yield {"worker": worker, "readiness": Readiness(detector.backend)}
             tasks.cancel_scope.cancel()
 
     app: FastAPI = FastAPIOffline(
@@ -56,7 +58,9 @@ async def _warm_up(detector: Detector) -> None:
     try:
         model = await to_thread.run_sync(detector.warm_up, abandon_on_cancel=True)
     except FacedetectError as error:
-        logger.warning("the model is not ready: %s", error)
+        logger.warning("the model is not ready: %s", told_whole(error))
+    except Exception:  # a bug; requests will tell it, too, and must be answered
+        logger.exception("the model could not be warmed up")
     else:
         logger.info("model %s version %s is ready", model.name, model.version)
 

@@ -106,6 +106,8 @@ def add_problem_handlers(app: FastAPI) -> None:
         if kind is _BUG:
             logger.error("an error that no request should cause", exc_info=error)
             return _answer(kind, _SEE_LOG)
+        if isinstance(error, errors.BackendError):
+            logger.warning("%s", errors.told_whole(error))
         return _answer(kind, str(error))
 
     @app.exception_handler(RequestValidationError)

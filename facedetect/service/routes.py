@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 import facedetect
 from facedetect.errors import (
-    BackendError,
     BackendProtocolError,
     BackendTimeout,
     BackendUnavailable,
@@ -19,12 +18,13 @@ from facedetect.errors import (
     UnsupportedImage,
 )
 from facedetect.service.problems import documented
+from facedetect.service.readiness import Readiness
 from facedetect.service.schemas import (
     DetectQuery,
     DetectResponse,
     Health,
     ImageSize,
-    Readiness,
+    Ready,
     Timings,
     Version,
 )
@@ -71,7 +71,13 @@ def _worker(request: Request) -> Worker:
     return worker
 
 
+def _readiness(request: Request) -> Readiness:
+    readiness: Readiness = request.state.readiness
+    return readiness
+
+
 TheWorker = Annotated[Worker, Depends(_worker)]
+TheReadiness = Annotated[Readiness, Depends(_readiness)]
 
 
 @router.post(
@@ -105,17 +111,17 @@ async def healthz() -> Health:
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", tags=["operations"], responses=documented(BackendUnavailable))
-def readyz(worker: TheWorker) -> Readiness:
+def readyz(readiness: TheReadiness) -> Ready:
     """The model would answer now; 503 with the reason if it would not."""
-    return Readiness(model=worker.detector.backend.check_ready())
+    return Ready(model=readiness.check())
 
 
 @router.get("/version", tags=["operations"])
-def version(worker: TheWorker) -> Version:
+def version(readiness: TheReadiness) -> Version:
     """What is running here."""
     try:
-        model = worker.detector.backend.check_ready()
-    except BackendError:
+        model = readiness.check()
+    except BackendUnavailable:
         model = None
     return Version(facedetect=facedetect.__version__, model=model)
 

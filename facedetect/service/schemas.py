@@ -35,10 +35,16 @@ class DetectQuery(BaseModel):
     max_faces: int | None = Field(None, ge=1, description="Answer only the largest faces.")
     annotate: bool = Field(False, description="Add `annotated_png`: the image, faces drawn.")
     model_version: int | None = Field(
-        None, ge=0, description="Ask this version of the model instead of the backend's own."
+        None,
+        ge=0,
+        le=2**63 - 1,
+        description="Ask this version of the model instead of the backend's own.",
     )
     model_label: str | None = Field(
-        None, min_length=1, description="Ask the version with this label, such as `canary`."
+        None,
+        pattern=r"^\w[\w.-]*$",
+        max_length=100,
+        description="Ask the version with this label, such as `canary`.",
     )
 
     def params(self) -> DetectionParams:
@@ -85,7 +91,7 @@ class Health(BaseModel):
     status: str = "ok"
 
 
-class Readiness(BaseModel):
+class Ready(BaseModel):
     status: str = "ready"
     model: ModelVersion
 

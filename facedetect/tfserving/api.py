@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Arrays = Mapping[str, NDArray[Any]]
 
 DEFAULT_SIGNATURE = "serving_default"
+MAX_VERSION = 2**63 - 1
 
 
 class Code(IntEnum):
@@ -59,6 +60,8 @@ class Model:
     def __post_init__(self) -> None:
         if self.version is not None and self.label is not None:
             raise ValueError(f"model {self.name}: give a version or a label, not both")
+        if self.version is not None and not 0 <= self.version <= MAX_VERSION:
+            raise ValueError(f"model {self.name}: a version is from 0 to {MAX_VERSION}")
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,10 @@ class ServingClient(Protocol):
         ...
 
     def status(self, model: Model, *, timeout_s: float) -> list[VersionStatus]:
-        """The state of every version that the server knows, or of the one asked for."""
+        """The state of every version that the server knows, or of the one asked for.
+
+        TensorFlow Serving does not look at labels here; `metadata` resolves them.
+        """
         ...
 
     def close(self) -> None:

@@ -77,12 +77,23 @@ class TLS:
     key_file: Path | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Raises OSError if a file cannot be read."""
-        ca, cert, key = (
-            path.read_bytes() if path else None
-            for path in (self.ca_file, self.cert_file, self.key_file)
-        )
+        """Raises OSError if a file cannot be read, ValueError for one that cannot be right.
+
+        gRPC ends the process over half a pair, and says nothing of files in another form.
+        """
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together; give both or neither")
+        ca, cert, key = map(_read_pem, (self.ca_file, self.cert_file, self.key_file))
         return grpc.ssl_channel_credentials(ca, key, cert)
+
+
+def _read_pem(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    contents = path.read_bytes()
+    if b"-----BEGIN " not in contents:
+        raise ValueError(f"{path} is not in PEM form")
+    return contents
 
 
 class GrpcClient:

@@ -82,13 +82,23 @@ def statuses(response: pb.GetModelStatusResponse) -> list[VersionStatus]:
     found = [
         VersionStatus(
             entry.version,
-            State(pb.ModelVersionStatus.State.Name(entry.state)),
-            Code(entry.status.error_code),
+            _state(entry.state),
+            code_numbered(entry.status.error_code),
             entry.status.error_message,
         )
         for entry in response.model_version_status
     ]
     return sorted(found, key=lambda status: status.version, reverse=True)
+
+
+def code_numbered(number: int) -> Code:
+    """The code with that number; UNKNOWN for one of a later day."""
+    return Code(number) if number in set(Code) else Code.UNKNOWN
+
+
+def _state(number: pb.ModelVersionStatus.State) -> State:
+    known = {value: State(name) for name, value in pb.ModelVersionStatus.State.items()}
+    return known.get(number, State.UNKNOWN)
 
 
 def _signature(proto: pb.SignatureDef) -> Signature:

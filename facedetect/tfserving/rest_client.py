@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import ExitStack
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
 import numpy as np
+from anyio import fail_after
+from anyio.from_thread import start_blocking_portal
 from numpy.typing import NDArray
 
 from facedetect.tfserving.api import (
@@ -46,19 +52,28 @@ _CODES = {
 # Before each further try of what was UNAVAILABLE; a model's answer depends on the request alone.
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4)
 
-_LEAST_TIMEOUT_S = 0.001
+_JSON = {"Content-Type": "application/json"}
+
+# What comes of reading JSON that is not as the API has it.
+_WRONG_ANSWER = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 
 
 class RestClient:
     """One pool of connections to a server at `url`, such as `http://host:8501`.
 
-    JSON says neither the types of outputs nor which version answered, so a call that leaves the
-    version open asks for the model's metadata first, and then for that version.
+    JSON says neither the types of outputs nor which version answered, so a call asks for the
+    model's metadata first, and then for the version they are of. `ca_file` is the authority to
+    trust for `https://`, in PEM form. The environment's proxies are not used.
     """
 
-    def __init__(self, url: str) -> None:
-        self._client = httpx2.Client(base_url=url)
-        self._known: dict[Model, Metadata] = {}
+    def __init__(self, url: str, *, ca_file: Path | None = None) -> None:
+        """Raises OSError if the file cannot be read."""
+        trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
+        # A loop of its own, for the sake of deadlines: httpx's time-outs are those of single steps.
+        self._stack = ExitStack()
+        self._portal = self._stack.enter_context(start_blocking_portal())
+        self._client = httpx2.AsyncClient(base_url=url, verify=trusted, trust_env=False)
+        self._stack.callback(self._portal.call, self._client.aclose)
 
     def predict(
         self,
@@ -71,13 +86,14 @@ class RestClient:
     ) -> Prediction:
         deadline = time.monotonic() + timeout_s
         columns = {name: _to_json(array.tolist()) for name, array in inputs.items()}
-        body = {"signature_name": signature, "inputs": columns}
-        pinned = self._pin(model, deadline)
-        specs = self._output_specs(pinned, signature, deadline)
-        answer = self._call("POST", f"{_path(pinned)}:predict", deadline, json=body)
-        arrays = _to_arrays(answer.get("outputs"), specs)
-        wanted = outputs or list(specs)
-        return Prediction({name: arrays[name] for name in wanted}, pinned.version)
+        body = json.dumps({"signature_name": signature, "inputs": columns}).encode()
+        try:
+            return self._predict(model, signature, body, outputs, deadline)
+        except ServingError as error:
+            if error.code is not Code.NOT_FOUND or model.version is not None:
+                raise
+        # The version that was found has gone in the meantime; another has come before it went.
+        return self._predict(model, signature, body, outputs, deadline)
 
     def metadata(self, model: Model, *, timeout_s: float) -> Metadata:
         answer = self._call("GET", f"{_path(model)}/metadata", time.monotonic() + timeout_s)
@@ -87,61 +103,55 @@ class RestClient:
                 int(answer["model_spec"]["version"]),
                 {name: _signature(entry) for name, entry in signatures.items()},
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except _WRONG_ANSWER as error:
             raise _not_understood("metadata", answer) from error
 
     def status(self, model: Model, *, timeout_s: float) -> list[VersionStatus]:
         answer = self._call("GET", _path(model), time.monotonic() + timeout_s)
         try:
             found = [_status(entry) for entry in answer["model_version_status"]]
-        except (KeyError, TypeError, ValueError) as error:
+        except _WRONG_ANSWER as error:
             raise _not_understood("status", answer) from error
         return sorted(found, key=lambda status: status.version, reverse=True)
 
     def close(self) -> None:
-        self._client.close()
+        self._stack.close()
 
-    def _pin(self, model: Model, deadline: float) -> Model:
-        """The model with the number of the version that answers now."""
-        if model.version is not None:
-            return model
+    def _predict(
+        self, model: Model, signature: str, body: bytes, outputs: Sequence[str], deadline: float
+    ) -> Prediction:
         metadata = self.metadata(model, timeout_s=deadline - time.monotonic())
-        pinned = Model(model.name, metadata.version)
-        self._known[pinned] = metadata
-        return pinned
+        specs = _output_specs(metadata, signature, outputs)
+        path = f"{_path(Model(model.name, metadata.version))}:predict"
+        answer = self._call("POST", path, deadline, body)
+        arrays = _to_arrays(answer.get("outputs"), specs)
+        wanted = outputs or list(specs)
+        return Prediction({name: arrays[name] for name in wanted}, metadata.version)
 
-    def _output_specs(self, model: Model, signature: str, deadline: float) -> dict[str, TensorSpec]:
-        if model not in self._known:
-            self._known[model] = self.metadata(model, timeout_s=deadline - time.monotonic())
-        signatures = self._known[model].signatures
-        if signature in signatures:
-            return signatures[signature].outputs
-        known = ", ".join(signatures)
-        raise ServingError(
-            Code.INVALID_ARGUMENT,
-            f"model {model.name} has no signature {signature}; it has {known}",
-        )
-
-    def _call(self, method: str, path: str, deadline: float, **body: Any) -> dict[str, Any]:
+    def _call(
+        self, method: str, path: str, deadline: float, body: bytes | None = None
+    ) -> dict[str, Any]:
         """Raises ServingError; what is UNAVAILABLE is tried again while time is left."""
         for pause_s in _PAUSES_S:
             try:
-                return self._call_once(method, path, deadline, **body)
+                return self._call_once(method, path, deadline, body)
             except ServingError as error:
                 is_late = time.monotonic() + pause_s >= deadline
                 if error.code is not Code.UNAVAILABLE or is_late:
                     raise
             time.sleep(pause_s)
-        return self._call_once(method, path, deadline, **body)
+        return self._call_once(method, path, deadline, body)
 
-    def _call_once(self, method: str, path: str, deadline: float, **body: Any) -> dict[str, Any]:
+    def _call_once(
+        self, method: str, path: str, deadline: float, body: bytes | None
+    ) -> dict[str, Any]:
         try:
-            status, contents = self._request(method, path, deadline, **body)
-        except httpx2.TimeoutException as error:
+            status, contents = self._portal.call(self._request, method, path, deadline, body)
+        except TimeoutError as error:
             raise ServingError(Code.DEADLINE_EXCEEDED, "no answer before the deadline") from error
         except httpx2.HTTPError as error:
-            raise ServingError(Code.UNAVAILABLE, str(error)) from error
-        except RuntimeError as error:  # what httpx raises for a client that was closed
+            raise ServingError(Code.UNAVAILABLE, str(error) or type(error).__name__) from error
+        except (RuntimeError, CancelledError) as error:  # the portal's, once it is closed
             raise ServingError(Code.CANCELLED, "the client is closed") from error
         answer = _json_object(status, contents)
         if status == HTTPStatus.OK:
@@ -149,19 +159,36 @@ class RestClient:
         code = _CODES.get(status, Code.UNKNOWN)
         raise ServingError(code, str(answer.get("error", f"status {status}")))
 
-    def _request(self, method: str, path: str, deadline: float, **body: Any) -> tuple[int, bytes]:
-        """The status and the body; httpx's timeout is that of a step, the deadline of the whole."""
-        timeout_s = max(deadline - time.monotonic(), _LEAST_TIMEOUT_S)
-        with self._client.stream(method, path, timeout=timeout_s, **body) as response:
-            contents = bytearray()
-            for chunk in response.iter_bytes():
-                contents += chunk
-                if time.monotonic() > deadline:
-                    raise httpx2.ReadTimeout("the answer did not end")
-        return response.status_code, bytes(contents)
+    async def _request(
+        self, method: str, path: str, deadline: float, body: bytes | None
+    ) -> tuple[int, bytes]:
+        with fail_after(deadline - time.monotonic()):
+            response = await self._client.request(
+                method, path, content=body, headers=_JSON if body else None, timeout=None
+            )
+        return response.status_code, response.content
+
+
+def _output_specs(
+    metadata: Metadata, signature: str, wanted: Sequence[str]
+) -> dict[str, TensorSpec]:
+    """The signature's outputs; raises ServingError, as the server does for what it lacks."""
+    if signature not in metadata.signatures:
+        raise _not_offered(f"signature {signature}", metadata.signatures)
+    specs = metadata.signatures[signature].outputs
+    for name in wanted:
+        if name not in specs:
+            raise _not_offered(f"output {name}", specs)
+    return specs
+
+
+def _not_offered(what: str, known: Iterable[str]) -> ServingError:
+    return ServingError(Code.INVALID_ARGUMENT, f"there is no {what}, but {', '.join(known)}")
 
 
 def _path(model: Model) -> str:
+    if {model.name, model.label} & {"", ".", ".."}:
+        raise ServingError(Code.INVALID_ARGUMENT, "a name of dots alone cannot be asked for")
     path = f"/v1/models/{quote(model.name, safe='')}"
     if model.version is not None:
         return f"{path}/versions/{model.version}"
@@ -204,7 +231,7 @@ def _to_arrays(found: Any, specs: Mapping[str, TensorSpec]) -> dict[str, NDArray
     columns = dict.fromkeys(specs, found) if len(specs) == 1 else found  # one goes unnamed
     try:
         return {name: _to_array(columns[name], spec) for name, spec in specs.items()}
-    except (KeyError, TypeError, ValueError) as error:
+    except _WRONG_ANSWER as error:
         raise ServingError(
             Code.DATA_LOSS, f"the outputs are not as the metadata say: {error!r}"
         ) from error
@@ -247,7 +274,7 @@ def _status(entry: Mapping[str, Any]) -> VersionStatus:
     status = entry["status"]
     return VersionStatus(
         int(entry["version"]),
-        State(entry["state"]),
-        Code[status["error_code"]],
+        State.__members__.get(entry["state"], State.UNKNOWN),
+        Code.__members__.get(status["error_code"], Code.UNKNOWN),
         status["error_message"],
     )

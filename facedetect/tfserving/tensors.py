@@ -46,8 +46,8 @@ _TYPES: dict[DataType, tuple[np.dtype[Any], str]] = {
     DT_STRING: (np.dtype(object), "string_val"),
 }
 
-# A message of some bytes may claim any shape.
-_MAX_ELEMENTS = 2**28
+# A message of some bytes may claim any shape: so many values may be left to repeat.
+_MAX_REPETITIONS = 2**22
 
 _BY_NAME = {DataType.Name(enum): dtype for enum, (dtype, _) in _TYPES.items()}
 _ENUMS = {dtype: enum for enum, (dtype, _) in _TYPES.items()}
@@ -89,8 +89,6 @@ def from_proto(proto: TensorProto) -> NDArray[Any]:
         raise _unreadable(proto, "neither the type nor the shape may be unknown")
     dtype, field = _TYPES[proto.dtype]
     count = math.prod(shape)
-    if count > _MAX_ELEMENTS:
-        raise _unreadable(proto, f"it may have at most {_MAX_ELEMENTS} elements")
     if proto.tensor_content:
         values = _from_content(proto, dtype, count)
     else:
@@ -114,10 +112,12 @@ def _one_by_one(values: Iterable[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def _repeat_last(values: NDArray[Any], count: int) -> NDArray[Any]:
     """A message may leave out its last value's repetitions, and zeros altogether."""
-    if values.size >= count:
+    missing = count - values.size
+    if not 0 < missing <= _MAX_REPETITIONS:
         return values
-    last = values[-1:] if values.size else np.array([b""] if values.dtype == object else [0])
-    return np.concatenate([values, np.repeat(last, count - values.size).astype(values.dtype)])
+    nothing = b"" if values.dtype == object else 0
+    last = values[-1] if values.size else nothing
+    return np.concatenate([values, np.full(missing, last, values.dtype)])
 
 
 def _as_bytes(item: object) -> bytes:

@@ -29,11 +29,11 @@ def over_rest() -> Iterator[Backend]:
 
 
 @contextmanager
-def tensorflow_serving_itself() -> Iterator[Backend]:
+def tensorflow_serving_itself(protocol: str) -> Iterator[Backend]:
     if TENSORFLOW_SERVING is None:
         skip_or_fail("serving", "tensorflow_model_server is not on PATH")
     with tensorflow_serving(builtin_model()) as server:
-        yield open_backend(server.grpc_url)
+        yield open_backend(server.grpc_url if protocol == "grpc" else server.rest_url)
 
 
 MAKERS: dict[str, Callable[[], AbstractContextManager[Backend]]] = {
@@ -41,7 +41,8 @@ MAKERS: dict[str, Callable[[], AbstractContextManager[Backend]]] = {
     "embedded": lambda: nullcontext(open_backend("embedded:")),
     "grpc": over_grpc,
     "rest": over_rest,
-    "tensorflow serving": tensorflow_serving_itself,
+    "tensorflow serving": lambda: tensorflow_serving_itself("grpc"),
+    "tensorflow serving, rest": lambda: tensorflow_serving_itself("rest"),
 }
 
 

@@ -59,6 +59,7 @@ def test_large_messages_pass(client: Client) -> None:
 
 
 BOTH = spec_of(signature="both")
+PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 INVALID, MISSING = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
 
 
@@ -69,7 +70,7 @@ INVALID, MISSING = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
         ({"x": X}, spec_of(version=7), [], MISSING, "not found for request: Specific(m, 7)"),
         ({"x": X}, spec_of(label="gone"), [], MISSING, "not found for request: Specific(m, 9)"),
         ({"x": X}, spec_of(label="no"), [], INVALID, "Unrecognized servable version label: no"),
-        ({"x": X}, spec_of(signature="no"), [], INVALID, '"no" not found in signature def'),
+        ({"x": X}, spec_of(signature="no"), [], PRECONDITION, 'key "no" not found'),
         ({"z": X}, spec_of(), [], INVALID, "Sent extra: {z}. Missing but required: {x}."),
         ({"x": X}, BOTH, [], INVALID, "Sent extra: {}. Missing but required: {n}."),
         ({"x": X, "n": ONE}, spec_of(), [], INVALID, "Sent extra: {n}. Missing but"),
@@ -141,7 +142,9 @@ def test_metadata_holds_the_signatures(client: Client) -> None:
 def test_statuses(client: Client) -> None:
     assert [status.version for status in client.statuses()] == [2, 1]
     assert set(client.states().values()) == {"AVAILABLE"}
-    assert [status.version for status in client.statuses(spec_of(label="stable"))] == [1]
+    assert [status.version for status in client.statuses(spec_of(version=1))] == [1]
+    for label in ("stable", "unknown"):
+        assert [status.version for status in client.statuses(spec_of(label=label))] == [2, 1]
     for spec in (spec_of("other"), spec_of(version=7)):
         with pytest.raises(grpc.RpcError, match="Could not find") as caught:
             client.statuses(spec)

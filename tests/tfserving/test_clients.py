@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import grpc
 import numpy as np
@@ -114,8 +115,8 @@ def test_status_lists_the_versions_latest_first(client: ServingClient) -> None:
     [
         (Model("whole_plus_two"), X, "serving_default", Code.NOT_FOUND),
         (Model("half_plus_two", 9), X, "serving_default", Code.NOT_FOUND),
-        (HALF, X, "regress", Code.INVALID_ARGUMENT),
         (HALF, {"z": X["x"]}, "serving_default", Code.INVALID_ARGUMENT),
+        (Model("half_plus_two", label="unknown"), X, "serving_default", Code.INVALID_ARGUMENT),
     ],
 )
 def test_refusals_have_their_codes(
@@ -131,6 +132,20 @@ def test_refusals_have_their_codes(
     assert client.predict(HALF, X, timeout_s=20).version == 2, "the next call works"
 
 
+def test_signatures_and_outputs_that_are_not_there_are_refused(client: ServingClient) -> None:
+    refusals = {Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION}
+    for signature, outputs in (("regress", []), ("serving_default", ["z"])):
+        with pytest.raises(ServingError) as caught:
+            client.predict(HALF, X, signature=signature, outputs=outputs, timeout_s=20)
+        assert caught.value.code in refusals
+
+
+def test_numbers_that_are_not_finite_pass(client: ServingClient) -> None:
+    x = np.array([np.nan, np.inf, -np.inf], np.float32)
+    found = client.predict(HALF, {"x": x}, timeout_s=20).outputs["y"]
+    assert np.array_equal(found, x, equal_nan=True)
+
+
 def test_a_closed_client_says_so(server: Server) -> None:
     clients: list[ServingClient] = [
         GrpcClient(f"127.0.0.1:{server.port}"),
@@ -143,12 +158,73 @@ def test_a_closed_client_says_so(server: Server) -> None:
             client.predict(HALF, X, timeout_s=20)
 
 
+def opened(protocol: str, place: str) -> ServingClient:
+    return GrpcClient(place) if protocol == "grpc" else RestClient(f"http://{place}")
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_closing_ends_calls_under_way(protocol: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, futures.ThreadPoolExecutor(1) as pool:
+        client = opened(protocol, f"127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        call = pool.submit(client.predict, HALF, X, timeout_s=30)
+        time.sleep(0.5)
+        client.close()
+        assert isinstance(call.exception(), ServingError)
+        assert time.monotonic() - started < 5
+
+
+@contextmanager
+def raw_server(*pieces: bytes, pause_s: float) -> Iterator[str]:
+    """Answers each connection with these pieces, slowly."""
+
+    def answer() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                for piece in pieces:
+                    connection.sendall(piece)
+                    time.sleep(pause_s)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_an_answer_that_drips_does_not_outlast_the_deadline() -> None:
+    with raw_server(b"HTTP/1.1 200 OK\r\n", *[b"X-Slow: y\r\n"] * 50, pause_s=0.1) as place:
+        client = RestClient(f"http://{place}")
+        started = time.monotonic()
+        with pytest.raises(ServingError) as caught:
+            client.status(HALF, timeout_s=0.5)
+        assert caught.value.code is Code.DEADLINE_EXCEEDED
+        assert time.monotonic() - started < 2
+        client.close()
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{}", b"no JSON", b'{"model_version_status": [[]]}', b'{"outputs": [300]}']
+)
+def test_answers_that_are_not_the_apis_are_data_loss(body: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with raw_server(head + body, pause_s=0) as place:
+        client = RestClient(f"http://{place}")
+        for call in (client.status, client.metadata):
+            with pytest.raises(ServingError) as caught:
+                call(HALF, timeout_s=5)
+            assert caught.value.code is Code.DATA_LOSS
+        client.close()
+
+
 @pytest.mark.parametrize("protocol", ["grpc", "rest"])
 def test_every_call_ends_at_its_deadline(protocol: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         place = f"127.0.0.1:{silent.getsockname()[1]}"
-        client: ServingClient
-        client = GrpcClient(place) if protocol == "grpc" else RestClient(f"http://{place}")
+        client = opened(protocol, place)
         calls: list[Callable[[], object]] = [
             lambda: client.predict(HALF, X, timeout_s=0.3),
             lambda: client.metadata(HALF, timeout_s=0.3),
@@ -239,3 +315,14 @@ def test_trying_again_ends_at_the_deadline() -> None:
 def test_a_model_has_a_version_or_a_label() -> None:
     with pytest.raises(ValueError, match="not both"):
         Model("m", 1, "stable")
+    for version in (-1, 2**63):
+        with pytest.raises(ValueError, match="a version is from 0"):
+            Model("m", version)
+
+
+@pytest.mark.parametrize("label", ["..", ".", ""])
+def test_labels_do_not_lead_elsewhere_in_a_path(server: Server, label: str) -> None:
+    client = RestClient(f"http://127.0.0.1:{server.rest_port}")
+    with pytest.raises(ServingError, match="dots alone"):
+        client.predict(Model("half_plus_two", label=label), X, timeout_s=20)
+    client.close()

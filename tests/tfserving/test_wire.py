@@ -267,6 +267,16 @@ def test_statuses_are_read_latest_first() -> None:
     assert (read[0].code, read[0].message) == (Code.INVALID_ARGUMENT, "no such file")
 
 
+def test_codes_and_states_of_a_later_day_are_unknown() -> None:
+    official = get_model_status_pb2.GetModelStatusResponse.FromString(
+        b"\x0a\x09\x08\x01\x10\x1f\x1a\x03\x08\xe3\x01"  # version 1, state 31, error code 227
+    )
+    (read,) = messages.statuses(
+        ours.GetModelStatusResponse.FromString(official.SerializeToString())
+    )
+    assert (read.version, read.state, read.code) == (1, State.UNKNOWN, Code.UNKNOWN)
+
+
 def test_metadata_without_signatures_is_an_error() -> None:
     broken = ours.GetModelMetadataResponse()
     broken.metadata["signature_def"].value = b"\xff\xff"

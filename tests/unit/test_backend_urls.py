@@ -20,6 +20,7 @@ from facedetect.errors import InvalidSettings
         "grpc://models:8500/a%20model?dns=127.0.0.1:5353",
         "grpcs://models/mtcnn",
         "http://models/mtcnn?version=0",
+        "https://models/mtcnn",
     ],
 )
 def test_urls_of_servers_open_without_one(url: str) -> None:
@@ -50,6 +51,8 @@ def test_urls_of_servers_open_without_one(url: str) -> None:
         ("grpc://models/mtcnn?ca_file=ca.pem", "ca_file=ca.pem"),
         ("grpcs://models/mtcnn?ca_file=/not/there.pem", "/not/there.pem, which cannot be read"),
         ("http://models/mtcnn?dns=127.0.0.1:53", "dns="),
+        ("grpc://models/mtcnn?version=99999999999999999999", "version="),
+        ("https://models/mtcnn?ca_file=/not/there.pem", "cannot be read"),
         ("embedded:models?intra_op_threads=0", "intra_op_threads=0"),
     ],
 )
@@ -58,8 +61,17 @@ def test_urls_that_cannot_be_right_are_told(url: str, words: str) -> None:
         open_backend(url)
 
 
-def test_a_key_without_its_certificate_is_told(tmp_path: Path) -> None:
-    key = tmp_path / "key.pem"
-    key.write_text("key")
+@pytest.mark.parametrize("option", ["key_file", "cert_file"])
+def test_a_key_without_its_certificate_is_told(option: str, tmp_path: Path) -> None:
+    file = tmp_path / "one.pem"
+    file.write_text("-----BEGIN PRIVATE KEY-----")
     with pytest.raises(InvalidSettings, match="cert_file and key_file"):
-        open_backend(f"grpcs://models/mtcnn?key_file={key}")
+        open_backend(f"grpcs://models/mtcnn?{option}={file}")
+
+
+@pytest.mark.parametrize("scheme", ["grpcs", "https"])
+def test_an_authority_in_another_form_is_told(scheme: str, tmp_path: Path) -> None:
+    file = tmp_path / "ca.der"
+    file.write_bytes(b"\x30\x82\x01\x0a")
+    with pytest.raises(InvalidSettings, match=r"PEM|ca_file"):
+        open_backend(f"{scheme}://models/mtcnn?ca_file={file}")

@@ -9,6 +9,7 @@ import pytest
 
 from facedetect import DetectionParams, Detector
 from facedetect.backends.fake import FakeBackend
+from facedetect.cli.compare import backend_of
 from facedetect.errors import BackendUnavailable
 from facedetect.faces import Box, Face, pair_boxes
 from facedetect.folder.compare import Comparison, NotCompared, compare_faces, compare_images
@@ -71,3 +72,16 @@ def test_boxes_are_paired_one_to_one_by_overlap() -> None:
     assert pair_boxes([one, far], [close, one]) == [(0, 1)]
     assert sorted(pair_boxes([close, one], [one, close, far])) == [(0, 1), (1, 0)]
     assert pair_boxes([], [one]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("2", "grpcs://models:8500/mtcnn?ca_file=/ca.pem&dns=10.0.0.2:53&version=2"),
+        ("canary", "grpcs://models:8500/mtcnn?ca_file=/ca.pem&dns=10.0.0.2:53&label=canary"),
+        ("embedded:models/new", "embedded:models/new"),
+    ],
+)
+def test_a_version_keeps_the_other_options_of_the_backend(name: str, url: str) -> None:
+    backend = "grpcs://models:8500/mtcnn?ca_file=/ca.pem&label=stable&dns=10.0.0.2:53"
+    assert backend_of(name, backend) == url

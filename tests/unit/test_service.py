@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from facedetect import DetectionParams, Detector
+from facedetect.backends import ModelVersion
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import (
     BackendError,
@@ -312,9 +313,43 @@ def test_readiness_follows_the_backend(make_client: MakeClient) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/version").json()["model"] is None
     backend.error = None
+    time.sleep(1.1)  # so long an answer holds
     model = {"name": "fake", "version": "1"}
     assert client.get("/readyz").json() == {"status": "ready", "model": model}
     assert client.get("/version").json()["model"] == model
+
+
+class CountingBackend(FakeBackend):
+    """Counts who asks whether it is ready, and is slow to answer."""
+
+    asked = 0
+
+    def check_ready(self) -> ModelVersion:
+        self.asked += 1
+        time.sleep(0.2)
+        return super().check_ready()
+
+
+def test_readiness_is_asked_once_for_everybody(make_client: MakeClient) -> None:
+    backend = CountingBackend()
+    client = make_client(backend)
+    started = time.monotonic()
+    with ThreadPoolExecutor(30) as pool:
+        answers = list(pool.map(lambda _: client.get("/readyz").status_code, range(60)))
+    took_s = time.monotonic() - started
+    assert set(answers) == {200}
+    assert backend.asked <= 1 + took_s
+
+
+def test_the_log_has_what_strangers_are_not_told(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = BackendUnavailable("the model server cannot be reached")
+    error.add_note("10.0.0.7:8500 said UNAVAILABLE")
+    client = make_client(FakeBackend(error=error))
+    response = client.post("/detect", content=PHOTO, headers=JPEG)
+    assert problem(response, 503, "backend-unavailable") == str(error)
+    assert "10.0.0.7" in caplog.text
 
 
 def test_unknown_paths_and_methods_are_problems(client: TestClient) -> None:
