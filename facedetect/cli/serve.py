@@ -32,7 +32,9 @@ def serve(
     import uvicorn
 
     from facedetect.service import create_app
+    from facedetect.service.memory import keep_freed_buffers
 
+    keep_freed_buffers()
     settings = Settings.load(host=host, port=port, backend=backend)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
     with settings.open_detector() as detector:

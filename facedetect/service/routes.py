@@ -66,12 +66,12 @@ _DETECT_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _worker(request: Request) -> Worker:
+async def _worker(request: Request) -> Worker:
     worker: Worker = request.state.worker
     return worker
 
 
-def _readiness(request: Request) -> Readiness:
+async def _readiness(request: Request) -> Readiness:
     readiness: Readiness = request.state.readiness
     return readiness
 
