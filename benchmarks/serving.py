@@ -31,6 +31,7 @@ from benchmarks.servers import (
 from facedetect import DetectionParams, Detector
 from facedetect.images import BGRImage, encode_image
 from facedetect.model.builtin import builtin_model
+from facedetect.service.memory import keep_freed_buffers
 from facedetect.tfserving import messages
 from facedetect.tfserving.api import Arrays, Model
 from facedetect.tfserving.grpc_client import GrpcClient
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--output", type=Path, default=Path("docs/benchmark-serving.md"))
     arguments = parser.parse_args()
+    keep_freed_buffers()  # as the gateway does
     images = pictures()
     lines = [_HEAD.format(server="TensorFlow Serving" if TENSORFLOW_SERVING else "model-server")]
     with ExitStack() as stack:
