@@ -30,8 +30,8 @@ from benchmarks.servers import (
 )
 from facedetect import DetectionParams, Detector
 from facedetect.images import BGRImage, encode_image
+from facedetect.memory import keep_freed_buffers
 from facedetect.model.builtin import builtin_model
-from facedetect.service.memory import keep_freed_buffers
 from facedetect.tfserving import messages
 from facedetect.tfserving.api import Arrays, Model
 from facedetect.tfserving.grpc_client import GrpcClient

@@ -79,7 +79,7 @@ def compare(
     """
     params = DetectionParams(min_size)
     settings = Settings.load(backend=backend)
-    images = list_images(folder).images
+    images = [(path.relative_to(folder).as_posix(), path) for path in list_images(folder).images]
     first_url, second_url = (backend_of(name, settings.backend) for name in (first, second))
     total = _Total()
     with (

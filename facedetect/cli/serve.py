@@ -31,8 +31,8 @@ def serve(
     """
     import uvicorn
 
+    from facedetect.memory import keep_freed_buffers
     from facedetect.service import create_app
-    from facedetect.service.memory import keep_freed_buffers
 
     keep_freed_buffers()
     settings = Settings.load(host=host, port=port, backend=backend)

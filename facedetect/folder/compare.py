@@ -45,23 +45,24 @@ class NotCompared:
 def compare_images(
     first: Detector,
     second: Detector,
-    images: Iterable[Path],
+    images: Iterable[tuple[str, Path]],
     params: DetectionParams,
     *,
     threads: int,
 ) -> Iterator[Comparison | NotCompared]:
-    """Look at every image with both detectors; answers come in the order of the images.
+    """Look at every image, given by name and path, with both detectors; answers come in order.
 
     Raises BackendUnavailable.
     """
 
-    def compare(path: Path) -> Comparison | NotCompared:
+    def compare(image: tuple[str, Path]) -> Comparison | NotCompared:
+        name, path = image
         try:
-            image = load_image(path, first.limits)
-            found = [d.detect_upright(image, params).faces for d in (first, second)]
+            pixels = load_image(path, first.limits)
+            found = [d.detect_upright(pixels, params).faces for d in (first, second)]
         except (*OF_ONE_IMAGE, OSError) as error:
-            return NotCompared(str(path), error)
-        return compare_faces(str(path), *found)
+            return NotCompared(name, error)
+        return compare_faces(name, *found)
 
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(compare, images)

@@ -19,13 +19,14 @@ LEFT, RIGHT = (face_at(x, 10, side=20, confidence=0.9) for x in (10, 200))
 
 
 def rows(first: list[Face], second: list[Face], *images: Path) -> list[Comparison | NotCompared]:
+    named = [(path.name, path) for path in images]
     one, other = (Detector(FakeBackend(faces)) for faces in (first, second))
-    return list(compare_images(one, other, images, DetectionParams(), threads=2))
+    return list(compare_images(one, other, named, DetectionParams(), threads=2))
 
 
 def test_the_same_faces_do_not_differ() -> None:
     (row,) = rows([LEFT, RIGHT], [RIGHT, LEFT], ASTRONAUT)
-    assert row == Comparison(str(ASTRONAUT), 2, [], [], 0.0, 0.0)
+    assert row == Comparison(ASTRONAUT.name, 2, [], [], 0.0, 0.0)
     assert not row.differs(0)
 
 
@@ -53,14 +54,16 @@ def test_images_come_in_order_and_bad_ones_are_told(tmp_path: Path) -> None:
     bad.write_bytes(b"no image")
     found = rows([LEFT], [LEFT], bad, good, gone)
     assert [type(row) for row in found] == [NotCompared, Comparison, NotCompared]
-    assert [row.image for row in found] == [str(bad), str(good), str(gone)]
+    assert [row.image for row in found] == ["b.jpg", "a.jpg", "c.jpg"]
 
 
 def test_a_backend_that_is_down_ends_it() -> None:
     down = Detector(FakeBackend(error=BackendUnavailable("down")))
     with pytest.raises(BackendUnavailable):
         list(
-            compare_images(Detector(FakeBackend()), down, [ASTRONAUT], DetectionParams(), threads=1)
+            compare_images(
+                Detector(FakeBackend()), down, [("a", ASTRONAUT)], DetectionParams(), threads=1
+            )
         )
 
 

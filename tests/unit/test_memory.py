@@ -11,7 +11,7 @@ import pytest
 # Touches 20 buffers of 4 MiB one after the other; prints how many pages were made for them.
 CODE = """
 import resource
-from facedetect.service.memory import keep_freed_buffers
+from facedetect.memory import keep_freed_buffers
 keep_freed_buffers()
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 bytearray(4 * 2**20)

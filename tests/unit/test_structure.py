@@ -17,7 +17,7 @@ PACKAGE = Path(facedetect.__file__).parent
 
 # A module may import from its own layer and those above it.
 LAYERS = [
-    ["errors", "files", "tfserving"],
+    ["errors", "files", "memory", "tfserving"],
     ["faces"],
     ["images", "render", "backends", "model"],
     ["detector"],
