@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,6 @@ from urllib.parse import quote
 
 import httpx2
 import numpy as np
-from anyio import fail_after
-from anyio.from_thread import start_blocking_portal
 from numpy.typing import NDArray
 
 from facedetect.tfserving.api import (
@@ -33,6 +31,7 @@ from facedetect.tfserving.api import (
     TensorSpec,
     VersionStatus,
 )
+from facedetect.tfserving.loop import BackgroundLoop
 from facedetect.tfserving.tensors import dtype_named
 
 # TensorFlow Serving's own table, read backwards.
@@ -70,10 +69,8 @@ class RestClient:
         """Raises OSError if the file cannot be read."""
         trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
         # A loop of its own, for the sake of deadlines: httpx's time-outs are those of single steps.
-        self._stack = ExitStack()
-        self._portal = self._stack.enter_context(start_blocking_portal())
+        self._loop = BackgroundLoop()
         self._client = httpx2.AsyncClient(base_url=url, verify=trusted, trust_env=False)
-        self._stack.callback(self._portal.call, self._client.aclose)
 
     def predict(
         self,
@@ -115,7 +112,7 @@ class RestClient:
         return sorted(found, key=lambda status: status.version, reverse=True)
 
     def close(self) -> None:
-        self._stack.close()
+        self._loop.close(self._client.aclose())
 
     def _predict(
         self, model: Model, signature: str, body: bytes, outputs: Sequence[str], deadline: float
@@ -146,12 +143,12 @@ class RestClient:
         self, method: str, path: str, deadline: float, body: bytes | None
     ) -> dict[str, Any]:
         try:
-            status, contents = self._portal.call(self._request, method, path, deadline, body)
+            status, contents = self._loop.run(self._request(method, path, deadline, body))
         except TimeoutError as error:
             raise ServingError(Code.DEADLINE_EXCEEDED, "no answer before the deadline") from error
         except httpx2.HTTPError as error:
             raise ServingError(Code.UNAVAILABLE, str(error) or type(error).__name__) from error
-        except (RuntimeError, CancelledError) as error:  # the portal's, once it is closed
+        except CancelledError as error:
             raise ServingError(Code.CANCELLED, "the client is closed") from error
         answer = _json_object(status, contents)
         if status == HTTPStatus.OK:
@@ -162,7 +159,7 @@ class RestClient:
     async def _request(
         self, method: str, path: str, deadline: float, body: bytes | None
     ) -> tuple[int, bytes]:
-        with fail_after(deadline - time.monotonic()):
+        async with asyncio.timeout(deadline - time.monotonic()):
             response = await self._client.request(
                 method, path, content=body, headers=_JSON if body else None, timeout=None
             )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -172,6 +174,20 @@ def test_closing_ends_calls_under_way(protocol: str) -> None:
         client.close()
         assert isinstance(call.exception(), ServingError)
         assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_a_program_that_forgets_to_close_ends_all_the_same(protocol: str) -> None:
+    code = (
+        f"from tests.tfserving.test_clients import HALF, ServingError, opened\n"
+        f"client = opened({protocol!r}, '127.0.0.1:1')\n"
+        f"try:\n    client.status(HALF, timeout_s=0.2)\n"
+        f"except ServingError:\n    print('refused')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert ended.stdout == "refused\n"
 
 
 @contextmanager
