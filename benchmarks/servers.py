@@ -159,7 +159,10 @@ def gateway(*options: str, env: Mapping[str, str] | None = None) -> Iterator[Gat
         stack.enter_context(_ended(process))
         base_url = f"http://127.0.0.1:{port}"
         client = stack.enter_context(httpx2.Client(base_url=base_url, timeout=60))
-        wait_for(client, "/healthz", process)
+        try:
+            wait_for(client, "/healthz", process)
+        except (RuntimeError, TimeoutError) as error:
+            raise RuntimeError(f"{error}; its log: {log_file.read_text('utf-8')}") from error
         yield Gateway(process, client, log_file)
 
 

@@ -40,7 +40,7 @@ SendImage = Callable[[BGRImage], tuple[str, Arrays]]
 
 
 def as_pixels(image: BGRImage) -> tuple[str, Arrays]:
-    """As uint8: what costs least on the whole over gRPC (docs/serving.md has the figures)."""
+    """As uint8: what costs least of decoded pixels (docs/benchmark-serving.md has the figures)."""
     return "serving_uint8", {"input": image}
 
 

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import httpx2
 
-from benchmarks.servers import FACEDETECT, Command, gateway, wait_for
-
-__all__ = ["FACEDETECT", "Command", "run", "served"]
+from benchmarks.servers import FACEDETECT, gateway, wait_for
 
 Run = subprocess.CompletedProcess[str]
 

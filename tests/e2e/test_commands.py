@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.servers import FACEDETECT
 from facedetect.images import BGRImage, ImageLimits, load_image, write_image
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
-from tests.e2e.processes import FACEDETECT, run
+from tests.e2e.processes import run
 
 COMMANDS = ["detect", "annotate", "annotate-folder", "serve", "freeze", "convert", "inspect"]
 

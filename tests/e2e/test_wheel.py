@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.servers import Command
 from tests.conftest import ASTRONAUT
-from tests.e2e.processes import Command, run
+from tests.e2e.processes import run
 
 ROOT = Path(__file__).parents[2]
 
