@@ -1,14 +1,10 @@
-"""The HTTP service over the fake backend."""
+"""The HTTP service over the fake backend: what is sent and what is answered."""
 
 from __future__ import annotations
 
 import base64
 import io
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from threading import Event
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,68 +12,11 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from facedetect import DetectionParams, Detector
-from facedetect.backends import ModelVersion
+from facedetect import DetectionParams
 from facedetect.backends.fake import FakeBackend
-from facedetect.errors import (
-    BackendError,
-    BackendProtocolError,
-    BackendTimeout,
-    BackendUnavailable,
-    ModelNotFound,
-)
-from facedetect.faces import Face
 from facedetect.images import BGRImage, ImageLimits, decode_image, encode_image
-from facedetect.service import create_app
-from facedetect.settings import Settings
-from tests.conftest import ASTRONAUT, face_at
-
-PHOTO = ASTRONAUT.read_bytes()
-JPEG = {"Content-Type": "image/jpeg"}
-MakeClient = Callable[..., TestClient]
-
-
-@pytest.fixture
-def make_client() -> Iterator[MakeClient]:
-    """Start the service over a backend; settings by keyword."""
-    with ExitStack() as stack:
-
-        def make(backend: FakeBackend, **overrides: Any) -> TestClient:
-            settings = Settings.load(**overrides)
-            detector = Detector(
-                backend,
-                limits=settings.limits,
-                max_pyramid_pixels=settings.max_pyramid_pixels,
-                timeout_s=settings.timeout_s,
-            )
-            app = create_app(settings, detector)
-            client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
-            while not backend.seen:  # the warm-up runs beside the start
-                time.sleep(0.01)
-            return client
-
-        yield make
-
-
-@pytest.fixture
-def backend(a_face: Face) -> FakeBackend:
-    return FakeBackend([a_face])
-
-
-@pytest.fixture
-def client(make_client: MakeClient, backend: FakeBackend) -> TestClient:
-    return make_client(backend)
-
-
-def problem(response: Any, status: int, slug: str) -> str:
-    """Check that a response is this problem; return its detail."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    body = response.json()
-    assert set(body) == {"type", "title", "status", "detail"}
-    assert body["type"] == f"urn:facedetect:problem:{slug}"
-    assert body["status"] == status
-    return str(body["detail"])
+from tests.conftest import face_at
+from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 
 
 def test_a_form_and_a_raw_body_answer_the_same(client: TestClient) -> None:
@@ -249,107 +188,6 @@ def test_an_image_of_just_the_limit_is_taken(make_client: MakeClient, backend: F
 def test_pixels_over_the_limit_are_refused(make_client: MakeClient, backend: FakeBackend) -> None:
     client = make_client(backend, max_image_pixels=1000)
     problem(client.post("/detect", files={"image": PHOTO}), 413, "image-too-large")
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "slug"),
-    [
-        (BackendUnavailable("down"), 503, "backend-unavailable"),
-        (ModelNotFound("no version 9"), 503, "model-not-found"),
-        (BackendTimeout("slow"), 504, "backend-timeout"),
-        (BackendProtocolError("odd"), 502, "backend-protocol-error"),
-    ],
-)
-def test_errors_of_the_backend_show_and_pass(
-    make_client: MakeClient, error: BackendError, status: int, slug: str
-) -> None:
-    backend = FakeBackend(error=error)
-    client = make_client(backend)
-    response = client.post("/detect", files={"image": PHOTO})
-    assert problem(response, status, slug) == str(error)
-    assert ("retry-after" in response.headers) == (status == 503)
-    backend.error = None
-    assert client.post("/detect", files={"image": PHOTO}).status_code == 200
-
-
-def test_a_bug_shows_nothing_of_itself(make_client: MakeClient) -> None:
-    def fail() -> None:
-        raise ZeroDivisionError("secret")
-
-    backend = FakeBackend()
-    client = make_client(backend)
-    backend.before_answer = fail
-    response = client.post("/detect", files={"image": PHOTO})
-    assert "secret" not in problem(response, 500, "internal")
-
-
-def test_waiting_for_a_thread_counts_towards_the_timeout(make_client: MakeClient) -> None:
-    backend = FakeBackend()
-    client = make_client(backend, threads=1, timeout_s=0.5)
-    busy, release = Event(), Event()
-
-    def block() -> None:
-        busy.set()
-        release.wait(30)
-
-    backend.before_answer = block
-    with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(client.post, "/detect", files={"image": PHOTO})
-        assert busy.wait(10)
-        started = time.monotonic()
-        waiting = [pool.submit(client.post, "/detect", files={"image": PHOTO}) for _ in range(2)]
-        for post in waiting:
-            assert "no thread became free" in problem(post.result(), 504, "backend-timeout")
-        assert time.monotonic() - started < 2
-        release.set()
-        problem(first.result(), 504, "backend-timeout")
-    assert client.post("/detect", files={"image": PHOTO}).status_code == 200
-
-
-def test_readiness_follows_the_backend(make_client: MakeClient) -> None:
-    backend = FakeBackend(error=BackendUnavailable("not yet"))
-    client = make_client(backend)
-    assert problem(client.get("/readyz"), 503, "backend-unavailable") == "not yet"
-    assert client.get("/healthz").json() == {"status": "ok"}
-    assert client.get("/version").json()["model"] is None
-    backend.error = None
-    time.sleep(1.1)  # so long an answer holds
-    model = {"name": "fake", "version": "1"}
-    assert client.get("/readyz").json() == {"status": "ready", "model": model}
-    assert client.get("/version").json()["model"] == model
-
-
-class CountingBackend(FakeBackend):
-    """Counts who asks whether it is ready, and is slow to answer."""
-
-    asked = 0
-
-    def check_ready(self) -> ModelVersion:
-        self.asked += 1
-        time.sleep(0.2)
-        return super().check_ready()
-
-
-def test_readiness_is_asked_once_for_everybody(make_client: MakeClient) -> None:
-    backend = CountingBackend()
-    client = make_client(backend)
-    started = time.monotonic()
-    with ThreadPoolExecutor(30) as pool:
-        answers = list(pool.map(lambda _: client.get("/readyz").status_code, range(60)))
-    took_s = time.monotonic() - started
-    assert set(answers) == {200}
-    assert backend.asked <= 1 + took_s
-
-
-def test_the_log_has_what_strangers_are_not_told(
-    make_client: MakeClient, caplog: pytest.LogCaptureFixture
-) -> None:
-    error = BackendUnavailable("the model server cannot be reached")
-    error.add_note("10.0.0.7:8500 said UNAVAILABLE")
-    client = make_client(FakeBackend(error=error))
-    response = client.post("/detect", content=PHOTO, headers=JPEG)
-    assert problem(response, 503, "backend-unavailable") == str(error)
-    assert "10.0.0.7" in caplog.text
 
 
 def test_unknown_paths_and_methods_are_problems(client: TestClient) -> None:

@@ -1,0 +1,192 @@
+"""Both clients and servers that are silent, slow, gone, closed, or answer what they should not."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from contextlib import contextmanager, suppress
+
+import grpc
+import numpy as np
+import pytest
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from facedetect.tfserving.api import Code, Model, ServingClient, ServingError
+from facedetect.tfserving.grpc_client import GrpcClient
+from facedetect.tfserving.rest_client import RestClient
+
+HALF = Model("half_plus_two")
+X = {"x": np.array([1.0, 2.0, 5.0], np.float32)}
+
+
+def opened(protocol: str, place: str) -> ServingClient:
+    return GrpcClient(place) if protocol == "grpc" else RestClient(f"http://{place}")
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_closing_ends_calls_under_way(protocol: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, futures.ThreadPoolExecutor(1) as pool:
+        client = opened(protocol, f"127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        call = pool.submit(client.predict, HALF, X, timeout_s=30)
+        time.sleep(0.5)
+        client.close()
+        assert isinstance(call.exception(), ServingError)
+        assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_a_program_that_forgets_to_close_ends_all_the_same(protocol: str) -> None:
+    code = (
+        f"from tests.tfserving.test_client_failures import HALF, ServingError, opened\n"
+        f"client = opened({protocol!r}, '127.0.0.1:1')\n"
+        f"try:\n    client.status(HALF, timeout_s=0.2)\n"
+        f"except ServingError:\n    print('refused')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert ended.stdout == "refused\n"
+
+
+@contextmanager
+def raw_server(*pieces: bytes, pause_s: float) -> Iterator[str]:
+    """Answers each connection with these pieces, slowly."""
+
+    def answer() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                for piece in pieces:
+                    connection.sendall(piece)
+                    time.sleep(pause_s)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_an_answer_that_drips_does_not_outlast_the_deadline() -> None:
+    with raw_server(b"HTTP/1.1 200 OK\r\n", *[b"X-Slow: y\r\n"] * 50, pause_s=0.1) as place:
+        client = RestClient(f"http://{place}")
+        started = time.monotonic()
+        with pytest.raises(ServingError) as caught:
+            client.status(HALF, timeout_s=0.5)
+        assert caught.value.code is Code.DEADLINE_EXCEEDED
+        assert time.monotonic() - started < 2
+        client.close()
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{}", b"no JSON", b'{"model_version_status": [[]]}', b'{"outputs": [300]}']
+)
+def test_answers_that_are_not_the_apis_are_data_loss(body: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with raw_server(head + body, pause_s=0) as place:
+        client = RestClient(f"http://{place}")
+        for call in (client.status, client.metadata):
+            with pytest.raises(ServingError) as caught:
+                call(HALF, timeout_s=5)
+            assert caught.value.code is Code.DATA_LOSS
+        client.close()
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_every_call_ends_at_its_deadline(protocol: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        client = opened(protocol, place)
+        calls: list[Callable[[], object]] = [
+            lambda: client.predict(HALF, X, timeout_s=0.3),
+            lambda: client.metadata(HALF, timeout_s=0.3),
+            lambda: client.status(HALF, timeout_s=0.3),
+        ]
+        for call in calls:
+            started = time.monotonic()
+            with pytest.raises(ServingError) as caught:
+                call()
+            assert caught.value.code is Code.DEADLINE_EXCEEDED
+            assert time.monotonic() - started < 2
+        client.close()
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        place = f"127.0.0.1:{gone.getsockname()[1]}"
+    clients: list[ServingClient] = [GrpcClient(place), RestClient(f"http://{place}")]
+    for client in clients:
+        started = time.monotonic()
+        with pytest.raises(ServingError) as caught:
+            client.predict(HALF, X, timeout_s=30)
+        assert caught.value.code is Code.UNAVAILABLE
+        assert time.monotonic() - started < 10
+        client.close()
+
+
+class Scripted(prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]
+    """Fails with the given codes, one a call, then answers."""
+
+    def __init__(self, *codes: grpc.StatusCode) -> None:
+        self.codes = list(codes)
+        self.calls = 0
+
+    def Predict(  # noqa: N802 - the service's name
+        self, _: predict_pb2.PredictRequest, context: grpc.ServicerContext
+    ) -> predict_pb2.PredictResponse:
+        self.calls += 1
+        if self.codes:
+            context.abort(self.codes.pop(0), "as the script says")
+        return predict_pb2.PredictResponse()
+
+
+@contextmanager
+def scripted(*codes: grpc.StatusCode) -> Iterator[tuple[Scripted, GrpcClient]]:
+    servicer = Scripted(*codes)
+    server = grpc.server(
+        futures.ThreadPoolExecutor(2), options=[("grpc.max_receive_message_length", -1)]
+    )
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    client = GrpcClient(f"127.0.0.1:{port}")
+    try:
+        yield servicer, client
+    finally:
+        client.close()
+        server.stop(None)
+
+
+def test_what_is_unavailable_is_asked_again_with_large_requests_too() -> None:
+    unavailable = [grpc.StatusCode.UNAVAILABLE] * 3
+    large = {"x": np.zeros(4_000_000, np.float32)}
+    with scripted(*unavailable) as (servicer, client):
+        assert client.predict(HALF, large, timeout_s=20).outputs == {}
+        assert servicer.calls == 4
+
+
+@pytest.mark.parametrize(
+    "code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNKNOWN]
+)
+def test_nothing_else_is_asked_again(code: grpc.StatusCode) -> None:
+    with scripted(code) as (servicer, client):
+        with pytest.raises(ServingError, match="as the script says") as caught:
+            client.predict(HALF, X, timeout_s=20)
+        assert caught.value.code.value == code.value[0]
+        assert servicer.calls == 1
+
+
+def test_trying_again_ends_at_the_deadline() -> None:
+    with scripted(*[grpc.StatusCode.UNAVAILABLE] * 100) as (_, client):
+        started = time.monotonic()
+        with pytest.raises(ServingError):
+            client.predict(HALF, X, timeout_s=0.2)
+        assert time.monotonic() - started < 2

@@ -1,0 +1,50 @@
+"""The HTTP service over the fake backend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from facedetect import Detector
+from facedetect.backends.fake import FakeBackend
+from facedetect.faces import Face
+from facedetect.service import create_app
+from facedetect.settings import Settings
+from tests.unit.service import MakeClient
+
+
+@pytest.fixture
+def make_client() -> Iterator[MakeClient]:
+    """Start the service over a backend; settings by keyword."""
+    with ExitStack() as stack:
+
+        def make(backend: FakeBackend, **overrides: Any) -> TestClient:
+            settings = Settings.load(**overrides)
+            detector = Detector(
+                backend,
+                limits=settings.limits,
+                max_pyramid_pixels=settings.max_pyramid_pixels,
+                timeout_s=settings.timeout_s,
+            )
+            app = create_app(settings, detector)
+            client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
+            while not backend.seen:  # the warm-up runs beside the start
+                time.sleep(0.01)
+            return client
+
+        yield make
+
+
+@pytest.fixture
+def backend(a_face: Face) -> FakeBackend:
+    return FakeBackend([a_face])
+
+
+@pytest.fixture
+def client(make_client: MakeClient, backend: FakeBackend) -> TestClient:
+    return make_client(backend)

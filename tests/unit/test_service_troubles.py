@@ -1,0 +1,121 @@
+"""The HTTP service over a backend that fails, is slow, or is not ready."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from facedetect.backends import ModelVersion
+from facedetect.backends.fake import FakeBackend
+from facedetect.errors import (
+    BackendError,
+    BackendProtocolError,
+    BackendTimeout,
+    BackendUnavailable,
+    ModelNotFound,
+)
+from tests.unit.service import JPEG, PHOTO, MakeClient, problem
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "slug"),
+    [
+        (BackendUnavailable("down"), 503, "backend-unavailable"),
+        (ModelNotFound("no version 9"), 503, "model-not-found"),
+        (BackendTimeout("slow"), 504, "backend-timeout"),
+        (BackendProtocolError("odd"), 502, "backend-protocol-error"),
+    ],
+)
+def test_errors_of_the_backend_show_and_pass(
+    make_client: MakeClient, error: BackendError, status: int, slug: str
+) -> None:
+    backend = FakeBackend(error=error)
+    client = make_client(backend)
+    response = client.post("/detect", files={"image": PHOTO})
+    assert problem(response, status, slug) == str(error)
+    assert ("retry-after" in response.headers) == (status == 503)
+    backend.error = None
+    assert client.post("/detect", files={"image": PHOTO}).status_code == 200
+
+
+def test_a_bug_shows_nothing_of_itself(make_client: MakeClient) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("secret")
+
+    backend = FakeBackend()
+    client = make_client(backend)
+    backend.before_answer = fail
+    response = client.post("/detect", files={"image": PHOTO})
+    assert "secret" not in problem(response, 500, "internal")
+
+
+def test_waiting_for_a_thread_counts_towards_the_timeout(make_client: MakeClient) -> None:
+    backend = FakeBackend()
+    client = make_client(backend, threads=1, timeout_s=0.5)
+    busy, release = Event(), Event()
+
+    def block() -> None:
+        busy.set()
+        release.wait(30)
+
+    backend.before_answer = block
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(client.post, "/detect", files={"image": PHOTO})
+        assert busy.wait(10)
+        started = time.monotonic()
+        waiting = [pool.submit(client.post, "/detect", files={"image": PHOTO}) for _ in range(2)]
+        for post in waiting:
+            assert "no thread became free" in problem(post.result(), 504, "backend-timeout")
+        assert time.monotonic() - started < 2
+        release.set()
+        problem(first.result(), 504, "backend-timeout")
+    assert client.post("/detect", files={"image": PHOTO}).status_code == 200
+
+
+def test_readiness_follows_the_backend(make_client: MakeClient) -> None:
+    backend = FakeBackend(error=BackendUnavailable("not yet"))
+    client = make_client(backend)
+    assert problem(client.get("/readyz"), 503, "backend-unavailable") == "not yet"
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/version").json()["model"] is None
+    backend.error = None
+    time.sleep(1.1)  # so long an answer holds
+    model = {"name": "fake", "version": "1"}
+    assert client.get("/readyz").json() == {"status": "ready", "model": model}
+    assert client.get("/version").json()["model"] == model
+
+
+class CountingBackend(FakeBackend):
+    """Counts who asks whether it is ready, and is slow to answer."""
+
+    asked = 0
+
+    def check_ready(self) -> ModelVersion:
+        self.asked += 1
+        time.sleep(0.2)
+        return super().check_ready()
+
+
+def test_readiness_is_asked_once_for_everybody(make_client: MakeClient) -> None:
+    backend = CountingBackend()
+    client = make_client(backend)
+    started = time.monotonic()
+    with ThreadPoolExecutor(30) as pool:
+        answers = list(pool.map(lambda _: client.get("/readyz").status_code, range(60)))
+    took_s = time.monotonic() - started
+    assert set(answers) == {200}
+    assert backend.asked <= 1 + took_s
+
+
+def test_the_log_has_what_strangers_are_not_told(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = BackendUnavailable("the model server cannot be reached")
+    error.add_note("10.0.0.7:8500 said UNAVAILABLE")
+    client = make_client(FakeBackend(error=error))
+    response = client.post("/detect", content=PHOTO, headers=JPEG)
+    assert problem(response, 503, "backend-unavailable") == str(error)
+    assert "10.0.0.7" in caplog.text
