@@ -20,6 +20,10 @@ The messages say what was given, what is allowed and what to do. Nothing here kn
 exit codes: `service.problems` and `cli.errors` map each class to theirs.
 """
 
+from __future__ import annotations
+
+from typing import TypeVar
+
 
 class FacedetectError(Exception):
     """The root: catch it to catch everything below.
@@ -32,6 +36,17 @@ class FacedetectError(Exception):
 def told_whole(error: FacedetectError) -> str:
     """The message with its notes: for logs and terminals, not for strangers."""
     return ": ".join([str(error), *getattr(error, "__notes__", [])])
+
+
+E = TypeVar("E", bound=FacedetectError)
+
+
+def said_again(error: FacedetectError, kind: type[E]) -> E:
+    """A new error of that kind with the same words and notes, to be raised from the first one."""
+    again = kind(str(error))
+    for note in getattr(error, "__notes__", []):
+        again.add_note(note)
+    return again
 
 
 class ImageError(FacedetectError):

@@ -16,6 +16,7 @@ from facedetect.errors import (
     BackendUnavailable,
     InvalidParams,
     ModelNotFound,
+    said_again,
 )
 from facedetect.faces import DetectionParams
 from facedetect.images import BGRImage
@@ -74,7 +75,7 @@ class EmbeddedBackend:
         if model is not None:
             return model.version
         if self._failure is not None:
-            raise type(self._failure)(str(self._failure)) from self._failure
+            raise said_again(self._failure, type(self._failure)) from self._failure
         raise BackendUnavailable("the model is being loaded; try again in some seconds")
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from facedetect.errors import (
     FacedetectError,
     InvalidParams,
     ModelNotFound,
+    said_again,
 )
 from facedetect.faces import DetectionParams
 from facedetect.images import BGRImage, encode_image
@@ -89,10 +90,7 @@ class ServingBackend:
         try:
             return self._ask_for_version()
         except (BackendTimeout, BackendProtocolError) as error:
-            unavailable = BackendUnavailable(str(error))
-            for note in error.__notes__:
-                unavailable.add_note(note)
-            raise unavailable from error
+            raise said_again(error, BackendUnavailable) from error
 
     def _ask_for_version(self) -> ModelVersion:
         model = self._model

@@ -6,7 +6,7 @@ import threading
 import time
 
 from facedetect.backends import Backend, ModelVersion
-from facedetect.errors import BackendUnavailable
+from facedetect.errors import BackendUnavailable, said_again
 
 _HOLDS_FOR_S = 1.0
 
@@ -31,7 +31,7 @@ class Readiness:
                 self._holds_until = time.monotonic() + _HOLDS_FOR_S
             answer = self._answer
         if isinstance(answer, BackendUnavailable):
-            raise type(answer)(str(answer)) from answer
+            raise said_again(answer, type(answer)) from answer
         return answer
 
     def _ask(self) -> ModelVersion | BackendUnavailable:

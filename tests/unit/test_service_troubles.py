@@ -119,3 +119,6 @@ def test_the_log_has_what_strangers_are_not_told(
     response = client.post("/detect", content=PHOTO, headers=JPEG)
     assert problem(response, 503, "backend-unavailable") == str(error)
     assert "10.0.0.7" in caplog.text
+    caplog.clear()
+    assert problem(client.get("/readyz"), 503, "backend-unavailable") == str(error)
+    assert "10.0.0.7" in caplog.text
