@@ -52,7 +52,8 @@ RUN /opt/facedetect/bin/facedetect freeze /tmp/mtcnn.pb \
 # What the two images with the HTTP service share.
 FROM ${PYTHON_IMAGE} AS service
 COPY --chmod=0644 deploy/image/healthcheck.py /opt/healthcheck.py
-# 0.0.0.0, because a container has its own loopback.
+# 0.0.0.0, because a container has its own loopback. So it needs FACEDETECT_KEYS_FILE, a mounted file
+# of keys, or FACEDETECT_WITHOUT_KEYS=true.
 ENV PATH=/opt/facedetect/bin:$PATH \
     HOME=/tmp \
     PYTHONUNBUFFERED=1 \

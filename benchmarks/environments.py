@@ -24,6 +24,25 @@ PACKAGES = {
     "mtcnn-runtime": ["mtcnn-runtime==1.0.0"],
 }
 
+# And for the HTTP services in rival_services/.
+SERVICES = {
+    "litserve": [
+        "litserve==0.2.19",
+        "facenet-pytorch==2.6.0",
+        "opencv-python-headless",
+        "python-multipart",
+        "numpy<2",  # what facenet-pytorch's torch was built for
+    ],
+    "fastapi-mtcnn": [
+        "fastapi",
+        "uvicorn[standard]",
+        "python-multipart",
+        "opencv-python-headless",
+        "mtcnn==1.0.0",
+        "tensorflow==2.21.0",
+    ],
+}
+
 
 def environment(rival: str) -> Path:
     """The Python of a rival's environment; made on first use, some minutes and gigabytes."""
@@ -33,7 +52,8 @@ def environment(rival: str) -> Path:
     if not finished.exists():
         print(f"Installing {rival} into {folder} ...", flush=True)
         venv.create(folder, with_pip=True, clear=True)
-        pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", *PACKAGES[rival]]
+        packages = {**PACKAGES, **SERVICES}[rival]
+        pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", *packages]
         subprocess.run(pip, check=True)
         finished.touch()
     return python

@@ -30,17 +30,21 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("docs/benchmark-memory.svg"))
     arguments = parser.parse_args()
     memory_mb = soak(arguments.images)
-    third = len(memory_mb) // 3
-    before, after = (
-        mean(memory_mb[third : third + third // 10 + 1]),
-        mean(memory_mb[-third // 10 :]),
-    )
-    last = mean(memory_mb[-third : -third + third // 10 + 1])
-    print(
-        f"resident memory: {before:.0f} MB after a third, {last:.0f} MB after two, {after:.0f} MB"
-    )
-    print(f"the last third added {100 * (after / last - 1):.2f} %")
+    print(growth_of(memory_mb))
     draw(arguments.output, memory_mb)
+
+
+def growth_of(memory_mb: list[float]) -> str:
+    """Where the memory was, and what the last third of the pictures added."""
+    tenth = len(memory_mb) // 30 + 1
+    third = len(memory_mb) // 3
+    early = mean(memory_mb[third : third + tenth])
+    late = mean(memory_mb[-third : len(memory_mb) - third + tenth])
+    end = mean(memory_mb[-tenth:])
+    return (
+        f"Resident memory: {early:.0f} MB after a third, {late:.0f} MB after two, {end:.0f} MB at "
+        f"the end; the last third added {end / late - 1:.2%}."
+    )
 
 
 def soak(count: int) -> list[float]:
@@ -69,6 +73,7 @@ def draw(path: Path, memory_mb: list[float]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from facedetect.backends import (
-    Backend,
-    ModelChoice,
-    ModelVersion,
-    RawDetections,
-    open_backend,
-)
+from facedetect.backends import Backend, ModelChoice, RawDetections, open_backend
 from facedetect.backends.base import FloatArray
 from facedetect.errors import InvalidParams
 from facedetect.faces import (
     DEFAULT_MAX_PYRAMID_PIXELS,
     Box,
+    Detection,
     DetectionParams,
     Face,
     Landmarks,
+    ModelVersion,
     Point,
 )
 from facedetect.images import BGRImage, ImageLimits, ImageSource, load_image
 
 DEFAULT_BACKEND = "embedded:"
-
-
-@dataclass(frozen=True)
-class Detection:
-    """All faces of one image, most certain first; its size in px; the model that found them."""
-
-    width: int
-    height: int
-    faces: list[Face]
-    model: ModelVersion
 
 
 class Detector:

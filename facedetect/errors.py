@@ -7,6 +7,12 @@
     │   └── ImageTooLarge           over a limit on bytes, pixels or frames
     ├── InvalidParams               detection parameters out of bounds, or too much work
     ├── InvalidSettings             a setting, an option or a backend URL that cannot be right
+    ├── ServiceError                the service would not take the request
+    │   ├── Unauthorized            no API key, or one that is not known
+    │   ├── Forbidden               from a page, or for a host, that is not allowed
+    │   ├── UploadTimeout           the body came too slowly
+    │   └── Overloaded              more work than can be done in time; says when to come again
+    │       └── RateLimited         more requests than this caller may send
     ├── ModelError                  while building, converting or reading a model
     │   ├── InvalidModel            a file that is no model, or lacks what was asked of it
     │   └── OutputExists            something already stands where the result should go
@@ -71,6 +77,38 @@ class InvalidParams(FacedetectError):
 
 class InvalidSettings(FacedetectError):
     """A setting, an option or a backend URL cannot be right."""
+
+
+class ServiceError(FacedetectError):
+    """The service would not take the request."""
+
+
+class Unauthorized(ServiceError):
+    """The request has no API key, or one that is not known."""
+
+
+class Forbidden(ServiceError):
+    """A browser sends the request for a page, or to a host, that is not allowed."""
+
+
+class UploadTimeout(ServiceError):
+    """The request's body came too slowly."""
+
+
+class Overloaded(ServiceError):
+    """There is more work than can be done in time.
+
+    `retry_after_s` is when there will be less; `reason` names, for statistics, what has run out.
+    """
+
+    def __init__(self, message: str, retry_after_s: float = 1.0, reason: str = "overload") -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.reason = reason
+
+
+class RateLimited(Overloaded):
+    """The caller has sent more requests than it may; `retry_after_s` is when it may again."""
 
 
 class ModelError(FacedetectError):

@@ -83,6 +83,24 @@ class Face:
 
 
 @dataclass(frozen=True)
+class ModelVersion:
+    """Which model answers."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Detection:
+    """All faces of one image, most certain first; its size in px; the model that found them."""
+
+    width: int
+    height: int
+    faces: list[Face]
+    model: ModelVersion
+
+
+@dataclass(frozen=True)
 class DetectionParams:
     """How to look for faces.
 

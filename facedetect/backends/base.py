@@ -10,18 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedetect.errors import BackendProtocolError, InvalidParams
-from facedetect.faces import DetectionParams
+from facedetect.faces import DetectionParams, ModelVersion
 from facedetect.images import BGRImage
 
 FloatArray = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """Which model answers."""
-
-    name: str
-    version: str
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facedetect.backends.base import ModelChoice, ModelVersion, RawDetections, refusal_in
+from facedetect.backends.base import ModelChoice, RawDetections, refusal_in
 from facedetect.errors import (
     BackendProtocolError,
     BackendTimeout,
@@ -18,7 +18,7 @@ from facedetect.errors import (
     ModelNotFound,
     said_again,
 )
-from facedetect.faces import DetectionParams
+from facedetect.faces import DetectionParams, ModelVersion
 from facedetect.images import BGRImage
 from facedetect.memory import give_back_freed
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from facedetect.backends.base import ModelChoice, ModelVersion, RawDetections
+from facedetect.backends.base import ModelChoice, RawDetections
 from facedetect.errors import BackendError, BackendTimeout
-from facedetect.faces import DetectionParams, Face
+from facedetect.faces import DetectionParams, Face, ModelVersion
 from facedetect.images import BGRImage
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from facedetect.backends.base import ModelChoice, ModelVersion, RawDetections, refusal_in
+from facedetect.backends.base import ModelChoice, RawDetections, refusal_in
 from facedetect.errors import (
     BackendError,
     BackendProtocolError,
@@ -19,7 +19,7 @@ from facedetect.errors import (
     ModelNotFound,
     said_again,
 )
-from facedetect.faces import DetectionParams
+from facedetect.faces import DetectionParams, ModelVersion
 from facedetect.images import BGRImage, encode_image
 from facedetect.tfserving.api import (
     Arrays,

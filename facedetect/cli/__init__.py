@@ -16,6 +16,7 @@ from facedetect.cli.detect import detect
 from facedetect.cli.errors import CANNOT_WRITE, EXIT_CODES
 from facedetect.cli.freeze import freeze
 from facedetect.cli.inspect import inspect
+from facedetect.cli.keys import app as keys
 from facedetect.cli.model_server import model_server
 from facedetect.cli.serve import serve
 from facedetect.errors import FacedetectError, told_whole
@@ -40,6 +41,7 @@ for command in (
     compare,
 ):
     app.command(no_args_is_help=command not in {serve, model_server})(command)
+app.add_typer(keys, name="keys")
 
 
 def _print_version(wanted: bool) -> None:

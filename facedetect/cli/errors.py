@@ -20,7 +20,13 @@ EXIT_CODES: dict[type[errors.FacedetectError], int] = {
     errors.ModelError: 2,
     errors.InvalidModel: 2,
     errors.OutputExists: 2,
-    # 3: the model could not answer
+    errors.Unauthorized: 2,
+    errors.Forbidden: 2,
+    # 3: the model, or the service, could not answer
+    errors.ServiceError: 3,
+    errors.UploadTimeout: 3,
+    errors.Overloaded: 3,
+    errors.RateLimited: 3,
     errors.BackendError: 3,
     errors.BackendUnavailable: 3,
     errors.ModelNotFound: 3,

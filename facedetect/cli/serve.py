@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import logging
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from facedetect.settings import Settings
+
+_NOT_STARTED = 3  # the port is taken, for one
 
 
 def serve(
@@ -18,6 +20,9 @@ def serve(
     backend: Annotated[
         str | None, typer.Option(help="Where the model runs.", show_default="embedded:")
     ] = None,
+    without_keys: Annotated[
+        bool, typer.Option("--without-keys", help="Anybody may call who reaches the port.")
+    ] = False,
 ) -> None:
     """Serve POST /detect over HTTP.
 
@@ -29,14 +34,20 @@ def serve(
 
         FACEDETECT_MAX_IMAGE_PIXELS=12000000 facedetect serve --port 9000
     """
-    import uvicorn
-
+    from facedetect.cli.logs import set_up_logs
     from facedetect.memory import keep_freed_buffers
-    from facedetect.service import create_app
+    from facedetect.service.server import allow_many_connections, make_server
 
     keep_freed_buffers()
-    settings = Settings.load(host=host, port=port, backend=backend)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
+    allow_many_connections()
+    settings = Settings.load(
+        host=host, port=port, backend=backend, without_keys=without_keys or None
+    )
+    settings.check_reach()
+    set_up_logs(settings.log_format, settings.log_level)
     with settings.open_detector() as detector:
-        app = create_app(settings, detector)
-        uvicorn.run(app, host=settings.host, port=settings.port, server_header=False)
+        server = make_server(settings, detector)
+        with suppress(KeyboardInterrupt):
+            server.run()
+    if not server.started:
+        raise typer.Exit(_NOT_STARTED)

@@ -11,7 +11,7 @@ from facedetect.errors import InvalidSettings
 from facedetect.images import ENCODED_SUFFIXES
 
 IMAGE_SUFFIXES = frozenset(
-    {*ENCODED_SUFFIXES, ".dib", ".gif", ".jfif", ".jpe", ".mpo"},
+    {*ENCODED_SUFFIXES, ".avif", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".mpo"},
 )
 _REPORT_NAME = "report.jsonl"
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from facedetect.detector import Detection
+from facedetect.faces import Detection
 
 Row = dict[str, Any]
 

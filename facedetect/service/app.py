@@ -15,9 +15,21 @@ from fastapi_offline import FastAPIOffline
 import facedetect
 from facedetect.detector import Detector
 from facedetect.errors import FacedetectError, told_whole
+from facedetect.service.auth import Gatekeeper
+from facedetect.service.metrics import router as metrics_call
+from facedetect.service.page import add_page
 from facedetect.service.problems import Problem, add_problem_handlers
 from facedetect.service.readiness import Readiness
-from facedetect.service.routes import router
+from facedetect.service.request_log import RequestLog
+from facedetect.service.routes import (
+    deepstack_calls,
+    health_calls,
+    image_calls,
+    operations_calls,
+)
+from facedetect.service.security import Cors, SecurityHeaders
+from facedetect.service.telemetry import Telemetry
+from facedetect.service.uploads import Uploads
 from facedetect.service.worker import Worker
 from facedetect.settings import Settings
 
@@ -26,31 +38,67 @@ logger = logging.getLogger(__name__)
 
 class _State(TypedDict):
     worker: Worker
+    uploads: Uploads
     readiness: Readiness
+    telemetry: Telemetry
+    gatekeeper: Gatekeeper
 
 
 def create_app(settings: Settings, detector: Detector) -> FastAPI:
     """Make the service around a detector, which it warms up as it starts."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[_State]:
-        worker = Worker(detector, threads=settings.threads, timeout_s=settings.timeout_s)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_warm_up, detector)
-            yield {"worker": worker, "readiness": Readiness(detector.backend)}
-            tasks.cancel_scope.cancel()
-
+    telemetry = Telemetry.open(settings)
+    gatekeeper = Gatekeeper(settings)
     app: FastAPI = FastAPIOffline(
         title="facedetect",
         summary="Finds faces in images: boxes, five landmarks and scores.",
         version=facedetect.__version__,
         redoc_url=None,
-        lifespan=lifespan,
+        lifespan=lambda _: _running(settings, detector, telemetry, gatekeeper),
     )
-    app.include_router(router)
+    _add_calls(app, gatekeeper, open_metrics=settings.open_metrics)
+    add_page(app)
     add_problem_handlers(app)
     _add_schema(app)
+    # Outside of Starlette's own, so that the answer to a bug has all of it, too.
+    stack = app.build_middleware_stack()
+    if settings.cors_origins:
+        stack = Cors(stack, settings.cors_origins)
+    app.middleware_stack = RequestLog(SecurityHeaders(stack), telemetry)
     return app
+
+
+@asynccontextmanager
+async def _running(
+    settings: Settings, detector: Detector, telemetry: Telemetry, gatekeeper: Gatekeeper
+) -> AsyncIterator[_State]:
+    """What the calls are given, from the start of the service to its end."""
+    worker = Worker(detector, settings, telemetry)
+    uploads = Uploads(settings, telemetry)
+    telemetry.watch(
+        queued=lambda: worker.admission.queued,
+        running=lambda: worker.admission.running,
+        held_bytes=lambda: uploads.held_bytes,
+    )
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_warm_up, detector)
+        yield {
+            "worker": worker,
+            "uploads": uploads,
+            "readiness": Readiness(detector.backend),
+            "telemetry": telemetry,
+            "gatekeeper": gatekeeper,
+        }
+        tasks.cancel_scope.cancel()
+    await to_thread.run_sync(telemetry.close)
+
+
+def _add_calls(app: FastAPI, gatekeeper: Gatekeeper, *, open_metrics: bool) -> None:
+    of_operations = gatekeeper.of_operations()
+    app.include_router(image_calls, dependencies=gatekeeper.of_images())
+    app.include_router(deepstack_calls, dependencies=gatekeeper.of_forms())
+    app.include_router(operations_calls, dependencies=of_operations)
+    app.include_router(metrics_call, dependencies=[] if open_metrics else of_operations)
+    app.include_router(health_calls)
 
 
 async def _warm_up(detector: Detector) -> None:

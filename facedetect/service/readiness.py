@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 
-from facedetect.backends import Backend, ModelVersion
+from facedetect.backends import Backend
 from facedetect.errors import BackendUnavailable, said_again
+from facedetect.faces import ModelVersion
 
 _HOLDS_FOR_S = 1.0
 

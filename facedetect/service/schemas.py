@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import base64
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from facedetect.backends import ModelChoice, ModelVersion
-from facedetect.faces import FACTOR_BOUNDS, MIN_SIZE_BOUND, DetectionParams, Face, parse_thresholds
+from facedetect.backends import ModelChoice
+from facedetect.faces import (
+    FACTOR_BOUNDS,
+    MIN_SIZE_BOUND,
+    DetectionParams,
+    Face,
+    ModelVersion,
+    parse_thresholds,
+)
+from facedetect.render import Style
+from facedetect.service.problems import Problem
+from facedetect.service.worker import Outcome
 
 _DEFAULTS = DetectionParams()
 
 
-class DetectQuery(BaseModel):
-    """The query of `POST /detect`. Bounds are documented here and enforced by DetectionParams."""
+class FaceQuery(BaseModel):
+    """What every call takes. Bounds are documented here and enforced by DetectionParams."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,7 +44,6 @@ class DetectQuery(BaseModel):
         examples=["0.6,0.7,0.7"],
     )
     max_faces: int | None = Field(None, ge=1, description="Answer only the largest faces.")
-    annotate: bool = Field(False, description="Add `annotated_png`: the image, faces drawn.")
     model_version: int | None = Field(
         None,
         ge=0,
@@ -56,6 +66,19 @@ class DetectQuery(BaseModel):
         if self.model_version is None and self.model_label is None:
             return None
         return ModelChoice(self.model_version, self.model_label)
+
+
+class DetectQuery(FaceQuery):
+    """The query of `POST /detect`."""
+
+    annotate: bool = Field(False, description="Add `annotated_png`: the image, faces drawn.")
+
+
+class AnnotateQuery(FaceQuery):
+    """The query of `POST /annotate`."""
+
+    style: Style = Field("box", description="Draw each face's box, or hide the face.")
+    format: Literal["png", "jpeg", "webp"] = Field("png", description="Of the image answered.")
 
 
 class ImageSize(BaseModel):
@@ -85,6 +108,85 @@ class DetectResponse(BaseModel):
     annotated_png: Annotated[str | None, Field(description="Base64, if `annotate` was true.")] = (
         None
     )
+
+    @classmethod
+    def of(cls, outcome: Outcome, params: DetectionParams) -> Self:
+        found, png = outcome.found, outcome.picture
+        return cls(
+            image=ImageSize(width=found.width, height=found.height),
+            faces=found.faces,
+            parameters=params,
+            model=found.model,
+            timings_ms=Timings(
+                decode=outcome.decode_ms,
+                queue=outcome.queue_ms,
+                predict=outcome.predict_ms,
+                total=outcome.total_ms,
+            ),
+            annotated_png=None if png is None else base64.b64encode(png).decode("ascii"),
+        )
+
+
+class BatchResult(BaseModel):
+    """Of one image: its detection, or why there is none."""
+
+    filename: str | None = Field(description="As it was sent.")
+    detection: DetectResponse | None = None
+    problem: Problem | None = None
+
+
+class BatchTimings(BaseModel):
+    """Milliseconds."""
+
+    total: float = Field(description="From the arrival of the last image to the answer.")
+
+
+class BatchResponse(BaseModel):
+    """One result for each image, in their order."""
+
+    results: list[BatchResult]
+    timings_ms: BatchTimings
+
+
+class DeepStackFace(BaseModel):
+    """One face in whole pixels."""
+
+    confidence: float
+    y_min: int
+    x_min: int
+    y_max: int
+    x_max: int
+
+
+class DeepStackAnswer(BaseModel):
+    """What DeepStack answers; no face is a success with an empty list."""
+
+    success: bool = True
+    predictions: list[DeepStackFace]
+    duration: int = Field(description="Milliseconds.")
+
+    @classmethod
+    def of(cls, outcome: Outcome, min_confidence: float) -> Self:
+        certain = [face for face in outcome.found.faces if face.confidence >= min_confidence]
+        predictions = [
+            DeepStackFace(
+                confidence=face.confidence,
+                y_min=round(face.box.y_min),
+                x_min=round(face.box.x_min),
+                y_max=round(face.box.y_max),
+                x_max=round(face.box.x_max),
+            )
+            for face in certain
+        ]
+        return cls(predictions=predictions, duration=round(outcome.total_ms))
+
+
+class DeepStackFailure(BaseModel):
+    """What DeepStack answers when it cannot."""
+
+    success: bool = False
+    error: str
+    duration: int = 0
 
 
 class Health(BaseModel):

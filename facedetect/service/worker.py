@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 
-from anyio import CapacityLimiter, Semaphore, fail_after, to_thread
+from anyio import CapacityLimiter, to_thread
 
 from facedetect.backends import ModelChoice
-from facedetect.detector import Detection, Detector
-from facedetect.errors import BackendTimeout
-from facedetect.faces import DetectionParams, Face
-from facedetect.images import BGRImage, decode_image, encode_image
-from facedetect.render import annotate
+from facedetect.detector import Detector
+from facedetect.faces import Detection, DetectionParams
+from facedetect.images import BGRImage, decode_image, encode_image, read_header
+from facedetect.render import Style, render
+from facedetect.service.admission import Admission, Scale, Work
+from facedetect.service.telemetry import Elapsed, Telemetry
+from facedetect.settings import Settings
+
+
+@dataclass(frozen=True)
+class Picture:
+    """How the faces are to be shown: `style` of drawing, `suffix` of the file format."""
+
+    style: Style = "box"
+    suffix: str = ".png"
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a request asks for: `draw` the annotated PNG, `choice` a version of the model."""
+    """What is asked of one image; `picture` None asks for the faces alone."""
 
     data: bytes
     params: DetectionParams
-    max_faces: int | None
-    draw: bool
+    max_faces: int | None = None
+    picture: Picture | None = None
     choice: ModelChoice | None = None
 
 
@@ -31,7 +42,7 @@ class Outcome:
     """What was found, and how long each step took, ms."""
 
     found: Detection
-    annotated_png: bytes | None
+    picture: bytes | None
     queue_ms: float
     decode_ms: float
     predict_ms: float
@@ -39,62 +50,62 @@ class Outcome:
 
 
 class Worker:
-    """Runs jobs in at most `threads` threads, each job within `timeout_s` of its submission.
+    """Does jobs in at most `settings.threads` threads, as the admission lets them in.
 
-    Waiting for a thread and the model's run end at the deadline. Decoding and drawing are bounded
-    by the limits on an image's size instead: they are not begun after the deadline.
+    Each is done within `settings.timeout_s`. Decoding and drawing are bounded by the limits on an
+    image's size instead: they are not begun after the deadline.
     """
 
-    def __init__(self, detector: Detector, *, threads: int, timeout_s: float) -> None:
+    def __init__(self, detector: Detector, settings: Settings, telemetry: Telemetry) -> None:
+        self.threads = settings.threads
         self.detector = detector
-        self._slots = Semaphore(threads)
-        self._limiter = CapacityLimiter(threads)
-        self._timeout_s = timeout_s
+        self.telemetry = telemetry
+        self.admission = Admission(
+            slots=settings.threads,
+            max_queued=settings.max_queued,
+            queue_timeout_s=min(settings.queue_timeout_s, settings.timeout_s),
+        )
+        self._scale = Scale(detector.limits, settings.max_pyramid_pixels, settings.threads)
+        self._limiter = CapacityLimiter(settings.threads)
+        self._header_limiter = CapacityLimiter(settings.threads)
+        self._max_pyramid_pixels = settings.max_pyramid_pixels
+        self._timeout_s = settings.timeout_s
 
-    async def run(self, job: Job) -> Outcome:
-        """Wait for a free thread and do the job.
+    async def run(self, job: Job, gone: asyncio.Future[None]) -> Outcome:
+        """Wait for the job's turn and do it, unless its client has `gone` before.
 
-        Raises ImageError's and BackendError's subclasses and InvalidParams.
+        Raises ImageError's and BackendError's subclasses, InvalidParams, Overloaded and
+        ClientDisconnect.
         """
         submitted = time.monotonic()
+        work = await to_thread.run_sync(self._weigh, job, limiter=self._header_limiter)
+        with self.telemetry.stage("queue") as queue:
+            ticket = await self.admission.enter(work, gone)
         try:
-            with fail_after(self._timeout_s):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            raise BackendTimeout(
-                f"no thread became free in {self._timeout_s:g} s; try again later"
-            ) from error
-        try:
-            return await to_thread.run_sync(self._do, job, submitted, limiter=self._limiter)
+            deadline = submitted + self._timeout_s
+            return await to_thread.run_sync(self._do, job, deadline, queue, limiter=self._limiter)
         finally:
-            self._slots.release()
+            self.admission.leave(ticket)
 
-    def _do(self, job: Job, submitted: float) -> Outcome:
-        started = time.monotonic()
-        deadline = submitted + self._timeout_s
-        image = decode_image(job.data, self.detector.limits)
-        decoded = time.monotonic()
-        found = self.detector.detect_upright(
-            image,
-            job.params,
-            max_faces=job.max_faces,
-            deadline=deadline,
-            choice=job.choice,
-        )
-        predicted = time.monotonic()
-        return Outcome(
-            found=found,
-            annotated_png=_annotated_png(image, found.faces) if job.draw else None,
-            queue_ms=_ms(submitted, started),
-            decode_ms=_ms(started, decoded),
-            predict_ms=_ms(decoded, predicted),
-            total_ms=_ms(submitted, time.monotonic()),
-        )
+    def _weigh(self, job: Job) -> Work:
+        """Look at the header, so that what is refused never waits."""
+        header = read_header(job.data, self.detector.limits)
+        job.params.check_work(header.width, header.height, self._max_pyramid_pixels)
+        return self._scale.weigh(header, job.params)
 
+    def _do(self, job: Job, deadline: float, queue: Elapsed) -> Outcome:
+        with self.telemetry.stage("decode") as decode:
+            image = decode_image(job.data, self.detector.limits)
+        with self.telemetry.stage("predict") as predict:
+            found = self.detector.detect_upright(
+                image, job.params, max_faces=job.max_faces, deadline=deadline, choice=job.choice
+            )
+        self.telemetry.found(found)
+        picture = self._draw(image, found, job.picture) if job.picture else None
+        total_ms = (time.monotonic() - deadline + self._timeout_s) * 1000
+        return Outcome(found, picture, queue.ms, decode.ms, predict.ms, round(total_ms, 3))
 
-def _annotated_png(image: BGRImage, faces: list[Face]) -> bytes:
-    return encode_image(annotate(image, faces), ".png")
-
-
-def _ms(start: float, end: float) -> float:
-    return round((end - start) * 1000, 3)
+    def _draw(self, image: BGRImage, found: Detection, picture: Picture) -> bytes:
+        with self.telemetry.stage("render"):
+            drawn = render(image, found.faces, picture.style)
+            return encode_image(drawn, picture.suffix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from facedetect.errors import (
 )
 from facedetect.images import BGRImage
 from facedetect.model.builtin import builtin_model
+from facedetect.render import anonymise
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
 
 PARAMS = DetectionParams()
@@ -141,3 +143,12 @@ def test_a_cache_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BackendUnavailable, match="facedetect freeze"):
         builtin_model(tmp_path / "file" / "cache")
+
+
+@pytest.mark.parametrize("style", ["blur", "pixelate", "solid"])
+def test_a_hidden_face_is_not_found_again(
+    astronaut: BGRImage, style: Literal["blur", "pixelate", "solid"]
+) -> None:
+    with Detector() as detector:
+        faces = detector.detect(astronaut)
+        assert detector.detect(anonymise(astronaut, faces, style)) == []

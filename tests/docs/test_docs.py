@@ -107,6 +107,24 @@ def test_the_python_snippets(page: str, tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
 
 
+def test_the_snippets_of_the_client(service: httpx2.Client, tmp_path: Path) -> None:
+    for name in ("tests", "README.md"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    snippets = blocks((ROOT / "docs/client.md").read_text("utf-8"), "python")
+    assert len(snippets) >= 6
+    for code in snippets:
+        assert "http://localhost:8000" in code
+        here = code.replace("http://localhost:8000", str(service.base_url).rstrip("/"))
+        ended = subprocess.run(
+            [sys.executable, "-W", "error", "-c", here],
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        assert ended.returncode == 0, ended.stderr
+
+
 def test_the_commands_that_build_a_model(tmp_path: Path) -> None:
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     first = blocks((ROOT / "docs/model.md").read_text("utf-8"), "sh")[0]
@@ -136,12 +154,20 @@ def test_every_call_and_parameter_is_documented() -> None:
 
 def test_every_command_and_option_is_documented() -> None:
     page = (ROOT / "docs/command-line.md").read_text("utf-8")
-    listed = re.findall(r"^│ ([a-z][a-z-]+) ", run("--help").stdout, re.MULTILINE)
-    assert len(listed) >= 7
-    for command in listed:
+    helps = dict(commands_and_helps())
+    assert len(helps) >= 10
+    for command, text in helps.items():
         assert f"| `facedetect {command}" in page
-        options = set(re.findall(r"--[a-z-]+", run(command, "--help").stdout)) - {"--help"}
+        options = set(re.findall(r"--[a-z-]+", text)) - {"--help"}
         assert {option for option in options if option not in page} == set()
+
+
+def commands_and_helps(*group: str) -> Iterator[tuple[str, str]]:
+    """The commands listed by a help, those of groups too (`keys add`), each with its own."""
+    _, _, listed = run(*group, "--help").stdout.partition("─ Commands ─")
+    for name in re.findall(r"^│ ([a-z][a-z-]+) ", listed, re.MULTILINE):
+        yield " ".join((*group, name)), run(*group, name, "--help").stdout
+        yield from commands_and_helps(*group, name)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -11,12 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from benchmarks.servers import free_port, model_server, wait_for
 from tests.conftest import ASTRONAUT, skip_or_fail
+from tests.e2e.processes import run
 
 PHOTO = ASTRONAUT.read_bytes()
 MAX_IMAGE_MB = 450
@@ -67,16 +69,35 @@ def model_url() -> Iterator[str]:
         yield server.grpc_url
 
 
+@dataclass(frozen=True)
+class Keys:
+    """A folder with a file of API keys, and the key in it."""
+
+    folder: Path
+    key: str
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    folder = tmp_path_factory.mktemp("keys")
+    folder.chmod(0o755)
+    file = folder / "keys.jsonl"
+    key = run("keys", "add", "test", "--file", file).stdout.strip()
+    file.chmod(0o644)  # the container has a user of its own
+    return Keys(folder, key)
+
+
 @contextmanager
-def running(engine: str, image: str, model_url: str) -> Iterator[Container]:
+def running(engine: str, image: str, model_url: str, keys: Keys) -> Iterator[Container]:
     """Run the image until the block ends; wait until it is ready."""
     port = free_port()
-    settings = {"HOST": "127.0.0.1", "PORT": port, "BACKEND": model_url}
+    settings = {"PORT": port, "BACKEND": model_url, "KEYS_FILE": "/keys/keys.jsonl"}
     env = [f"--env=FACEDETECT_{name}={value}" for name, value in settings.items()]
     name = f"facedetect-test-{port}"
-    command = [engine, "run", f"--name={name}", "--network=host", *HARDENED, *env, image]
-    process = subprocess.Popen(command, text=True)
-    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+    options = ["--network=host", f"--volume={keys.folder}:/keys:ro", *HARDENED, *env]
+    process = subprocess.Popen([engine, "run", f"--name={name}", *options, image], text=True)
+    address, headers = f"http://127.0.0.1:{port}", {"X-API-Key": keys.key}
+    with httpx2.Client(base_url=address, headers=headers, timeout=60) as client:
         try:
             wait_for(client, "/readyz", process)
             yield Container(engine, name, client)
@@ -86,8 +107,8 @@ def running(engine: str, image: str, model_url: str) -> Iterator[Container]:
 
 
 @pytest.fixture(scope="module")
-def container(engine: str, image: str, model_url: str) -> Iterator[Container]:
-    with running(engine, image, model_url) as started:
+def container(engine: str, image: str, model_url: str, keys: Keys) -> Iterator[Container]:
+    with running(engine, image, model_url, keys) as started:
         yield started
 
 
@@ -118,11 +139,24 @@ def test_it_is_small(engine: str, image: str) -> None:
     assert size / 1e6 < MAX_IMAGE_MB
 
 
-def test_sigterm_lets_a_request_finish(engine: str, image: str, model_url: str) -> None:
-    with running(engine, image, model_url) as container:
+def test_it_asks_for_a_key(container: Container) -> None:
+    response = container.client.post("/detect", files={"image": PHOTO}, headers={"X-API-Key": ""})
+    assert response.status_code == 401
+
+
+def test_it_does_not_start_without_keys(engine: str, image: str) -> None:
+    command = [engine, "run", "--rm", *HARDENED, image]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 2
+    assert "FACEDETECT_WITHOUT_KEYS=true" in ended.stderr
+
+
+def test_sigterm_lets_a_request_finish(engine: str, image: str, model_url: str, keys: Keys) -> None:
+    with running(engine, image, model_url, keys) as container:
         url = container.client.base_url
         with socket.create_connection((url.host, url.port or 80), timeout=30) as connection:
             head = "POST /detect HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+            head += f"X-API-Key: {keys.key}\r\n"
             connection.sendall(f"{head}Content-Length: {len(PHOTO)}\r\n\r\n".encode())
             connection.sendall(PHOTO[:1000])
             assert container.client.get("/healthz").status_code == 200

@@ -55,6 +55,15 @@ def test_it_is_the_wheel_that_runs(installed: Path, tmp_path: Path) -> None:
     assert Path(found.stdout.decode().strip()).is_relative_to(installed.parents[1])
 
 
+def test_the_page_comes_along(installed: Path, tmp_path: Path) -> None:
+    code = "import facedetect.service.page as page; print(page.__file__)"
+    python = installed.with_name("python")
+    found = subprocess.run([python, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    files = Path(found.stdout.decode().strip()).with_name("static").iterdir()
+    ours = ROOT / "facedetect" / "service" / "page" / "static"
+    assert {file.name for file in files} == {file.name for file in ours.iterdir()}
+
+
 def test_two_processes_may_build_at_the_same_time(installed: Path, tmp_path: Path) -> None:
     env = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": ""}
     command: Command = [installed, "detect", ASTRONAUT]

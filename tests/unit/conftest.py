@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from facedetect.backends.fake import FakeBackend
 from facedetect.faces import Face
 from facedetect.service import create_app
 from facedetect.settings import Settings
+from tests.unit.keys import new_key
 from tests.unit.service import MakeClient
 
 
@@ -48,3 +50,14 @@ def backend(a_face: Face) -> FakeBackend:
 @pytest.fixture
 def client(make_client: MakeClient, backend: FakeBackend) -> TestClient:
     return make_client(backend)
+
+
+@pytest.fixture
+def keys_file(tmp_path: Path) -> Path:
+    return tmp_path / "keys.jsonl"
+
+
+@pytest.fixture
+def key(keys_file: Path) -> str:
+    """An API key named `camera`, in the file."""
+    return new_key(keys_file, "camera")

@@ -143,7 +143,7 @@ def test_forms_with_other_parts_are_refused(client: TestClient, files: Any) -> N
 def test_a_broken_form_is_refused(client: TestClient) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     response = client.post("/detect", content=b"--x\r\nbroken", headers=headers)
-    problem(response, 422, "invalid-params")
+    assert "the form ends before its last boundary" in problem(response, 400, "invalid-image")
     headers = {"Content-Type": "multipart/form-data"}
     response = client.post("/detect", content=PHOTO, headers=headers)
     assert "the form cannot be read" in problem(response, 400, "invalid-image")
@@ -205,12 +205,22 @@ def test_docs_need_no_other_host(client: TestClient) -> None:
         assert client.get(f"/static-offline-docs/{name}").status_code == 200
 
 
-def test_openapi_documents_the_body_and_every_error(client: TestClient) -> None:
+IMAGE_CALLS = ["/detect", "/detect/batch", "/annotate", "/v1/vision/face"]
+
+
+@pytest.mark.parametrize("path", IMAGE_CALLS)
+def test_openapi_documents_every_call_with_examples_of_every_error(
+    client: TestClient, path: str
+) -> None:
     document = client.get("/openapi.json").json()
-    detect = document["paths"]["/detect"]["post"]
-    assert set(detect["requestBody"]["content"]) == {"multipart/form-data", "image/*"}
-    expected = {"200", "400", "413", "415", "422", "502", "503", "504"}
-    assert set(detect["responses"]) == expected
+    call = document["paths"][path]["post"]
+    assert "multipart/form-data" in call["requestBody"]["content"]
+    expected = {"400", "408", "413", "415", "422", "429", "500", "502", "503", "504"}
+    assert {"200", *expected} <= set(call["responses"])
+    for status in expected:
+        (content,) = call["responses"][status]["content"].values()
+        examples = content.get("examples", {"": {"value": content.get("example")}})
+        assert all(example["value"] for example in examples.values())
     assert "Problem" in document["components"]["schemas"]
 
 

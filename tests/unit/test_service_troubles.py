@@ -8,7 +8,6 @@ from threading import Event
 
 import pytest
 
-from facedetect.backends import ModelVersion
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import (
     BackendError,
@@ -17,6 +16,7 @@ from facedetect.errors import (
     BackendUnavailable,
     ModelNotFound,
 )
+from facedetect.faces import ModelVersion
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 
 
@@ -68,7 +68,7 @@ def test_waiting_for_a_thread_counts_towards_the_timeout(make_client: MakeClient
         started = time.monotonic()
         waiting = [pool.submit(client.post, "/detect", files={"image": PHOTO}) for _ in range(2)]
         for post in waiting:
-            assert "no thread became free" in problem(post.result(), 504, "backend-timeout")
+            assert "turn did not come in 0.5 s" in problem(post.result(), 429, "overloaded")
         assert time.monotonic() - started < 2
         release.set()
         problem(first.result(), 504, "backend-timeout")

@@ -21,7 +21,7 @@ LAYERS = [
     ["faces"],
     ["images", "render", "backends", "model"],
     ["detector"],
-    ["settings", "folder", "model_server"],
+    ["settings", "folder", "model_server", "client"],
     ["service", "cli"],
 ]
 LEVELS = {name: level for level, layer in enumerate(LAYERS) for name in layer}

@@ -1,0 +1,112 @@
+"""Memory and time that the largest images take to decode: scripts/bench decoding.
+
+Prints the table of docs/formats.md. Each file has as many pixels as are allowed by default, those
+of photographs, and is decoded in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pillow_heif
+from PIL import Image
+from rich.progress import track
+
+from benchmarks.pictures import pictures, resize
+from facedetect.images import DEFAULT_MAX_IMAGE_PIXELS, ImageLimits, decode_image
+
+_SIZE_WH = (8660, 5772)
+_ORIENTATION = 0x0112
+_LIMITS = ImageLimits(max_bytes=2**40)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--measure", type=Path, help="decode this file only, in this process")
+    one = parser.parse_args().measure
+    if one is not None:
+        measure(one)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [row(name, data, Path(folder)) for name, data in track(files(), "Decoding")]
+    print("| file | MB | bytes a pixel | s |\n| --- | --- | --- | --- |", *rows, sep="\n")
+
+
+def files() -> list[tuple[str, bytes]]:
+    """One of each format, and what takes more memory than the usual of it."""
+    crowd = resize(pictures()["crowd 1920x1080"], *_SIZE_WH)
+    image = Image.fromarray(cv2.cvtColor(crowd, cv2.COLOR_BGR2RGB))
+    grey, clear = image.convert("L"), image.convert("RGBA")
+    clear.putalpha(grey)
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    turned = Image.Exif()
+    turned[_ORIENTATION] = 6
+    return [
+        ("JPEG", encode(image, "JPEG")),
+        ("JPEG, progressive, turned", encode(image, "JPEG", progressive=True, exif=turned)),
+        ("JPEG, progressive, CMYK", encode(image.convert("CMYK"), "JPEG", progressive=True)),
+        ("PNG", encode(image, "PNG", compress_level=1)),
+        ("PNG, transparent", encode(clear, "PNG", compress_level=1)),
+        ("PNG, 16-bit grey", encode(deep, "PNG", compress_level=1)),
+        ("WebP", encode(image, "WEBP", method=0)),
+        ("WebP, lossless, transparent", encode(clear, "WEBP", lossless=True, quality=0, method=0)),
+        ("HEIC", encode_heic(image)),
+        ("HEIC, transparent", encode_heic(clear)),
+        ("AVIF", encode(image, "AVIF", speed=10, subsampling="4:4:4")),
+        ("AVIF, transparent", encode(clear, "AVIF", speed=10, subsampling="4:4:4")),
+        ("GIF", encode(image.quantize(256), "GIF")),
+        ("BMP", encode(image, "BMP")),
+        ("TIFF, LZW", encode(image, "TIFF", compression="tiff_lzw")),
+    ]
+
+
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def encode_heic(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(image).save(buffer, enc_params={"preset": "ultrafast"})
+    return buffer.getvalue()
+
+
+def row(name: str, data: bytes, folder: Path) -> str:
+    """Decode in a new process; a row of the table."""
+    path = folder / "image"
+    path.write_bytes(data)
+    command = [sys.executable, "-m", "benchmarks.decoding", "--measure", str(path)]
+    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    megabytes, seconds = map(float, ended.stdout.split())
+    per_pixel = megabytes * 1e6 / DEFAULT_MAX_IMAGE_PIXELS
+    return f"| {name} | {megabytes:.0f} | {per_pixel:.0f} | {seconds:.1f} |"
+
+
+def measure(path: Path) -> None:
+    """Print by how many MB memory grew at most, the file itself included, and the seconds."""
+    decode_image(encode(Image.new("RGB", (8, 8)), "PNG"), _LIMITS)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = peak_mb()
+    data = path.read_bytes()
+    started = time.monotonic()
+    decode_image(data, _LIMITS)
+    print(peak_mb() - before, time.monotonic() - started)
+
+
+def peak_mb() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (kilobytes,) = (int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return kilobytes * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    main()

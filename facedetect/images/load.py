@@ -1,0 +1,49 @@
+"""Any image source to an upright BGR image."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from facedetect.errors import InvalidImage
+from facedetect.images.decode import decode_image, decoding_errors
+from facedetect.images.limits import ImageLimits, check_byte_count, check_pixel_count
+from facedetect.images.pixels import BGRImage, array_to_bgr, pillow_to_bgr
+
+Bytes = bytes | bytearray | memoryview
+ImageSource = str | os.PathLike[str] | Bytes | NDArray[np.uint8] | Image.Image
+"""A path, an image file's bytes, a BGR, BGRA or grey array, or a Pillow image."""
+
+
+def load_image(source: ImageSource, limits: ImageLimits | None = None) -> BGRImage:
+    """Return any image source as an upright BGR image.
+
+    Arrays are decoded already, so the limits are for the others.
+    Raises InvalidImage, UnsupportedImage or ImageTooLarge.
+    """
+    limits = limits or ImageLimits()
+    if isinstance(source, Bytes):
+        return decode_image(bytes(source), limits)
+    if isinstance(source, np.ndarray):
+        return array_to_bgr(source)
+    if isinstance(source, Image.Image):
+        check_pixel_count(*source.size, limits)
+        with decoding_errors():
+            return pillow_to_bgr(source)
+    return decode_image(read_image_file(Path(source), limits), limits)
+
+
+def read_image_file(path: Path, limits: ImageLimits) -> bytes:
+    """Read a regular file of at most `limits.max_bytes`; raises InvalidImage, ImageTooLarge."""
+    try:
+        if not path.is_file():
+            what = "is not a file" if path.exists() else "does not exist"
+            raise InvalidImage(f"{path} {what}")
+        check_byte_count(path.stat().st_size, limits)
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidImage(f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,113 @@
+"""Pixels of every type to upright 8-bit BGR."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from facedetect.errors import InvalidImage, UnsupportedImage
+
+BGRImage = NDArray[np.uint8]
+"""uint8 [height, width, 3], blue first, as OpenCV has it."""
+
+_ORIENTATION_TAG = 0x0112
+_SIDES_SWAPPED = range(5, 9)
+_MIN_IS_WHITE, _PHOTOMETRIC_TAG = 0, 262
+_BAND_ROWS = 256
+
+
+def upright_size(header: Image.Image) -> tuple[int, int]:
+    """Width and height once the orientation is applied; no pixels are decoded for it."""
+    width, height = header.size
+    return (height, width) if _orientation(header) in _SIDES_SWAPPED else (width, height)
+
+
+def check_pixel_type(header: Image.Image) -> None:
+    """Raise UnsupportedImage for 32-bit or Lab pixels."""
+    if header.mode in {"I", "F"}:
+        raise UnsupportedImage(
+            f"the image has 32-bit pixels (mode {header.mode}); send 8 or 16 bits a channel"
+        )
+    if header.mode == "LAB":
+        raise UnsupportedImage("the image has Lab colours; save it with RGB, CMYK or grey")
+
+
+def pillow_to_bgr(image: Image.Image) -> BGRImage:
+    """Decode a Pillow image: orientation applied, transparency laid over white.
+
+    Raises UnsupportedImage for 32-bit or Lab pixels, and whatever Pillow meets while decoding.
+    """
+    check_pixel_type(image)
+    image.load()
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, _BAND_ROWS):  # at once, each step would be a copy of the whole
+        bottom = min(top + _BAND_ROWS, height)
+        band = np.asarray(_to_rgb(image.crop((0, top, width, bottom)), _is_inverted(image)))
+        cv2.cvtColor(band, cv2.COLOR_RGB2BGR, dst=pixels[top:bottom])
+    return _turn_upright(pixels, _orientation(image))
+
+
+def array_to_bgr(array: NDArray[np.uint8]) -> BGRImage:
+    """Take a BGR [height, width, 3], BGRA [.., 4] or grey array; raises InvalidImage for others."""
+    shape = array.shape
+    if array.dtype != np.uint8 or array.size == 0:
+        raise InvalidImage(
+            f"the array is {array.dtype} {list(shape)}; it must be uint8 and not empty"
+        )
+    match shape:
+        case (_, _, 3):
+            return np.ascontiguousarray(array)
+        case (_, _, 4):
+            return pillow_to_bgr(Image.fromarray(cv2.cvtColor(array, cv2.COLOR_BGRA2RGBA)))
+        case (_, _) | (_, _, 1):
+            return _checked(cv2.cvtColor(array, cv2.COLOR_GRAY2BGR))
+    raise InvalidImage(
+        f"the array has the shape {list(shape)}; it must be [height, width, 3] in BGR order, "
+        "[height, width, 4] in BGRA order or [height, width] in grey"
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1 if there is none, or the EXIF data is damaged."""
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # noqa: BLE001 - a photograph is worth more than its broken metadata
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _turn_upright(pixels: BGRImage, orientation: int) -> BGRImage:
+    """Undo what EXIF says was done to the upright image before it was stored."""
+    if orientation in _SIDES_SWAPPED:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in {3, 4, 7, 8}:
+        pixels = pixels[::-1]
+    if orientation in {2, 3, 6, 7}:
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _is_inverted(image: Image.Image) -> bool:
+    """Whether 0 is white where Pillow does not say so: 16-bit grey TIFF."""
+    tags = getattr(image, "tag_v2", {})
+    return image.mode.startswith("I;16") and tags.get(_PHOTOMETRIC_TAG) == _MIN_IS_WHITE
+
+
+def _to_rgb(image: Image.Image, is_inverted: bool) -> Image.Image:
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
+    if image.mode.startswith("I;16"):
+        grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+        return Image.fromarray(255 - grey if is_inverted else grey).convert("RGB")
+    if image.has_transparency_data:
+        pixels = image.convert("RGBA")
+        white = Image.new("RGBA", pixels.size, "white")
+        return Image.alpha_composite(white, pixels).convert("RGB")
+    return image.convert("RGB")
+
+
+def _checked(image: NDArray[np.generic] | cv2.typing.MatLike) -> BGRImage:
+    return np.asarray(image, dtype=np.uint8)

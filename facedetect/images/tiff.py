@@ -1,0 +1,71 @@
+"""The directories of a TIFF file."""
+
+from __future__ import annotations
+
+import struct
+
+from facedetect.errors import ImageTooLarge, InvalidImage, UnsupportedImage
+from facedetect.images.limits import ImageLimits, check_pixel_count
+from facedetect.images.slim import Slim, check_frame_count, ends_too_early
+
+_BIG_TIFF = (b"II+\0", b"MM\0+")
+_COMPRESSION, _TILE_WIDTH, _TILE_LENGTH = 259, 322, 323
+# None, LZW, JPEG, deflate, PackBits, deflate by its old number, LZMA, Zstandard and WebP. Of a
+# broken fax libtiff writes a line to standard error for each row, and there may be millions.
+_COMPRESSIONS = {1, 5, 7, 8, 32773, 32946, 34925, 50000, 50001}
+_NUMBER_FORMATS = {1: "B", 3: "H", 4: "I"}
+# BYTE, ASCII, SBYTE and UNDEFINED stay bytes; each value of other types becomes an object.
+_BYTE_TYPES = {1, 2, 6, 7}
+_MOST_VALUES = 200_000
+
+
+def slim_tiff(data: bytes, limits: ImageLimits) -> Slim:
+    """Check a file's directories; nothing is left out, since they point into it.
+
+    Raises ImageTooLarge for several pages, for strips or tiles without number and for tiles larger
+    than an image may be, UnsupportedImage for BigTIFF and rare compressions.
+    """
+    if data.startswith(_BIG_TIFF):
+        raise UnsupportedImage("the image is a BigTIFF; save it as an ordinary TIFF or as PNG")
+    order = "<" if data.startswith(b"II") else ">"
+    try:
+        (at,) = struct.unpack_from(f"{order}I", data, 4)
+        at = _check_directory(data, order, at, limits)
+        pages = 1
+        while 0 < at < len(data):
+            pages += 1
+            check_frame_count("TIFF", pages, limits)
+            (entries,) = struct.unpack_from(f"{order}H", data, at)
+            (at,) = struct.unpack_from(f"{order}I", data, at + 2 + 12 * entries)
+    except struct.error as error:
+        raise ends_too_early() from error
+    return Slim(data)
+
+
+def _check_directory(data: bytes, order: str, at: int, limits: ImageLimits) -> int:
+    """Check the first page's directory; return where the next one is, 0 if there is none."""
+    (entries,) = struct.unpack_from(f"{order}H", data, at)
+    numbers: dict[int, int] = {}
+    for place in range(at + 2, at + 2 + 12 * entries, 12):
+        tag, kind, count = struct.unpack_from(f"{order}HHI", data, place)
+        if count > _MOST_VALUES and kind not in _BYTE_TYPES:
+            raise ImageTooLarge(
+                f"the TIFF file has {count} values of tag {tag}, more than the {_MOST_VALUES} "
+                "allowed; save it again with larger strips or tiles"
+            )
+        if tag in {_COMPRESSION, _TILE_WIDTH, _TILE_LENGTH}:
+            if tag in numbers or kind not in _NUMBER_FORMATS or count != 1:
+                raise InvalidImage(f"the TIFF file's tag {tag} is not one number; save it again")
+            (numbers[tag],) = struct.unpack_from(order + _NUMBER_FORMATS[kind], data, place + 8)
+    _check_numbers(numbers, limits)
+    (following,) = struct.unpack_from(f"{order}I", data, at + 2 + 12 * entries)
+    return int(following)
+
+
+def _check_numbers(numbers: dict[int, int], limits: ImageLimits) -> None:
+    check_pixel_count(numbers.get(_TILE_WIDTH, 0), numbers.get(_TILE_LENGTH, 0), limits)
+    compression = numbers.get(_COMPRESSION, 1)
+    if compression not in _COMPRESSIONS:
+        raise UnsupportedImage(
+            f"the TIFF file has the compression {compression}; save it with LZW or deflate"
+        )

@@ -1,0 +1,1 @@
+"""API keys: their file, and who is known by them."""

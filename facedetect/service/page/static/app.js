@@ -1,0 +1,163 @@
+// Puts the page together: one state, the views that draw it, and what people do.
+
+import { version } from "./api.js";
+import { Camera, cameraIsAllowed } from "./camera.js";
+import { createDownloads } from "./download.js";
+import { createFaceList, summary } from "./facelist.js";
+import { openPicture, takePictures } from "./intake.js";
+import { createLive } from "./live.js";
+import { createLooker } from "./looker.js";
+import { createNotices } from "./notices.js";
+import { createOverlay } from "./overlay.js";
+import { createParams } from "./params.js";
+import { createSnippets } from "./snippets.js";
+import { createState } from "./state.js";
+
+const SLIDER_RESTS_MS = 200;
+
+const byId = (id) => document.getElementById(id);
+const [shown, video, live] = ["shown", "video", "live"].map(byId);
+
+const state = createState();
+const looker = createLooker(state);
+const camera = new Camera(video);
+const liveLook = createLive(camera, state, byId("pace"));
+
+let chosen; // the file that came last
+
+function lookAgain(afterMs = 0) {
+  const { view } = state.get();
+  if (view === "picture") looker.look(afterMs);
+  if (view === "camera" && live.checked) liveLook.start();
+}
+
+async function show(file) {
+  liveLook.stop();
+  camera.close();
+  chosen = file;
+  const picture = await openPicture(file);
+  if (chosen !== file) return; // another one was chosen meanwhile
+  const { picture: last } = state.get();
+  looker.clear();
+  state.set({ view: "picture", picture, detection: null, hovered: null, selected: null });
+  if (last) URL.revokeObjectURL(last.url);
+  looker.look();
+}
+
+async function openCamera(open = () => camera.open()) {
+  if (!cameraIsAllowed()) {
+    byId("capture").click(); // phones take a picture there without asking the browser
+    return;
+  }
+  looker.clear();
+  liveLook.stop();
+  try {
+    await open();
+  } catch (problem) {
+    state.set({ problem });
+    return;
+  }
+  state.set({ view: "camera", detection: null, problem: null, hovered: null, selected: null });
+  byId("frame").classList.toggle("mirrored", camera.isMirrored);
+  document.querySelector('[data-do="turn"]').hidden = !(await camera.hasOthers());
+  lookAgain();
+}
+
+function closeCamera() {
+  liveLook.stop();
+  camera.close();
+  state.set({ view: state.get().picture ? "picture" : "empty", detection: null, problem: null });
+  if (state.get().picture) looker.look();
+}
+
+async function demonstrate() {
+  const response = await fetch("page/demonstration.jpg");
+  await show(new File([await response.blob()], "demonstration.jpg", { type: "image/jpeg" }));
+}
+
+const actions = {
+  pick: () => byId("file").click(),
+  camera: () => openCamera(),
+  turn: () => openCamera(() => camera.turn()),
+  close: closeCamera,
+  shoot: async () => show(await camera.frame()),
+  demonstrate,
+};
+
+// The picture to show. Where faces are to be hidden they must not flash up before they are, but an
+// original that is on view already may stay until then.
+function urlToShow({ picture, made, style, problem }) {
+  if (made) return made.url;
+  const isOnView = !shown.hidden && shown.getAttribute("src") === picture?.url;
+  return picture?.displayable && (style === "box" || (isOnView && !problem)) ? picture.url : "";
+}
+
+function drawStage(now) {
+  const { view, picture, detection, busy } = now;
+  const url = urlToShow(now);
+  const isPicture = view === "picture" && url !== "";
+  document.body.dataset.view = view;
+  byId("stage").setAttribute("aria-busy", busy);
+  byId("frame").hidden = view === "picture" && !isPicture;
+  byId("actions").hidden = view === "picture" && !isPicture && !busy;
+  byId("no-preview").hidden = view !== "picture" || isPicture || busy;
+  shown.hidden = !isPicture;
+  video.hidden = view !== "camera";
+  if (url && shown.getAttribute("src") !== url) shown.src = url;
+  if (view !== "camera") byId("frame").classList.remove("mirrored");
+  const name = view === "camera" ? "Camera" : picture?.name ?? "";
+  byId("picture-name").textContent = name;
+  byId("picture-name").title = name;
+  shown.alt = [name, summary(detection).toLowerCase()].filter(Boolean).join(": ");
+  const size = view === "picture" ? detection?.image : null;
+  byId("picture-size").textContent = size ? `${size.width} × ${size.height}` : "";
+}
+
+// A control that vanishes must not take the focus with it.
+function keepFocus(now, before) {
+  if (now.view !== before.view && !document.activeElement?.checkVisibility()) byId("work").focus();
+}
+
+// Once there is an answer: before, a key may be missing, or the service.
+async function drawVersion({ detection }) {
+  const footer = byId("version");
+  if (!detection || footer.dataset.asked) return;
+  footer.dataset.asked = "yes";
+  const answer = await version().catch(() => null);
+  if (answer) footer.textContent = `facedetect ${answer.facedetect}, model ${detection.model.name} ${detection.model.version}`;
+}
+
+createOverlay({ overlay: byId("overlay"), tag: byId("tag"), frame: byId("frame"), shown, video }, state);
+createFaceList({
+  list: byId("faces"), count: byId("count"), timing: byId("timing"), noFaces: byId("no-faces"), shown, video,
+}, state);
+createNotices({
+  notice: byId("notice"), dialog: byId("key-dialog"), form: byId("key-form"), about: byId("key-about"),
+  cancel: byId("key-cancel"),
+}, state, { again: lookAgain, pick: actions.pick });
+createDownloads(document.querySelectorAll("[data-download]"), state);
+state.onChange(drawStage);
+state.onChange(keepFocus);
+state.onChange(drawVersion);
+const defaults = createParams(byId("params"), byId("reset"), state, () => {
+  if (state.get().view === "picture") lookAgain(SLIDER_RESTS_MS); // live, the next frame takes them
+});
+createSnippets({
+  languages: byId("languages"), snippet: byId("snippet"), button: byId("copy"), buttonText: byId("copy-text"),
+}, state, defaults);
+
+takePictures({ file: byId("file"), capture: byId("capture") }, show);
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-do]");
+  if (button) actions[button.dataset.do]();
+});
+byId("styles").addEventListener("change", (event) => {
+  state.set({ style: event.target.value });
+  lookAgain();
+});
+live.addEventListener("change", () => {
+  liveLook.stop();
+  state.set({ detection: null });
+  lookAgain();
+});
+

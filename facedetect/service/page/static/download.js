@@ -1,0 +1,37 @@
+// Saves the picture as it is shown, in full size, as the service makes it.
+
+import { annotate } from "./api.js";
+
+const SUFFIXES = { png: ".png", jpeg: ".jpg" };
+const NAMES = { box: "faces", blur: "blurred", pixelate: "pixelated", solid: "covered" };
+
+const stem = (name) => name.replace(/\.[^.]*$/, "");
+
+async function save({ picture, params, style }, format) {
+  const url = URL.createObjectURL(await annotate(picture.file, params, { style, format }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = `${stem(picture.name)}-${NAMES[style]}${SUFFIXES[format]}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser reads it after the click
+}
+
+export function createDownloads(buttons, state) {
+  for (const button of buttons) {
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      try {
+        state.set({ problem: null });
+        await save(state.get(), button.dataset.download);
+      } catch (problem) {
+        state.set({ problem });
+      }
+      button.disabled = false;
+      button.focus();
+    });
+  }
+  state.onChange((now, before) => {
+    if (now.detection === before.detection) return;
+    for (const button of buttons) button.disabled = now.detection === null;
+  });
+}

@@ -1,0 +1,89 @@
+// What went wrong, plainly, and what happens next: try again, wait as the service asks, or a key.
+
+import { savedKey, saveKey } from "./api.js";
+
+const NEEDS_ANOTHER_PICTURE = [400, 413, 415];
+const SVG = "http://www.w3.org/2000/svg";
+
+function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  const use = document.createElementNS(SVG, "use");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  use.setAttribute("href", `page/icons.svg#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+function element(name, text, className = "") {
+  const made = document.createElement(name);
+  made.textContent = text;
+  made.className = className;
+  return made;
+}
+
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/([^.!?…])$/, "$1.");
+
+export function createNotices({ notice, dialog, form, about, cancel }, state, { again, pick }) {
+  let timer;
+
+  function draw(problem) {
+    clearInterval(timer);
+    notice.replaceChildren();
+    if (!problem) return;
+    const isWaiting = problem.retryAfterS !== null;
+    const box = element("div", "", isWaiting ? "notice-box waiting" : "notice-box");
+    const words = element("p", "");
+    words.append(element("strong", problem.title), sentence(problem.detail ?? ""));
+    box.append(icon(isWaiting ? "wait" : "warning"), words);
+    if (isWaiting) words.append(countDown(problem.retryAfterS));
+    box.append(...wayOut(problem));
+    notice.append(box);
+    if (problem.status === 401) askKey();
+  }
+
+  // What may help: another picture, a key, or to ask again; other settings are at hand already.
+  function wayOut({ status }) {
+    if (status === 422) return [];
+    const [words, act] = status === 401 ? ["Enter the key", askKey]
+      : NEEDS_ANOTHER_PICTURE.includes(status) ? ["Choose another", pick] : ["Try again", again];
+    const button = element("button", words, "button");
+    button.type = "button";
+    button.addEventListener("click", () => act());
+    return [button];
+  }
+
+  // Screen readers are told the time once, not every second.
+  function countDown(seconds) {
+    const line = document.createElement("span");
+    const count = element("span", ` Trying again in ${seconds} s.`);
+    let left = seconds;
+    count.setAttribute("aria-hidden", "true");
+    line.append(element("span", ` Trying again in ${seconds} seconds.`, "unseen"), count);
+    timer = setInterval(() => {
+      left -= 1;
+      count.textContent = ` Trying again in ${left} s.`;
+      if (left > 0) return;
+      clearInterval(timer);
+      again();
+    }, 1000);
+    return line;
+  }
+
+  function askKey() {
+    about.textContent = savedKey()
+      ? "The service does not know the one that was sent."
+      : "The service answers those who have one.";
+    if (!dialog.open) dialog.showModal();
+  }
+
+  form.addEventListener("submit", () => {
+    saveKey(form.elements.key.value.trim());
+    form.reset();
+    again();
+  });
+  cancel.addEventListener("click", () => dialog.close());
+  state.onChange((now, before) => {
+    if (now.problem !== before.problem) draw(now.problem);
+  });
+}

@@ -1,0 +1,43 @@
+"""What the calls are given."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from facedetect.service.auth import Gatekeeper
+from facedetect.service.readiness import Readiness
+from facedetect.service.uploads import Uploads
+from facedetect.service.worker import Worker
+
+
+async def _worker(request: Request) -> Worker:
+    worker: Worker = request.state.worker
+    return worker
+
+
+async def _uploads(request: Request) -> Uploads:
+    uploads: Uploads = request.state.uploads
+    return uploads
+
+
+async def _readiness(request: Request) -> Readiness:
+    readiness: Readiness = request.state.readiness
+    return readiness
+
+
+async def _gatekeeper(request: Request) -> Gatekeeper:
+    gatekeeper: Gatekeeper = request.state.gatekeeper
+    return gatekeeper
+
+
+TheWorker = Annotated[Worker, Depends(_worker)]
+TheUploads = Annotated[Uploads, Depends(_uploads)]
+TheReadiness = Annotated[Readiness, Depends(_readiness)]
+TheGatekeeper = Annotated[Gatekeeper, Depends(_gatekeeper)]
+
+
+async def check_room(worker: TheWorker) -> None:
+    """Turn a request away before its body is read, if there is no room for its image."""
+    worker.admission.check_room()

@@ -1,0 +1,151 @@
+"""Short runs of the benchmarks of the HTTP service: that they work, not what they measure."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from benchmarks.answers import Answer, figures, told_errors
+from benchmarks.clients import closed_loop, open_loop, post_of
+from benchmarks.memory import resident_mb, tree_resident_mb, watched_memory
+from benchmarks.pages import write_section
+from tests.benchmarks.test_benchmarks import ROOT, bench
+
+STATUSES = (200, 200, 429)
+
+
+class OneInThreeIsTurnedAway(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    numbers = count()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        status = STATUSES[next(self.numbers) % 3]
+        self.send_response(status)
+        if status == 429:
+            self.send_header("Retry-After", "1")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), OneInThreeIsTurnedAway) as server:
+        Thread(target=server.serve_forever).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    return Path(shutil.copy(ROOT / "docs/benchmark-service.md", tmp_path / "service.md"))
+
+
+def section(page: Path, name: str) -> str:
+    return page.read_text("utf-8").split(f"<!-- {name} -->")[1].split(f"<!-- /{name} -->")[0]
+
+
+def test_clients_that_wait_get_one_answer_after_the_other(port: int) -> None:
+    load = closed_loop(port, [post_of(b"image")], 2, 0.5)
+    found = figures(load.answers)
+    assert found.errors == {}
+    assert found.statuses[200] == pytest.approx(2 * found.rejected, abs=2)
+    assert all(answer.retry_after_s == (answer.status == 429) for answer in load.answers)
+
+
+def test_clients_that_do_not_wait_keep_their_rate(port: int) -> None:
+    load = open_loop(port, [post_of(b"image")], rate=100, seconds=0.5)
+    due = [answer.due_s for answer in load.answers]
+    assert len(due) == 50
+    assert due == sorted(due)
+    assert 0 <= due[0] < due[-1] <= 0.5
+    assert all(answer.took_ms >= answer.late_ms >= -1 for answer in load.answers)
+
+
+def test_a_service_that_is_not_there_gives_no_answers() -> None:
+    (answer, *_) = closed_loop(1, [post_of(b"image")], 1, 0.01).answers
+    assert told_errors(figures([answer])) == "none: 1"
+
+
+def test_figures_count_what_was_answered_in_time() -> None:
+    answers = [Answer(at / 10, 0, 100 + at, 200) for at in range(10)]
+    answers += [Answer(0.5, 0, 1, 429, retry_after_s=1), Answer(0.5, 0, 1, 500)]
+    found = figures(answers, 0.5)
+    assert found.per_second == 4 / 0.5
+    assert (found.p50_ms, found.longest_ms) == (104.5, 109)
+    assert (found.rejected, found.errors) == (1, {500: 1})
+    assert math.isnan(figures(answers[-2:]).p99_ms)
+
+
+def test_memory_is_that_of_a_process_and_its_children() -> None:
+    assert tree_resident_mb([1_000_000_000]) == 0
+    with watched_memory([os.getpid()]) as samples:
+        pass
+    assert samples[0][1] >= 0.9 * resident_mb()
+
+
+def test_a_section_is_replaced_and_must_be_there(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- load -->\nold\n<!-- /load -->\nb\n")
+    write_section(page, "load", "new\\1")
+    assert page.read_text() == "a\n<!-- load -->\n\nnew\\1\n\n<!-- /load -->\nb\n"
+    with pytest.raises(ValueError, match="must have <!-- slow -->"):
+        write_section(page, "slow", "new")
+
+
+def test_service_measures_ours_and_writes_the_report(page: Path) -> None:
+    output = page.with_suffix("")
+    bench(
+        "service",
+        *("--rounds", "1", "--seconds", "0.3", "--clients", "1", "8"),
+        *("--output", output, "--rivals"),
+    )
+    rows = json.loads(output.with_suffix(".json").read_text())
+    assert [row["name"] for row in rows] == [
+        "facedetect, embedded",
+        "facedetect, gateway and model server",
+    ]
+    assert rows[0]["faces"] == rows[1]["faces"]
+    assert all(load["rounds"][0]["per_second"] > 1 for row in rows for load in row["loads"])
+    assert "| 640x443, 8 clients | facedetect, embedded |" in section(page, "service")
+    assert output.with_suffix(".svg").read_text().startswith("<?xml")
+
+
+def test_overhead_compares_both_ways(page: Path) -> None:
+    bench("overhead", "--rounds", "1", "--spells", "1", "--seconds", "0.3", "--page", page)
+    written = section(page, "overhead")
+    assert written.count("| one at a time, ms |") == 2
+    assert written.count("| side by side, images/s |") == 2
+
+
+def test_load_offers_more_than_can_be_done(page: Path) -> None:
+    output = page.with_name("load")
+    times = ("--rounds", "1", "--seconds", "1", "--times", "1", "4")
+    bench("load", *times, "--output", output, "--page", page)
+    measured = json.loads(output.with_suffix(".json").read_text())
+    some, many = measured["loads"]
+    assert many["rate"] == 4 * some["rate"]
+    assert all(load["rounds"][0]["per_second"] > 1 for load in (some, many))
+    assert measured["memory_mb"][-1][1] > 100
+    assert "| 4x | " in section(page, "load")
+    assert output.with_suffix(".svg").read_text().startswith("<?xml")
+
+
+def test_endurance_records_memory_for_each_request(page: Path) -> None:
+    drawing = page.with_suffix(".svg")
+    bench("endurance", "--requests", "12", "--output", drawing, "--page", page)
+    assert "12 requests. Resident memory: " in section(page, "endurance")
+    assert drawing.read_text().startswith("<?xml")

@@ -1,0 +1,86 @@
+"""The camera, which sees the astronaut."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Request, expect
+
+from tests.browser.conftest import Open
+from tests.browser.visit import PHONE, Visit
+
+
+class UnderWay:
+    """Counts requests to /detect: how many there were, and how many at a time."""
+
+    def __init__(self, visit: Visit) -> None:
+        self.total = self.now = self.most = 0
+        visit.page.on("request", self._on_start)
+        visit.page.on("requestfinished", self._on_end)
+        visit.page.on("requestfailed", self._on_end)
+
+    def _on_start(self, request: Request) -> None:
+        if "/detect?" in request.url:
+            self.total += 1
+            self.now += 1
+            self.most = max(self.most, self.now)
+
+    def _on_end(self, request: Request) -> None:
+        self.now -= "/detect?" in request.url
+
+
+def open_camera(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="camera").click()
+
+
+def test_live_one_request_after_the_other(visit: Visit) -> None:
+    requests = UnderWay(visit)
+    open_camera(visit)
+    expect(visit.count).to_have_text("1 face")
+    expect(visit.boxes).to_have_count(1)
+    visit.page.wait_for_timeout(1000)
+    assert requests.total > 3
+    assert requests.most == 1
+    visit.page.get_by_role("switch", name="Live").uncheck()
+    expect(visit.boxes).to_have_count(0)
+    visit.page.wait_for_timeout(100)
+    before = requests.total
+    visit.page.wait_for_timeout(300)
+    assert requests.total == before
+
+
+def test_the_focus_stays_on_a_face(visit: Visit) -> None:
+    open_camera(visit)
+    visit.faces.first.focus()
+    visit.page.wait_for_timeout(500)
+    expect(visit.faces.first).to_be_focused()
+    expect(visit.page.locator("#tag")).to_be_visible()
+
+
+def test_the_shutter_takes_a_picture(open_page: Open) -> None:
+    visit = open_page(**PHONE)
+    open_camera(visit)
+    expect(visit.page.locator("#frame")).to_have_class("frame mirrored")
+    visit.page.get_by_role("button", name="Take the picture").tap()
+    expect(visit.page.locator("#picture-name")).to_have_text("camera.jpg")
+    expect(visit.page.locator("#picture-size")).to_have_text("512 \N{MULTIPLICATION SIGN} 512")
+    expect(visit.count).to_have_text("1 face")
+    expect(visit.page.locator("#frame")).to_have_class("frame")
+    assert visit.page.locator("#video").evaluate("video => video.srcObject") is None
+
+
+def test_closing_it_leads_back(visit: Visit) -> None:
+    open_camera(visit)
+    expect(visit.count).to_have_text("1 face")
+    visit.page.get_by_role("button", name="Close camera").click()
+    expect(visit.page.get_by_role("heading", name="Find the faces")).to_be_visible()
+
+
+def test_a_camera_that_is_not_there(visit: Visit) -> None:
+    visit.page.evaluate(
+        """() => {
+            navigator.mediaDevices.getUserMedia = async () => {
+                throw new DOMException("", "NotFoundError");
+            };
+        }"""
+    )
+    open_camera(visit)
+    expect(visit.notice).to_contain_text("This device has no camera")

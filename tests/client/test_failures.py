@@ -1,0 +1,287 @@
+"""Both clients, and services that are busy, silent, slow, cut short, or none."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from benchmarks.servers import free_port
+from facedetect.client import Retries
+from facedetect.client.answers import ERRORS_BY_SLUG
+from facedetect.errors import (
+    BackendProtocolError,
+    BackendTimeout,
+    BackendUnavailable,
+    FacedetectError,
+    ImageTooLarge,
+    InvalidSettings,
+    Overloaded,
+    RateLimited,
+    ServiceError,
+    Unauthorized,
+)
+from tests.client.servers import Reply, raw_server, resetting_server, scripted, slow_reader
+from tests.client.waiting import OpenClient, Sleeper
+
+FOUND = {"image": {"width": 9, "height": 8}, "faces": [], "model": {"name": "m", "version": "1"}}
+GOOD = Reply(200, json.dumps(FOUND).encode())
+PHOTO = b"the bytes of a photograph"
+HALF_DRAW = Retries(first_pause_s=1, draw=lambda: 0.5)
+
+
+def problem(status: int, slug: str, **headers: str) -> Reply:
+    body = {"type": f"urn:facedetect:problem:{slug}", "status": status, "detail": f"it is {slug}"}
+    return Reply(status, json.dumps(body).encode(), headers)
+
+
+BUSY = problem(429, "overloaded")
+
+
+def test_what_is_sent(open_client: OpenClient) -> None:
+    with scripted(GOOD) as script:
+        client = open_client(f"{script.url}/faces/", api_key="a-key")
+        client.detect(PHOTO, thresholds=(0.5, 0.6, 0.7), max_faces=None)
+    (seen,) = script.seen
+    assert seen.path == "/faces/detect?thresholds=0.5%2C0.6%2C0.7"
+    assert seen.body == PHOTO
+    assert seen.headers["authorization"] == "Bearer a-key"
+    assert seen.headers["content-type"] == "application/octet-stream"
+    assert seen.headers["content-length"] == str(len(PHOTO))
+    assert seen.headers["user-agent"].startswith("facedetect/")
+
+
+def test_a_busy_service_is_asked_again(open_client: OpenClient) -> None:
+    sleeper = Sleeper()
+    with scripted(BUSY, problem(503, "backend-unavailable"), BUSY, GOOD) as script:
+        assert open_client(script.url, sleeper, retries=HALF_DRAW).detect(PHOTO).width == 9
+    assert [seen.body for seen in script.seen] == [PHOTO] * 4
+    assert sleeper.slept == [0.5, 1, 2]
+
+
+def test_a_file_that_cannot_be_rewound_is_sent_again_whole(open_client: OpenClient) -> None:
+    with scripted(BUSY, GOOD) as script:
+        reading, writing = os.pipe()
+        os.write(writing, PHOTO)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            open_client(script.url, Sleeper()).detect(pipe)
+    assert [seen.body for seen in script.seen] == [PHOTO, PHOTO]
+
+
+def test_retry_after_in_seconds_is_kept(open_client: OpenClient) -> None:
+    sleeper = Sleeper()
+    busy = problem(429, "rate-limited", **{"Retry-After": "3"})
+    with scripted(busy, busy, GOOD) as script:
+        open_client(script.url, sleeper, retries=HALF_DRAW).detect(PHOTO)
+    assert sleeper.slept == [3.5, 4]
+
+
+def test_retry_after_as_a_date_is_kept(open_client: OpenClient) -> None:
+    sleeper = Sleeper()
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    with scripted(Reply(503, b"<html>", {"Retry-After": date}), GOOD) as script:
+        open_client(script.url, sleeper).detect(PHOTO)
+    assert sleeper.slept == [pytest.approx(29.5, abs=3)]
+
+
+def test_no_pause_is_begun_that_would_outlast_the_timeout(open_client: OpenClient) -> None:
+    sleeper = Sleeper()
+    with scripted(problem(429, "rate-limited", **{"Retry-After": "90"})) as script:
+        with pytest.raises(RateLimited, match="it is rate-limited") as caught:
+            open_client(script.url, sleeper).detect(PHOTO)
+        assert caught.value.retry_after_s == 90
+        assert len(script.seen) == 1
+    assert sleeper.slept == []
+
+
+def test_the_last_try_tells_its_error(open_client: OpenClient) -> None:
+    with scripted(BUSY) as script:
+        with pytest.raises(Overloaded):
+            open_client(script.url, Sleeper(), retries=Retries(count=2)).detect(PHOTO)
+        assert len(script.seen) == 3
+
+
+@pytest.mark.parametrize("slug", sorted(ERRORS_BY_SLUG))
+def test_problems_are_raised_as_what_they_were(open_client: OpenClient, slug: str) -> None:
+    with scripted(problem(400, slug)) as script:
+        with pytest.raises(FacedetectError, match=f"it is {slug}") as caught:
+            open_client(script.url, Sleeper()).detect(PHOTO)
+        assert len(script.seen) == 1
+    assert type(caught.value) is ERRORS_BY_SLUG[slug]
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (problem(418, "from-the-future"), ServiceError),
+        (problem(404, "not-found"), ServiceError),
+        (Reply(502, b"<html>Bad Gateway</html>"), BackendProtocolError),
+        (Reply(504, b"<html>Gateway Time-out</html>"), BackendTimeout),
+        (Reply(503, b"no healthy upstream"), BackendUnavailable),
+        (Reply(413, b"<html>nginx</html>"), ImageTooLarge),
+        (Reply(401, b""), Unauthorized),
+        (Reply(404, b'{"detail": "Not Found"}'), BackendProtocolError),
+        (Reply(301, b"", {"Location": "https://elsewhere/"}), BackendProtocolError),
+        (Reply(599, b"\xff\x00"), BackendProtocolError),
+        (Reply(200, b"<html>Welcome</html>"), BackendProtocolError),
+        (Reply(200, b"[1]"), BackendProtocolError),
+        (Reply(200, b"[" * 100_000), BackendProtocolError),
+        (Reply(200, json.dumps({**FOUND, "faces": [{"box": {}}]}).encode()), BackendProtocolError),
+        (Reply(200, b"not gzip", {"Content-Encoding": "gzip"}), BackendProtocolError),
+    ],
+)
+def test_answers_that_are_not_the_services(
+    open_client: OpenClient, reply: Reply, error: type[FacedetectError]
+) -> None:
+    with scripted(reply) as script:
+        client = open_client(script.url, Sleeper())
+        with pytest.raises(error) as caught:
+            client.detect(PHOTO)
+    assert type(caught.value) is error
+    told = [str(caught.value), *getattr(caught.value, "__notes__", [])]
+    assert any(f"{script.url}/detect" in line for line in told)
+
+
+def test_a_redirection_tells_where_to(open_client: OpenClient) -> None:
+    with (
+        scripted(Reply(301, b"", {"Location": "https://elsewhere/"})) as script,
+        pytest.raises(BackendProtocolError, match="a redirection to https://elsewhere/"),
+    ):
+        open_client(script.url).detect(PHOTO)
+
+
+def test_a_picture_that_is_none(open_client: OpenClient) -> None:
+    with (
+        scripted(Reply(200, b"<html>", {"Content-Type": "text/html"})) as script,
+        pytest.raises(BackendProtocolError, match="/annotate answered 200 OK"),
+    ):
+        open_client(script.url).annotate(PHOTO)
+
+
+def test_nobody_listens(open_client: OpenClient) -> None:
+    sleeper, port = Sleeper(), free_port()
+    with pytest.raises(BackendUnavailable, match=f"http://127.0.0.1:{port}/detect cannot be"):
+        open_client(f"http://127.0.0.1:{port}", sleeper).detect(PHOTO)
+    assert len(sleeper.slept) == 4
+
+
+def test_a_proxy_that_is_not_there(open_client: OpenClient) -> None:
+    with pytest.raises(BackendUnavailable, match="cannot be reached"):
+        open_client("http://service", Sleeper(), proxy=f"http://127.0.0.1:{free_port()}").detect(
+            PHOTO
+        )
+
+
+def test_a_silent_service_ends_at_the_timeout(open_client: OpenClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = open_client(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.3)
+        started = time.monotonic()
+        with pytest.raises(BackendTimeout, match=r"/detect did not answer within 0\.3 s"):
+            client.detect(PHOTO)
+        assert time.monotonic() - started < 5
+
+
+def test_an_answer_that_drips_ends_at_the_timeout(open_client: OpenClient) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+    with raw_server(head, *[b"x"] * 100, pause_s=0.1) as url:
+        started = time.monotonic()
+        with pytest.raises(BackendTimeout, match=r"within 0\.5 s"):
+            open_client(url, timeout_s=0.5).detect(PHOTO)
+        assert time.monotonic() - started < 5
+
+
+def test_an_upload_that_drips_ends_at_the_timeout(open_client: OpenClient) -> None:
+    with slow_reader() as url:
+        started = time.monotonic()
+        with pytest.raises(BackendTimeout, match=r"within 0\.5 s"):
+            open_client(url, timeout_s=0.5).detect(bytes(64 * 2**20))
+        assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", b"SSH-2.0-OpenSSH_9.2\r\n\r\n"],
+    ids=["half", "garbage"],
+)
+def test_answers_that_are_not_whole(open_client: OpenClient, piece: bytes) -> None:
+    sleeper = Sleeper()
+    with raw_server(piece) as url, pytest.raises(BackendProtocolError, match=f"{url}/detect did"):
+        open_client(url, sleeper).detect(PHOTO)
+    assert sleeper.slept == []
+
+
+@pytest.mark.parametrize(
+    "server",
+    [resetting_server, raw_server, lambda: raw_server(b"HTTP/1.1 200 ")],
+    ids=["reset", "closed", "head"],
+)
+def test_a_connection_that_ends_before_an_answer(
+    open_client: OpenClient, server: Callable[[], AbstractContextManager[str]]
+) -> None:
+    sleeper = Sleeper()
+    with server() as url, pytest.raises(BackendUnavailable, match=f"connection to {url}/detect"):
+        open_client(url, sleeper).detect(PHOTO)
+    assert sleeper.slept == []
+
+
+def test_waiting_for_a_service_that_is_not_there_yet(open_client: OpenClient) -> None:
+    port = free_port()
+    started = time.monotonic()
+    with pytest.raises(BackendUnavailable, match=r"/readyz cannot be reached"):
+        open_client(f"http://127.0.0.1:{port}").wait_until_ready(timeout_s=0.7)
+    assert 0.3 < time.monotonic() - started < 5
+
+
+def test_waiting_ends_when_the_service_is_ready(open_client: OpenClient) -> None:
+    sleeper = Sleeper()
+    ready = Reply(200, b'{"status": "ready", "model": {"name": "m", "version": "2"}}')
+    starting = [Reply(502, b"<html>"), problem(503, "backend-unavailable"), ready]
+    with scripted(*starting) as script:
+        assert open_client(script.url, sleeper).wait_until_ready().version == "2"
+    assert len(sleeper.slept) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "said"),
+    [
+        ("localhost:8000", {}, "http://HOST:PORT"),
+        ("ftp://host", {}, "scheme 'ftp'"),
+        ("http://", {}, "host ''"),
+        ("http://host:port", {}, "no URL"),
+        ("http://host?key=1", {}, "a query"),
+        ("http://host", {"timeout_s": 0}, "timeout_s is 0"),
+        ("http://host", {"timeout_s": float("inf")}, "timeout_s is inf"),
+        ("http://host", {"timeout_s": float("nan")}, "timeout_s is nan"),
+        ("http://host", {"ca_file": "no/such.pem"}, "no/such.pem cannot be read"),
+        ("http://host", {"proxy": "socks:1"}, "proxy has"),
+    ],
+)
+def test_settings_that_cannot_be_right(
+    open_client: OpenClient, url: str, options: dict[str, object], said: str
+) -> None:
+    with pytest.raises(InvalidSettings, match=said):
+        open_client(url, **options)
+
+
+@pytest.mark.parametrize("key", ["", "secret\n", "se cret", "gehëim"])
+def test_keys_and_passwords_are_not_shown(open_client: OpenClient, key: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        open_client("http://host", api_key=key)
+    assert "ecret" not in str(caught.value)
+    with pytest.raises(InvalidSettings) as caught:
+        open_client("http://user:secret@host")
+    assert "secret" not in str(caught.value)
+
+
+def test_retries_that_cannot_be_waited_for() -> None:
+    for wrong in ({"count": -1}, {"first_pause_s": -1.0}, {"longest_pause_s": 0.1}):
+        with pytest.raises(InvalidSettings, match="retries are"):
+            Retries(**wrong)

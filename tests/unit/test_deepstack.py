@@ -1,0 +1,80 @@
+"""`POST /v1/vision/face` as DeepStack's clients use it, over the fake backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from facedetect.backends.fake import FakeBackend
+from facedetect.errors import BackendUnavailable
+from tests.conftest import face_at
+from tests.unit.service import JPEG, PHOTO, MakeClient
+
+CALL = "/v1/vision/face"
+
+
+def failure(response: Any, status: int) -> str:
+    assert response.status_code == status, response.text
+    body = response.json()
+    assert set(body) == {"success", "error", "duration"}
+    assert body["success"] is False
+    return str(body["error"])
+
+
+def test_faces_are_answered_in_deepstacks_shape(client: TestClient) -> None:
+    answer = client.post(CALL, files={"image": PHOTO}).json()
+    assert isinstance(answer.pop("duration"), int)
+    (face,) = answer["predictions"]
+    assert face.pop("confidence") == pytest.approx(0.9)
+    assert face == {"x_min": 10, "y_min": 5, "x_max": 30, "y_max": 25}
+    assert answer["success"] is True
+
+
+def test_no_face_is_a_success(make_client: MakeClient) -> None:
+    answer = make_client(FakeBackend()).post(CALL, files={"image": PHOTO}).json()
+    assert (answer["success"], answer["predictions"]) == (True, [])
+
+
+def test_less_certain_faces_are_left_out_if_asked(make_client: MakeClient) -> None:
+    faces = [face_at(0, 0, side=30, confidence=0.95), face_at(50, 0, side=30, confidence=0.75)]
+    client = make_client(FakeBackend(faces))
+    data = {"min_confidence": "0.8", "api_key": ""}
+    answer = client.post(CALL, files={"image": PHOTO}, data=data).json()
+    assert [face["x_min"] for face in answer["predictions"]] == [0]
+
+
+def test_the_cameras_address_may_have_parameters(client: TestClient, backend: FakeBackend) -> None:
+    client.post(f"{CALL}?min_size=60", files={"image": PHOTO})
+    assert backend.seen[-1][1].min_size == 60
+
+
+@pytest.mark.parametrize(
+    ("query", "files", "data", "status", "words"),
+    [
+        ("", {"image": b""}, {}, 400, "the image is empty"),
+        ("", {"image": b"text"}, {}, 415, "no image in a supported format"),
+        ("", {"photo": PHOTO}, {}, 422, "it takes a file named 'image'"),
+        ("", {"image": PHOTO}, {"min_confidence": "high"}, 422, "min_confidence is 'high'"),
+        ("", {"image": PHOTO}, {"min_confidence": "-1"}, 422, "min_confidence is '-1'"),
+        ("", {"image": PHOTO}, {"min_confidence": "nan"}, 422, "min_confidence is 'nan'"),
+        ("?min_size=1", {"image": PHOTO}, {}, 422, "min_size must be at least 8"),
+        ("?max_faces=0", {"image": PHOTO}, {}, 422, "max_faces is '0'"),
+    ],
+)
+def test_failures_are_told_in_deepstacks_shape(
+    client: TestClient, query: str, files: Any, data: Any, status: int, words: str
+) -> None:
+    assert words in failure(client.post(CALL + query, files=files, data=data), status)
+
+
+def test_other_bodies_are_refused(client: TestClient) -> None:
+    assert "send multipart" in failure(client.post(CALL, content=PHOTO, headers=JPEG), 415)
+
+
+def test_a_missing_model_is_told_with_when_to_come_again(make_client: MakeClient) -> None:
+    client = make_client(FakeBackend(error=BackendUnavailable("down")))
+    response = client.post(CALL, files={"image": PHOTO})
+    assert failure(response, 503) == "down"
+    assert int(response.headers["retry-after"]) > 0

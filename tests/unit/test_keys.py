@@ -1,0 +1,341 @@
+"""API keys: their form, their file, and who is known by them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facedetect.errors import InvalidSettings, Overloaded, Unauthorized
+from facedetect.service.keys.key_file import add_key, read_keys, remove_key
+from facedetect.service.keys.keyring import Keyring
+from facedetect.service.keys.records import KeyRecord, make_key, parse_key
+from tests.unit.keys import another_secret, new_key
+
+
+def expire(path: Path) -> None:
+    """Make the file's first key one that has just expired."""
+    first, *others = path.read_text().splitlines()
+    record = {**json.loads(first), "expires": datetime.now(UTC).isoformat()}
+    path.write_text("\n".join([json.dumps(record), *others]))
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def settled(ring: Keyring) -> None:
+    """Let a keyring look at its file at the next call."""
+    ring._look_at = 0.0  # noqa: SLF001 - instead of a second's sleep in each test
+
+
+# Their form
+
+
+def test_a_key_is_its_id_and_a_secret_that_is_not_kept(keys_file: Path) -> None:
+    record, text = add_key(keys_file, "camera", lifetime=None, rate_limit=None)
+    presented = parse_key(text)
+    assert presented is not None
+    assert presented.id == record.id
+    assert len(bytes.fromhex(presented.secret)) * 8 >= 128
+    assert presented.secret not in keys_file.read_text()
+    assert record.has_secret(presented.secret)
+    assert not record.has_secret(presented.secret[::-1])
+    assert record.hash.startswith("$argon2id$")
+
+
+@given(st.text() | st.from_regex(r"fd_[0-9a-f]{6,10}_[0-9a-f]{38,42}", fullmatch=True))
+def test_only_whole_keys_are_read(text: str) -> None:
+    presented = parse_key(text)
+    if presented is not None:
+        assert text == f"fd_{presented.id}_{presented.secret}"
+        assert (len(presented.id), len(presented.secret)) == (8, 40)
+
+
+def test_ids_are_never_used_twice() -> None:
+    class AllBut(list[str]):
+        """Taken is every id but those that end in 0."""
+
+        def __contains__(self, key_id: object) -> bool:
+            return not str(key_id).endswith("0")
+
+    record, _ = make_key("camera", lifetime=None, rate_limit=None, taken=AllBut())
+    assert record.id.endswith("0")
+
+
+# Their file
+
+
+def test_the_file_is_for_its_owner_only(keys_file: Path, key: str) -> None:
+    assert key
+    assert keys_file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in keys_file.parent.iterdir()] == [keys_file.name]
+
+
+def test_who_may_read_the_file_still_may_after_a_change(keys_file: Path, key: str) -> None:
+    keys_file.chmod(0o640)
+    if os.geteuid() == 0:  # only root can give files away
+        os.chown(keys_file, 10001, 10001)
+    before = keys_file.stat()
+    new_key(keys_file, "door")
+    after = keys_file.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (
+        before.st_mode,
+        before.st_uid,
+        before.st_gid,
+    )
+    assert key
+
+
+def test_two_who_add_at_once_lose_nothing(keys_file: Path) -> None:
+    names = [f"camera {number}" for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda name: new_key(keys_file, name), names))
+    assert sorted(key.name for key in read_keys(keys_file)) == sorted(names)
+
+
+def test_a_key_is_removed_by_its_id_or_its_name(keys_file: Path) -> None:
+    for name in ("camera", "door", "gate"):
+        new_key(keys_file, name)
+    first, *_ = read_keys(keys_file)
+    assert remove_key(keys_file, first.id).name == "camera"
+    remove_key(keys_file, "gate")
+    assert [key.name for key in read_keys(keys_file)] == ["door"]
+    with pytest.raises(InvalidSettings, match=r"no key 'gate'; there are: [0-9a-f]{8} \(door\)"):
+        remove_key(keys_file, "gate")
+
+
+def test_a_name_is_given_once(keys_file: Path, key: str) -> None:
+    before = keys_file.read_text()
+    for taken in ("camera", key[3:11]):
+        with pytest.raises(InvalidSettings, match="choose another name"):
+            new_key(keys_file, taken)
+    assert keys_file.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_limit", "words"),
+    [
+        ("", None, "is no name"),
+        ("two\nlines", None, "is no name"),
+        ("x" * 65, None, "at most 64"),
+        ("camera", "often", "'often' is no rate limit"),
+        ("camera", "0/minute", "no rate limit"),
+        ("camera", "5/fortnight", "such as 600/minute"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(
+    name: str, rate_limit: str | None, words: str, keys_file: Path
+) -> None:
+    with pytest.raises(InvalidSettings, match=words):
+        new_key(keys_file, name, rate_limit=rate_limit)
+    assert not keys_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{", "line 2, is no API key: the line"),
+        ('{"id": "0123abcd"}', "line 2, is no API key: name"),
+        ('{"id": "x"}', "line 2, is no API key: id"),
+    ],
+)
+def test_a_broken_line_is_named(line: str, words: str, keys_file: Path, key: str) -> None:
+    assert key
+    append(keys_file, line)
+    for use in (read_keys, Keyring):
+        with pytest.raises(InvalidSettings, match=words):
+            use(keys_file)
+    with pytest.raises(InvalidSettings, match=words):
+        new_key(keys_file, "door")
+
+
+def test_a_hash_of_another_kind_and_an_id_given_twice_are_named(keys_file: Path, key: str) -> None:
+    assert key
+    whole = keys_file.read_text()
+    keys_file.write_text(whole * 2)
+    with pytest.raises(InvalidSettings, match="two keys with one id"):
+        read_keys(keys_file)
+    keys_file.write_text(whole.replace("$argon2id$", "$md5$"))
+    with pytest.raises(InvalidSettings, match="hash"):
+        read_keys(keys_file)
+
+
+def test_a_file_that_is_not_there_says_what_to_run(keys_file: Path) -> None:
+    words = f"facedetect keys add NAME --file {keys_file}"
+    for use in (read_keys, Keyring):
+        with pytest.raises(InvalidSettings, match=words):
+            use(keys_file)
+    with pytest.raises(InvalidSettings, match=words):
+        remove_key(keys_file, "camera")
+    with pytest.raises(InvalidSettings, match="cannot be read"):
+        read_keys(keys_file.parent)
+
+
+# Who is known
+
+
+def test_keys_are_known_and_others_are_not(keys_file: Path, key: str) -> None:
+    async def check() -> None:
+        ring = Keyring(keys_file)
+        for _ in range(3):
+            assert (await ring.identify(key)).name == "camera"
+        for wrong in ("", "fd_", "Bearer x", another_secret(key), f"fd_00000000_{key[12:]}"):
+            for _ in range(2):
+                with pytest.raises(Unauthorized, match="is not known"):
+                    await ring.identify(wrong)
+        assert (await ring.identify(key)).name == "camera"
+
+    asyncio.run(check())
+
+
+def test_a_known_key_costs_microseconds_and_a_wrong_one_a_check_only_once(
+    keys_file: Path, key: str
+) -> None:
+    async def check() -> None:
+        ring = Keyring(keys_file)
+        wrong = another_secret(key)
+        await ring.identify(key)
+        with pytest.raises(Unauthorized):
+            await ring.identify(wrong)
+        started = time.perf_counter()
+        for _ in range(100):
+            await ring.identify(key)
+            with pytest.raises(Unauthorized):
+                await ring.identify(wrong)
+        # 200 checks would take seconds.
+        assert time.perf_counter() - started < 0.5
+
+    asyncio.run(check())
+
+
+def test_many_with_a_new_key_at_once_wait_for_one_check(keys_file: Path, key: str) -> None:
+    async def check() -> None:
+        ring = Keyring(keys_file)
+        records = await asyncio.gather(*(ring.identify(key) for _ in range(200)))
+        assert {record.name for record in records} == {"camera"}
+
+    started = time.perf_counter()
+    asyncio.run(check())
+    assert time.perf_counter() - started < 1.0
+
+
+def test_a_flood_of_wrong_secrets_is_turned_away_and_stops_nobody_else(
+    keys_file: Path, key: str
+) -> None:
+    other = new_key(keys_file, "door")
+
+    async def check() -> None:
+        ring = Keyring(keys_file)
+        await ring.identify(key)
+        flood = [
+            asyncio.create_task(ring.identify(another_secret(key, number)))
+            for number in range(2000)
+        ]
+        await asyncio.sleep(0)
+        started = time.perf_counter()
+        assert (await ring.identify(key)).name == "camera"
+        assert (await ring.identify(other)).name == "door"
+        assert time.perf_counter() - started < 1.0
+        ends = await asyncio.gather(*flood, return_exceptions=True)
+        kinds = [type(end) for end in ends]
+        assert set(kinds) == {Unauthorized, Overloaded}
+        assert kinds.count(Unauthorized) < 50
+
+    asyncio.run(check())
+
+
+def test_wrong_ones_take_bounded_memory(keys_file: Path, key: str) -> None:
+    ring = Keyring(keys_file)
+    record = read_keys(keys_file)[0]
+
+    class Quick(KeyRecord):
+        """A record whose check costs nothing."""
+
+        def has_secret(self, secret: str) -> bool:
+            return not secret
+
+    quick = Quick(**record.model_dump())
+    ring._keys[quick.id] = quick  # noqa: SLF001 - 2,000 real checks take a minute
+
+    async def check() -> None:
+        for number in range(2000):
+            with pytest.raises(Unauthorized):
+                await ring.identify(another_secret(key, number))
+
+    asyncio.run(check())
+    assert len(ring._wrong) == 1024  # noqa: SLF001
+
+
+def test_changes_of_the_file_are_seen(keys_file: Path, key: str) -> None:
+    async def check() -> None:
+        ring = Keyring(keys_file)
+        await ring.identify(key)
+        other = new_key(keys_file, "door")
+        with pytest.raises(Unauthorized):  # it is looked at once a second
+            await ring.identify(other)
+        settled(ring)
+        assert (await ring.identify(other)).name == "door"
+        assert (await ring.identify(key)).name == "camera"
+        remove_key(keys_file, "camera")
+        settled(ring)
+        with pytest.raises(Unauthorized):
+            await ring.identify(key)
+        assert (await ring.identify(other)).name == "door"
+
+    asyncio.run(check())
+
+
+def test_a_file_that_breaks_leaves_the_keys_as_they_were(
+    keys_file: Path, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def check() -> None:
+        ring = Keyring(keys_file)
+        for spoil in (partial(append, keys_file, "{"), keys_file.unlink):
+            caplog.clear()
+            spoil()
+            for _ in range(3):
+                settled(ring)
+                assert (await ring.identify(key)).name == "camera"
+            (record,) = caplog.records
+            assert record.levelno == logging.ERROR
+            assert str(keys_file) in record.getMessage()
+        append(keys_file, "")
+        settled(ring)
+        with pytest.raises(Unauthorized):
+            await ring.identify(key)
+
+    asyncio.run(check())
+
+
+def test_an_expired_key_is_told_to_those_who_have_it(keys_file: Path, key: str) -> None:
+    async def check() -> None:
+        ring = Keyring(keys_file)
+        await ring.identify(key)
+        expire(keys_file)
+        settled(ring)
+        with pytest.raises(Unauthorized, match="camera expired on 20"):
+            await ring.identify(key)
+        with pytest.raises(Unauthorized, match="not known"):
+            await ring.identify(another_secret(key))
+
+    asyncio.run(check())
+
+
+def test_a_key_expires_by_itself(keys_file: Path) -> None:
+    record, text = add_key(keys_file, "camera", lifetime=timedelta(hours=1), rate_limit=None)
+    assert record.expires is not None
+    assert record.expires - record.created == timedelta(hours=1)
+    assert not record.is_expired()
+    assert text

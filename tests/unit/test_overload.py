@@ -1,0 +1,112 @@
+"""More requests than can be worked on, over real sockets and the fake backend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
+
+import httpx2
+
+from facedetect.backends.fake import FakeBackend
+from tests.live import Live, live
+from tests.unit.service import JPEG, PHOTO, problem
+
+Post = Future[httpx2.Response]
+
+
+class Busy:
+    """A service with one thread, whose model is held until it is let go."""
+
+    def __init__(self, service: Live, backend: FakeBackend, pool: ThreadPoolExecutor) -> None:
+        self.service = service
+        self.backend = backend
+        self._pool = pool
+        self._hold = Event()
+        backend.before_answer = self._wait
+
+    def _wait(self) -> None:
+        assert self._hold.wait(20)
+
+    def let_go(self) -> None:
+        self._hold.set()
+
+    def post(self) -> Post:
+        return self._pool.submit(self.service.client.post, "/detect", content=PHOTO, headers=JPEG)
+
+    def wait_for(self, *, running: int, queued: int) -> None:
+        lines = [f"facedetect_running_images {running}.0", f"facedetect_queued_images {queued}.0"]
+        deadline = time.monotonic() + 10
+        while not all(line in self.service.client.get("/metrics").text for line in lines):
+            assert time.monotonic() < deadline, lines
+            time.sleep(0.02)
+
+
+@contextmanager
+def busy(**settings: Any) -> Iterator[Busy]:
+    """One image is under work."""
+    backend = FakeBackend()
+    with live(backend, threads=1, **settings) as service, ThreadPoolExecutor(8) as pool:
+        held = Busy(service, backend, pool)
+        try:
+            first = held.post()
+            held.wait_for(running=1, queued=0)
+            yield held
+        finally:
+            held.let_go()
+        assert first.result().status_code == 200
+
+
+def test_what_finds_no_room_is_told_when_to_come_again() -> None:
+    with busy(max_queued=1) as held:
+        second = held.post()
+        held.wait_for(running=1, queued=1)
+        third = held.post().result()
+        assert "1 images are waiting already" in problem(third, 429, "overloaded")
+        assert int(third.headers["retry-after"]) >= 1
+        held.let_go()
+        assert second.result().status_code == 200
+    assert len(held.backend.seen) == 3  # the warm-up's, too
+
+
+def test_no_body_is_asked_for_where_there_is_no_room() -> None:
+    with busy(max_queued=0) as held, held.service.connect() as connection:
+        connection.sendall(
+            b"POST /detect HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+            b"Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert connection.recv(100).startswith(b"HTTP/1.1 429")
+
+
+def test_a_client_that_goes_away_is_not_worked_for() -> None:
+    with busy() as held:
+        with held.service.connect() as connection:
+            connection.sendall(
+                b"POST /detect HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+                b"Content-Length: %d\r\n\r\n%b" % (len(PHOTO), PHOTO)
+            )
+            held.wait_for(running=1, queued=1)
+        held.wait_for(running=1, queued=0)
+    assert len(held.backend.seen) == 2
+
+
+def test_bad_images_do_not_wait_for_good_ones() -> None:
+    with busy() as held:
+        response = held.service.client.post("/detect", content=b"text", headers=JPEG)
+        problem(response, 415, "unsupported-image")
+        response = held.service.client.post("/detect?min_size=1", content=PHOTO, headers=JPEG)
+        problem(response, 422, "invalid-params")
+
+
+def test_what_was_taken_is_finished_when_the_service_is_told_to_stop() -> None:
+    backend = FakeBackend(latency_s=0.5)
+    with ThreadPoolExecutor(1) as pool:
+        with live(backend) as service:
+            client = httpx2.Client(base_url=service.url)
+            post = pool.submit(client.post, "/detect", content=PHOTO, headers=JPEG)
+            while len(backend.seen) == 1:
+                time.sleep(0.01)
+        assert post.result().status_code == 200
