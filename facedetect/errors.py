@@ -11,6 +11,7 @@
     │   ├── Unauthorized            no API key, or one that is not known
     │   ├── Forbidden               from a page, or for a host, that is not allowed
     │   ├── UploadTimeout           the body came too slowly
+    │   ├── Stopping                the service was stopped before it could answer
     │   └── Overloaded              more work than can be done in time; says when to come again
     │       └── RateLimited         more requests than this caller may send
     ├── ModelError                  while building, converting or reading a model
@@ -93,6 +94,10 @@ class Forbidden(ServiceError):
 
 class UploadTimeout(ServiceError):
     """The request's body came too slowly."""
+
+
+class Stopping(ServiceError):
+    """The service was stopped before it could answer."""
 
 
 class Overloaded(ServiceError):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import uvicorn
 
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
@@ -24,6 +25,7 @@ class Live:
 
     port: int
     client: httpx2.Client
+    server: uvicorn.Server
 
     @property
     def url(self) -> str:
@@ -37,18 +39,18 @@ class Live:
 @contextmanager
 def live(backend: FakeBackend, **overrides: Any) -> Iterator[Live]:
     """Run the service until the block ends; settings by keyword."""
-    settings = Settings.load(**overrides)
+    settings = Settings.load(port=0, **overrides)
     detector = Detector(backend, limits=settings.limits, timeout_s=settings.timeout_s)
     server = make_server(settings, detector)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not (server.started and backend.seen):  # the warm-up runs beside the start
+            time.sleep(0.01)
+        (listener,) = server.servers[0].sockets
         port = listener.getsockname()[1]
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            while not (server.started and backend.seen):  # the warm-up runs beside the start
-                time.sleep(0.01)
-            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-                yield Live(port, client)
-        finally:
-            server.should_exit = True
-            thread.join()
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+            yield Live(port, client, server)
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -25,6 +25,7 @@ EXIT_CODES: dict[type[errors.FacedetectError], int] = {
     # 3: the model, or the service, could not answer
     errors.ServiceError: 3,
     errors.UploadTimeout: 3,
+    errors.Stopping: 3,
     errors.Overloaded: 3,
     errors.RateLimited: 3,
     errors.BackendError: 3,

@@ -28,6 +28,7 @@ ERRORS_BY_SLUG: dict[str, type[errors.FacedetectError]] = {
     "overloaded": errors.Overloaded,
     "rate-limited": errors.RateLimited,
     "backend-unavailable": errors.BackendUnavailable,
+    "stopping": errors.Stopping,
     "model-not-found": errors.ModelNotFound,
     "backend-timeout": errors.BackendTimeout,
     "backend-protocol-error": errors.BackendProtocolError,
@@ -63,7 +64,7 @@ class Answer:
 
 
 # What comes of reading JSON that is not as the service has it.
-_WRONG_ANSWER = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
+_WRONG_ANSWER = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
 
 
 def read_json(answer: Answer, to_value: Callable[[Any], T]) -> T:

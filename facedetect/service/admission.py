@@ -112,10 +112,11 @@ class Admission:
         ticket.started = time.monotonic()
         return ticket
 
-    def leave(self, ticket: Ticket) -> None:
-        """Give the slots back when the work is done, well or not."""
+    def leave(self, ticket: Ticket, *, is_done: bool) -> None:
+        """Give the slots back; work that was not done to its end tells nothing of the pace."""
         work = ticket.work
-        self._pace.note((time.monotonic() - ticket.started) * work.slots, work.cost)
+        if is_done:
+            self._pace.note((time.monotonic() - ticket.started) * work.slots, work.cost)
         self._remove(ticket)
 
     async def _wait(self, ticket: Ticket, gone: asyncio.Future[None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv6Network
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Annotated
 
 from fastapi import Depends, Request, Security, params
@@ -144,6 +144,12 @@ def _limit_of(settings: Settings) -> RateLimit:
 def _address_of(request: Request) -> str:
     """Whom to count an unknown caller as: an IPv6 network of 64 bits is one home or one machine."""
     host = request.client.host if request.client else ""
-    if ":" in host:
-        host = str(IPv6Network((host.partition("%")[0], 64), strict=False))
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:  # what a proxy says need not be an address
+        return host
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(IPv6Network((address, 64), strict=False))
     return host

@@ -31,11 +31,13 @@ class Part:
     byte_count: int = 0
     error: ImageTooLarge | None = None
 
-    def data(self) -> bytes:
-        """Raises the part's error, if it has one."""
+    def take(self) -> bytes:
+        """Hand out the bytes, which the part keeps no longer. Raises the part's error."""
         if self.error is not None:
             raise self.error
-        return b"".join(self.chunks)
+        data = b"".join(self.chunks)
+        self.chunks.clear()
+        return data
 
 
 async def read_parts(

@@ -35,6 +35,8 @@ _REASONS = (
     "rate_limited",
     "unauthorized",
     "forbidden",
+    "key_checks",
+    "stopping",
 )
 _BACKEND_ERRORS = (
     "backend_unavailable",

@@ -102,6 +102,12 @@ KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
         "Not from there",
         "a page of https://elsewhere.example sends this, and it is not allowed to",
     ),
+    errors.Stopping: ProblemKind(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "stopping",
+        "The service is being stopped",
+        "the service was stopped before it could answer; send the request again",
+    ),
     errors.UploadTimeout: ProblemKind(
         HTTPStatus.REQUEST_TIMEOUT,
         "upload-timeout",
@@ -181,11 +187,11 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(errors.FacedetectError)
     async def on_facedetect_error(_: Request, error: errors.FacedetectError) -> JSONResponse:
-        return _respond(*answer_to(error))
+        return respond(error)
 
     @app.exception_handler(RequestValidationError)
     async def on_validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
-        return _respond(*answer_to(as_invalid_params(error)))
+        return respond(as_invalid_params(error))
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
@@ -213,12 +219,18 @@ def problem_of(error: errors.FacedetectError) -> Problem:
         return _problem(kind, _SEE_LOG)
     if isinstance(error, errors.BackendError):
         logger.warning("%s", errors.told_whole(error))
+    error.with_traceback(None)  # its frames would keep the image for as long as the error
     return _problem(kind, str(error))
 
 
 def answer_to(error: errors.FacedetectError) -> tuple[Problem, dict[str, str]]:
     """The problem and the headers that go with it."""
     return problem_of(error), _headers_of(error)
+
+
+def respond(error: errors.FacedetectError) -> JSONResponse:
+    """The whole answer to a request that ends with this error."""
+    return _respond(*answer_to(error))
 
 
 def as_invalid_params(error: RequestValidationError) -> errors.InvalidParams:
@@ -238,7 +250,7 @@ def _headers_of(error: errors.FacedetectError) -> dict[str, str]:
     match error:
         case errors.Overloaded():
             return {"Retry-After": str(math.ceil(error.retry_after_s))}
-        case errors.BackendUnavailable():
+        case errors.BackendUnavailable() | errors.Stopping():
             return {"Retry-After": str(math.ceil(_UNAVAILABLE_FOR_S))}
         case errors.Unauthorized():
             return {"WWW-Authenticate": "Bearer"}

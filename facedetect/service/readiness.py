@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 import time
+
+from anyio import CapacityLimiter, to_thread
 
 from facedetect.backends import Backend
 from facedetect.errors import BackendUnavailable, said_again
@@ -15,28 +17,29 @@ _HOLDS_FOR_S = 1.0
 class Readiness:
     """Asks the backend, and remembers the answer for a second: asking may take a network's time.
 
-    Those who ask meanwhile wait for the one answer. Thread-safe.
+    Those who ask meanwhile wait for the one answer. For one event loop.
     """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._lock = threading.Lock()
-        self._answer: ModelVersion | BackendUnavailable | None = None
+        self._limiter = CapacityLimiter(1)
+        self._question: asyncio.Task[ModelVersion | BackendUnavailable] | None = None
         self._holds_until = 0.0
 
-    def check(self) -> ModelVersion:
+    async def check(self) -> ModelVersion:
         """Return the model that would answer; raises BackendUnavailable if none would."""
-        with self._lock:
-            if self._answer is None or time.monotonic() > self._holds_until:
-                self._answer = self._ask()
-                self._holds_until = time.monotonic() + _HOLDS_FOR_S
-            answer = self._answer
+        question = self._question
+        if question is None or (question.done() and time.monotonic() > self._holds_until):
+            question = self._question = asyncio.create_task(self._ask())
+        answer = await asyncio.shield(question)
         if isinstance(answer, BackendUnavailable):
             raise said_again(answer, type(answer)) from answer
         return answer
 
-    def _ask(self) -> ModelVersion | BackendUnavailable:
+    async def _ask(self) -> ModelVersion | BackendUnavailable:
         try:
-            return self._backend.check_ready()
+            return await to_thread.run_sync(self._backend.check_ready, limiter=self._limiter)
         except BackendUnavailable as error:
             return error
+        finally:
+            self._holds_until = time.monotonic() + _HOLDS_FOR_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
+from facedetect.errors import Stopping
 from facedetect.service.notes import Notes, taking_notes
-from facedetect.service.problems import kind_of
+from facedetect.service.problems import kind_of, respond
 from facedetect.service.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ CLIENT_LEFT = 499  # as nginx has it: there is no status for an answer that nobo
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _LONGEST_PATH = 200
+_STOPPED = "the service was stopped before it could answer; send the request again"
 
 # Asked every few seconds by machines.
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -46,17 +49,28 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send)
-        # Not taken back: a request has a context of its own, and the server, which logs what went
-        # wrong after it, shall have the id, too.
+        # Not taken back: the server, which logs what went wrong after the request, has the id, too.
+        # The next request starts from an empty context.
         bind_contextvars(request_id=exchange.request_id)
         with taking_notes() as notes, self._span(scope) as span:
             try:
                 with self._telemetry.metrics.requests_in_progress.track_inprogress():
-                    await self._app(scope, exchange.receive, exchange.send)
+                    await self._answer(scope, exchange)
             finally:
                 self._tell(exchange, notes)
+                notes.errors.clear()  # they hold what they were about
                 if span is not None:
                     span.answered(exchange.route, exchange.status)
+
+    async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
+        try:
+            await self._app(scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError:
+            if exchange.has_begun:
+                raise
+            # The server has been told to stop, and waits no longer.
+            response = respond(Stopping(_STOPPED))
+            await response(scope, exchange.receive, exchange.send)
 
     def _span(self, scope: Scope) -> AbstractContextManager[RequestSpan | None]:
         tracing = self._telemetry.tracing
@@ -102,6 +116,11 @@ class _Exchange:
         self._send = send
         self._answered: int | None = None
         self._is_gone = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the answer is on its way."""
+        return self._answered is not None
 
     @property
     def status(self) -> int:

@@ -21,6 +21,7 @@ def make_server(settings: Settings, detector: Detector) -> uvicorn.Server:
         port=settings.port,
         http=GuardedProtocol.within(settings.upload_timeout_s),
         ws="none",
+        reset_contextvars=True,  # or a request would have the log's fields of the one before
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout_s),
         server_header=False,
         log_config=None,

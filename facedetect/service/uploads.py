@@ -35,23 +35,48 @@ class Uploads:
         self.max_memory = settings.max_upload_memory
         self.max_batch_images = settings.max_batch_images
         self.timeout_s = settings.upload_timeout_s
-        self.held_bytes = 0
+        self._known = _Memory(settings.max_upload_memory)
+        # Those who have not shown a key yet must not take the room of those who have.
+        self._unknown = _Memory(settings.max_upload_memory // 4)
+
+    @property
+    def held_bytes(self) -> int:
+        return self._known.held_bytes + self._unknown.held_bytes
 
     @contextmanager
-    def open(self, request: Request) -> Iterator[Upload]:
-        """The body of a request, whose bytes count as held until the block ends."""
-        upload = Upload(self, request)
+    def open(self, request: Request, *, is_known: bool = True) -> Iterator[Upload]:
+        """The body of a request, whose bytes count as held until the block ends.
+
+        That of a caller who `is_known` not has a quarter of the memory, until it is.
+        """
+        memory = self._known if is_known else self._unknown
+        upload = Upload(self, request, memory)
         try:
             yield upload
         finally:
-            self.held_bytes -= upload.held_bytes
+            upload.memory.held_bytes -= upload.held_bytes
+
+    def know(self, upload: Upload) -> None:
+        """The caller has turned out to be known."""
+        if upload.memory is self._unknown:
+            self._unknown.held_bytes -= upload.held_bytes
+            self._known.held_bytes += upload.held_bytes
+            upload.memory = self._known
+
+
+class _Memory:
+    """How many bytes may be held, and are."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.held_bytes = 0
 
     def hold(self, count: int) -> None:
         """Raise Overloaded if so many more bytes are more than may be held."""
-        if self.held_bytes + count > self.max_memory:
+        if self.held_bytes + count > self.max_bytes:
             raise Overloaded(
-                f"the service holds {self.held_bytes} bytes of other uploads, and may hold "
-                f"{self.max_memory}; come again in a second",
+                f"the service holds {self.held_bytes} bytes of uploads, and may hold "
+                f"{self.max_bytes}; come again in a second",
                 reason="upload_memory",
             )
         self.held_bytes += count
@@ -60,7 +85,8 @@ class Uploads:
 class Upload:
     """One request's body."""
 
-    def __init__(self, uploads: Uploads, request: Request) -> None:
+    def __init__(self, uploads: Uploads, request: Request, memory: _Memory) -> None:
+        self.memory = memory
         self.held_bytes = 0
         self._uploads = uploads
         self._request = request
@@ -83,7 +109,7 @@ class Upload:
         """
         limit = self._uploads.limits.max_bytes
         if self.is_form:
-            return _only([_checked(part) async for part in self.parts(most=2)]).data()
+            return _only([_checked(part) async for part in self.parts(most=2)]).take()
         if self._media_type.startswith("image/") or self._media_type == "application/octet-stream":
             return b"".join([chunk async for chunk in self._body(limit)])
         raise self._unsupported(
@@ -92,10 +118,12 @@ class Upload:
         )
 
     def batch(self) -> AsyncIterator[Part]:
-        """The parts of a form with up to `max_batch_images` images."""
+        """The parts of a form with up to `max_batch_images` images, in half the memory there is."""
         most = self._uploads.max_batch_images
-        max_bytes = most * self._uploads.limits.max_bytes
-        return self.parts(most=most, max_bytes=min(max_bytes, self._uploads.max_memory))
+        one = self._uploads.limits.max_bytes
+        return self.parts(
+            most=most, max_bytes=min(most * one, max(one, self._uploads.max_memory // 2))
+        )
 
     async def parts(self, *, most: int, max_bytes: int | None = None) -> AsyncIterator[Part]:
         """Yield the parts of a form as they become whole.
@@ -126,7 +154,7 @@ class Upload:
         with self._uploads.telemetry.stage("upload"):
             while chunk := await self._next(stream, deadline):
                 _check_body(self.held_bytes + len(chunk) - overhead, max_bytes)
-                self._uploads.hold(len(chunk))
+                self.memory.hold(len(chunk))
                 self.held_bytes += len(chunk)
                 yield chunk
 

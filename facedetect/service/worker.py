@@ -52,8 +52,8 @@ class Outcome:
 class Worker:
     """Does jobs in at most `settings.threads` threads, as the admission lets them in.
 
-    Each is done within `settings.timeout_s`. Decoding and drawing are bounded by the limits on an
-    image's size instead: they are not begun after the deadline.
+    The wait and the model's run end `settings.timeout_s` after the upload. Decoding and drawing are
+    bounded by the limits on an image's size instead.
     """
 
     def __init__(self, detector: Detector, settings: Settings, telemetry: Telemetry) -> None:
@@ -81,11 +81,15 @@ class Worker:
         work = await to_thread.run_sync(self._weigh, job, limiter=self._header_limiter)
         with self.telemetry.stage("queue") as queue:
             ticket = await self.admission.enter(work, gone)
+        outcome = None
         try:
             deadline = submitted + self._timeout_s
-            return await to_thread.run_sync(self._do, job, deadline, queue, limiter=self._limiter)
+            outcome = await to_thread.run_sync(
+                self._do, job, deadline, queue, limiter=self._limiter
+            )
+            return outcome
         finally:
-            self.admission.leave(ticket)
+            self.admission.leave(ticket, is_done=outcome is not None)
 
     def _weigh(self, job: Job) -> Work:
         """Look at the header, so that what is refused never waits."""

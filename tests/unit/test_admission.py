@@ -47,8 +47,8 @@ class Clients:
         else:
             self.order.append(name)
 
-    async def leave(self, name: str) -> None:
-        self._door.leave(self._tickets.pop(name))
+    async def leave(self, name: str, *, is_done: bool = True) -> None:
+        self._door.leave(self._tickets.pop(name), is_done=is_done)
         await settle()
 
     async def go_away(self, name: str) -> None:
@@ -177,6 +177,22 @@ def test_the_wait_is_predicted_from_the_last_images() -> None:
         error = clients.overload("late")
         assert "an image would have to wait" in str(error)
         assert error.retry_after_s == pytest.approx(1.5, abs=0.5)
+
+    run(test())
+
+
+def test_images_that_break_tell_nothing_of_the_wait() -> None:
+    async def test() -> None:
+        door = admission(slots=1)
+        clients = Clients(door)
+        await clients.come("first")
+        await asyncio.sleep(0.2)
+        await clients.leave("first")
+        for number in range(40):
+            await clients.come(f"broken {number}", Work(slots=1, cost=1e9))
+            await clients.leave(f"broken {number}", is_done=False)
+        await clients.come("a")
+        assert door.expected_wait_s() == pytest.approx(0.2, rel=0.2)
 
     run(test())
 

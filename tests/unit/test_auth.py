@@ -200,6 +200,9 @@ def test_callers_without_a_key_are_counted_by_their_address(
         "2001:db8::ffff": 429,  # the same network
         "2001:db8:0:1::1": 200,
         "fe80::1%eth0": 200,
+        "::ffff:192.0.2.1": 200,
+        "::ffff:192.0.2.2": 200,  # not a network, but IPv4
+        "no:address": 200,  # as a proxy may say
     }
     with TestClient(addressed) as client:
         answers = {address: post(client, From=address).status_code for address in addresses}

@@ -46,6 +46,8 @@ def test_jpeg_decodes_as_opencv_does(astronaut: BGRImage) -> None:
 def test_exif_orientation_is_applied(noise: BGRImage, orientation: int, kind: str) -> None:
     stored = np.ascontiguousarray(TURNS[orientation](noise))
     data = with_orientation(stored, orientation, kind)
+    header = read_header(data, LIMITS)
+    assert (header.height, header.width) == noise.shape[:2]
     assert np.array_equal(decode_image(data, LIMITS), noise)
 
 
@@ -111,6 +113,11 @@ def test_cmyk_keeps_its_colours() -> None:
     assert np.abs(blue_green_red - [20, 30, 200]).max() < 8
 
 
+def test_16_bit_grey_has_a_transparent_value() -> None:
+    deep = Image.fromarray(np.array([[0x1234, 0x1235]], np.uint16))
+    assert decode_image(encode(deep, transparency=0x1234), LIMITS)[0, :, 0].tolist() == [255, 0x12]
+
+
 def test_inverted_16_bit_grey_is_turned() -> None:
     white = tiff_of((258, 3, 1, 16), (262, 3, 1, 0), (279, 4, 1, 128), content=bytes(128))
     assert (decode_image(white, LIMITS) == 255).all()
@@ -173,7 +180,7 @@ def test_heic_needs_its_extra() -> None:
         [sys.executable, "-c", code], input=data, capture_output=True, check=False
     )
     assert b"UnsupportedImage" in ended.stderr
-    assert b"pip install facedetect[heif]" in ended.stderr
+    assert b"install facedetect with its extra heif" in ended.stderr
 
 
 def test_paths_strings_bytes_arrays_and_pillow_images_are_the_same(astronaut: BGRImage) -> None:

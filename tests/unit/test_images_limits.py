@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,15 +15,18 @@ from PIL import Image
 from benchmarks.memory import resident_mb
 from facedetect.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImage
 from facedetect.images import BGRImage, ImageLimits, decode_image, read_header
+from facedetect.images.boxes import Item
 from tests.conftest import ASTRONAUT
 from tests.unit.pictures import (
     FORMATS,
     avif_of_repeated_bytes,
+    box,
     chunk,
     coded_larger_than_said,
     encode,
     gif_with,
     heic_of_tiles,
+    heic_with,
     jpeg_of_scans,
     png_with,
     rgb,
@@ -118,6 +122,35 @@ def test_jpegs_with_scans_without_end_are_refused() -> None:
 )
 def test_files_of_tiny_pieces_are_refused(data: bytes) -> None:
     refused(data, InvalidImage, "too many tiny pieces")
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        box(b"iprp", box(b"ipma", bytes(7) + b"\x10" + b"\0\1\xff".ljust(258, b"\1") * 16)),
+        box(b"iref", bytes(4) + box(b"dimg", b"\0\1\x10\0".ljust(4 + 2 * 4096, b"\0"))),
+        box(b"iloc", bytes(6) + b"\x10\0" + bytes(6 * 4096)),
+    ],
+    ids=["properties", "parts", "places"],
+)
+def test_each_entry_in_a_list_of_pictures_counts(lists: bytes) -> None:
+    with pytest.raises(InvalidImage, match="too many tiny pieces"):
+        read_header(heic_with(lists), LIMITS)
+
+
+def test_an_items_largest_size_is_looked_for_once() -> None:
+    class Sizes(list[tuple[int, int]]):
+        looks = 0
+
+        def __iter__(self) -> Iterator[tuple[int, int]]:
+            self.looks += 1
+            return super().__iter__()
+
+    sizes = Sizes([(2, 3), (9, 4)])
+    item = Item(sizes_wh=sizes)
+    assert [item.most_pixels for _ in range(3)] == [36] * 3
+    assert sizes.looks == 1
+    assert Item().most_pixels == 0
 
 
 @pytest.mark.parametrize("name", [b"zTXt", b"iCCP"])

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Timer
 from typing import Any
 
 import httpx2
@@ -110,3 +110,27 @@ def test_what_was_taken_is_finished_when_the_service_is_told_to_stop() -> None:
             while len(backend.seen) == 1:
                 time.sleep(0.01)
         assert post.result().status_code == 200
+
+
+def test_what_cannot_be_finished_in_time_is_told_so() -> None:
+    backend = FakeBackend()
+    release = Event()
+
+    def block() -> None:
+        release.wait(20)
+
+    with ThreadPoolExecutor(2) as pool:
+        with live(backend, threads=1, shutdown_timeout_s=0.5) as service:
+            client = httpx2.Client(base_url=service.url, timeout=20)
+            backend.before_answer = block
+            posts = [
+                pool.submit(client.post, "/detect", content=PHOTO, headers=JPEG) for _ in range(2)
+            ]
+            while "facedetect_queued_images 1.0" not in service.client.get("/metrics").text:
+                time.sleep(0.02)
+            later = Timer(2, release.set)
+            later.start()
+        answers = [post.result() for post in posts]
+    for answer in answers:
+        assert "send the request again" in problem(answer, 503, "stopping")
+        assert int(answer.headers["retry-after"]) > 0

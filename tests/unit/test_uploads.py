@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from facedetect.backends.fake import FakeBackend
 from tests.live import Live, live
 from tests.unit.service import JPEG, PHOTO, problem
+from tests.unit.wire import answer_on, head, is_well
 
 LIMIT = 200_000
 
@@ -22,39 +23,6 @@ LIMIT = 200_000
 def service() -> Iterator[Live]:
     with live(FakeBackend(), max_image_bytes=LIMIT, upload_timeout_s=1) as running:
         yield running
-
-
-def head(*fields: str) -> bytes:
-    lines = ["POST /detect HTTP/1.1", "Host: x", "Content-Type: image/jpeg", *fields]
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
-def answer_on(connection: socket.socket) -> tuple[int, dict[str, str]]:
-    """The status and the problem that come on a connection."""
-    received = b""
-    while b"}" not in received:
-        data = connection.recv(65536)
-        assert data, f"closed after {received!r}"
-        received += data
-    status = int(received.split()[1])
-    return status, json.loads(received.split(b"\r\n\r\n")[1].split(b"\r\n")[-1])
-
-
-def bytes_until_closed(connection: socket.socket) -> int:
-    """Raises TimeoutError if it stays open."""
-    connection.settimeout(8)
-    received = 0
-    try:
-        while data := connection.recv(65536):
-            received += len(data)
-    except ConnectionError:
-        pass
-    return received
-
-
-def is_well(service: Live) -> bool:
-    response = service.client.post("/detect", content=PHOTO, headers=JPEG)
-    return response.status_code == 200
 
 
 def test_too_many_bytes_are_refused_as_they_come(service: Live) -> None:
@@ -93,23 +61,6 @@ def test_a_body_that_does_not_come_is_not_waited_for(service: Live, sent: bytes)
     assert is_well(service)
 
 
-@pytest.mark.parametrize("sent", [b"", b"POST /detect HT", head("Content-Length: 9")[:-2]])
-def test_a_head_that_does_not_come_is_not_waited_for(service: Live, sent: bytes) -> None:
-    with service.connect() as connection:
-        connection.sendall(sent)
-        assert bytes_until_closed(connection) == 0
-    assert is_well(service)
-
-
-def test_a_head_without_end_is_not_read(service: Live) -> None:
-    line = b"X-More: " + b"x" * 8000 + b"\r\n"
-    with service.connect() as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\n")
-        with pytest.raises(ConnectionError):
-            connection.sendall(line * 1000)
-    assert is_well(service)
-
-
 def test_drops_do_not_prolong_the_wait(service: Live) -> None:
     started = time.monotonic()
     with service.connect() as connection:
@@ -125,21 +76,6 @@ def test_drops_do_not_prolong_the_wait(service: Live) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_an_answer_that_nobody_takes_is_not_waited_for() -> None:
-    with (
-        live(FakeBackend(), upload_timeout_s=1) as service,
-        socket.socket() as connection,
-    ):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.connect(("127.0.0.1", service.port))
-        call = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
-        connection.sendall(call * 400)  # more than the system keeps for a reader
-        time.sleep(2.5)
-        all_answers = 400 * len(service.client.get("/openapi.json").content)
-        assert bytes_until_closed(connection) < all_answers
-        assert is_well(service)
-
-
 def test_uploads_share_a_bounded_memory() -> None:
     large, memory = 2_000_000, 3_100_000
     with (
@@ -150,7 +86,7 @@ def test_uploads_share_a_bounded_memory() -> None:
         half_sent.sendall(head(f"Content-Length: {large}") + bytes(large - 1))
         wait_until_held(service, large - 1)
         response = service.client.post("/detect", content=bytes(large), headers=JPEG)
-        assert "bytes of other uploads" in problem(response, 429, "overloaded")
+        assert "bytes of uploads, and may hold 3100000" in problem(response, 429, "overloaded")
         assert response.headers["retry-after"] == "1"
         assert is_well(service)
         half_sent.close()
@@ -172,3 +108,29 @@ def held_bytes(service: Live) -> float:
         r"^facedetect_upload_bytes_held (.*)$", service.client.get("/metrics").text, re.MULTILINE
     )
     return float(line)
+
+
+def test_strangers_do_not_take_the_memory_of_those_with_keys(keys_file: Path, key: str) -> None:
+    large = 1_000_000
+    settings: dict[str, Any] = {
+        "max_image_bytes": large,
+        "max_upload_memory": 4 * large,
+        "keys_file": keys_file,
+    }
+    form = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+    call = (
+        b"POST /v1/vision/face HTTP/1.1\r\nHost: x\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n" % large
+    )
+    with live(FakeBackend(), **settings) as service, ExitStack() as stack:
+        for _ in range(6):
+            stranger = stack.enter_context(service.connect())
+            stranger.sendall(call + form + bytes(330_000))
+        headers = {**JPEG, "X-API-Key": key}
+        assert service.client.post("/detect", content=PHOTO, headers=headers).status_code == 200
+        body = form + PHOTO + b"\r\n--x--\r\n"
+        type_ = {"Content-Type": "multipart/form-data; boundary=x"}
+        answer = service.client.post("/v1/vision/face", content=body, headers=type_)
+        assert answer.status_code == 429  # the strangers' own room is full
+        answer = service.client.post("/v1/vision/face", content=body, headers={**headers, **type_})
+        assert answer.status_code == 200

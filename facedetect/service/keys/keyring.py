@@ -73,7 +73,8 @@ class Keyring:
         check = self._checks.get((key.id, digest))
         if check is None:
             if sum(key_id == key.id for key_id, _ in self._checks) >= _CHECKS_OF_ONE_KEY:
-                raise Overloaded("too many API keys are being checked", 1.0, "key_checks")
+                words = "too many API keys are being checked; come again in 1 s"
+                raise Overloaded(words, 1.0, "key_checks")
             check = asyncio.create_task(self._check_and_remember(key, secret, digest))
             self._checks[key.id, digest] = check
         return await asyncio.shield(check)

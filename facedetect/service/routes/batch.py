@@ -119,7 +119,7 @@ async def _detect(
 ) -> BatchResult:
     params = query.params()
     try:
-        job = Job(part.data(), params, query.max_faces, choice=query.choice())
+        job = Job(part.take(), params, query.max_faces, choice=query.choice())
         outcome = await worker.run(job, gone)
     except FacedetectError as error:
         return BatchResult(filename=part.filename, problem=problem_of(error))

@@ -94,18 +94,19 @@ async def vision_face(
     gatekeeper: TheGatekeeper,
 ) -> Response:
     """Find faces as DeepStack does: a form with `image` and perhaps `min_confidence`."""
-    with uploads.open(request) as upload:
+    is_unknown = gatekeeper.asks_for_form(request)
+    with uploads.open(request, is_known=not is_unknown) as upload:
         parts: dict[str, Part] = {}
-        is_unknown = gatekeeper.asks_for_form(request)
         async for part in upload.parts(most=_MOST_PARTS):
             parts[part.name] = part
             if is_unknown and part.name == _KEY_PART:  # often sent before the image
                 await gatekeeper.admit(request, _text(part))
+                uploads.know(upload)
                 is_unknown = False
         if is_unknown:
             await gatekeeper.admit(request, None)
         least = _min_confidence(parts)
-        job = Job(_image(parts).data(), query.params(), query.max_faces, choice=query.choice())
+        job = Job(_image(parts).take(), query.params(), query.max_faces, choice=query.choice())
         async with watch_client(request) as gone:
             outcome = await worker.run(job, gone)
     answer = DeepStackAnswer.of(outcome, least)
@@ -121,7 +122,7 @@ def _image(parts: dict[str, Part]) -> Part:
 
 
 def _text(part: Part) -> str:
-    return part.data().decode("utf-8", "replace")
+    return part.take().decode("utf-8", "replace")
 
 
 def _min_confidence(parts: dict[str, Part]) -> float:

@@ -40,6 +40,7 @@ IMAGE_PROBLEMS = documented(
     errors.RateLimited,
     errors.BackendUnavailable,
     errors.ModelNotFound,
+    errors.Stopping,
     errors.BackendTimeout,
     errors.BackendProtocolError,
     errors.FacedetectError,

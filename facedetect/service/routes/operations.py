@@ -24,16 +24,16 @@ async def healthz() -> Health:
 
 @health.head("/readyz", include_in_schema=False)
 @health.get("/readyz", responses=documented(BackendUnavailable))
-def readyz(readiness: TheReadiness) -> Ready:
+async def readyz(readiness: TheReadiness) -> Ready:
     """The model would answer now; 503 with the reason if it would not."""
-    return Ready(model=readiness.check())
+    return Ready(model=await readiness.check())
 
 
 @router.get("/version", responses=documented(Unauthorized, Forbidden))
-def version(readiness: TheReadiness) -> Version:
+async def version(readiness: TheReadiness) -> Version:
     """What is running here."""
     try:
-        model = readiness.check()
+        model = await readiness.check()
     except BackendUnavailable:
         model = None
     return Version(facedetect=facedetect.__version__, model=model)

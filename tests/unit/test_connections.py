@@ -1,0 +1,152 @@
+"""Connections that do not do their part, over real sockets."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+
+import numpy as np
+import pytest
+
+from benchmarks.memory import resident_mb
+from facedetect.backends.fake import FakeBackend
+from facedetect.images import encode_image
+from tests.live import Live, live
+from tests.unit.service import PHOTO
+from tests.unit.wire import bytes_until_closed, head, is_well
+
+
+@pytest.fixture
+def service() -> Iterator[Live]:
+    with live(FakeBackend(), upload_timeout_s=1) as running:
+        yield running
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /detect HT", head("Content-Length: 9")[:-2]])
+def test_a_head_that_does_not_come_is_not_waited_for(service: Live, sent: bytes) -> None:
+    with service.connect() as connection:
+        connection.sendall(sent)
+        assert bytes_until_closed(connection) == 0
+    assert is_well(service)
+
+
+def test_a_head_without_end_is_not_read(service: Live) -> None:
+    line = b"X-More: " + b"x" * 8000 + b"\r\n"
+    with service.connect() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        with pytest.raises(ConnectionError):
+            connection.sendall(line * 1000)
+    assert is_well(service)
+
+
+def test_an_answer_that_nobody_takes_is_not_waited_for(service: Live) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (2000, 2000, 3), dtype=np.uint8)
+    data = encode_image(noise, ".png")  # more than the system keeps for a reader
+    with service.connect() as connection:
+        connection.sendall(head(f"Content-Length: {len(data)}", path="/annotate") + data)
+        until(lambda: len(unread(service)) > 0)
+        time.sleep(1.5)
+        assert bytes_until_closed(connection) < len(data)
+    assert is_well(service)
+
+
+def test_a_few_bytes_that_nobody_takes_do_not_keep_a_connection(service: Live) -> None:
+    """Fewer than what makes the server stop writing."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", service.port))
+        while not unread(service):
+            connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(0.03)  # or it would come before the last is answered
+        assert max(unread(service)) < 64 * 2**10
+        until(lambda: not unread(service))
+    assert is_well(service)
+
+
+def unread(service: Live) -> list[int]:
+    """How many bytes the service has left to write, for each connection where there are some."""
+    connections = list(service.server.server_state.connections)
+    sizes = [protocol.transport.get_write_buffer_size() for protocol in connections]
+    return [size for size in sizes if size]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_trailers_are_not_kept(service: Live) -> None:
+    trailers = b"a:b\r\n" * 100_000
+    with service.connect() as connection:
+        connection.sendall(head("Transfer-Encoding: chunked") + b"0\r\n")
+        before = resident_mb()
+        for _ in range(20):
+            connection.sendall(trailers)
+        grown = resident_mb() - before
+    assert grown < 60
+    assert is_well(service)
+
+
+def test_a_request_before_the_answer_to_the_last_is_left_to_be_sent_again(service: Live) -> None:
+    call = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    with service.connect() as connection:
+        connection.sendall(call * 3)
+        answers = b""
+        while data := connection.recv(65536):
+            answers += data
+    assert answers.count(b"HTTP/1.1 200") == 1
+    assert b"connection: close" in answers.lower()
+    assert is_well(service)
+
+
+def test_the_head_of_the_next_request_is_bounded_while_one_is_answered() -> None:
+    line = b"X-More: " + b"x" * 8000 + b"\r\n"
+    with held() as (service, connection):
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        with pytest.raises(ConnectionError):
+            connection.sendall(line * 1000)
+        assert is_alive(service)
+
+
+def test_a_client_that_goes_away_is_noticed_behind_its_next_request() -> None:
+    with held() as (service, _):
+        with service.connect() as connection:
+            connection.sendall(head(f"Content-Length: {len(PHOTO)}") + PHOTO)
+            until(lambda: "facedetect_queued_images 1.0" in service.client.get("/metrics").text)
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(0.2)
+        until(lambda: "facedetect_queued_images 0.0" in service.client.get("/metrics").text)
+
+
+@contextmanager
+def held() -> Iterator[tuple[Live, socket.socket]]:
+    """A service whose one thread is busy with the image of this connection."""
+    backend = FakeBackend()
+    busy, release = Event(), Event()
+
+    def block() -> None:
+        busy.set()
+        assert release.wait(20)
+
+    with live(backend, threads=1) as service, service.connect() as connection:
+        backend.before_answer = block
+        try:
+            connection.sendall(head(f"Content-Length: {len(PHOTO)}") + PHOTO)
+            assert busy.wait(10)
+            yield service, connection
+        finally:
+            release.set()
+
+
+def is_alive(service: Live) -> bool:
+    return service.client.get("/healthz").status_code == 200
+
+
+def test_many_requests_on_one_connection_are_no_long_head(service: Live) -> None:
+    for _ in range(400):
+        assert service.client.get("/healthz", headers={"X-Some": "x" * 300}).status_code == 200
