@@ -72,8 +72,9 @@ CMD ["serve"]
 
 FROM service AS gateway
 COPY --from=gateway-environment /opt/facedetect /opt/facedetect
-# Threads wait for the model most of the time: four keep a model server of some cores busy. Each holds
-# an image, 15 bytes a pixel at most: these two keep the gateway below 2 GiB.
+# Threads wait for the model most of the time: four keep a model server of some cores busy. All images
+# under work together are never more than one at the limits, 17 bytes a pixel at most, so this limit on
+# pixels keeps the gateway below 2 GiB.
 ENV FACEDETECT_BACKEND=grpc://model:8500/mtcnn \
     FACEDETECT_THREADS=4 \
     FACEDETECT_MAX_IMAGE_PIXELS=25000000

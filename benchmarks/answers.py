@@ -69,7 +69,7 @@ def figures(answers: Sequence[Answer], seconds: float | None = None) -> Figures:
 
 
 def median_figures(rounds: Sequence[Figures]) -> Figures:
-    """The median of each figure; statuses are added up."""
+    """The median of each figure, but the longest of all; statuses are added up."""
     statuses: Counter[int] = Counter()
     for one in rounds:
         statuses.update(one.statuses)

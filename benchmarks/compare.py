@@ -20,6 +20,7 @@ from statistics import geometric_mean, median
 from typing import IO
 
 import numpy as np
+from rich.console import Console
 from rich.progress import track
 
 from benchmarks.environments import PACKAGES, environment, own_python
@@ -118,7 +119,7 @@ def measure(workers: dict[str, Worker], scratch: Path, rounds: int) -> None:
             worker.times_ms[case].clear()
     # Slow rivals take part in fewer rounds: their medians settle as well.
     order = list(workers.values())
-    for turn in track(range(rounds), "Measuring"):
+    for turn in track(range(rounds), "Measuring", console=Console(stderr=True)):
         for case, image, min_size in cases:
             random.Random(f"{turn} {case}").shuffle(order)  # noqa: S311 - nothing secret
             for worker in order:

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import pillow_heif
 from PIL import Image
+from rich.console import Console
 from rich.progress import track
 
 from benchmarks.pictures import pictures, resize
@@ -36,7 +37,8 @@ def main() -> None:
         measure(one)
         return
     with tempfile.TemporaryDirectory() as folder:
-        rows = [row(name, data, Path(folder)) for name, data in track(files(), "Decoding")]
+        progress = track(files(), "Decoding", console=Console(stderr=True))
+        rows = [row(name, data, Path(folder)) for name, data in progress]
     print("| file | MB | bytes a pixel | s |\n| --- | --- | --- | --- |", *rows, sep="\n")
 
 

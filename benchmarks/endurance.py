@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx2
 import numpy as np
+from rich.console import Console
 from rich.progress import track
 
 from benchmarks.memory import tree_resident_mb
@@ -67,7 +68,7 @@ def endure(service: Gateway, count: int) -> list[float]:
 
     with ThreadPoolExecutor(_CLIENTS) as pool:
         posted = pool.map(post, _choices(count, len(sources)))
-        return list(track(posted, "Posting", total=count))
+        return list(track(posted, "Posting", total=count, console=Console(stderr=True)))
 
 
 def _choices(count: int, sources: int) -> Iterator[Sent]:

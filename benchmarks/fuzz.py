@@ -86,7 +86,7 @@ def fuzz_service(seed: int, first: int, count: int) -> Result:
         wait_for(running.client, "/readyz", running.process)
         result, sender = Result(), _Sender(running, seed)
         numbers = iter(range(first, first + count))
-        for _ in track(range(0, count, 100), "Sending"):
+        for _ in track(range(0, count, 100), "Sending", console=Console(stderr=True)):
             for number, answer in pool.map(sender.send, islice(numbers, 100)):
                 _note(result, number, answer)
             result.memory_mb.append(resident_mb(running.process.pid))
@@ -171,7 +171,10 @@ def what_is_wrong(
         return None
     if str(status) not in documented or status >= http.client.INTERNAL_SERVER_ERROR:
         return f"the status {status} with {content[:300]!r}"
-    parsed = json.loads(content)
+    try:
+        parsed = dict(json.loads(content))
+    except (TypeError, ValueError):
+        return f"the answer {content[:300]!r}, which is no JSON object"
     if status == http.client.OK:
         return None if isinstance(parsed.get("faces"), list) else f"the answer {content[:300]!r}"
     is_problem = kind == "application/problem+json" and set(parsed) == _PROBLEM
@@ -181,7 +184,8 @@ def what_is_wrong(
 def fuzz_decoding(seed: int, first: int, count: int) -> Result:
     """Decode the bodies here, one after the other."""
     files, limits, result = seeds(), ImageLimits(max_pixels=_DECODED_PIXELS), Result()
-    for number in track(range(first, first + count), "Decoding"):
+    progress = Console(stderr=True)
+    for number in track(range(first, first + count), "Decoding", console=progress):
         body = mutate_file(chance_of(seed, number), files)
         started = time.monotonic()
         outcome, wrong = _decode(body.data, limits)

@@ -12,6 +12,7 @@ from statistics import mean
 
 import matplotlib as mpl
 import numpy as np
+from rich.console import Console
 from rich.progress import track
 
 from benchmarks.memory import resident_mb
@@ -53,7 +54,7 @@ def soak(count: int) -> list[float]:
     sources = list(pictures().values())
     memory_mb = []
     with Detector() as detector:
-        for _ in track(range(count), "Detecting"):
+        for _ in track(range(count), "Detecting", console=Console(stderr=True)):
             width, height = generator.integers(*_SIDES, size=2)
             picture = resize(sources[generator.integers(len(sources))], int(width), int(height))
             min_size = int(generator.choice(_MIN_SIZES))

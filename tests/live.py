@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -23,13 +24,10 @@ from facedetect.settings import Settings
 class Live:
     """A running service."""
 
+    url: str
     port: int
     client: httpx2.Client
     server: uvicorn.Server
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def connect(self) -> socket.socket:
         """A connection of one's own, to send what no client would."""
@@ -37,11 +35,12 @@ class Live:
 
 
 @contextmanager
-def live(backend: FakeBackend, **overrides: Any) -> Iterator[Live]:
-    """Run the service until the block ends; settings by keyword."""
+def live(backend: FakeBackend, certificate: Path | None = None, **overrides: Any) -> Iterator[Live]:
+    """Run the service until the block ends, with TLS if given; settings by keyword."""
     settings = Settings.load(port=0, **overrides)
     detector = Detector(backend, limits=settings.limits, timeout_s=settings.timeout_s)
     server = make_server(settings, detector)
+    server.config.ssl_certfile = certificate
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -49,8 +48,9 @@ def live(backend: FakeBackend, **overrides: Any) -> Iterator[Live]:
             time.sleep(0.01)
         (listener,) = server.servers[0].sockets
         port = listener.getsockname()[1]
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-            yield Live(port, client, server)
+        url = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
+        with httpx2.Client(base_url=url, timeout=20) as client:
+            yield Live(url, port, client, server)
     finally:
         server.should_exit = True
         thread.join()

@@ -65,7 +65,8 @@ def check_timeout_s(timeout_s: float) -> None:
 def _parsed(name: str, url: str) -> httpx2.URL:
     try:
         parsed = httpx2.URL(url)
-    except httpx2.InvalidURL as error:
+        parsed.raw_host.decode("ascii").encode("idna")  # as it is looked up
+    except (httpx2.InvalidURL, UnicodeError) as error:
         raise InvalidSettings(f"{name} is no URL: {error}; {_EXAMPLE}") from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise InvalidSettings(

@@ -49,7 +49,7 @@ def to_seconds(retry_after: str) -> float | None:
         return float(retry_after)
     try:
         when = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ArithmeticError, ValueError):  # of years and zones that no calendar has
         return None
     if when.tzinfo is None:  # "-0000": a time in UTC that says nothing of its place
         when = when.replace(tzinfo=UTC)

@@ -60,6 +60,8 @@ def _read_path(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidImage(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a zero byte, or what no file's name can have
+        raise InvalidImage(f"{str(path)!r} cannot be read: {error}") from error
 
 
 def _read_file(file: BinaryIO) -> bytes:

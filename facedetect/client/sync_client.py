@@ -52,8 +52,10 @@ class Client:
                 print(face.box, face.confidence, face.landmarks.left_eye)
 
     `api_key` is sent as a bearer token. `timeout_s` bounds a whole call, retries and their pauses
-    included. `ca_file` is the authority to trust for `https://`, in PEM form; `proxy` a proxy's
-    URL, those of the environment are not used. `sleep` waits between retries.
+    included; only a service that is slow to be connected to, or stalls amid the upload or the
+    answer, may hold it for as long again. `ca_file` is the authority to trust for `https://`, in
+    PEM form; `proxy` a proxy's URL, those of the environment are not used. `sleep` waits between
+    retries.
 
     What the service refuses is raised as the error it was there: ImageError's, ServiceError's and
     BackendError's subclasses and InvalidParams. A service that cannot be reached is
@@ -167,7 +169,12 @@ class Client:
             return error
 
     def _send(self, send: Send) -> Answer:
-        """httpx's time-outs are those of single steps, so the time is looked at between chunks."""
+        """httpx's time-outs are those of single steps: the time is looked at between chunks, too.
+
+        Waiting for an answer begins when the body is sent, and gets what is left then: the
+        time-outs are taken from `steps_s` as each step begins.
+        """
+        steps_s = httpx2.Timeout(max(send.timeout_s, _LEAST_S)).as_dict()
         deadline = time.monotonic() + send.timeout_s
         request = send.request
         body, length = request.body, {}
@@ -178,11 +185,22 @@ class Client:
             send.url,
             params=request.query,
             headers={**request.headers, **length},
-            content=None if body is None else _until(deadline, _chunks(body)),
-            timeout=max(send.timeout_s, _LEAST_S),
+            content=None if body is None else _sent(body, deadline, steps_s),
+            extensions={"timeout": steps_s},
         ) as response:
+            _lower(steps_s, deadline)
             whole = b"".join(_until(deadline, response.iter_bytes()))
         return Answer(send.url, response.status_code, dict(response.headers), whole)
+
+
+def _sent(body: bytes, deadline: float, steps_s: dict[str, float | None]) -> Iterator[bytes]:
+    yield from _until(deadline, _chunks(body))
+    _lower(steps_s, deadline)
+
+
+def _lower(steps_s: dict[str, float | None], deadline: float) -> None:
+    """Let reading take what is left until the deadline."""
+    steps_s["read"] = max(deadline - time.monotonic(), _LEAST_S)
 
 
 def _chunks(body: bytes) -> Iterator[bytes]:

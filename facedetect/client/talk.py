@@ -6,6 +6,7 @@ tests need no clock. Sending is answered with an `Outcome`, a pause with None.
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -110,7 +111,9 @@ def await_ready(terms: Terms) -> Talk[ModelVersion]:
     while True:
         try:
             return (yield from check_ready(terms))
-        except BackendError:
+        except BackendError as error:
+            if _is_distrust(error):
+                raise
             left_s = deadline - terms.now() - _BETWEEN_READINESS_S
             if left_s <= 0:
                 raise
@@ -125,7 +128,17 @@ def _pause_s(outcome: Outcome, tries: int, retries: Retries) -> float | None:
     if isinstance(outcome, Answer):
         is_retried = outcome.status in _RETRIED_STATUSES
         return retries.pause_s(tries, outcome.retry_after_s) if is_retried else None
-    return retries.pause_s(tries, None) if isinstance(outcome, _RETRIED_FAILURES) else None
+    is_retried = isinstance(outcome, _RETRIED_FAILURES) and not _is_distrust(outcome)
+    return retries.pause_s(tries, None) if is_retried else None
+
+
+def _is_distrust(error: BaseException) -> bool:
+    """Whether TLS refused who is there, which waiting does not cure."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__  # httpcore2's errors have the latter alone
+    # Ended amid the handshake: a server that is being restarted does so.
+    return cause is not None and not isinstance(cause, ssl.SSLEOFError)
 
 
 def _to_error(outcome: Outcome, url: str, timeout_s: float) -> FacedetectError:

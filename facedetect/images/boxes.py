@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from facedetect.images.slim import Pieces
 
@@ -27,6 +28,11 @@ class Item:
     sizes_wh: list[tuple[int, int]] = field(default_factory=list)
     parts: list[int] = field(default_factory=list)
     extents: list[Span] = field(default_factory=list)
+
+    @cached_property
+    def most_pixels(self) -> int:
+        """Of its largest size, 0 if it has none; found once, as thousands may be made of it."""
+        return max((width * height for width, height in self.sizes_wh), default=0)
 
 
 class Items(dict[int, Item]):
@@ -118,7 +124,9 @@ def _read_parts(data: bytes, span: Span, items: Items, pieces: Pieces) -> None:
         numbers = _Numbers(data, at, stop)
         key, count = numbers.take(width), numbers.take(2)
         if kind == b"dimg":
-            items[key].parts += [numbers.take(width) for _ in range(count)]
+            for _ in range(count):
+                pieces.count()
+                items[key].parts.append(numbers.take(width))
 
 
 def _read_sizes(data: bytes, span: Span, items: Items, pieces: Pieces) -> None:
@@ -146,6 +154,7 @@ def _associations(numbers: _Numbers, pieces: Pieces) -> Iterator[tuple[int, int]
         key, count = numbers.take(4 if version else 2), numbers.take(1)
         pieces.count()
         for _ in range(count):
+            pieces.count()
             index = numbers.take(2 if is_wide else 1)
             yield key, index & (0x7FFF if is_wide else 0x7F)
 
@@ -157,6 +166,7 @@ def _read_places(numbers: _Numbers, items: Items, content: int, pieces: Pieces) 
     index_bytes = more & 15 if version else 0
     wide = 4 if version >= 2 else 2  # noqa: PLR2004 - the box's version
     for _ in range(numbers.take(wide)):
+        pieces.count()
         key = numbers.take(wide)
         method = numbers.take(2) & 15 if version else 0
         numbers.take(2)

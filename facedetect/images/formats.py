@@ -90,8 +90,7 @@ def _heif_plugin() -> Callable[[io.BytesIO, str], Image.Image]:
         from pillow_heif import HeifImageFile
     except ImportError as error:
         raise UnsupportedImage(
-            "HEIC images are not taken here; send JPEG, or have the service installed with "
-            "pip install facedetect[heif]"
+            "HEIC images are not taken here; send JPEG, or install facedetect with its extra heif"
         ) from error
     plugin: Callable[[io.BytesIO, str], Image.Image] = HeifImageFile
     return plugin

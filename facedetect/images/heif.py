@@ -112,9 +112,7 @@ def _check_items(items: Items, limits: ImageLimits) -> None:
 def _check_parts(parts: list[Item], limits: ImageLimits) -> None:
     if any(part.kind not in _CODED for part in parts):
         raise UnsupportedImage("the image is assembled from assembled images; send it as a JPEG")
-    pixels = sum(
-        max(width * height for width, height in part.sizes_wh or [(0, 0)]) for part in parts
-    )
+    pixels = sum(part.most_pixels for part in parts)
     if pixels > _PARTS_PER_IMAGE * limits.max_pixels:
         raise ImageTooLarge(
             f"the image is made of parts with {pixels} pixels, where {limits.max_pixels} are "

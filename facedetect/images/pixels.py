@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from facedetect.errors import InvalidImage, UnsupportedImage
 
@@ -16,11 +17,14 @@ _ORIENTATION_TAG = 0x0112
 _SIDES_SWAPPED = range(5, 9)
 _MIN_IS_WHITE, _PHOTOMETRIC_TAG = 0, 262
 _BAND_ROWS = 256
+_WHITE = np.uint8(255)
 
 
 def upright_size(header: Image.Image) -> tuple[int, int]:
     """Width and height once the orientation is applied; no pixels are decoded for it."""
     width, height = header.size
+    if isinstance(header, TiffImageFile):  # its plugin turns the pixels, and says so at once
+        return width, height
     return (height, width) if _orientation(header) in _SIDES_SWAPPED else (width, height)
 
 
@@ -100,13 +104,21 @@ def _to_rgb(image: Image.Image, is_inverted: bool) -> Image.Image:
     if image.mode == "RGB" and not image.has_transparency_data:
         return image
     if image.mode.startswith("I;16"):
-        grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
-        return Image.fromarray(255 - grey if is_inverted else grey).convert("RGB")
+        return Image.fromarray(_cut_to_8_bits(image, is_inverted)).convert("RGB")
     if image.has_transparency_data:
         pixels = image.convert("RGBA")
         white = Image.new("RGBA", pixels.size, "white")
         return Image.alpha_composite(white, pixels).convert("RGB")
     return image.convert("RGB")
+
+
+def _cut_to_8_bits(image: Image.Image, is_inverted: bool) -> NDArray[np.uint8]:
+    deep = np.asarray(image).astype(np.uint16)
+    grey = (deep >> 8).astype(np.uint8)
+    transparent = image.info.get("transparency")  # which Pillow knows for 8 bits only
+    if isinstance(transparent, int):
+        grey[deep == transparent] = _WHITE
+    return _WHITE - grey if is_inverted else grey
 
 
 def _checked(image: NDArray[np.generic] | cv2.typing.MatLike) -> BGRImage:

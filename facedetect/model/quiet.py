@@ -52,8 +52,8 @@ def import_tensorflow_quietly() -> Any:
         if error.name != "tensorflow":
             raise
         raise InvalidSettings(
-            "this needs TensorFlow, which is not installed: pip install 'facedetect[tensorflow]'; "
-            "or name a server that runs the model, as in --backend grpc://HOST:8500/mtcnn"
+            "this needs TensorFlow, which is not installed: install facedetect with its extra "
+            "tensorflow, or name a server that runs the model, as in --backend grpc://HOST:8500/mtcnn"
         ) from error
     # Warns on each use of the graph API, which is the one that TensorFlow Serving is made for.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -1,1 +1,1 @@
-"""The real command in real processes."""
+"""The page in a real browser."""

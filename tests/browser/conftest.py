@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.visit import DESKTOP, Visit, find_chromium, open_browser
+from tests.browser.visit import DESKTOP, ELSEWHERE, Visit, find_chromium, open_browser
 from tests.conftest import ASTRONAUT, skip_or_fail
 from tests.e2e.processes import served
 
@@ -33,7 +33,8 @@ def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """
     camera = tmp_path_factory.mktemp("camera") / "astronaut.mjpeg"
     camera.write_bytes(ASTRONAUT.read_bytes())
-    with open_browser(chromium, camera) as opened:
+    rule = f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"
+    with open_browser(chromium, camera, rule) as opened:
         yield opened
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Open
 from tests.browser.visit import DESKTOP, PHONE, Visit
 from tests.conftest import ASTRONAUT
 
-DEVICES = {"desktop": DESKTOP, "phone": PHONE}
+LOOKS = [{**DESKTOP, "color_scheme": "light"}, {**PHONE, "color_scheme": "dark"}]
 
 
 def check(visit: Visit) -> None:
@@ -20,10 +21,9 @@ def check(visit: Visit) -> None:
     assert found.violations_count == 0, found.generate_report()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", DEVICES)
-def test_axe_finds_nothing(open_page: Open, device: str, scheme: Literal["light", "dark"]) -> None:
-    visit = open_page(**DEVICES[device], color_scheme=scheme)
+@pytest.mark.parametrize("options", LOOKS, ids=["desktop", "phone"])
+def test_axe_finds_nothing(open_page: Open, options: dict[str, Any]) -> None:
+    visit = open_page(**options)
     check(visit)
     visit.pick(ASTRONAUT)
     expect(visit.count).to_have_text("1 face")
@@ -35,16 +35,17 @@ def test_axe_finds_nothing(open_page: Open, device: str, scheme: Literal["light"
     visit.page.get_by_role("button", name="Camera").click()
     expect(visit.count).to_have_text("1 face")
     visit.page.get_by_role("switch", name="Live").uncheck()
+    expect(visit.count).to_have_text("Live is off")
     check(visit)
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1024, 1600])
-def test_nothing_is_wider_than_the_window(open_page: Open, width: int) -> None:
-    visit = open_page(viewport={"width": width, "height": 800})
+def test_nothing_is_wider_than_the_window(visit: Visit) -> None:
     long_name = {"name": "x" * 300 + ".jpg", "mimeType": "image/jpeg"}
     visit.pick({**long_name, "buffer": ASTRONAUT.read_bytes()})
     expect(visit.count).to_have_text("1 face")
-    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    for width in (320, 390, 768, 1024, 1600):
+        visit.page.set_viewport_size({"width": width, "height": 800})
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_fingers_find_their_targets(open_page: Open) -> None:
@@ -100,3 +101,41 @@ def test_pointing_at_a_face_shows_its_score(visit: Visit) -> None:
     expect(visit.page.locator("#tag")).to_have_text("0.9999")
     visit.page.mouse.move(1, 1)
     expect(visit.page.locator("#tag")).to_be_hidden()
+
+
+def test_pointing_moves_the_list_but_not_the_page(open_page: Open) -> None:
+    visit = open_page(viewport={"width": 800, "height": 600})  # the list is below the picture
+
+    def twelve_times(route: Route) -> None:
+        answer = route.fetch().json()
+        route.fulfill(body=json.dumps({**answer, "faces": answer["faces"] * 12}))
+
+    visit.page.route("**/detect?*", twelve_times)
+    visit.pick(ASTRONAUT)
+    expect(visit.count).to_have_text("12 faces")
+    visit.boxes.last.scroll_into_view_if_needed()
+    before = visit.page.evaluate("scrollY")
+    visit.boxes.last.hover()
+    expect(visit.faces.last).to_have_class("active")
+    assert visit.page.evaluate("scrollY") == before
+    assert visit.page.locator("#faces").evaluate(
+        "list => list.getBoundingClientRect().bottom"
+        " - list.lastChild.getBoundingClientRect().bottom"
+    ) == pytest.approx(0, abs=1)
+
+
+def test_forced_colours_leave_what_is_chosen_to_be_seen(open_page: Open) -> None:
+    visit = open_page(forced_colors="active")
+    visit.page.get_by_role("button", name="camera").click()
+    expect(visit.count).to_have_text("1 face")
+
+    def background(selector: str) -> str:
+        look = "one => getComputedStyle(one).backgroundColor"
+        return str(visit.page.locator(selector).evaluate(look))
+
+    chosen = background("#theme label:has(:checked)")
+    assert chosen != background("#theme label:has([value=dark])")
+    assert background(".switch-track") == chosen
+    visit.page.get_by_role("switch", name="Live").uncheck()
+    assert background(".switch-track") != chosen
+    assert background(".shutter") != background("body")

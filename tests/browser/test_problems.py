@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
+from facedetect.service.keys.key_file import add_key
 from tests.browser.conftest import Open
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
-from tests.e2e.processes import run, served
+from tests.e2e.processes import served
 
 TEXT_FILE = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture at all"}
 
 
 @dataclass
 class Guarded:
-    """A service that asks for a key and takes 100 kB; one key takes three images in 4 s."""
+    """A service that asks for a key and takes 100 kB; one key takes an image in 5 s."""
 
     base_url: str
     key: str
@@ -29,10 +30,8 @@ class Guarded:
 def guarded(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     assert chromium
     keys = tmp_path_factory.mktemp("keys") / "keys.jsonl"
-    key, limited_key = (
-        run("keys", "add", name, "--file", keys, *options).stdout.strip()
-        for name, *options in (["page"], ["limited", "--rate-limit", "3/4second"])
-    )
+    _, key = add_key(keys, "page", lifetime=None, rate_limit=None)
+    _, limited_key = add_key(keys, "limited", lifetime=None, rate_limit="1/5second")
     env = {"FACEDETECT_KEYS_FILE": str(keys), "FACEDETECT_MAX_IMAGE_BYTES": "100000"}
     with served(env=env) as client:
         yield Guarded(str(client.base_url).rstrip("/"), key, limited_key)
@@ -71,6 +70,9 @@ def test_a_key_is_asked_for_and_kept(open_page: Open, guarded: Guarded) -> None:
     visit.pick(GRACE_HOPPER)
     dialog = visit.page.get_by_role("dialog", name="An API key is needed")
     expect(dialog).to_be_visible()
+    dialog.get_by_label("API key").fill("clé€")  # no header can have it
+    visit.press("Enter")
+    expect(dialog.locator("input:invalid")).to_be_visible()
     dialog.get_by_label("API key").fill("fd_wrong")
     visit.press("Enter")
     expect(dialog).to_contain_text("The service does not know the one that was sent.")
@@ -81,18 +83,38 @@ def test_a_key_is_asked_for_and_kept(open_page: Open, guarded: Guarded) -> None:
     visit.press("Enter")
     expect(visit.count).to_have_text("1 face")
     expect(visit.page.locator("#snippet")).to_contain_text('-H "X-API-Key: $FACEDETECT_API_KEY"')
+    expect(visit.page.locator("#work")).to_be_focused()
     visit.page.reload()
     visit.pick(GRACE_HOPPER)
     expect(visit.count).to_have_text("1 face")
     assert visit.refused == [401, 401]
 
 
+def test_a_key_is_used_where_nothing_can_be_stored(open_page: Open, guarded: Guarded) -> None:
+    visit = open_page(guarded.base_url)
+    visit.page.add_init_script(
+        """Object.defineProperty(window, "sessionStorage", {
+            get() { throw new DOMException("", "SecurityError"); },
+        });"""
+    )
+    visit.page.reload()
+    visit.pick(GRACE_HOPPER)
+    visit.page.get_by_role("dialog").get_by_label("API key").fill(f" {guarded.key} ")
+    visit.press("Enter")
+    expect(visit.count).to_have_text("1 face")
+    assert visit.refused == [401]
+
+
 def test_it_waits_as_long_as_it_is_told(open_page: Open, guarded: Guarded) -> None:
     visit = open_page(guarded.base_url)
     key = guarded.limited_key
     visit.page.evaluate("key => sessionStorage.setItem('facedetect-api-key', key)", key)
-    for _ in range(3):
+
+    def after_another(route: Route) -> None:
         visit.page.request.post(f"{guarded.base_url}/detect", headers={"X-API-Key": key})
+        route.continue_()
+
+    visit.page.route("**/detect?*", after_another, times=1)
     visit.pick(GRACE_HOPPER)
     expect(visit.notice).to_contain_text("Too many requests")
     expect(visit.notice).to_contain_text("Trying again in")
@@ -124,7 +146,8 @@ def test_a_service_that_is_gone(open_page: Open) -> None:
     visit.pick(ASTRONAUT)
     expect(visit.notice).to_contain_text("The service cannot be reached")
     visit.page.context.set_offline(offline=False)
-    visit.notice.get_by_role("button", name="Try again").click()
+    visit.notice.get_by_role("button", name="Try again").press("Enter")
     expect(visit.count).to_have_text("1 face")
+    expect(visit.page.locator("#work")).to_be_focused()
     noted, visit.wrong = visit.wrong, []
     assert all("ERR_INTERNET_DISCONNECTED" in line for line in noted)

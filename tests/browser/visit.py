@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ PHONE: dict[str, Any] = {
     "is_mobile": True,
 }
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+
+ELSEWHERE = "facedetect.test"  # leads to this machine, but browsers take it for another
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _REFUSED = "Failed to load resource: the server responded with a status of"
@@ -106,6 +109,13 @@ class Visit:
     def slide(self, name: str, value: float) -> None:
         """Move a slider as a pointer would: by one event of input."""
         self.page.get_by_role("slider", name=name).fill(str(value))
+
+    def wait_until(self, condition: str) -> None:
+        """Wait for a condition in JavaScript. Playwright's own way needs `eval` in the page."""
+        deadline = time.monotonic() + _ANSWER_MS / 1000
+        while not self.page.evaluate(condition):
+            assert time.monotonic() < deadline, f"never came true: {condition}"
+            self.page.wait_for_timeout(20)
 
     def press(self, *keys: str) -> None:
         for key in keys:

@@ -13,33 +13,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
-from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
-from facedetect.service import create_app
-from facedetect.settings import Settings
+from tests.live import live
 
 
 @contextmanager
 def service(
     backend: FakeBackend, certificate: Path | None = None, **overrides: Any
 ) -> Iterator[str]:
-    """The real application behind uvicorn on a free port, with TLS or without; gives its URL."""
-    settings = Settings.load(**overrides)
-    app = create_app(settings, Detector(backend, timeout_s=settings.timeout_s))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ssl_certfile=certificate))
-    scheme = "https" if certificate else "http"
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            while not server.started:
-                time.sleep(0.01)
-            yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    """The real service on a free port, with TLS or without; gives its URL."""
+    with live(backend, certificate, **overrides) as running:
+        yield running.url
 
 
 @dataclass(frozen=True)
@@ -129,6 +113,32 @@ def slow_reader() -> Iterator[str]:
 
     with _listening(read) as url:
         yield url
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A server that never answers; whether it was asked, and whether its client has left."""
+
+    url: str
+    asked: threading.Event
+    left: threading.Event
+
+
+@contextmanager
+def silent_server(pause_s: float = 0.0) -> Iterator[Silent]:
+    """Reads a request whole, after a pause, and never answers."""
+    asked, left = threading.Event(), threading.Event()
+
+    def read(connection: socket.socket) -> None:
+        asked.set()
+        time.sleep(pause_s)
+        with suppress(ConnectionResetError):
+            while connection.recv(2**20):
+                pass
+        left.set()
+
+    with _listening(read) as url:
+        yield Silent(url, asked, left)
 
 
 @contextmanager

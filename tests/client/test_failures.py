@@ -14,7 +14,7 @@ from email.utils import format_datetime
 import pytest
 
 from benchmarks.servers import free_port
-from facedetect.client import Retries
+from facedetect.client import Client, Retries
 from facedetect.client.answers import ERRORS_BY_SLUG
 from facedetect.errors import (
     BackendProtocolError,
@@ -28,7 +28,14 @@ from facedetect.errors import (
     ServiceError,
     Unauthorized,
 )
-from tests.client.servers import Reply, raw_server, resetting_server, scripted, slow_reader
+from tests.client.servers import (
+    Reply,
+    raw_server,
+    resetting_server,
+    scripted,
+    silent_server,
+    slow_reader,
+)
 from tests.client.waiting import OpenClient, Sleeper
 
 FOUND = {"image": {"width": 9, "height": 8}, "faces": [], "model": {"name": "m", "version": "1"}}
@@ -135,6 +142,7 @@ def test_problems_are_raised_as_what_they_were(open_client: OpenClient, slug: st
         (Reply(200, b"[1]"), BackendProtocolError),
         (Reply(200, b"[" * 100_000), BackendProtocolError),
         (Reply(200, json.dumps({**FOUND, "faces": [{"box": {}}]}).encode()), BackendProtocolError),
+        (Reply(200, json.dumps(FOUND).replace("9", "1e999").encode()), BackendProtocolError),
         (Reply(200, b"not gzip", {"Content-Encoding": "gzip"}), BackendProtocolError),
     ],
 )
@@ -206,6 +214,14 @@ def test_an_upload_that_drips_ends_at_the_timeout(open_client: OpenClient) -> No
         assert time.monotonic() - started < 5
 
 
+def test_waiting_for_an_answer_gets_what_the_upload_left() -> None:
+    with silent_server(pause_s=1.0) as silent, Client(silent.url, timeout_s=2.0) as client:
+        started = time.monotonic()
+        with pytest.raises(BackendTimeout, match="within 2 s"):
+            client.detect(bytes(64 * 2**20))  # more than the system would take in between
+        assert time.monotonic() - started < 2.8
+
+
 @pytest.mark.parametrize(
     "piece",
     [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", b"SSH-2.0-OpenSSH_9.2\r\n\r\n"],
@@ -256,6 +272,8 @@ def test_waiting_ends_when_the_service_is_ready(open_client: OpenClient) -> None
         ("ftp://host", {}, "scheme 'ftp'"),
         ("http://", {}, "host ''"),
         ("http://host:port", {}, "no URL"),
+        (f"http://{'a' * 64}.example", {}, "no URL"),
+        ("http://host..example", {}, "no URL"),
         ("http://host?key=1", {}, "a query"),
         ("http://host", {"timeout_s": 0}, "timeout_s is 0"),
         ("http://host", {"timeout_s": float("inf")}, "timeout_s is inf"),

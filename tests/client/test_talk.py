@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -103,6 +104,27 @@ def test_what_may_have_been_sent_is_not_sent_again(outcome: Outcome) -> None:
     assert len(steps) == 1
 
 
+def failed_tls(reason: ssl.SSLError) -> httpx2.ConnectError:
+    failure = httpx2.ConnectError(str(reason))
+    failure.__cause__ = OSError()
+    failure.__cause__.__context__ = reason
+    return failure
+
+
+def test_distrust_is_told_at_once() -> None:
+    clock, failure = Clock(), failed_tls(ssl.SSLCertVerificationError("no such authority"))
+    for talk in (converse(ready_call(), terms(clock)), await_ready(terms(clock))):
+        error, steps = take(talk, clock, [failure])
+        assert isinstance(error, BackendUnavailable)
+        assert len(steps) == 1
+
+
+def test_a_server_that_ends_amid_the_handshake_is_asked_again() -> None:
+    clock, failure = Clock(), failed_tls(ssl.SSLEOFError("EOF"))
+    found, _ = take(converse(ready_call(), terms(clock)), clock, [failure, READY])
+    assert found == ModelVersion("m", "1")
+
+
 def test_waiting_for_readiness_does_not_outlast_its_time() -> None:
     clock = Clock()
     error, steps = take(await_ready(terms(clock)), clock, [NOT_READY] * 100, send_s=1)
@@ -114,7 +136,17 @@ def test_waiting_for_readiness_does_not_outlast_its_time() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7), ("0", 0), ("", None), ("soon", None), ("-3", None), ("1.5", None), ("٣", None)],
+    [
+        ("7", 7),
+        ("0", 0),
+        ("", None),
+        ("soon", None),
+        ("-3", None),
+        ("1.5", None),
+        ("٣", None),
+        ("Mon, 01 Jan 2026 00:00:00 +99999999999999", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+    ],
 )
 def test_retry_after(header: str, seconds: float | None) -> None:
     assert to_seconds(header) == seconds

@@ -63,5 +63,9 @@ def test_tls_with_an_authority_of_ones_own(
 
 
 def test_a_stranger_is_not_trusted(tls_url: str, open_client: OpenClient) -> None:
-    with pytest.raises(BackendUnavailable, match=r"(?i)certificate"):
-        open_client(tls_url, Sleeper()).detect(ASTRONAUT)
+    sleeper = Sleeper()
+    client = open_client(tls_url, sleeper)
+    for call in (lambda: client.detect(ASTRONAUT), client.wait_until_ready):
+        with pytest.raises(BackendUnavailable, match=r"(?i)certificate"):
+            call()
+    assert sleeper.slept == []

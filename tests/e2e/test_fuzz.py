@@ -59,6 +59,12 @@ def test_wrong_answers_are_told(status: int, kind: str, answer: dict[str, object
     assert what_is_wrong((status, kind, json.dumps(answer).encode()), documented)
 
 
+@pytest.mark.parametrize("content", [b"", b"<html>", b"\xff", b"7", b'["faces"]'])
+@pytest.mark.parametrize("status", [200, 400])
+def test_answers_that_are_no_json_are_told(status: int, content: bytes) -> None:
+    assert what_is_wrong((status, JSON, content), {"200", "400"})
+
+
 def test_right_answers_are_not() -> None:
     for status, kind, answer in ((200, JSON, {"faces": []}), (400, PROBLEM_JSON, PROBLEM)):
         assert not what_is_wrong((status, kind, json.dumps(answer).encode()), {"200", "400"})

@@ -113,6 +113,18 @@ def tiff_of(*entries: tuple[int, int, int, int], content: bytes = b"", following
     return start.ljust(1000, b"\0") + (content or bytes(64))
 
 
+def tiff_of_pages(count: int) -> bytes:
+    """A TIFF whose pages all have the same pixels; Pillow would write it in quadratic time."""
+    first = tiff_of()
+    directory = first[8 : 8 + 2 + 12 * 9]  # its nine entries
+    pages, size = bytearray(first), len(directory) + 4
+    struct.pack_into("<I", pages, 8 + len(directory), len(first))
+    for page in range(1, count):
+        following = len(pages) + size if page + 1 < count else 0
+        pages += directory + struct.pack("<I", following)
+    return bytes(pages)
+
+
 def coded_larger_than_said(kind: str, side: int) -> bytes:
     """A HEIC or AVIF file of side x side pixels that says it has 64x64."""
     options = {"tile_size": 0} if kind == "HEIF" else {"speed": 10}
@@ -134,6 +146,16 @@ def avif_of_repeated_bytes(times: int) -> bytes:
     data[box + size - 8 : box + size] = struct.pack(">II", offset + added, length) * times
     _grow_meta(data, added)
     return bytes(data)
+
+
+def heic_with(*boxes: bytes) -> bytes:
+    """A HEIC file that has these boxes in its list of pictures, and no picture."""
+    return box(b"ftyp", b"heic\0\0\0\0heic") + box(b"meta", bytes(4) + b"".join(boxes))
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    """Of a HEIC or AVIF file."""
+    return struct.pack(">I4s", 8 + len(content), kind) + content
 
 
 def heic_of_tiles(rows: int, columns: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -31,6 +31,7 @@ from tests.unit.pictures import (
     png_with,
     rgb,
     tiff_of,
+    tiff_of_pages,
 )
 
 LIMITS = ImageLimits()
@@ -77,10 +78,15 @@ def test_the_limit_on_pixels_is_the_only_one() -> None:
     assert decode_image(vast, ImageLimits(max_pixels=100_000_000)).shape == (5_000, 20_000, 3)
 
 
-@pytest.mark.parametrize("kind", ["TIFF", "GIF"])
-def test_many_pages_take_no_time(kind: str) -> None:
-    pages = [Image.new("L", (1, 1), n % 255) for n in range(3000)]
-    data = encode(pages[0], kind, save_all=True, append_images=pages[1:])
+def gif_of_frames(count: int) -> bytes:
+    frames = [Image.new("L", (1, 1), n % 255) for n in range(count)]
+    return encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+
+@pytest.mark.parametrize("of_pages", [tiff_of_pages, gif_of_frames], ids=["TIFF", "GIF"])
+def test_many_pages_take_no_time(of_pages: Callable[[int], bytes]) -> None:
+    assert decode_image(of_pages(9), ImageLimits(max_frames=9)).shape[2] == 3
+    data = of_pages(3000)
     started = time.monotonic()
     with pytest.raises(ImageTooLarge):
         decode_image(data, LIMITS)

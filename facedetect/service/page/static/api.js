@@ -6,6 +6,8 @@ import { recall, remember } from "./remembered.js";
 const KEY = "facedetect-api-key";
 
 export class Problem extends Error {
+  again = null; // what to do again, unless that is to look again
+
   constructor({ title, detail, status = 0, retryAfterS = null }) {
     super(title);
     this.title = title;
@@ -20,35 +22,51 @@ export const savedKey = () => recall("sessionStorage", KEY);
 export const saveKey = (key) => remember("sessionStorage", KEY, key);
 
 // The faces in an image file: POST /detect.
-export async function detect(file, params, signal) {
-  const response = await post(`detect?${toQuery(Object.entries(params))}`, file, signal);
-  return response.json();
+export function detect(file, params, signal) {
+  return post(`detect?${toQuery(Object.entries(params))}`, file, signal, readJson);
 }
 
 // The picture with its faces drawn or made unrecognisable: POST /annotate.
-export async function annotate(file, params, { style, format }, signal) {
+export function annotate(file, params, { style, format }, signal) {
   const pairs = Object.entries({ style, format, ...params });
-  const response = await post(`annotate?${toQuery(pairs)}`, file, signal);
-  return response.blob();
+  return post(`annotate?${toQuery(pairs)}`, file, signal, readImage);
 }
 
-export async function version() {
-  const response = await fetch(addressOf("version"), { headers: keyHeader() });
-  return response.ok ? response.json() : null;
-}
+export const version = () => ask("version", {}, readJson);
 
-async function post(path, file, signal) {
+// A photograph to try the page with.
+export const demonstration = () => ask("page/demonstration.jpg", {}, readImage);
+
+function post(path, body, signal, read) {
   // The service looks at the bytes; the browser's guess at the type might only be wrong.
-  const headers = { "Content-Type": "application/octet-stream", ...keyHeader() };
+  const headers = { "Content-Type": "application/octet-stream" };
+  return ask(path, { method: "POST", body, headers, signal }, read);
+}
+
+// Whoever ends a request by its signal gets a Problem, too, and looks at the signal first.
+async function ask(path, options, read) {
   let response;
   try {
-    response = await fetch(addressOf(path), { method: "POST", body: file, headers, signal });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw await whyNotSent(file);
+    const headers = { ...options.headers, ...keyHeader() };
+    response = await fetch(addressOf(path), { ...options, headers });
+  } catch {
+    throw await whyNotSent(options.body);
   }
   if (!response.ok) throw await problemIn(response);
-  return response;
+  try {
+    return await read(response);
+  } catch {
+    const detail = "It broke off, or something on the way to the service answered in its place.";
+    throw new Problem({ title: "The answer cannot be read", detail });
+  }
+}
+
+const readJson = (response) => response.json();
+
+async function readImage(response) {
+  const blob = await response.blob();
+  if (!blob.type.startsWith("image/")) throw new TypeError(blob.type);
+  return blob;
 }
 
 function keyHeader() {
@@ -59,12 +77,12 @@ function keyHeader() {
 // A browser says no more than that it failed.
 async function whyNotSent(file) {
   try {
-    await file.slice(0, 1).arrayBuffer();
+    await file?.slice(0, 1).arrayBuffer();
   } catch {
     const detail = "It has changed, has moved, or is a folder. Choose it again.";
     return new Problem({ title: "The file cannot be read", detail });
   }
-  const megabytes = file.size / 2 ** 20;
+  const megabytes = file ? file.size / 2 ** 20 : 0;
   const tooLarge = megabytes > 8 ? ` The file has ${megabytes.toFixed(0)} MB and may be too large.` : "";
   const detail = `Check that it is running and that the network is there.${tooLarge}`;
   return new Problem({ title: "The service cannot be reached", detail });

@@ -1,7 +1,7 @@
 // Puts the page together: one state, the views that draw it, and what people do.
 
-import { version } from "./api.js";
-import { Camera, cameraIsAllowed } from "./camera.js";
+import { demonstration, version } from "./api.js";
+import { Camera, cameraIsAllowed, hasCameraApp } from "./camera.js";
 import { createDownloads } from "./download.js";
 import { createFaceList, summary } from "./facelist.js";
 import { openPicture, takePictures } from "./intake.js";
@@ -23,22 +23,24 @@ const looker = createLooker(state);
 const camera = new Camera(video);
 const liveLook = createLive(camera, state, byId("pace"));
 
-let chosen; // the file that came last
+let chosen = null; // what was asked for last: a file, the demonstration, or null for the camera
 
 function lookAgain(afterMs = 0) {
-  const { view } = state.get();
+  const { view, live: isLive } = state.get();
   if (view === "picture") looker.look(afterMs);
-  if (view === "camera" && live.checked) liveLook.start();
+  if (view === "camera" && isLive && camera.isShowing) liveLook.start();
 }
 
 async function show(file) {
-  liveLook.stop();
-  camera.close();
   chosen = file;
   const picture = await openPicture(file);
-  if (chosen !== file) return; // another one was chosen meanwhile
-  const { picture: last } = state.get();
+  if (chosen !== file) {
+    URL.revokeObjectURL(picture.url);
+    return;
+  }
+  leaveCamera();
   looker.clear();
+  const { picture: last } = state.get();
   state.set({ view: "picture", picture, detection: null, hovered: null, selected: null });
   if (last) URL.revokeObjectURL(last.url);
   looker.look();
@@ -49,30 +51,44 @@ async function openCamera(open = () => camera.open()) {
     byId("capture").click(); // phones take a picture there without asking the browser
     return;
   }
-  looker.clear();
+  chosen = null;
   liveLook.stop();
   try {
-    await open();
+    if (!(await open())) return;
   } catch (problem) {
+    if (state.get().view === "camera") closeCamera(); // the other one is off already
+    problem.again = () => openCamera(open);
     state.set({ problem });
     return;
   }
+  looker.clear();
   state.set({ view: "camera", detection: null, problem: null, hovered: null, selected: null });
   byId("frame").classList.toggle("mirrored", camera.isMirrored);
-  document.querySelector('[data-do="turn"]').hidden = !(await camera.hasOthers());
   lookAgain();
+  document.querySelector('[data-do="turn"]').hidden = !(await camera.hasOthers());
+}
+
+function leaveCamera() {
+  liveLook.stop();
+  camera.close();
 }
 
 function closeCamera() {
-  liveLook.stop();
-  camera.close();
+  leaveCamera();
   state.set({ view: state.get().picture ? "picture" : "empty", detection: null, problem: null });
   if (state.get().picture) looker.look();
 }
 
 async function demonstrate() {
-  const response = await fetch("page/demonstration.jpg");
-  await show(new File([await response.blob()], "demonstration.jpg", { type: "image/jpeg" }));
+  chosen = "demonstration";
+  try {
+    const file = new File([await demonstration()], "demonstration.jpg", { type: "image/jpeg" });
+    if (chosen === "demonstration") await show(file);
+  } catch (problem) {
+    if (chosen !== "demonstration") return;
+    problem.again = demonstrate;
+    state.set({ problem });
+  }
 }
 
 const actions = {
@@ -80,7 +96,7 @@ const actions = {
   camera: () => openCamera(),
   turn: () => openCamera(() => camera.turn()),
   close: closeCamera,
-  shoot: async () => show(await camera.frame()),
+  shoot: async () => camera.isShowing && show(await camera.frame()),
   demonstrate,
 };
 
@@ -127,16 +143,16 @@ async function drawVersion({ detection }) {
   if (answer) footer.textContent = `facedetect ${answer.facedetect}, model ${detection.model.name} ${detection.model.version}`;
 }
 
+state.onChange(drawStage); // first: what is on view can have the focus, and has a size
 createOverlay({ overlay: byId("overlay"), tag: byId("tag"), frame: byId("frame"), shown, video }, state);
 createFaceList({
   list: byId("faces"), count: byId("count"), timing: byId("timing"), noFaces: byId("no-faces"), shown, video,
 }, state);
 createNotices({
   notice: byId("notice"), dialog: byId("key-dialog"), form: byId("key-form"), about: byId("key-about"),
-  cancel: byId("key-cancel"),
+  cancel: byId("key-cancel"), work: byId("work"),
 }, state, { again: lookAgain, pick: actions.pick });
 createDownloads(document.querySelectorAll("[data-download]"), state);
-state.onChange(drawStage);
 state.onChange(keepFocus);
 state.onChange(drawVersion);
 const defaults = createParams(byId("params"), byId("reset"), state, () => {
@@ -157,7 +173,11 @@ byId("styles").addEventListener("change", (event) => {
 });
 live.addEventListener("change", () => {
   liveLook.stop();
-  state.set({ detection: null });
+  state.set({ live: live.checked, detection: null, problem: null });
   lookAgain();
 });
+state.set({ live: live.checked }); // browsers may restore the switch of the last visit
+for (const button of document.querySelectorAll('[data-do="camera"]')) {
+  button.hidden = !cameraIsAllowed() && !hasCameraApp();
+}
 

@@ -11,36 +11,63 @@ const WORDS = {
 // Browsers give the camera to pages over HTTPS or on localhost only.
 export const cameraIsAllowed = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
+// Without it phones open their camera app; elsewhere the button would be one more for files.
+export const hasCameraApp = () => matchMedia("(pointer: coarse)").matches;
+
+const stop = (stream) => stream?.getTracks().forEach((track) => track.stop());
+
 export class Camera {
   #stream = null;
   #facing = "user";
+  #closings = 0; // people may take the camera back while the browser still asks whether they give it
 
   constructor(video) {
     this.video = video;
   }
 
-  async open() {
+  // Returns whether it is open: false where it was closed, or opened anew, in the meantime.
+  async open(facing = this.#facing) {
     this.close();
-    const video = { facingMode: this.#facing, width: { ideal: 1280 }, height: { ideal: 720 } };
+    const closings = this.#closings;
+    const isOvertaken = () => closings !== this.#closings;
     try {
-      this.#stream = await navigator.mediaDevices.getUserMedia({ video });
+      await this.#show(facing, isOvertaken);
     } catch (error) {
+      if (isOvertaken()) return false;
+      this.close();
       const detail = WORDS[error.name] ?? error.message;
       throw new Problem({ title: "The camera cannot be used", detail });
     }
-    this.video.srcObject = this.#stream;
+    return !isOvertaken();
+  }
+
+  async #show(facing, isOvertaken) {
+    const video = { facingMode: facing, width: { ideal: 1280 }, height: { ideal: 720 } };
+    const stream = await navigator.mediaDevices.getUserMedia({ video });
+    if (isOvertaken()) {
+      stop(stream);
+      return;
+    }
+    this.#stream = stream;
+    this.#facing = facing;
+    this.video.srcObject = stream;
     await this.video.play();
   }
 
-  async turn() {
-    this.#facing = this.#facing === "user" ? "environment" : "user";
-    await this.open();
+  turn() {
+    return this.open(this.#facing === "user" ? "environment" : "user");
   }
 
   close() {
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#closings += 1;
+    stop(this.#stream);
     this.#stream = null;
     this.video.srcObject = null;
+  }
+
+  // Whether there is a frame to take: not until the browser has given one.
+  get isShowing() {
+    return this.video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
   }
 
   // People know themselves from the mirror; a camera that looks away from them shows what is there.

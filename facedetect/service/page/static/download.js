@@ -17,19 +17,21 @@ async function save({ picture, params, style }, format) {
 }
 
 export function createDownloads(buttons, state) {
-  for (const button of buttons) {
-    button.addEventListener("click", async () => {
-      button.disabled = true;
-      try {
-        state.set({ problem: null });
-        await save(state.get(), button.dataset.download);
-      } catch (problem) {
-        state.set({ problem });
-      }
-      button.disabled = false;
-      button.focus();
-    });
+  async function download(button) {
+    button.disabled = true;
+    state.set({ problem: null });
+    try {
+      await save(state.get(), button.dataset.download);
+    } catch (problem) {
+      problem.again = () => download(button);
+      state.set({ problem });
+    }
+    button.disabled = state.get().detection === null;
+    // A disabled button loses the focus; whoever went on meanwhile keeps it where it is.
+    if (document.activeElement === document.body) button.focus();
   }
+
+  for (const button of buttons) button.addEventListener("click", () => download(button));
   state.onChange((now, before) => {
     if (now.detection === before.detection) return;
     for (const button of buttons) button.disabled = now.detection === null;

@@ -8,6 +8,11 @@ const MARGIN = 0.2;
 
 const counted = (count) => (count === 1 ? "1 face" : `${count || "No"} faces`);
 
+function whyNone({ view, live, problem }) {
+  if (problem) return "No answer";
+  return view === "camera" && !live ? "Live is off" : "Looking …";
+}
+
 export const summary = (detection) => (detection ? counted(detection.faces.length) : "");
 
 function createRow() {
@@ -101,18 +106,25 @@ export function createFaceList({ list, count, timing, noFaces, shown, video }, s
   }
 
   function drawCount(now) {
-    const words = now.detection ? summary(now.detection) : now.problem ? "No answer" : "Looking …";
+    const words = now.detection ? summary(now.detection) : whyNone(now);
     if (count.textContent !== words) count.textContent = words; // or it would be said again
   }
 
-  function drawChosen(now) {
+  // Within the list alone: `scrollIntoView` would move the page away from under the pointer.
+  function reveal(row) {
+    const [inner, outer] = [row, list].map((one) => one.getBoundingClientRect());
+    if (inner.top < outer.top) list.scrollTop += inner.top - outer.top;
+    if (inner.bottom > outer.bottom) list.scrollTop += inner.bottom - outer.bottom;
+  }
+
+  function drawChosen(now, before) {
     const active = activeFace(now);
     rows().forEach((row, index) => {
       row.classList.toggle("active", index === active);
       row.setAttribute("aria-selected", index === now.selected);
       row.tabIndex = index === (now.selected ?? 0) ? 0 : -1;
     });
-    if (now.hovered !== null) rows()[now.hovered]?.scrollIntoView({ block: "nearest" });
+    if (now.hovered !== null && now.hovered !== before.hovered) reveal(rows()[now.hovered]);
   }
 
   state.onChange((now, before) => {
@@ -121,6 +133,6 @@ export function createFaceList({ list, count, timing, noFaces, shown, video }, s
       drawThumbnails(now);
     }
     drawCount(now);
-    drawChosen(now);
+    drawChosen(now, before);
   });
 }

@@ -45,6 +45,7 @@ export function createLive(camera, state, pace) {
   async function lookOnce(signal) {
     await visible();
     await painted();
+    if (signal.aborted) return; // the camera may be closed
     const started = performance.now();
     const frame = await camera.frame(LONGEST_SIDE);
     const detection = await detect(frame, state.get().params, signal);

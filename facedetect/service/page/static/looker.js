@@ -33,7 +33,7 @@ export function createLooker(state) {
       else show(await annotate(picture.file, params, { style, format: "png" }, signal));
       state.set({ busy: false });
     } catch (problem) {
-      if (problem.name === "AbortError") return;
+      if (signal.aborted) return;
       lookedAt = {};
       show(null);
       state.set({ busy: false, problem, detection: null });

@@ -24,29 +24,36 @@ function element(name, text, className = "") {
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/([^.!?…])$/, "$1.");
 
-export function createNotices({ notice, dialog, form, about, cancel }, state, { again, pick }) {
+export function createNotices({ notice, dialog, form, about, cancel, work }, state, { again, pick }) {
   let timer;
+
+  // What was asked for: mostly to look, but it may have been a download or the camera.
+  const retry = () => (state.get().problem?.again ?? again)();
 
   function draw(problem) {
     clearInterval(timer);
-    notice.replaceChildren();
-    if (!problem) return;
-    const isWaiting = problem.retryAfterS !== null;
-    const box = element("div", "", isWaiting ? "notice-box waiting" : "notice-box");
+    const hadFocus = notice.contains(document.activeElement);
+    notice.replaceChildren(...(problem ? [box(problem)] : []));
+    if (hadFocus) (notice.querySelector("button") ?? work).focus();
+    if (problem?.status === 401) askKey();
+  }
+
+  function box(problem) {
+    const isWaiting = problem.retryAfterS > 0;
+    const made = element("div", "", isWaiting ? "notice-box waiting" : "notice-box");
     const words = element("p", "");
     words.append(element("strong", problem.title), sentence(problem.detail ?? ""));
-    box.append(icon(isWaiting ? "wait" : "warning"), words);
+    made.append(icon(isWaiting ? "wait" : "warning"), words);
     if (isWaiting) words.append(countDown(problem.retryAfterS));
-    box.append(...wayOut(problem));
-    notice.append(box);
-    if (problem.status === 401) askKey();
+    made.append(...wayOut(problem));
+    return made;
   }
 
   // What may help: another picture, a key, or to ask again; other settings are at hand already.
   function wayOut({ status }) {
     if (status === 422) return [];
     const [words, act] = status === 401 ? ["Enter the key", askKey]
-      : NEEDS_ANOTHER_PICTURE.includes(status) ? ["Choose another", pick] : ["Try again", again];
+      : NEEDS_ANOTHER_PICTURE.includes(status) ? ["Choose another", pick] : ["Try again", retry];
     const button = element("button", words, "button");
     button.type = "button";
     button.addEventListener("click", () => act());
@@ -65,7 +72,7 @@ export function createNotices({ notice, dialog, form, about, cancel }, state, { 
       count.textContent = ` Trying again in ${left} s.`;
       if (left > 0) return;
       clearInterval(timer);
-      again();
+      retry();
     }, 1000);
     return line;
   }
@@ -80,9 +87,14 @@ export function createNotices({ notice, dialog, form, about, cancel }, state, { 
   form.addEventListener("submit", () => {
     saveKey(form.elements.key.value.trim());
     form.reset();
-    again();
+    retry();
   });
   cancel.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => {
+    // What had the focus before may be gone with the notice; then the closed dialog still has it.
+    const { activeElement } = document;
+    if (activeElement === document.body || dialog.contains(activeElement)) work.focus();
+  });
   state.onChange((now, before) => {
     if (now.problem !== before.problem) draw(now.problem);
   });

@@ -6,6 +6,7 @@
 //   style      how faces are shown: "box", "blur", "pixelate" or "solid"
 //   detection  the service's answer to /detect
 //   made       { url } of the picture as the service made it, where that is shown
+//   live       whether the camera's frames are looked at
 //   busy       whether a request is under way
 //   problem    why there is no answer (api.js), or null
 //   hovered, selected   faces, as indices into detection.faces, or null
@@ -17,6 +18,7 @@ export const initialState = {
   style: "box",
   detection: null,
   made: null,
+  live: true,
   busy: false,
   problem: null,
   hovered: null,
