@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from facedetect.service.routes.dependencies import TheUploads, TheWorker
 from facedetect.service.routes.documents import BINARY, IMAGE_BODY, IMAGE_PROBLEMS
+from facedetect.service.routes.looking import look_at_image
 from facedetect.service.schemas import AnnotateQuery
-from facedetect.service.uploads import watch_client
-from facedetect.service.worker import Job, Picture
+from facedetect.service.worker import Picture
 
 router = APIRouter()
 
@@ -41,11 +41,7 @@ async def annotate(
     uploads: TheUploads,
 ) -> Response:
     """Draw the faces, or hide them for good, and give the image back without its metadata."""
-    params, choice = query.params(), query.choice()
     picture = Picture(query.style, f".{query.format}")
-    with uploads.open(request) as upload:
-        job = Job(await upload.image(), params, query.max_faces, picture, choice)
-        async with watch_client(request) as gone:
-            outcome = await worker.run(job, gone)
+    outcome = await look_at_image(request, query, picture, worker, uploads)
     count = {_FACE_COUNT: str(len(outcome.found.faces))}
     return Response(outcome.picture, media_type=f"image/{query.format}", headers=count)

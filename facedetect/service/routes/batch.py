@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -17,6 +17,8 @@ from facedetect.service.routes.documents import (
     DETECTION_EXAMPLE,
     IMAGE_PROBLEMS,
     answered,
+    body_of,
+    form_of,
 )
 from facedetect.service.schemas import (
     BatchResponse,
@@ -30,21 +32,7 @@ from facedetect.service.worker import Job, Worker
 
 router = APIRouter()
 
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {IMAGE_PART: {"type": "array", "items": BINARY, "minItems": 1}},
-                    "required": [IMAGE_PART],
-                    "additionalProperties": False,
-                }
-            }
-        },
-    }
-}
+_BODY = body_of(form_of({"type": "array", "items": BINARY, "minItems": 1}))
 _EXAMPLE = {
     "results": [
         {"filename": "portrait.jpg", "detection": DETECTION_EXAMPLE},

@@ -15,7 +15,13 @@ from facedetect.errors import FacedetectError, InvalidParams
 from facedetect.service.forms import Part
 from facedetect.service.problems import answer_to, as_invalid_params
 from facedetect.service.routes.dependencies import TheGatekeeper, TheUploads, TheWorker
-from facedetect.service.routes.documents import BINARY, IMAGE_PROBLEMS, answered
+from facedetect.service.routes.documents import (
+    BINARY,
+    IMAGE_PROBLEMS,
+    answered,
+    body_of,
+    form_of,
+)
 from facedetect.service.schemas import DeepStackAnswer, DeepStackFailure, FaceQuery
 from facedetect.service.uploads import IMAGE_PART, watch_client
 from facedetect.service.worker import Job
@@ -39,24 +45,15 @@ _FAILURES = {
     }
     for status, answer in IMAGE_PROBLEMS.items()
 }
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        IMAGE_PART: BINARY,
-                        "min_confidence": {"type": "number", "minimum": 0, "maximum": 1},
-                        _KEY_PART: {"type": "string"},
-                    },
-                    "required": [IMAGE_PART],
-                }
-            }
+_BODY = body_of(
+    form_of(
+        BINARY,
+        others={
+            "min_confidence": {"type": "number", "minimum": 0, "maximum": 1},
+            _KEY_PART: {"type": "string"},
         },
-    }
-}
+    )
+)
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 

@@ -14,9 +14,9 @@ from facedetect.service.routes.documents import (
     IMAGE_PROBLEMS,
     answered,
 )
+from facedetect.service.routes.looking import look_at_image
 from facedetect.service.schemas import DetectQuery, DetectResponse
-from facedetect.service.uploads import watch_client
-from facedetect.service.worker import Job, Picture
+from facedetect.service.worker import Picture
 
 router = APIRouter()
 
@@ -39,16 +39,12 @@ async def detect(
     uploads: TheUploads,
 ) -> Response:
     """Find the faces in an image: the form's part `image`, or the whole body as `image/*`."""
-    params, choice = query.params(), query.choice()
     wants_png = _prefers_png(request.headers.get("accept", ""))
     picture = Picture() if wants_png or query.annotate else None
-    with uploads.open(request) as upload:
-        job = Job(await upload.image(), params, query.max_faces, picture, choice)
-        async with watch_client(request) as gone:
-            outcome = await worker.run(job, gone)
+    outcome = await look_at_image(request, query, picture, worker, uploads)
     if wants_png:
         return Response(outcome.picture, media_type="image/png")
-    answer = DetectResponse.of(outcome, params)
+    answer = DetectResponse.of(outcome, query.params())
     return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
 
 

@@ -10,23 +10,30 @@ from facedetect.service.uploads import IMAGE_PART
 
 BINARY = {"type": "string", "format": "binary"}
 
-IMAGE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {IMAGE_PART: BINARY},
-                    "required": [IMAGE_PART],
-                    "additionalProperties": False,
-                }
-            },
-            "image/*": {"schema": BINARY},
-            "application/octet-stream": {"schema": BINARY},
-        },
+
+def form_of(image: dict[str, Any], *, others: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The content of a form with an image, or several; only one with `others` may have more."""
+    schema = {
+        "type": "object",
+        "properties": {IMAGE_PART: image, **(others or {})},
+        "required": [IMAGE_PART],
+        "additionalProperties": others is not None,
     }
-}
+    return {"multipart/form-data": {"schema": schema}}
+
+
+def body_of(content: dict[str, Any]) -> dict[str, Any]:
+    """A route's `openapi_extra`: FastAPI does not know bodies that are read by hand."""
+    return {"requestBody": {"required": True, "content": content}}
+
+
+IMAGE_BODY = body_of(
+    {
+        **form_of(BINARY),
+        "image/*": {"schema": BINARY},
+        "application/octet-stream": {"schema": BINARY},
+    }
+)
 
 IMAGE_PROBLEMS = documented(
     errors.InvalidImage,
