@@ -1,20 +1,17 @@
-"""Both clients, and services that are busy, silent, slow, cut short, or none."""
+"""Both clients, and services that are silent, slow, cut short, or none."""
 
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import pytest
 
 from benchmarks.servers import free_port
-from facedetect.client import Client, Retries
+from facedetect.client import Client
 from facedetect.client.answers import ERRORS_BY_SLUG
 from facedetect.errors import (
     BackendProtocolError,
@@ -23,11 +20,10 @@ from facedetect.errors import (
     FacedetectError,
     ImageTooLarge,
     InvalidSettings,
-    Overloaded,
-    RateLimited,
     ServiceError,
     Unauthorized,
 )
+from tests.client.replies import FOUND, GOOD, PHOTO, problem
 from tests.client.servers import (
     Reply,
     raw_server,
@@ -37,19 +33,6 @@ from tests.client.servers import (
     slow_reader,
 )
 from tests.client.waiting import OpenClient, Sleeper
-
-FOUND = {"image": {"width": 9, "height": 8}, "faces": [], "model": {"name": "m", "version": "1"}}
-GOOD = Reply(200, json.dumps(FOUND).encode())
-PHOTO = b"the bytes of a photograph"
-HALF_DRAW = Retries(first_pause_s=1, draw=lambda: 0.5)
-
-
-def problem(status: int, slug: str, **headers: str) -> Reply:
-    body = {"type": f"urn:facedetect:problem:{slug}", "status": status, "detail": f"it is {slug}"}
-    return Reply(status, json.dumps(body).encode(), headers)
-
-
-BUSY = problem(429, "overloaded")
 
 
 def test_what_is_sent(open_client: OpenClient) -> None:
@@ -63,57 +46,6 @@ def test_what_is_sent(open_client: OpenClient) -> None:
     assert seen.headers["content-type"] == "application/octet-stream"
     assert seen.headers["content-length"] == str(len(PHOTO))
     assert seen.headers["user-agent"].startswith("facedetect/")
-
-
-def test_a_busy_service_is_asked_again(open_client: OpenClient) -> None:
-    sleeper = Sleeper()
-    with scripted(BUSY, problem(503, "backend-unavailable"), BUSY, GOOD) as script:
-        assert open_client(script.url, sleeper, retries=HALF_DRAW).detect(PHOTO).width == 9
-    assert [seen.body for seen in script.seen] == [PHOTO] * 4
-    assert sleeper.slept == [0.5, 1, 2]
-
-
-def test_a_file_that_cannot_be_rewound_is_sent_again_whole(open_client: OpenClient) -> None:
-    with scripted(BUSY, GOOD) as script:
-        reading, writing = os.pipe()
-        os.write(writing, PHOTO)
-        os.close(writing)
-        with os.fdopen(reading, "rb") as pipe:
-            open_client(script.url, Sleeper()).detect(pipe)
-    assert [seen.body for seen in script.seen] == [PHOTO, PHOTO]
-
-
-def test_retry_after_in_seconds_is_kept(open_client: OpenClient) -> None:
-    sleeper = Sleeper()
-    busy = problem(429, "rate-limited", **{"Retry-After": "3"})
-    with scripted(busy, busy, GOOD) as script:
-        open_client(script.url, sleeper, retries=HALF_DRAW).detect(PHOTO)
-    assert sleeper.slept == [3.5, 4]
-
-
-def test_retry_after_as_a_date_is_kept(open_client: OpenClient) -> None:
-    sleeper = Sleeper()
-    date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    with scripted(Reply(503, b"<html>", {"Retry-After": date}), GOOD) as script:
-        open_client(script.url, sleeper).detect(PHOTO)
-    assert sleeper.slept == [pytest.approx(29.5, abs=3)]
-
-
-def test_no_pause_is_begun_that_would_outlast_the_timeout(open_client: OpenClient) -> None:
-    sleeper = Sleeper()
-    with scripted(problem(429, "rate-limited", **{"Retry-After": "90"})) as script:
-        with pytest.raises(RateLimited, match="it is rate-limited") as caught:
-            open_client(script.url, sleeper).detect(PHOTO)
-        assert caught.value.retry_after_s == 90
-        assert len(script.seen) == 1
-    assert sleeper.slept == []
-
-
-def test_the_last_try_tells_its_error(open_client: OpenClient) -> None:
-    with scripted(BUSY) as script:
-        with pytest.raises(Overloaded):
-            open_client(script.url, Sleeper(), retries=Retries(count=2)).detect(PHOTO)
-        assert len(script.seen) == 3
 
 
 @pytest.mark.parametrize("slug", sorted(ERRORS_BY_SLUG))
@@ -297,9 +229,3 @@ def test_keys_and_passwords_are_not_shown(open_client: OpenClient, key: str) -> 
     with pytest.raises(InvalidSettings) as caught:
         open_client("http://user:secret@host")
     assert "secret" not in str(caught.value)
-
-
-def test_retries_that_cannot_be_waited_for() -> None:
-    for wrong in ({"count": -1}, {"first_pause_s": -1.0}, {"longest_pause_s": 0.1}):
-        with pytest.raises(InvalidSettings, match="retries are"):
-            Retries(**wrong)
