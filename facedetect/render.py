@@ -24,8 +24,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 Style = Literal["box", "blur", "pixelate", "solid"]
 """How faces are shown: with a box, or hidden."""
 
-# A face cannot be told from so few patches, however they are smoothed (at 8 x 8 pixels people still
-# recognise whom they know, at 6 they guess).
+# So few patches are all that is left of a face, however they are smoothed.
 _PATCHES = 6
 # Boxes end at the chin and the brow: hair and ears tell a lot, too.
 _HIDDEN_MARGIN = 0.15

@@ -45,6 +45,7 @@ def _check_origin(origin: str) -> str:
     return origin
 
 
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_check_origin)], ...], NoDecode, BeforeValidator(_split)
@@ -80,11 +81,8 @@ class Settings(BaseSettings):
         ge=1,
         description="Most work for one image: the pixels of all levels of its pyramid.",
     )
-    timeout_s: float = Field(
+    timeout_s: Seconds = Field(
         30.0,
-        gt=0,
-        le=3600,
-        allow_inf_nan=False,
         description="Longest time an image may wait and be looked at, seconds.",
     )
     threads: int = Field(
@@ -99,11 +97,8 @@ class Settings(BaseSettings):
         ge=0,
         description="Most images that wait for a free thread; more are told to come again.",
     )
-    queue_timeout_s: float = Field(
+    queue_timeout_s: Seconds = Field(
         10.0,
-        gt=0,
-        le=3600,
-        allow_inf_nan=False,
         description="Longest wait for a free thread, seconds; images that would wait longer are "
         "told at once to come again.",
     )
@@ -112,19 +107,13 @@ class Settings(BaseSettings):
         validate_default=True,
         description="Most bytes of uploads held at once: arriving, waiting and under work.",
     )
-    upload_timeout_s: float = Field(
+    upload_timeout_s: Seconds = Field(
         60.0,
-        gt=0,
-        le=3600,
-        allow_inf_nan=False,
         description="Longest time that a request's head, then its body, may take to arrive, and "
         "its answer to be taken, seconds.",
     )
-    shutdown_timeout_s: float = Field(
+    shutdown_timeout_s: Seconds = Field(
         30.0,
-        gt=0,
-        le=3600,
-        allow_inf_nan=False,
         description="Longest time that requests under way may take to end once the service is told "
         "to stop, seconds.",
     )
