@@ -9,9 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from benchmarks.memory import resident_mb
 from facedetect.backends.fake import FakeBackend
+from facedetect.images import encode_image
 from tests.live import Live, live
 from tests.unit.service import JPEG, PHOTO, problem
 from tests.unit.wire import answer_on, head, is_well
@@ -134,3 +137,18 @@ def test_strangers_do_not_take_the_memory_of_those_with_keys(keys_file: Path, ke
         assert answer.status_code == 429  # the strangers' own room is full
         answer = service.client.post("/v1/vision/face", content=body, headers={**headers, **type_})
         assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/detect", "/detect/batch", "/v1/vision/face"])
+def test_images_that_fail_leave_nothing_in_memory(path: str) -> None:
+    """An error that is kept keeps its frames, and they the image."""
+    noise = np.random.default_rng(1).integers(0, 256, (1500, 1500, 3), dtype=np.uint8)
+    broken = bytearray(encode_image(noise, ".png"))
+    broken[len(broken) // 2] ^= 1  # found after the header, in the pixels
+    with live(FakeBackend()) as service:
+        for _ in range(5):
+            service.client.post(path, files={"image": bytes(broken)})
+        before = resident_mb()
+        for _ in range(40):
+            service.client.post(path, files={"image": bytes(broken)})
+        assert resident_mb() - before < 80
