@@ -10,6 +10,7 @@ from facedetect.faces import Box, Detection, DetectionParams, Face, Landmarks, P
 
 if TYPE_CHECKING:
     from facedetect.client import AsyncClient, Client
+    from facedetect.crops import align, crop
     from facedetect.detector import Detector
     from facedetect.images import ImageLimits, load_image, write_image
     from facedetect.render import annotate
@@ -20,7 +21,9 @@ else:
         "Client": "client",
         "Detector": "detector",
         "ImageLimits": "images",
+        "align": "crops",
         "annotate": "render",
+        "crop": "crops",
         "load_image": "images",
         "write_image": "images",
     }
@@ -43,7 +46,9 @@ __all__ = [
     "ImageLimits",
     "Landmarks",
     "Point",
+    "align",
     "annotate",
+    "crop",
     "load_image",
     "write_image",
 ]

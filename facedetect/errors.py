@@ -4,7 +4,9 @@
     ├── ImageError                  one picture cannot be used; the next one can
     │   ├── InvalidImage            bytes that do not decode whole, or no image at all
     │   ├── UnsupportedImage        a format or pixel type that is not taken
-    │   └── ImageTooLarge           over a limit on bytes, pixels or frames
+    │   ├── ImageTooLarge           over a limit on bytes, pixels or frames
+    │   ├── InvalidVideo            a video of which nothing decodes, or no video at all
+    │   └── UnsupportedVideo        a video that cannot be read, or written, here
     ├── InvalidParams               detection parameters out of bounds, or too much work
     ├── InvalidSettings             a setting, an option or a backend URL that cannot be right
     ├── ServiceError                the service would not take the request
@@ -70,6 +72,14 @@ class UnsupportedImage(ImageError):
 
 class ImageTooLarge(ImageError):
     """The picture exceeds a limit on bytes, pixels or frames; found before it is decoded."""
+
+
+class InvalidVideo(ImageError):
+    """Nothing of the video decodes, or the file holds no moving pictures."""
+
+
+class UnsupportedVideo(ImageError):
+    """The video cannot be read, or written, by what is installed here."""
 
 
 class InvalidParams(FacedetectError):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
 import cv2
 
-from facedetect.faces import Box, Face
+from facedetect.crops import region_of
+from facedetect.faces import Face
 from facedetect.images import BGRImage
 
 _BOX_COLOUR = (90, 220, 60)
@@ -45,7 +45,7 @@ def anonymise(
     """
     canvas = image.copy()
     for face in faces:
-        region = _region(canvas, face.box)
+        region = region_of(canvas, face.box, _HIDDEN_MARGIN)
         if style == "solid":
             region[:] = 0
             continue
@@ -68,16 +68,6 @@ def annotate(image: BGRImage, faces: Sequence[Face]) -> BGRImage:
     for face in faces:
         _draw_face(canvas, face, widest)
     return canvas
-
-
-def _region(canvas: BGRImage, box: Box) -> BGRImage:
-    """The pixels of a box and the margin around it, as a view; never empty."""
-    height, width = canvas.shape[:2]
-    across, down = box.width * _HIDDEN_MARGIN, box.height * _HIDDEN_MARGIN
-    left, top = max(0, int(box.x_min - across)), max(0, int(box.y_min - down))
-    right = min(width, math.ceil(box.x_max + across))
-    bottom = min(height, math.ceil(box.y_max + down))
-    return canvas[top:bottom, left:right]
 
 
 def _draw_face(canvas: BGRImage, face: Face, widest: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,15 @@ def wider_images() -> list[Path]:
     """Photographs of many faces."""
     folder = optional_folder("eval", "FACEDETECT_EVAL_DIR") / "wider-dev" / "images"
     return sorted(folder.rglob("*.jpg"))
+
+
+@pytest.fixture(scope="session")
+def cold_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in model without its warm-up, a third of a model server's start."""
+    from facedetect.model.builtin import builtin_model
+
+    folder = tmp_path_factory.mktemp("model") / "mtcnn"
+    return Path(shutil.copytree(builtin_model(), folder, ignore=lambda *_: ["assets.extra"]))
 
 
 @pytest.fixture(scope="session")

@@ -1,130 +1,169 @@
-"""`facedetect annotate-folder`: every image below a folder."""
+"""`facedetect annotate-folder`: every picture and video below a folder."""
 
 from __future__ import annotations
 
-import signal
+import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from threading import Event
-from typing import Annotated
+from typing import Annotated, get_args
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from facedetect.cli import options
 from facedetect.cli.errors import INTERRUPTED
-from facedetect.cli.words import counted
-from facedetect.detector import Detector
+from facedetect.cli.folder_summary import print_json, print_plan, print_summary
+from facedetect.cli.progress import shown_progress
+from facedetect.cli.stopping import stopped_by_signals
+from facedetect.crops import CropStyle
+from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams, parse_thresholds
-from facedetect.folder import run
-from facedetect.folder.plan import Plan, plan_folder
-from facedetect.folder.reports import Row, Summary
+from facedetect.folder.journal import Journal
+from facedetect.folder.local import LocalEngine
+from facedetect.folder.opening import open_places
+from facedetect.folder.pictures import Metadata
+from facedetect.folder.places import LocalPlace, Place
+from facedetect.folder.plan import Plan
+from facedetect.folder.reports import ReportName, check_report
+from facedetect.folder.run import Run
+from facedetect.folder.work import Shown, Work
+from facedetect.folder.worker import Worker
 from facedetect.settings import Settings
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_JOURNAL = ".facedetect/journal.sqlite"
+_FAILED = 1
 
 
-def annotate_folder(
-    source: Annotated[Path, typer.Argument(metavar="IN", show_default=False)],
-    output: Annotated[Path, typer.Argument(metavar="OUT", show_default=False)],
+def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
+    source: Annotated[str, typer.Argument(metavar="IN", show_default=False)],
+    output: Annotated[str, typer.Argument(metavar="OUT", show_default=False)],
     *,
+    style: Annotated[
+        Shown,
+        typer.Option(help="How faces are shown: with a box, or hidden; none writes no pictures."),
+    ] = "box",
+    metadata: Annotated[
+        Metadata | None,
+        typer.Option(
+            help="What pictures keep of their sources': EXIF and colour profile, the profile, "
+            "nothing.",
+            show_default="keep; colour where faces are hidden",
+        ),
+    ] = None,
+    crops: Annotated[
+        CropStyle | None,
+        typer.Option(help="Cut faces out, too: with a margin, or aligned to 112x112 px."),
+    ] = None,
+    report: Annotated[
+        str, typer.Option(help="Reports, with commas: jsonl, csv, coco, parquet, html.")
+    ] = "jsonl",
     min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
     factor: options.Factor = options.DEFAULT_FACTOR,
     thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
-    threads: Annotated[
+    videos: Annotated[bool, typer.Option(help="Look at videos, too.")] = True,
+    stride: Annotated[
+        int, typer.Option(min=1, help="Look at every n-th frame of a video and follow the faces.")
+    ] = 1,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Enter folders that links lead to.")
+    ] = False,
+    workers: Annotated[
         int | None,
-        typer.Option(help="Images side by side.", show_default="FACEDETECT_THREADS, or 2"),
+        typer.Option(min=1, help="Files side by side.", show_default="one a core"),
     ] = None,
     backend: options.Backend = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress and no failures, the summary alone.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The summary as a JSON object.")] = False,
 ) -> None:
-    """Draw the faces on every image below the folder IN.
+    """Draw, or hide, the faces on every picture and video below the folder IN.
 
-    OUT mirrors the tree of IN; OUT/report.jsonl has a line for each image, also for those
-    without a face and those that could not be used. The sources stay as they are.
+    OUT mirrors the tree of IN, with a report that has a line for each file, also for those without
+    a face and those that could not be used. The sources stay as they are. A run that was ended, at
+    any moment and however, is gone on with by the same command; what has changed is done again.
 
-    Example:
+    Examples:
 
         facedetect annotate-folder photos/ photos-with-faces/
+
+        facedetect annotate-folder photos/ public/ --style blur --report html --report csv
+
+        facedetect annotate-folder photos/ faces/ --style none --crops aligned
     """
-    params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
-    plan = plan_folder(source, output)
-    console = Console(stderr=True)
-    settings = Settings.load(backend=backend, threads=threads)
-    with settings.open_detector() as detector:
+    reports = _parse_reports(report)
+    hides = style not in {"box", "none"}
+    work = Work(
+        params=DetectionParams(min_size, factor, parse_thresholds(thresholds)),
+        style=style,
+        metadata=metadata or ("colour" if hides else "keep"),
+        crops=crops,
+        thumbnails="html" in reports,
+        stride=stride,
+    )
+    pictures, results = open_places(source, output, follow_links=follow_links)
+    plan = Plan(pictures, videos=videos)
+    plan.check()
+    threads = workers or len(os.sched_getaffinity(0))
+    settings = _one_core_each(Settings.load(backend=backend, threads=threads))
+    console = Console(stderr=True, quiet=quiet)
+    with (
+        stopped_by_signals() as stop,
+        _open_journal(results, dry_run=dry_run) as journal,
+        settings.open_detector() as detector,
+    ):
         with console.status("Loading the model"):
-            detector.warm_up()
+            model = detector.warm_up()
+        run = Run(plan, results, journal, work.fingerprint(model), stop)
+        if dry_run:
+            print_plan(run, quiet=quiet, as_json=as_json)
+            return
+        engine = LocalEngine(Worker(detector, work, pictures, results, threads, stop))
         started = time.monotonic()
-        summary = _run(detector, plan, params, settings.threads, console)
-    _print_summary(summary, plan, time.monotonic() - started)
+        with shown_progress(plan, console, quiet=quiet) as show:
+            summary = run.do(engine, show)
+        told = [] if summary.interrupted else _tell(run, reports, console)
+        gone = 0 if summary.interrupted else journal.gone()
+    show_summary = print_json if as_json else print_summary
+    show_summary(summary, time.monotonic() - started, told, gone)
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
     if summary.failed:
-        raise typer.Exit(1)
+        raise typer.Exit(_FAILED)
 
 
-def _run(
-    detector: Detector, plan: Plan, params: DetectionParams, threads: int, console: Console
-) -> Summary:
-    with _progress(console) as progress, _stopped_by_signals() as stop:
-        task = progress.add_task("", total=len(plan.items) + len(plan.unreadable))
-
-        def show(row: Row) -> None:
-            if row["status"] == "failed":
-                console.print(
-                    f"{row['image']}: {row['message']}", style="red", markup=False, soft_wrap=True
-                )
-            progress.advance(task)
-
-        return run.annotate_folder(detector, plan, params, threads=threads, on_row=show, stop=stop)
+def _parse_reports(text: str) -> list[ReportName]:
+    known = {name: name for name in get_args(ReportName)}
+    names = [part.strip() for part in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise InvalidSettings(f"--report {text!r}: {name!r} is none of {', '.join(known)}")
+        check_report(known[name])
+    return [known[name] for name in names]
 
 
-@contextmanager
-def _stopped_by_signals() -> Iterator[Event]:
-    """Ctrl-C and SIGTERM set the event: what was begun is finished. A second one ends at once."""
-    stop = Event()
+def _one_core_each(settings: Settings) -> Settings:
+    """TensorFlow in this process gets a core for each worker, unless the URL says another number.
 
-    def set_once(number: int, _: object) -> None:
-        stop.set()
-        signal.signal(number, signal.default_int_handler)
-
-    previous = {number: signal.signal(number, set_once) for number in _STOPPING}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    One worker would have all of them otherwise, and several would be in each other's way.
+    """
+    parts = urlsplit(settings.backend)
+    given = parse_qsl(parts.query)
+    if parts.scheme != "embedded" or "inter_op_threads" in dict(given):
+        return settings
+    query = urlencode([*given, ("inter_op_threads", settings.threads)])
+    return settings.model_copy(update={"backend": urlunsplit(parts._replace(query=query))})
 
 
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("Annotating"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )
+def _open_journal(results: Place, *, dry_run: bool) -> Journal:
+    assert isinstance(results, LocalPlace)  # noqa: S101
+    path = results.root / _JOURNAL
+    return Journal(None if dry_run and not path.exists() else path)
 
 
-def _print_summary(summary: Summary, plan: Plan, seconds: float) -> None:
-    done = summary.images + summary.failed
-    if summary.interrupted:
-        typer.echo(f"Interrupted after {done} of {len(plan.items)} images.")
-    typer.echo(
-        f"{counted(summary.images, 'image')} in {seconds:.1f} s: "
-        f"{counted(summary.faces, 'face')}, "
-        f"{counted(summary.without_face, 'image')} without a face, {summary.failed} failed."
-    )
-    for reason, count in summary.failures.most_common():
-        typer.echo(f"  {reason}: {count}")
-    if plan.others:
-        typer.echo(f"{counted(plan.others, 'other file')} left alone.")
-    typer.echo(f"Report: {plan.report}")
+def _tell(run: Run, reports: list[ReportName], console: Console) -> list[str]:
+    with console.status("Writing the reports"):
+        return [f"{run.output}/{path}" for path in run.tell(reports)]

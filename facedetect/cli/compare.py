@@ -20,7 +20,8 @@ from facedetect.cli.words import counted
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams
 from facedetect.folder.compare import Comparison, NotCompared, compare_images
-from facedetect.folder.plan import list_images
+from facedetect.folder.places import LocalPlace
+from facedetect.folder.plan import Plan
 from facedetect.settings import Settings
 
 _DIFFERENT = 1
@@ -79,7 +80,9 @@ def compare(
     """
     params = DetectionParams(min_size)
     settings = Settings.load(backend=backend)
-    images = [(path.relative_to(folder).as_posix(), path) for path in list_images(folder).images]
+    plan = Plan(LocalPlace(folder), videos=False)
+    plan.check()
+    images = [(item.name, folder / item.name) for item in plan.items()]
     first_url, second_url = (backend_of(name, settings.backend) for name in (first, second))
     total = _Total()
     with (

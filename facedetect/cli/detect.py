@@ -15,7 +15,7 @@ from facedetect.cli.errors import EXIT_CODES
 from facedetect.cli.words import counted
 from facedetect.faces import DetectionParams, Face, Point, parse_thresholds
 from facedetect.folder.reports import failed_row, found_row, to_json_line
-from facedetect.folder.run import OF_ONE_IMAGE
+from facedetect.folder.work import OF_ONE_IMAGE
 from facedetect.images import load_image
 from facedetect.settings import Settings
 

@@ -14,6 +14,8 @@ EXIT_CODES: dict[type[errors.FacedetectError], int] = {
     errors.InvalidImage: 1,
     errors.UnsupportedImage: 1,
     errors.ImageTooLarge: 1,
+    errors.InvalidVideo: 1,
+    errors.UnsupportedVideo: 1,
     # 2: the command was not right
     errors.InvalidParams: 2,
     errors.InvalidSettings: 2,

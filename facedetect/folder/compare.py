@@ -10,7 +10,7 @@ from pathlib import Path
 
 from facedetect.detector import Detector
 from facedetect.faces import DetectionParams, Face, pair_boxes
-from facedetect.folder.run import OF_ONE_IMAGE
+from facedetect.folder.work import OF_ONE_IMAGE
 from facedetect.images import load_image
 
 

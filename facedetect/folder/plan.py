@@ -1,122 +1,175 @@
-"""Which images there are in a folder and where each one's result goes."""
+"""Which pictures and videos there are in a folder, and where each one's result goes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Literal
 
 from facedetect.errors import InvalidSettings
-from facedetect.images import ENCODED_SUFFIXES
+from facedetect.folder.places import Entry, Place
+from facedetect.folder.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, added_suffix
 
-IMAGE_SUFFIXES = frozenset(
-    {*ENCODED_SUFFIXES, ".avif", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".mpo"},
-)
-_REPORT_NAME = "report.jsonl"
+# What the results' folder holds beside the mirrored tree.
+CROPS, CONTACT_SHEET, STATE = "crops", "contact-sheet", ".facedetect"
+_RESERVED = (CROPS, CONTACT_SHEET)
+
+Kind = Literal["image", "video"]
 
 
 @dataclass(frozen=True)
 class Item:
-    """One image: `name` is its path within the folder, with slashes."""
+    """A file to look at: `name` is its path within the folder, with slashes.
+
+    `result` is the path of its picture or video within the results' folder.
+    """
 
     name: str
-    source: Path
-    output: Path
+    kind: Kind
+    result: str
+    size: int
+    version: str
+
+    @property
+    def state(self) -> str:
+        """Another one is another file to do: its bytes have changed, or its result's name has."""
+        return f"{self.size} {self.version} {self.result}"
+
+    def crop_path(self, number: int, suffix: str) -> str:
+        """Where the crop of its face of this number goes, counted from 1."""
+        return f"{CROPS}/{self.result}-{number}{suffix}"
+
+    @property
+    def thumbnail_path(self) -> str:
+        return f"{CONTACT_SHEET}/thumbnails/{self.result}.jpg"
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A folder that could not be listed."""
+
+    name: str
+    error: OSError
+
+
+@dataclass(frozen=True)
+class LeftAlone:
+    """What is neither a picture nor a video by its name, or a folder that is not entered."""
+
+    name: str
+
+
+Step = Item | Unreadable | LeftAlone
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything one run will do.
+    """What one run will do, found while it is done: a place may hold ten million files."""
 
-    `others` counts the files that are no images by their names; `unreadable` are folders that
-    could not be listed, with the error.
+    source: Place
+    videos: bool = True
+
+    def check(self) -> None:
+        """Raise InvalidSettings if there is nothing to walk."""
+        try:
+            self.source.entries("")
+        except OSError as error:
+            raise InvalidSettings(
+                f"{self.source} cannot be listed: {error.strerror or error}; give a folder"
+            ) from error
+
+    def items(self) -> Iterator[Item]:
+        """The items alone."""
+        return (step for step in self.steps() if isinstance(step, Item))
+
+    def steps(self) -> Iterator[Step]:
+        """Walk the whole place; steps come in the order of their names' bytes."""
+        folders = [_Folder("", iter([Entry("", is_folder=True)]))]
+        while folders:
+            entry = next(folders[-1].entries, None)
+            if entry is None:
+                folders.pop()
+                continue
+            name = folders[-1].path_of(entry)
+            if not entry.is_folder:
+                yield _file_step(name, entry, folders[-1].results.get(entry.name))
+            elif self._is_entered(entry, folders):
+                folder, problem = self._open(name, entry)
+                folders.append(folder)
+                if problem is not None:
+                    yield problem
+            else:
+                yield LeftAlone(name)
+
+    def _is_entered(self, entry: Entry, folders: list[_Folder]) -> bool:
+        """Not a link's target unless asked for, and no folder within itself."""
+        is_loop = entry.identity is not None and any(f.identity == entry.identity for f in folders)
+        return not (entry.is_passed or is_loop or entry.name == STATE)
+
+    def _open(self, name: str, entry: Entry) -> tuple[_Folder, Unreadable | None]:
+        try:
+            entries = sorted(self.source.entries(name), key=_order)
+        except OSError as error:
+            return _Folder(name, iter(())), Unreadable(f"{name}/", error)
+        suffixes = IMAGE_SUFFIXES | (VIDEO_SUFFIXES if self.videos else frozenset())
+        names = [e.name for e in entries if not e.is_folder and _suffix(e.name) in suffixes]
+        return _Folder(name, iter(entries), _results(names), entry.identity), None
+
+
+@dataclass
+class _Folder:
+    """A folder on the way: what is still to be looked at."""
+
+    path: str
+    entries: Iterator[Entry]
+    results: dict[str, str] = field(default_factory=dict)
+    identity: tuple[int, int] | None = None
+
+    def path_of(self, entry: Entry) -> str:
+        return f"{self.path}/{entry.name}" if self.path else entry.name
+
+
+def _file_step(name: str, entry: Entry, result: str | None) -> Step:
+    if result is None:
+        return LeftAlone(name)
+    kind: Kind = "video" if _suffix(name) in VIDEO_SUFFIXES else "image"
+    path = name.removesuffix(entry.name) + result
+    return Item(name, kind, _beside_reserved(path), entry.size, entry.version)
+
+
+def _results(names: list[str]) -> dict[str, str]:
+    """What each picture's or video's result is called.
+
+    It keeps its source's name where its format can be written, and gets a suffix added where not:
+    so often that no other file of the folder has the name.
     """
-
-    output: Path
-    items: list[Item]
-    others: int
-    unreadable: list[tuple[str, OSError]]
-
-    @property
-    def report(self) -> Path:
-        return self.output / _REPORT_NAME
-
-
-def plan_folder(source: Path, output: Path) -> Plan:
-    """List the images below `source`, sorted; the results mirror its tree below `output`.
-
-    `output` may lie inside `source`: it is left out. Raises InvalidSettings if `source` is no
-    folder, or a result could overwrite a source.
-    """
-    if output.exists() and not output.is_dir():
-        raise InvalidSettings(f"{output} is a file; give a folder for the results")
-    if source.resolve().is_relative_to(output.resolve()):
-        raise InvalidSettings(
-            f"the results in {output} could overwrite the sources in {source}; "
-            "give a folder that does not hold them"
-        )
-    if (output / _REPORT_NAME).is_dir():
-        raise InvalidSettings(f"{output / _REPORT_NAME} is a folder; the report goes there")
-    listing = list_images(source, left_out=output)
-    items = _items(listing.images, source, output)
-    _check_sources_stay(items)
-    return Plan(output, items, listing.others, listing.unreadable)
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The images below a folder, sorted, and what else is there (see Plan)."""
-
-    images: list[Path]
-    others: int
-    unreadable: list[tuple[str, OSError]]
-
-
-def list_images(source: Path, *, left_out: Path | None = None) -> Listing:
-    """List what lies below `source`, but not below `left_out`.
-
-    Raises InvalidSettings if `source` is no folder.
-    """
-    if not source.is_dir():
-        raise InvalidSettings(f"{source} is not a folder")
-    unreadable: list[tuple[str, OSError]] = []
-    skipped = left_out.resolve() if left_out else None
-    files = list(_files_below(source, skipped, unreadable))
-    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-    return Listing(images, len(files) - len(images), unreadable)
-
-
-def _check_sources_stay(items: list[Item]) -> None:
-    """Links within the folder of results may lead back to the sources."""
-    sources = {item.source.resolve() for item in items}
-    for item in items:
-        if item.output.resolve() in sources:
-            raise InvalidSettings(f"{item.output} is a link to a source; give another folder")
-
-
-def _files_below(
-    source: Path, left_out: Path | None, unreadable: list[tuple[str, OSError]]
-) -> Iterable[Path]:
-    def note(error: OSError) -> None:
-        folder = Path(error.filename).relative_to(source).as_posix()
-        unreadable.append((folder, error))
-
-    for folder, subfolders, names in os.walk(source, onerror=note):
-        here = Path(folder)
-        subfolders[:] = sorted(name for name in subfolders if (here / name).resolve() != left_out)
-        yield from (here / name for name in sorted(names))
-
-
-def _items(images: list[Path], source: Path, output: Path) -> list[Item]:
-    """Results keep their source's name where it can be written, and get .png added where not."""
-    names = [path.relative_to(source) for path in images]
-    taken = {name for name in names if name.suffix.lower() in ENCODED_SUFFIXES}
-    items = []
-    for path, name in zip(images, names, strict=True):
+    results = {name: name for name in names if not added_suffix(_suffix(name))}
+    taken = set(results)
+    for name in names:
+        if name in results:
+            continue
         result = name
-        while result.suffix.lower() not in ENCODED_SUFFIXES or (result != name and result in taken):
-            result = result.with_name(f"{result.name}.png")
+        while result == name or result in taken:
+            result += added_suffix(_suffix(name))
         taken.add(result)
-        items.append(Item(name.as_posix(), path, output / result))
-    return items
+        results[name] = result
+    return results
+
+
+def _beside_reserved(path: str) -> str:
+    """A folder of the source that is called as one of ours gets another _ in the results."""
+    top, slash, rest = path.partition("/")
+    if slash and top.rstrip("_") in _RESERVED:
+        return f"{top}_/{rest}"
+    return path
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _order(entry: Entry) -> bytes:
+    """Sorting each folder so sorts the whole paths: a folder's name goes on with a slash."""
+    return os.fsencode(f"{entry.name}/" if entry.is_folder else entry.name)

@@ -1,108 +1,105 @@
-"""Working through a plan on this machine."""
+"""One run over a folder: what is to be done goes to an engine, what was done to the journal."""
 
 from __future__ import annotations
 
-import errno
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from itertools import islice
-from pathlib import Path
+from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Event
-from typing import TextIO
+from typing import Protocol
 
-from facedetect.detector import Detector
-from facedetect.errors import (
-    BackendProtocolError,
-    BackendTimeout,
-    ImageError,
-    InvalidParams,
-)
-from facedetect.faces import DetectionParams
-from facedetect.files import written_whole
-from facedetect.folder.plan import Item, Plan
-from facedetect.folder.reports import Row, Summary, failed_row, found_row, to_json_line
-from facedetect.images import load_image, write_image
-from facedetect.render import annotate
-
-# What may be wrong with one image; after anything else the next image would fail as well.
-OF_ONE_IMAGE = (ImageError, InvalidParams, BackendTimeout, BackendProtocolError)
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+from facedetect.folder.journal import Journal
+from facedetect.folder.places import Place
+from facedetect.folder.plan import Item, LeftAlone, Plan, Unreadable
+from facedetect.folder.present import Present
+from facedetect.folder.reports import ReportName, Row, Summary, failed_row, write_report
+from facedetect.folder.work import Outcome
 
 
-def annotate_folder(
-    detector: Detector,
-    plan: Plan,
-    params: DetectionParams,
-    *,
-    threads: int,
-    on_row: Callable[[Row], None] = lambda _: None,
-    stop: Event | None = None,
-) -> Summary:
-    """Write every image of the plan with its faces drawn, and the report; returns the counts.
+class Engine(Protocol):
+    """Does items, many at a time."""
 
-    `on_row` hears of each image as it is done, in the plan's order. When `stop` is set, the images
-    begun are finished and the summary says interrupted. However the run ends, the report holds what
-    was done. Raises BackendUnavailable, and OSError if the disk is full or the report cannot be
-    written.
+    def run(self, items: Iterator[Item]) -> Iterator[Outcome]:
+        """Do all items and give what became of them, in any order.
+
+        Items are taken as they are needed, and from the calling thread. Raises BackendUnavailable,
+        and OSError if there is no room for results: what was given until then is done.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run needs: `fingerprint` is the work's, and tells what must be done anew.
+
+    When `stop` is set, nothing more is begun.
     """
-    summary = Summary()
-    under_way: deque[Future[Row]] = deque()
-    with _report(plan.report) as report, ThreadPoolExecutor(threads) as pool:
 
-        def record(row: Row) -> None:
-            report.write(to_json_line(row))
-            summary.add(row)
-            on_row(row)
+    plan: Plan
+    output: Place
+    journal: Journal
+    fingerprint: str
+    stop: Event = field(default_factory=Event)
 
-        for folder, error in plan.unreadable:
-            record(failed_row(folder, error))
-        jobs: Iterator[Future[Row]]
-        jobs = (pool.submit(_annotate_item, detector, item, params) for item in plan.items)
-        while _refill(under_way, jobs, 2 * threads):
-            future = under_way.popleft()
-            if stop is not None and stop.is_set():
-                summary.interrupted = True
-                jobs = iter(())
-                if future.cancel():
-                    continue
-            record(future.result())
-    return summary
+    @cached_property
+    def _present(self) -> Present:
+        return Present(self.output)
+
+    def is_done(self, item: Item) -> Row | None:
+        """The row of an item that an earlier run has done and whose results are still there."""
+        found = self.journal.done(item.name, item.state, self.fingerprint)
+        if found is None:
+            return None
+        row, outputs = found
+        return row if self._present.has(outputs) else None
+
+    def do(self, engine: Engine, on_row: Callable[[Row], None] = lambda _: None) -> Summary:
+        """Do what is not done yet; `on_row` hears of each file as it is done.
+
+        Whatever ends it, the journal has what was done. Raises what the engine raises.
+        """
+        summary = Summary()
+        for outcome in engine.run(self._to_do(summary, on_row)):
+            self._record(outcome.row, outcome.item.state, outcome.outputs)
+            summary.add(outcome.row)
+            on_row(outcome.row)
+        summary.interrupted = self.stop.is_set()
+        return summary
+
+    def tell(self, reports: list[ReportName]) -> list[str]:
+        """Write the reports of a run that has ended; returns their paths within the results.
+
+        What earlier runs have written for the same sources, and this one has not, is removed: such
+        as the crop of a face that is no longer found.
+        """
+        for path in self.journal.stale_outputs():
+            self.output.remove(path)
+            self.journal.forget(path)
+        return [write_report(name, self.journal.rows(), self.output) for name in reports]
+
+    def _to_do(self, summary: Summary, on_row: Callable[[Row], None]) -> Iterator[Item]:
+        for step in self.plan.steps():
+            if self.stop.is_set():
+                return
+            if isinstance(step, LeftAlone):
+                summary.others += 1
+            elif isinstance(step, Unreadable):
+                row = _unreadable_row(step)
+                self._record(row, "", {})
+                summary.add(row)
+                on_row(row)
+            elif (done := self.is_done(step)) is not None:
+                self.journal.keep(step.name)
+                summary.add(done)
+                summary.unchanged += 1
+                on_row(done)
+            else:
+                yield step
+
+    def _record(self, row: Row, state: str, outputs: dict[str, int]) -> None:
+        self.journal.record(row, state, self.fingerprint, outputs)
 
 
-@contextmanager
-def _report(path: Path) -> Iterator[TextIO]:
-    """Give a report to write lines to; it takes its name at the end, also after an error."""
-    with written_whole(path) as unfinished:
-        end: BaseException | None = None
-        try:
-            with unfinished.open("w", encoding="utf-8") as report:
-                yield report
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            end = error
-    if end is not None:
-        raise end
-
-
-def _refill(
-    under_way: deque[Future[Row]], jobs: Iterator[Future[Row]], size: int
-) -> deque[Future[Row]]:
-    """Start jobs until `size` are under way: so many images are in memory, the rest are names."""
-    under_way.extend(islice(jobs, size - len(under_way)))
-    return under_way
-
-
-def _annotate_item(detector: Detector, item: Item, params: DetectionParams) -> Row:
-    try:
-        image = load_image(item.source, detector.limits)
-        found = detector.detect_upright(image, params)
-        write_image(item.output, annotate(image, found.faces))
-    except OF_ONE_IMAGE as error:
-        return failed_row(item.name, error)
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise
-        return failed_row(item.name, error)
-    return found_row(item.name, found)
+def _unreadable_row(step: Unreadable) -> Row:
+    message = f"the folder cannot be listed: {step.error.strerror or step.error}"
+    return failed_row(step.name, type(step.error)(message))

@@ -7,7 +7,12 @@ from facedetect.images.encode import (
     encode_image,
     write_image,
 )
-from facedetect.images.limits import DEFAULT_MAX_IMAGE_PIXELS, ImageLimits, check_byte_count
+from facedetect.images.limits import (
+    DEFAULT_MAX_IMAGE_PIXELS,
+    ImageLimits,
+    check_byte_count,
+    check_pixel_count,
+)
 from facedetect.images.load import ImageSource, load_image, read_image_file
 from facedetect.images.pixels import BGRImage
 
@@ -20,6 +25,7 @@ __all__ = [
     "ImageSource",
     "check_byte_count",
     "check_encoded_suffix",
+    "check_pixel_count",
     "decode_image",
     "encode_image",
     "load_image",

@@ -33,7 +33,7 @@ def read_header(data: bytes, limits: ImageLimits) -> ImageHeader:
 
     Raises InvalidImage, UnsupportedImage or ImageTooLarge, as `decode_image` would.
     """
-    with _opened(data, limits) as (image, name):
+    with opened_image(data, limits) as (image, name):
         width, height = upright_size(image)
         return ImageHeader(width, height, name)
 
@@ -44,12 +44,12 @@ def decode_image(data: bytes, limits: ImageLimits) -> BGRImage:
     Grey, palette, CMYK and 16-bit pixels become 8-bit BGR. Limits are checked on the header.
     Raises InvalidImage, UnsupportedImage or ImageTooLarge.
     """
-    with _opened(data, limits) as (image, _):
+    with opened_image(data, limits) as (image, _):
         return pillow_to_bgr(image)
 
 
 @contextmanager
-def _opened(data: bytes, limits: ImageLimits) -> Iterator[tuple[Image.Image, str]]:
+def opened_image(data: bytes, limits: ImageLimits) -> Iterator[tuple[Image.Image, str]]:
     """The image behind a header that is within the limits, and its format's name."""
     check_byte_count(len(data), limits)
     if not data:

@@ -36,9 +36,14 @@ def encode_image(image: BGRImage, suffix: str, *, quality: int | None = None) ->
     except cv2.error:
         is_encoded = False
     if not is_encoded:
-        height, width = image.shape[:2]
-        raise ImageTooLarge(f"{width}x{height} pixels do not fit into {suffix}; write a .png")
+        raise no_room(image, suffix)
     return encoded.tobytes()
+
+
+def no_room(image: BGRImage, suffix: str) -> ImageTooLarge:
+    """The error for an image with more pixels a side than the format can say."""
+    height, width = image.shape[:2]
+    return ImageTooLarge(f"{width}x{height} pixels do not fit into {suffix}; write a .png")
 
 
 def write_image(path: str | os.PathLike[str], image: BGRImage) -> None:

@@ -49,6 +49,17 @@ def slim_avif(data: bytes, limits: ImageLimits) -> Slim:
     return Slim(_without_exif(data, items))
 
 
+def read_heif_exif(data: bytes) -> bytes:
+    """The EXIF data of a HEIC or AVIF file that was checked before; empty if there is none."""
+    pieces = Pieces(data)
+    meta, _ = _open_boxes(data, pieces)
+    for item in _items(data, meta, pieces).values():
+        if item.kind == _EXIF:
+            content = b"".join(data[slice(*extent)] for extent in item.extents)
+            return content[4 + int.from_bytes(content[:4]) :]
+    return b""
+
+
 def _check_stream(stream: bytes, pieces: Pieces, limits: ImageLimits) -> None:
     sizes = coded_sizes(stream, pieces)
     if not sizes:

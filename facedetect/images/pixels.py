@@ -23,9 +23,14 @@ _WHITE = np.uint8(255)
 def upright_size(header: Image.Image) -> tuple[int, int]:
     """Width and height once the orientation is applied; no pixels are decoded for it."""
     width, height = header.size
+    return (height, width) if are_sides_swapped(header) else (width, height)
+
+
+def are_sides_swapped(header: Image.Image) -> bool:
+    """Whether the upright image is as wide as the stored one is high."""
     if isinstance(header, TiffImageFile):  # its plugin turns the pixels, and says so at once
-        return width, height
-    return (height, width) if _orientation(header) in _SIDES_SWAPPED else (width, height)
+        return False
+    return _orientation(header) in _SIDES_SWAPPED
 
 
 def check_pixel_type(header: Image.Image) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from facedetect.images.limits import ImageLimits
-from facedetect.images.slim import Slim, ends_too_early
+from facedetect.images.slim import Pieces, Slim, ends_too_early
 
 _HEAD_BYTES = 8
+_CHUNKS_AT = 12
+_LOSSLESS = b"VP8L"
 
 
 def slim_webp(data: bytes, _: ImageLimits) -> Slim:
@@ -14,3 +16,15 @@ def slim_webp(data: bytes, _: ImageLimits) -> Slim:
     if end > len(data):
         raise ends_too_early()
     return Slim(data[:end])
+
+
+def is_lossless_webp(data: bytes) -> bool:
+    """Whether the pixels are stored as they are."""
+    pieces, at = Pieces(data), _CHUNKS_AT
+    while at < len(data):
+        pieces.count()
+        if data[at : at + 4] == _LOSSLESS:
+            return True
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + length + length % 2
+    return False

@@ -157,6 +157,8 @@ KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
         "the model's answer has no tensor named prob",
     ),
     # These come from the operator's own files and settings, never from a request.
+    errors.InvalidVideo: _BUG,
+    errors.UnsupportedVideo: _BUG,
     errors.InvalidSettings: _BUG,
     errors.ModelError: _BUG,
     errors.InvalidModel: _BUG,

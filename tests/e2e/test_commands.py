@@ -94,7 +94,7 @@ def test_annotate_folder_reports_every_image(archive: Path, tmp_path: Path) -> N
     out = tmp_path / "out"
     ended = run("annotate-folder", archive, out)
     assert ended.returncode == 1, ended.stderr
-    rows = {row["image"]: row for row in map(json.loads, (out / "report.jsonl").open())}
+    rows = {row["file"]: row for row in map(json.loads, (out / "report.jsonl").open())}
     assert len(rows) == 35
     assert rows["broken.jpg"]["reason"] == "InvalidImage"
     assert rows["text.jpg"]["reason"] == "UnsupportedImage"
@@ -105,19 +105,22 @@ def test_annotate_folder_reports_every_image(archive: Path, tmp_path: Path) -> N
     )
     assert all(len(row["faces"]) == 1 for name, row in rows.items() if name.startswith("roll"))
     assert "33 images" in ended.stdout
-    assert "32 faces, 1 image without a face, 2 failed" in ended.stdout
-    written = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    assert "32 faces, 1 without a face, 2 failed" in ended.stdout
+    assert "broken.jpg: the image" in ended.stderr
+    written = {p.relative_to(out).as_posix() for p in out.rglob("*.*[gG]") if p.is_file()}
     expected = {name for name, row in rows.items() if row["status"] == "ok"}
-    assert written == expected | {"report.jsonl"}
+    assert written == expected
     assert load_image(out / "phone.jpg", ImageLimits()).shape == (512, 512, 3)
 
 
-def test_ctrl_c_leaves_whole_files_and_a_report(archive: Path, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_whole_files_and_the_same_command_goes_on(
+    archive: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     for n in range(20):
         shutil.copytree(archive / "roll 0", archive / f"more {n:02}")
     process = subprocess.Popen(
-        [FACEDETECT, "annotate-folder", archive, out], stdout=subprocess.PIPE, text=True
+        [FACEDETECT, "annotate-folder", archive, out, "--json"], stdout=subprocess.PIPE, text=True
     )
     while not list(out.rglob("*.jpg")):
         time.sleep(0.05)
@@ -125,13 +128,18 @@ def test_ctrl_c_leaves_whole_files_and_a_report(archive: Path, tmp_path: Path) -
     process.send_signal(signal.SIGINT)
     stdout, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Interrupted after" in stdout
-    rows = [json.loads(line) for line in (out / "report.jsonl").open()]
-    done = {row["image"] for row in rows if row["status"] == "ok"}
-    written = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
-    assert written == done | {"report.jsonl"}
-    for name in done:
-        load_image(out / name, ImageLimits())
+    told = json.loads(stdout)
+    assert told["interrupted"]
+    written = [p for p in out.rglob("*.*g") if p.is_file()]
+    assert len(written) == told["images"]
+    for path in written:
+        load_image(path, ImageLimits())
+    planned = run("annotate-folder", archive, out, "--dry-run", "--json")
+    assert json.loads(planned.stdout)["unchanged"] == told["images"]
+    ended = run("annotate-folder", archive, out, "--json", "--quiet")
+    again = json.loads(ended.stdout)
+    assert (again["unchanged"], again["failed"], ended.stderr) == (told["images"], 2, "")
+    assert again["images"] == 33 + 20 * 11
 
 
 def test_freeze_convert_inspect_and_detect_with_the_result(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ PACKAGE = Path(facedetect.__file__).parent
 LAYERS = [
     ["errors", "files", "memory", "tfserving"],
     ["faces"],
-    ["images", "render", "backends", "model"],
-    ["detector"],
+    ["images", "render", "crops", "backends", "model"],
+    ["detector", "video"],
     ["settings", "folder", "model_server", "client"],
     ["service", "cli"],
 ]

@@ -1,0 +1,130 @@
+"""Cutting faces out of an image: as they are, or brought into place for recognition."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facedetect.faces import Box, Face
+from facedetect.images import BGRImage
+
+CropStyle = Literal["plain", "aligned"]
+"""How faces are cut out: upright with a margin, or turned and scaled onto the template."""
+
+ALIGNED_SIDE = 112
+"""Width and height of an aligned face, px: what recognition models of the ArcFace family take."""
+
+# ArcFace's places in 112 x 112 pixels of the eyes, the nose and the corners of the mouth, px
+# (InsightFace, https://github.com/deepinsight/insightface, face_align.py).
+_TEMPLATE = (
+    (38.2946, 51.6963),
+    (73.5318, 51.5014),
+    (56.0252, 71.7366),
+    (41.5493, 92.3655),
+    (70.7299, 92.2041),
+)
+# A face of ten thousand pixels is shrunk to 0.01, one of eight enlarged to 14; beyond these the
+# landmarks are no face's.
+_SCALE_BOUNDS = (0.001, 100.0)
+# Bilinear sampling looks at two pixels a side and skips those between where there are more.
+_SMALLEST_SAMPLED_SCALE = 0.5
+_SAMPLED_AROUND = 4
+
+
+def cut(image: BGRImage, face: Face, style: CropStyle) -> BGRImage:
+    """Return the face cut out in this style."""
+    return crop(image, face) if style == "plain" else align(image, face)
+
+
+def crop(image: BGRImage, face: Face, *, margin: float = 0.25) -> BGRImage:
+    """Return a copy of the face's box and `margin` times its size around it.
+
+    Ends at the image's borders; never empty.
+    """
+    return region_of(image, face.box, margin).copy()
+
+
+def align(image: BGRImage, face: Face) -> BGRImage:
+    """Return the face 112 x 112 px, its landmarks where ArcFace and its relatives expect them.
+
+    Turned, scaled and moved, never distorted; black where the image ends. Landmarks that are all
+    one point tell nothing: then the box fills the square.
+    """
+    moved = _onto_template(face)
+    part, to_image = _part_for(image, moved)
+    return np.asarray(
+        cv2.warpAffine(part, (moved @ to_image)[:2], (ALIGNED_SIDE, ALIGNED_SIDE)), np.uint8
+    )
+
+
+def region_of(image: BGRImage, box: Box, margin: float) -> BGRImage:
+    """Return the pixels of a box and `margin` times its size around it, as a view; never empty."""
+    across, down = box.width * margin, box.height * margin
+    height, width = image.shape[:2]
+    rows = _span(box.y_min - down, box.y_max + down, height)
+    return image[rows, _span(box.x_min - across, box.x_max + across, width)]
+
+
+def _span(start: float, stop: float, length: int) -> slice:
+    """The whole pixels from `start` to `stop` among `length`; at least one."""
+    first = min(max(0, math.floor(start)), length - 1)
+    return slice(first, max(first + 1, min(length, math.ceil(stop))))
+
+
+def _onto_template(face: Face) -> NDArray[np.float64]:
+    """The similarity transform of the image that brings the landmarks nearest to the template.
+
+    [3, 3], for px from the centre of the top left one. The least squares solution of S. Umeyama
+    (Least-squares estimation of transformation parameters between two point patterns, IEEE PAMI
+    13(4), 1991, equations 40 to 42), which in the plane is one quotient of complex numbers: with
+    both sets of points taken from their means, the scale and turn are sum(p* q) / sum(p* p).
+    """
+    points = np.array([complex(point.x, point.y) for point in face.landmarks])
+    target = np.array([complex(x, y) for x, y in _TEMPLATE])
+    apart, target_apart = points - points.mean(), target - target.mean()
+    spread = np.vdot(apart, apart).real
+    turn = complex(np.vdot(apart, target_apart) / spread) if spread else 0j
+    if not _SCALE_BOUNDS[0] <= abs(turn) <= _SCALE_BOUNDS[1]:
+        return _box_into_square(face.box)
+    return _matrix(turn, complex(target.mean() - turn * points.mean()))
+
+
+def _box_into_square(box: Box) -> NDArray[np.float64]:
+    """The transform that makes the box fill the square; its borders are those of pixels."""
+    scale = ALIGNED_SIDE / max(box.width, box.height, 1)
+    centre = complex(box.x_min + box.x_max - 1, box.y_min + box.y_max - 1) / 2
+    middle = complex(ALIGNED_SIDE - 1, ALIGNED_SIDE - 1) / 2
+    return _matrix(complex(scale), middle - scale * centre)
+
+
+def _matrix(turn: complex, shift: complex) -> NDArray[np.float64]:
+    """z -> turn z + shift, for coordinates."""
+    return np.array(
+        [[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag], [0, 0, 1]]
+    )
+
+
+def _part_for(image: BGRImage, moved: NDArray[np.float64]) -> tuple[BGRImage, NDArray[np.float64]]:
+    """The part of the image that the square shows, and the way from its px to the image's.
+
+    Shrunk, each pixel the mean of those it stands for, where sampling would skip some.
+    """
+    end = ALIGNED_SIDE - 1
+    xs, ys, _ = np.linalg.inv(moved) @ [[0, end, 0, end], [0, 0, end, end], [1, 1, 1, 1]]
+    scale = math.hypot(moved[0, 0], moved[1, 0])
+    around = _SAMPLED_AROUND / min(scale, 1)
+    columns = _span(xs.min() - around, xs.max() + around, image.shape[1])
+    rows = _span(ys.min() - around, ys.max() + around, image.shape[0])
+    part = image[rows, columns]
+    height, width = part.shape[:2]
+    shrink = min(1.0, scale / _SMALLEST_SAMPLED_SCALE)
+    size_wh = max(1, round(width * shrink)), max(1, round(height * shrink))
+    if shrink < 1:
+        part = np.asarray(cv2.resize(part, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    across, down = width / part.shape[1], height / part.shape[0]
+    left, top = columns.start + (across - 1) / 2, rows.start + (down - 1) / 2
+    return part, np.array([[across, 0, left], [0, down, top], [0, 0, 1]])

@@ -1,0 +1,153 @@
+"""What has been done already: kept beside the results, so that a run can go on where it ended."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from facedetect.errors import InvalidSettings
+from facedetect.folder.reports import Row
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (
+    name BLOB PRIMARY KEY, state BLOB, work TEXT, row TEXT, outputs TEXT, done INTEGER, seen INTEGER
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outputs (path BLOB PRIMARY KEY, owner BLOB, run INTEGER) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS outputs_of ON outputs (owner);
+"""
+_LAYOUT = 1
+_MARKS_AT_ONCE = 1000
+
+# Names, and states, which hold names, are bytes: they sort as the plan does, and need not be UTF-8.
+
+
+class Journal:
+    """A database of finished files; one process at a time has it.
+
+    What is recorded is there after the process was killed at any moment. Used by one thread.
+    Raises InvalidSettings if another run has it, or it cannot be read; OSError if the disk is full.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Open, and make if need be, the journal at `path`; without one it is in memory."""
+        self._path = path
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with self._errors():
+            self._database = sqlite3.connect(path or ":memory:", timeout=0)
+            self._run = self._open()
+        self._marks = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with self._errors():
+            self._database.commit()
+            self._database.close()
+
+    def done(self, name: str, state: str, work: str) -> tuple[Row, dict[str, int]] | None:
+        """The row and the outputs' sizes of a file that was done well in this state and so."""
+        query = "SELECT row, outputs FROM files WHERE name = ? AND state = ? AND work = ?"
+        with self._errors():
+            values = (os.fsencode(name), os.fsencode(state), work)
+            found = self._database.execute(query, values).fetchone()
+        if found is None:
+            return None
+        row, outputs = map(json.loads, found)
+        return (row, outputs) if row["status"] == "ok" else None
+
+    def keep(self, name: str) -> None:
+        """Take what an earlier run has found for a file into this run's report."""
+        mark = "UPDATE files SET seen = ? WHERE name = ?"
+        with self._errors():
+            self._database.execute(mark, (self._run, os.fsencode(name)))
+            self._marks += 1
+            if self._marks % _MARKS_AT_ONCE == 0:
+                self._database.commit()
+
+    def record(self, row: Row, state: str, work: str, outputs: dict[str, int]) -> None:
+        """Remember what became of a file; from now on it is done."""
+        name = os.fsencode(row["file"])
+        texts = (os.fsencode(state), work, json.dumps(row), json.dumps(outputs))
+        owned = [(os.fsencode(path), name, self._run) for path in outputs]
+        with self._errors():
+            self._database.execute(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (name, *texts, self._run, self._run),
+            )
+            self._database.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)", owned)
+            self._database.commit()
+
+    def rows(self) -> Iterator[Row]:
+        """The rows of all files of this run, in the order of their names' bytes."""
+        query = "SELECT row FROM files WHERE seen = ? ORDER BY name"
+        with self._errors():
+            for (row,) in self._database.execute(query, (self._run,)):
+                yield json.loads(row)
+
+    def stale_outputs(self) -> list[str]:
+        """Files that earlier runs have written for a source that has been done anew without them.
+
+        They are forgotten by `forget`.
+        """
+        query = (
+            "SELECT path FROM outputs JOIN files ON files.name = outputs.owner "
+            "WHERE outputs.run < files.done"
+        )
+        with self._errors():
+            return [os.fsdecode(path) for (path,) in self._database.execute(query)]
+
+    def forget(self, path: str) -> None:
+        """Give up an output that has been removed."""
+        with self._errors():
+            self._database.execute("DELETE FROM outputs WHERE path = ?", (os.fsencode(path),))
+
+    def gone(self) -> int:
+        """How many files of earlier runs this one has not seen; their results are still there."""
+        query = "SELECT COUNT(*) FROM files WHERE seen < ?"
+        with self._errors():
+            (count,) = self._database.execute(query, (self._run,)).fetchone()
+        return int(count)
+
+    def _open(self) -> int:
+        """Take the database for this process alone; returns this run's number."""
+        self._database.executescript(
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+            "PRAGMA synchronous = NORMAL;"
+        )
+        (layout,) = self._database.execute("PRAGMA user_version").fetchone()
+        if layout not in {0, _LAYOUT}:
+            raise InvalidSettings(
+                f"{self._path} is of another version of facedetect; remove it to begin anew, "
+                "or give another folder"
+            )
+        self._database.executescript(f"{_SCHEMA} PRAGMA user_version = {_LAYOUT};")
+        (run,) = self._database.execute("SELECT COALESCE(MAX(seen), 0) + 1 FROM files").fetchone()
+        return int(run)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = error.sqlite_errorcode & 0xFF if hasattr(error, "sqlite_errorcode") else None
+            if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                raise InvalidSettings(
+                    f"another run is writing there: {self._path} is in use; wait for it to end, "
+                    "or give another folder"
+                ) from error
+            if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+                raise OSError(errno.ENOSPC, f"{self._path} cannot be written: {error}") from error
+            raise InvalidSettings(
+                f"{self._path} cannot be used ({error}); remove it to begin anew"
+            ) from error

@@ -1,0 +1,63 @@
+"""Reports as text, line by line: JSON Lines and CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from facedetect.folder.reports.rows import LANDMARKS, Row, to_json_line, to_utf8
+
+CSV_COLUMNS = (
+    *("file", "status", "reason", "message", "width", "height"),
+    *("face", "confidence", "x_min", "y_min", "x_max", "y_max"),
+    *(f"{point}_{axis}" for point in LANDMARKS for axis in "xy"),
+    *("track", "frame", "time_s", "first_s", "last_s"),
+)
+
+# A spreadsheet takes text that begins so for a formula, and a formula can run commands and send
+# cells away: https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def write_json_lines(rows: Iterable[Row], path: Path) -> None:
+    """Write each row as a line."""
+    with path.open("w", encoding="utf-8") as report:
+        report.writelines(map(to_json_line, rows))
+
+
+def write_csv(rows: Iterable[Row], path: Path) -> None:
+    """Write a line for each face, and one for each file without."""
+    with path.open("w", encoding="utf-8", newline="") as report:
+        # All text in quotes: a spreadsheet that splits at semicolons then leaves names whole.
+        writer = csv.writer(report, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        writer.writerow(CSV_COLUMNS)
+        for row in rows:
+            writer.writerows(_csv_lines(row))
+
+
+def _csv_lines(row: Row) -> Iterator[list[Any]]:
+    texts = [_cell(row.get(column)) for column in ("file", "status", "reason", "message")]
+    file_cells = [*texts, row.get("width"), row.get("height")]
+    for number, face in enumerate(row.get("faces", ()), start=1):
+        yield [*file_cells, number, *_face_cells(face)]
+    if not row.get("faces"):
+        yield file_cells + [None] * (len(CSV_COLUMNS) - len(file_cells))
+
+
+def _face_cells(face: dict[str, Any]) -> list[Any]:
+    box, landmarks = face["box"], face["landmarks"]
+    return [
+        face["confidence"],
+        *(box[side] for side in ("x_min", "y_min", "x_max", "y_max")),
+        *(landmarks[point][axis] for point in LANDMARKS for axis in "xy"),
+        *(face.get(column) for column in ("track", "frame", "time_s", "first_s", "last_s")),
+    ]
+
+
+def _cell(text: str | None) -> str | None:
+    """An apostrophe in front makes it text for every spreadsheet."""
+    if text is None:
+        return None
+    return f"'{to_utf8(text)}" if text.startswith(_FORMULA_STARTS) else to_utf8(text)

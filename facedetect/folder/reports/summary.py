@@ -1,0 +1,43 @@
+"""Counts over a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from facedetect.folder.reports.rows import Row
+
+
+@dataclass
+class Summary:
+    """Counts over the rows of one run.
+
+    `images` and `videos` were looked at; `faces` are those found in them, of a video one for each
+    track; `without_face` counts files; `unchanged` are those that an earlier run had done already,
+    which are counted as well; `others` are files that are neither pictures nor videos, and folders
+    that were not entered.
+    """
+
+    images: int = 0
+    videos: int = 0
+    faces: int = 0
+    without_face: int = 0
+    unchanged: int = 0
+    others: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    interrupted: bool = False
+
+    @property
+    def failed(self) -> int:
+        return self.failures.total()
+
+    def add(self, row: Row) -> None:
+        if row["status"] == "failed":
+            self.failures[row["reason"]] += 1
+            return
+        if "video" in row:
+            self.videos += 1
+        else:
+            self.images += 1
+        self.faces += len(row["faces"])
+        self.without_face += not row["faces"]

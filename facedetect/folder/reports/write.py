@@ -1,0 +1,51 @@
+"""Writing a report from its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal
+
+from facedetect.folder.places import Place
+from facedetect.folder.reports import contact_sheet
+from facedetect.folder.reports.coco import write_coco
+from facedetect.folder.reports.lines import write_csv, write_json_lines
+from facedetect.folder.reports.parquet import check_parquet, write_parquet
+from facedetect.folder.reports.rows import Row
+
+ReportName = Literal["jsonl", "csv", "coco", "parquet", "html"]
+
+_Writer = Callable[[Iterable[Row], Path], None]
+_FILES: dict[ReportName, tuple[str, _Writer]] = {
+    "jsonl": ("report.jsonl", write_json_lines),
+    "csv": ("report.csv", write_csv),
+    "coco": ("report.coco.json", write_coco),
+    "parquet": ("report.parquet", write_parquet),
+}
+
+
+def report_path(name: ReportName) -> str:
+    """Return the path within the folder of results of the file to open first."""
+    return contact_sheet.INDEX if name == "html" else _FILES[name][0]
+
+
+def check_report(name: ReportName) -> None:
+    """Raise InvalidSettings if this report cannot be written here, before any work is done."""
+    if name == "parquet":
+        check_parquet()
+
+
+def write_report(name: ReportName, rows: Iterable[Row], output: Place) -> str:
+    """Write a report, replacing the one that is there at once, and return its path (report_path).
+
+    Rows are taken one by one, in the order in which they are told, and not kept. Raises
+    InvalidSettings (check_report) and OSError.
+    """
+    check_report(name)
+    if name == "html":
+        contact_sheet.write_contact_sheet(rows, output)
+    else:
+        path, write = _FILES[name]
+        with output.written_to(path) as unfinished:
+            write(rows, unfinished)
+    return report_path(name)

@@ -1,0 +1,20 @@
+"""Which files are looked at, by their names, and which of them can be written again."""
+
+from __future__ import annotations
+
+from facedetect.images import ENCODED_SUFFIXES
+
+IMAGE_SUFFIXES = frozenset(
+    {*ENCODED_SUFFIXES, ".avif", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".mpo"},
+)
+_WRITTEN_VIDEO_SUFFIXES = frozenset({".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+VIDEO_SUFFIXES = _WRITTEN_VIDEO_SUFFIXES | {
+    ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".wmv",
+}  # fmt: skip
+
+
+def added_suffix(suffix: str) -> str:
+    """What a result's name gets behind its source's suffix: nothing where it can be written."""
+    if suffix in VIDEO_SUFFIXES:
+        return "" if suffix in _WRITTEN_VIDEO_SUFFIXES else ".mp4"
+    return "" if suffix in ENCODED_SUFFIXES else ".png"

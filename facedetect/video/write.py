@@ -1,0 +1,147 @@
+"""Writing a video beside its source: new pictures, the sound and subtitles as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from facedetect.errors import UnsupportedVideo
+from facedetect.images import BGRImage
+from facedetect.video.encoders import add_encoder
+from facedetect.video.others import Other, open_other
+from facedetect.video.pixels import PixelConverter
+from facedetect.video.pyav import import_av
+from facedetect.video.read import Frame, Pictures, VideoReader
+from facedetect.video.tags import copy_stream_tags, copy_tags
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame
+    from av.container import OutputContainer
+    from av.stream import Stream
+
+_CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+}
+_WRITE_BYTES = 2**18
+# No time of writing, no version of the writer, no random numbers.
+_CONTAINER_OPTIONS = {"fflags": "+bitexact"}
+
+
+def container_of(name: str) -> str:
+    """The container, as FFmpeg calls it, of a file of that name; raises UnsupportedVideo."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix not in _CONTAINERS:
+        raise UnsupportedVideo(
+            f"videos are not written as {suffix!r}; use one of {', '.join(_CONTAINERS)}"
+        )
+    return _CONTAINERS[suffix]
+
+
+@contextmanager
+def written_video(
+    path: Path, container: str, source: VideoReader, pictures: Pictures, *, keep_tags: bool
+) -> Iterator[VideoWriter]:
+    """Write a video to `path` in one of `container_of`'s containers.
+
+    `pictures` are the upright ones' sizes; `keep_tags` copies titles, places, times and chapters.
+    The same frames give the same bytes. Raises UnsupportedVideo, and OSError if it cannot be
+    written.
+    """
+    av = import_av()
+    with path.open("wb+") as file:
+        try:
+            with av.open(
+                file,
+                "w",
+                format=container,
+                container_options=_CONTAINER_OPTIONS,
+                buffer_size=_WRITE_BYTES,
+                metadata_errors="surrogateescape",
+            ) as output:
+                writer = VideoWriter(output, source, pictures, keep_tags=keep_tags)
+                yield writer
+                writer.finish()
+        except av.FFmpegError as error:
+            raise UnsupportedVideo(
+                f"the video cannot be written as {container} ({error.strerror}); "
+                "save it as H.264 in MP4"
+            ) from error
+
+
+class VideoWriter:
+    """Takes a source's frames with new pixels, and the packets of its other streams.
+
+    `left_out` tells which streams of the source are not in the result.
+    """
+
+    def __init__(
+        self, output: OutputContainer, source: VideoReader, pictures: Pictures, *, keep_tags: bool
+    ) -> None:
+        self._output = output
+        self._converter = PixelConverter()
+        self._time_base = source.time_base
+        self._video = add_encoder(output, source, _even(pictures))
+        added: list[tuple[Stream, Stream]] = [(source.stream, self._video)]
+        self._others: dict[int, Other] = {}
+        for other in source.others:
+            opened = open_other(output, other)
+            if opened is not None:
+                added.append((other, opened[0]))
+                self._others[other.index] = opened[1]
+        self.left_out = _left_out(source, self._others)
+        if keep_tags:
+            copy_tags(source.container, output)
+            for old, new in added:
+                copy_stream_tags(old, new)
+
+    def write(self, frame: Frame, image: BGRImage) -> None:
+        """Write a frame with these pixels."""
+        self._output.mux(self._video.encode(self._to_frame(frame, image)))
+
+    def copy(self, packet: Packet[Any]) -> None:
+        """Write a packet of another of the source's streams."""
+        if packet.stream_index in self._others:
+            self._others[packet.stream_index].take(packet)
+
+    def finish(self) -> None:
+        """Write what is still on its way."""
+        self._output.mux(self._video.encode(None))
+        for other in self._others.values():
+            other.finish()
+
+    def _to_frame(self, frame: Frame, image: BGRImage) -> VideoFrame:
+        context = self._video.codec_context
+        made = self._converter.to_yuv(_padded(image), context.colorspace, context.color_range)
+        made.pts, made.time_base = frame.ticks, self._time_base
+        return made
+
+
+def _even(pictures: Pictures) -> Pictures:
+    """4:2:0 has one colour for four pixels: odd sides grow by one."""
+    width, height = pictures.width, pictures.height
+    return Pictures(width + width % 2, height + height % 2, pictures.aspect)
+
+
+def _padded(image: BGRImage) -> BGRImage:
+    """The last row and column again where sides are odd."""
+    height, width = image.shape[:2]
+    if height % 2 or width % 2:
+        image = np.asarray(
+            cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8
+        )
+    return image
+
+
+def _left_out(source: VideoReader, others: dict[int, Other]) -> list[str]:
+    kept = {source.stream.index, *others}
+    streams = (stream for stream in source.container.streams if stream.index not in kept)
+    return [f"{stream.type} stream {stream.index}" for stream in streams]

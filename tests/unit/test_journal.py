@@ -1,0 +1,97 @@
+"""What is remembered of a run."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from facedetect.errors import InvalidSettings
+from facedetect.folder.journal import Journal
+
+WORK = "work"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / ".facedetect" / "journal.sqlite"
+
+
+def row(name: str, status: str = "ok") -> dict[str, object]:
+    return {"file": name, "status": status}
+
+
+def test_what_was_recorded_is_there_although_nothing_was_closed(path: Path, tmp_path: Path) -> None:
+    journal = Journal(path)
+    journal.record(row("a.jpg"), "state", WORK, {"a.jpg": 7})
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for part in path.parent.iterdir():  # what a killed process leaves
+        (copy / part.name).write_bytes(part.read_bytes())
+    with Journal(copy / path.name) as again:
+        assert again.done("a.jpg", "state", WORK) == (row("a.jpg"), {"a.jpg": 7})
+    journal.close()
+
+
+def test_only_the_same_file_and_work_that_went_well_is_done(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.record(row("a.jpg"), "state", WORK, {})
+        journal.record(row("b.jpg", "failed"), "state", WORK, {})
+        assert journal.done("a.jpg", "state", WORK)
+        assert journal.done("a.jpg", "other state", WORK) is None
+        assert journal.done("a.jpg", "state", "other work") is None
+        assert journal.done("b.jpg", "state", WORK) is None
+        assert journal.done("c.jpg", "state", WORK) is None
+
+
+def test_rows_are_this_runs_in_the_order_of_their_bytes(path: Path) -> None:
+    odd = os.fsdecode(b"\xe9.jpg")
+    with Journal(path) as journal:
+        for name in ("b.jpg", odd, "B.jpg", "a/z.jpg", "gone.jpg"):
+            journal.record(row(name), "state", WORK, {})
+    with Journal(path) as journal:
+        assert list(journal.rows()) == []
+        for name in ("b.jpg", odd, "B.jpg"):
+            journal.keep(name)
+        journal.record(row("a/z.jpg"), "new state", WORK, {})
+        assert [found["file"] for found in journal.rows()] == ["B.jpg", "a/z.jpg", "b.jpg", odd]
+        assert journal.gone() == 1
+
+
+def test_outputs_that_a_file_has_no_more_are_stale(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.record(row("a.gif"), "1", WORK, {"a.gif.png": 1, "crops/a-1.png": 1})
+    with Journal(path) as journal:
+        journal.record(row("a.gif.png"), "1", WORK, {"a.gif.png": 1})  # it has the name now
+        journal.record(row("a.gif"), "2", WORK, {"a.gif.png.png": 1})
+        assert journal.stale_outputs() == ["crops/a-1.png"]
+        journal.forget("crops/a-1.png")
+        assert journal.stale_outputs() == []
+
+
+def test_one_run_at_a_time_writes_to_a_folder(path: Path) -> None:
+    with Journal(path), pytest.raises(InvalidSettings, match="another run is writing there"):
+        Journal(path)
+    Journal(path).close()
+
+
+def test_a_journal_that_cannot_be_used_says_what_to_do(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(InvalidSettings, match="remove it to begin anew"):
+        Journal(path)
+    path.unlink()
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(InvalidSettings, match="another version of facedetect"):
+        Journal(path)
+
+
+def test_a_full_disk_is_an_os_error(path: Path) -> None:
+    with Journal(path) as journal:
+        journal._database.execute("PRAGMA max_page_count = 12")  # noqa: SLF001 - a small disk
+        with pytest.raises(OSError, match="cannot be written: database or disk is full"):
+            journal.record(row("a.jpg"), "state" * 100_000, WORK, {})

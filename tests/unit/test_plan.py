@@ -1,0 +1,167 @@
+"""What there is to do in a folder, and where the results go."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facedetect.errors import InvalidSettings
+from facedetect.folder.opening import open_places
+from facedetect.folder.places import Entry, LocalPlace
+from facedetect.folder.plan import Item, LeftAlone, Plan, Unreadable
+from tests.unit.folders import make_source
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return make_source(tmp_path / "in")
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def items(folder: Path, *, follow_links: bool = False, videos: bool = True) -> dict[str, str]:
+    """Each item's name and its result's."""
+    plan = Plan(LocalPlace(folder, follow_links=follow_links), videos=videos)
+    return {item.name: item.result for item in plan.items()}
+
+
+def test_the_plan_mirrors_the_tree_in_the_order_of_the_paths(source: Path) -> None:
+    names = ["b.jpg", "deep/er/a.JPG", "deep/text.jpg", "half.png"]
+    assert items(source) == {name: name for name in names}
+    assert list(items(source)) == names
+    others = [step.name for step in Plan(LocalPlace(source)).steps() if isinstance(step, LeftAlone)]
+    assert others == ["notes.txt"]
+
+
+def test_a_folder_sorts_as_its_files_paths_do(tmp_path: Path) -> None:
+    names = ["a!.jpg", "a.jpg", "a/x.jpg", "a0.jpg", "a b/x.jpg"]
+    found = list(items(touch(tmp_path, *names)))
+    assert found == sorted(names)
+    assert found.index("a.jpg") < found.index("a/x.jpg") < found.index("a0.jpg")
+
+
+def test_what_cannot_be_written_gets_a_suffix_that_no_other_file_has(tmp_path: Path) -> None:
+    touch(tmp_path, "a.gif", "a.gif.png", "b.jfif", "c.HEIC", "clip.AVI", "clip.mov")
+    assert items(tmp_path) == {
+        "a.gif": "a.gif.png.png",
+        "a.gif.png": "a.gif.png",
+        "b.jfif": "b.jfif.png",
+        "c.HEIC": "c.HEIC.png",
+        "clip.AVI": "clip.AVI.mp4",
+        "clip.mov": "clip.mov",
+    }
+    assert "clip.mov" not in items(tmp_path, videos=False)
+
+
+NAMES = st.lists(
+    st.from_regex(r"[ab](\.(gif|png|jpg|avi|mp4))*\.(gif|png|avi|mp4)", fullmatch=True), unique=True
+)
+
+
+@given(NAMES)
+def test_no_two_files_have_one_result(names: list[str]) -> None:
+    class OneFolder(LocalPlace):
+        def entries(self, _folder: str) -> list[Entry]:
+            return [Entry(name, is_folder=False) for name in names]
+
+    results = [item.result for item in Plan(OneFolder(Path())).items()]
+    assert len(set(results)) == len(names)
+
+
+def test_our_own_folders_are_neither_looked_at_nor_written_over(tmp_path: Path) -> None:
+    touch(tmp_path, "crops/a.jpg", "crops_/a.jpg", "crops.jpg", "x/crops/a.jpg")
+    touch(tmp_path, "contact-sheet/a.jpg", ".facedetect/a.jpg", "x/.facedetect/a.jpg")
+    assert items(tmp_path) == {
+        "contact-sheet/a.jpg": "contact-sheet_/a.jpg",
+        "crops.jpg": "crops.jpg",
+        "crops/a.jpg": "crops_/a.jpg",
+        "crops_/a.jpg": "crops__/a.jpg",
+        "x/crops/a.jpg": "x/crops/a.jpg",
+    }
+
+
+def test_names_need_not_be_utf_8(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.jpg")).touch()
+    (name,) = items(tmp_path)
+    assert os.fsencode(name) == b"caf\xe9.jpg"
+
+
+def test_folders_may_lie_deeper_than_python_calls() -> None:
+    class Deep(LocalPlace):
+        def entries(self, folder: str) -> list[Entry]:
+            is_deepest = folder.count("/") == 5000
+            return [Entry("a.jpg" if is_deepest else "d", is_folder=not is_deepest)]
+
+    (item,) = Plan(Deep(Path())).items()
+    assert item.name == "d/" * 5001 + "a.jpg"
+
+
+def test_links_to_folders_are_entered_if_asked_for_and_never_in_circles(tmp_path: Path) -> None:
+    touch(tmp_path, "in/year/a.jpg", "elsewhere/b.jpg")
+    (tmp_path / "in" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "year" / "up").symlink_to("..")
+    (tmp_path / "elsewhere" / "round").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "root").symlink_to("/")
+    assert list(items(tmp_path / "in")) == ["year/a.jpg"]
+    followed = items(tmp_path / "in", follow_links=True)
+    assert list(followed) == ["more/b.jpg", "year/a.jpg"]
+
+
+def test_a_folder_that_cannot_be_listed_is_a_step(source: Path) -> None:
+    class Closed(LocalPlace):
+        def entries(self, folder: str) -> list[Entry]:
+            if folder == "deep":
+                raise PermissionError(13, "Permission denied")
+            return super().entries(folder)
+
+    steps = list(Plan(Closed(source)).steps())
+    assert [step.name for step in steps] == ["b.jpg", "deep/", "half.png", "notes.txt"]
+    assert isinstance(steps[1], Unreadable)
+
+
+def test_another_state_is_another_work(tmp_path: Path) -> None:
+    def state() -> str:
+        (item,) = (item for item in Plan(LocalPlace(tmp_path)).items() if item.name == "a.gif")
+        return item.state
+
+    touch(tmp_path, "a.gif")
+    states = [state()]
+    (tmp_path / "a.gif").write_text("longer")
+    states.append(state())
+    os.utime(tmp_path / "a.gif", (0, 0))
+    states.append(state())
+    touch(tmp_path, "a.gif.png")
+    states.append(state())
+    assert len(set(states)) == 4
+    assert isinstance(next(Plan(LocalPlace(tmp_path)).items()), Item)
+
+
+def test_results_inside_the_sources_are_left_out(source: Path) -> None:
+    touch(source, "deep/out/old.jpg")
+    (source / "link.jpg").symlink_to(source / "deep/out/old.jpg")
+    pictures, _ = open_places(str(source), str(source / "deep" / "out"), follow_links=False)
+    names = [item.name for item in Plan(pictures).items()]
+    assert names == ["b.jpg", "deep/er/a.JPG", "deep/text.jpg", "half.png"]
+
+
+def test_folders_that_cannot_be_right_are_refused(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="cannot be listed: No such file"):
+        Plan(LocalPlace(tmp_path / "missing")).check()
+    with pytest.raises(InvalidSettings, match="cannot be listed: Not a directory"):
+        Plan(LocalPlace(source / "b.jpg")).check()
+    for inner, outer in ((source, source.parent / "in" / "deep" / ".."), (source / "deep", source)):
+        with pytest.raises(InvalidSettings, match="could overwrite the sources"):
+            open_places(str(inner), str(outer), follow_links=False)
+    with pytest.raises(InvalidSettings, match="is a file"):
+        open_places(str(source), str(source / "b.jpg"), follow_links=False)
+    with pytest.raises(InvalidSettings, match="outside of it"):
+        open_places("memory://a/in", "memory://a/in/out", follow_links=False)

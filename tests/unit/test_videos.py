@@ -1,0 +1,462 @@
+"""Videos of a folder: tiny ones, made here, with red squares for faces."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from threading import Event
+import av
+import cv2
+import numpy as np
+import pytest
+
+from facedetect import Detector
+from facedetect.backends.fake import FakeBackend
+from facedetect.errors import (
+    BackendUnavailable,
+    ImageTooLarge,
+    InvalidVideo,
+    UnsupportedVideo,
+)
+from facedetect.folder.places import LocalPlace
+from facedetect.folder.videos import do_video
+from facedetect.folder.work import Interrupted, Work
+from facedetect.images import ImageLimits
+from tests.unit.videos import (
+    FRAMES,
+    HEIGHT,
+    RATE,
+    WIDTH,
+    RedSquares,
+    add_pictures,
+    do,
+    encode,
+    encode_tone,
+    item_of,
+    lines_of,
+    make_video,
+    pictures_of,
+    red_box,
+    square_at,
+    times_of,
+    written,
+)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_video(tmp_path / "in" / "clip.mp4")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def is_hidden(path: Path) -> bool:
+    return all(red_box(picture) is None for picture in pictures_of(path))
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_faces_are_hidden_in_every_frame(clip: Path, out: Path, stride: int) -> None:
+    assert not is_hidden(clip)
+    outcome = do(clip, out, stride=stride)
+    assert is_hidden(out / "clip.mp4")
+    assert times_of(out / "clip.mp4") == times_of(clip)
+    assert outcome.outputs == {
+        name: (out / name).stat().st_size for name in ("clip.mp4", "clip.mp4.faces.jsonl")
+    }
+
+
+def test_the_row_tells_of_the_video_and_of_each_track(clip: Path, out: Path) -> None:
+    row = do(clip, out, stride=4).row
+    (face,) = row.pop("faces")
+    assert row == {
+        "file": "clip.mp4",
+        "status": "ok",
+        "width": WIDTH,
+        "height": HEIGHT,
+        "video": {
+            "frames": FRAMES,
+            "looked_at": 5,
+            "seconds": 0.8,
+            "tracks": 1,
+            "damaged": 0,
+            "missing_s": 0.0,
+            "left_out": [],
+        },
+        "results": {"picture": "clip.mp4", "frames": "clip.mp4.faces.jsonl"},
+    }
+    assert {key: face[key] for key in ("track", "first_s", "last_s")} == {
+        "track": 1,
+        "first_s": 0.0,
+        "last_s": 0.64,
+    }
+    assert face["time_s"] == face["frame"] / RATE
+
+
+def test_a_line_for_each_frame_that_was_looked_at(clip: Path, out: Path) -> None:
+    do(clip, out, stride=4)
+    lines = lines_of(out / "clip.mp4.faces.jsonl")
+    assert [(line["frame"], line["time_s"]) for line in lines] == [
+        (0, 0.0),
+        (4, 0.16),
+        (8, 0.32),
+        (12, 0.48),
+        (16, 0.64),
+    ]
+    (face,) = lines[1]["faces"]
+    assert face["track"] == 1
+    assert face["box"]["x_min"] == pytest.approx(18, abs=2)
+    assert set(face) == {"track", "box", "confidence", "landmarks"}
+
+
+def test_crops_and_a_thumbnail(clip: Path, out: Path) -> None:
+    results = do(clip, out, crops="plain", thumbnails=True).row["results"]
+    assert results["crops"] == ["crops/clip.mp4-1.jpg"]
+    assert results["thumbnail"] == "contact-sheet/thumbnails/clip.mp4.jpg"
+    assert red_box(cv2.imread(str(out / results["crops"][0]))) is not None
+    assert red_box(cv2.imread(str(out / results["thumbnail"]))) is None
+
+
+def test_style_none_writes_no_video(clip: Path, out: Path) -> None:
+    results = do(clip, out, style="none", crops="aligned", thumbnails=True).row["results"]
+    assert set(results) == {"crops", "thumbnail", "frames"}
+    assert not (out / "clip.mp4").exists()
+
+
+def test_a_video_without_faces(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "in" / "empty.mp4"
+    with written(path) as output:
+        encode(output, add_pictures(output), paint=lambda _: np.full((120, 160, 3), 99, np.uint8))
+    row = do(path, out, thumbnails=True, crops="plain").row
+    assert (row["faces"], row["video"]["tracks"]) == ([], 0)
+    assert row["results"]["crops"] == []
+
+
+def test_the_same_video_gives_the_same_bytes(clip: Path, tmp_path: Path) -> None:
+    first, again = tmp_path / "first", tmp_path / "again"
+    assert do(clip, first, style="blur").row == do(clip, again, style="blur").row
+    assert (first / "clip.mp4").read_bytes() == (again / "clip.mp4").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("encoder", "codec", "suffix", "result"),
+    [
+        ("libx264", "h264", ".mov", "h264"),
+        ("libx265", "hevc", ".mp4", "hevc"),
+        ("libvpx", "vp8", ".webm", "vp8"),
+        ("libvpx-vp9", "vp9", ".webm", "vp9"),
+        ("libsvtav1", "av1", ".mkv", "av1"),
+        ("mpeg4", "mpeg4", ".mkv", "h264"),
+    ],
+)
+def test_the_codec_stays_where_it_can(
+    tmp_path: Path, out: Path, encoder: str, codec: str, suffix: str, result: str
+) -> None:
+    path = make_video(tmp_path / "in" / f"clip{suffix}", codec=encoder)
+    do(path, out)
+    with av.open(str(path)) as source, av.open(str(out / path.name)) as made:
+        assert source.streams.video[0].codec.canonical_name == codec
+        assert made.streams.video[0].codec.canonical_name == result
+        assert made.format.name == source.format.name
+    assert is_hidden(out / path.name)
+    assert len(pictures_of(out / path.name)) == FRAMES
+
+
+def packets_of(path: Path, kind: str) -> list[tuple[int, Fraction, bytes]]:
+    with av.open(str(path)) as container:
+        return [
+            (packet.stream_index, packet.pts * packet.time_base, bytes(packet))
+            for packet in container.demux()
+            if packet.stream.type == kind and packet.pts is not None
+        ]
+
+
+def test_sound_is_copied_packet_by_packet(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "in" / "loud.mp4"
+    with written(path) as output:
+        pictures = add_pictures(output)
+        tones = [output.add_stream("aac", rate=48000, layout="stereo") for _ in range(2)]
+        encode(output, pictures)
+        for tone in tones:
+            encode_tone(output, tone)
+    outcome = do(path, out)
+    copied = packets_of(out / "loud.mp4", "audio")
+    assert {index for index, _, _ in copied} == {1, 2}
+    assert sorted(copied) == sorted(packets_of(path, "audio"))
+    assert outcome.row["video"]["left_out"] == []
+
+
+def test_sound_that_mp4_does_not_take_becomes_aac(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "in" / "old.avi"
+    with written(path) as output:
+        pictures = add_pictures(output, codec="mjpeg", pix_fmt="yuvj420p")
+        tone = output.add_stream("wmav2", rate=48000, layout="stereo", bit_rate=128000)
+        encode(output, pictures)
+        encode_tone(output, tone)
+    do(path, out, suffix=".mp4")
+    assert is_hidden(out / "old.avi.mp4")
+    with av.open(str(out / "old.avi.mp4")) as made:
+        assert made.streams.audio[0].codec.canonical_name == "aac"
+        sound = np.concatenate([f.to_ndarray()[0] for f in made.decode(audio=0)])
+    assert len(sound) == pytest.approx(0.8 * 48000, rel=0.1)
+    spectrum = np.abs(np.fft.rfft(sound))
+    assert spectrum.argmax() * 48000 / len(sound) == pytest.approx(440, abs=5)
+
+
+def test_covers_and_attachments_are_left_out(tmp_path: Path, out: Path) -> None:
+    """They may show the faces that are to be hidden."""
+    path = tmp_path / "in" / "film.mkv"
+    cover = cv2.imencode(".jpg", square_at(0))[1].tobytes()
+    with written(path) as output:
+        pictures = add_pictures(output)
+        output.add_attachment("cover.jpg", "image/jpeg", cover)
+        output.add_attachment("font.ttf", "font/ttf", b"no font")
+        encode(output, pictures)
+    left_out = do(path, out).row["video"]["left_out"]
+    assert len(left_out) == 2
+    with av.open(str(out / "film.mkv")) as made:
+        assert [stream.type for stream in made.streams] == ["video"]
+    assert cover not in (out / "film.mkv").read_bytes()
+
+
+def make_tagged(path: Path) -> Path:
+    with written(path) as output:
+        output.metadata.update(
+            {"title": "Picnic", "location": "+48.1+011.5/", "creation_time": "2020-01-02T03:04:05Z"}
+        )
+        encode(output, add_pictures(output))
+    return path
+
+
+def test_tags_are_kept(tmp_path: Path, out: Path) -> None:
+    do(make_tagged(tmp_path / "in" / "clip.mov"), out, metadata="keep")
+    with av.open(str(out / "clip.mov")) as made:
+        assert made.metadata["title"] == "Picnic"
+        assert made.metadata["location"] == "+48.1+011.5/"
+        assert made.metadata["creation_time"].startswith("2020-01-02T03:04:05")
+
+
+@pytest.mark.parametrize("metadata", ["colour", "strip"])
+def test_tags_are_left_out(tmp_path: Path, out: Path, metadata: str) -> None:
+    do(make_tagged(tmp_path / "in" / "clip.mov"), out, metadata=metadata)
+    assert b"Picnic" not in (out / "clip.mov").read_bytes()
+    with av.open(str(out / "clip.mov")) as made:
+        assert not {"title", "location", "creation_time"} & set(made.metadata)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "hflip"), [(90, False), (-90, False), (180, False), (90, True)]
+)
+def test_pictures_are_turned_upright(tmp_path: Path, out: Path, degrees: int, hflip: bool) -> None:
+    """They are shown turned anticlockwise first, and mirrored then."""
+    path = tmp_path / "in" / "phone.mp4"
+    stored = square_at(0)
+    with written(path) as output:
+        pictures = add_pictures(output)
+        pictures.set_display_rotation(degrees, hflip=hflip)
+        encode(output, pictures, frames=3, paint=lambda _: stored)
+    backend = RedSquares()
+    row = do(path, out, style="box", detector=Detector(backend)).row
+    turned = np.rot90(stored, degrees // 90)[:, :: -1 if hflip else 1]
+    assert backend.seen == [(turned.shape[1], turned.shape[0])] * 3
+    assert (row["width"], row["height"]) == backend.seen[0]
+    found, expected = row["faces"][0]["box"], red_box(turned)
+    assert expected is not None
+    assert found["x_min"] == pytest.approx(expected.x_min, abs=2)
+    assert found["y_min"] == pytest.approx(expected.y_min, abs=2)
+    with av.open(str(out / "phone.mp4")) as made:
+        frame = next(made.decode(video=0))
+        assert frame.rotation == 0
+        assert (frame.width, frame.height) == backend.seen[0]
+
+
+def test_odd_sides_grow_by_one(tmp_path: Path, out: Path) -> None:
+    path = make_video(tmp_path / "in" / "odd.webm", codec="libvpx-vp9", size_wh=(161, 121))
+    row = do(path, out).row
+    assert (row["width"], row["height"]) == (161, 121)
+    assert pictures_of(out / "odd.webm")[0].shape == (122, 162, 3)
+    assert is_hidden(out / "odd.webm")
+
+
+def test_uneven_times_stay(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "in" / "vfr.mp4"
+    with written(path) as output:
+        pictures = add_pictures(output)
+        pictures.codec_context.time_base = Fraction(1, 1000)
+        encode(output, pictures, ticks=lambda n: n * n * 10 + n)
+    do(path, out)
+    assert times_of(out / "vfr.mp4") == pytest.approx(times_of(path), abs=1e-6)
+    assert times_of(path)[:4] == pytest.approx([0, 0.011, 0.042, 0.093])
+
+
+def test_colours_stay(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "in" / "hd.mp4"
+    with written(path) as output:
+        pictures = add_pictures(output)
+        context = pictures.codec_context
+        context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
+        context.color_range = 2
+        context.sample_aspect_ratio = Fraction(4, 3)
+        encode(output, pictures)
+    do(path, out, style="box")
+    with av.open(str(path)) as source, av.open(str(out / "hd.mp4")) as made:
+        for name in ("colorspace", "color_primaries", "color_trc", "color_range"):
+            old = getattr(source.streams.video[0].codec_context, name)
+            assert getattr(made.streams.video[0].codec_context, name) == old, name
+        assert made.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+        before, after = next(source.decode(video=0)), next(made.decode(video=0))
+        brightness = [np.asarray(f.to_ndarray())[:HEIGHT, 100:].mean() for f in (before, after)]
+    assert brightness[0] == pytest.approx(brightness[1], abs=1)
+
+
+def test_interlaced_pictures_become_whole_ones(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "in" / "tv.mkv"
+    with written(path) as output:
+        encode(output, add_pictures(output, options={"x264-params": "interlaced=1"}))
+    with av.open(str(path)) as source:
+        assert next(source.decode(video=0)).interlaced_frame
+    do(path, out)
+    with av.open(str(out / "tv.mkv")) as made:
+        assert not next(made.decode(video=0)).interlaced_frame
+    assert times_of(out / "tv.mkv") == pytest.approx(times_of(path), abs=0.002)
+    assert is_hidden(out / "tv.mkv")
+
+
+def test_pictures_that_change_their_size_keep_the_first_one(tmp_path: Path, out: Path) -> None:
+    sizes = [(160, 120), (320, 240)]
+    parts = [
+        make_video(
+            tmp_path / f"{wide}.ts",
+            size_wh=(wide, high),
+            options={"x264-params": "repeat-headers=1"},
+        )
+        for wide, high in sizes
+    ]
+    path = tmp_path / "in" / "call.mpg"
+    path.parent.mkdir()
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    try:
+        do(path, out, suffix=".mp4")
+    except UnsupportedVideo as error:
+        assert "jumps back" in str(error)
+    else:
+        assert {p.shape for p in pictures_of(out / "call.mpg.mp4")} == {(120, 160, 3)}
+
+
+def test_a_damaged_piece_is_left_out_and_counted(tmp_path: Path, out: Path) -> None:
+    path = make_video(tmp_path / "in" / "clip.mkv", options={"g": "5"})
+    with av.open(str(path)) as source:
+        spans = [(p.pos, p.size) for p in source.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    start = bytes(data).find(b"\x1f\x43\xb6\x75")  # the cluster
+    middle = start + (len(data) - start) // 2
+    data[middle : middle + 60] = b"\xff" * 60
+    path.write_bytes(data)
+    row = do(path, out).row
+    assert spans
+    assert 0 < row["video"]["frames"] <= FRAMES
+    assert is_hidden(out / "clip.mkv")
+
+
+def test_a_video_that_ends_too_early_is_done_as_far_as_it_goes(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "in" / "cut.mp4"
+    with written(path, movflags="faststart") as output:
+        encode(output, add_pictures(output, options={"g": "5"}), frames=50)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) - len(data) // 3])
+    video = do(path, out).row["video"]
+    assert 0 < video["frames"] < 50
+    assert video["missing_s"] == pytest.approx((50 - video["frames"]) / RATE, abs=0.05)
+    assert is_hidden(out / "cut.mp4")
+
+
+def fails(path: Path, out: Path, **limits: int) -> str:
+    """The message for a video that cannot be done; it leaves nothing behind."""
+    detector = Detector(RedSquares(), limits=ImageLimits(**limits))
+    with pytest.raises((InvalidVideo, UnsupportedVideo, ImageTooLarge)) as caught:
+        do(path, out, detector=detector)
+    assert not [file for file in out.rglob("*") if file.is_file()]
+    assert str(path.parent) not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_video_without_its_index_fails(clip: Path, out: Path) -> None:
+    clip.write_bytes(clip.read_bytes()[:-500])
+    assert "complete file" in fails(clip, out)
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"\0" * 5000, b"\xff" * 5000])
+def test_what_is_no_video_fails(tmp_path: Path, out: Path, data: bytes) -> None:
+    path = tmp_path / "in" / "clip.mp4"
+    path.parent.mkdir()
+    path.write_bytes(data)
+    assert "does not decode" in fails(path, out)
+
+
+def test_sound_alone_fails(tmp_path: Path, out: Path) -> None:
+    path = tmp_path / "in" / "song.mp4"
+    with written(path) as output:
+        encode_tone(output, output.add_stream("aac", rate=48000, layout="stereo"))
+    assert "no moving pictures" in fails(path, out)
+
+
+def test_a_file_that_is_not_there_fails(tmp_path: Path, out: Path) -> None:
+    clip = make_video(tmp_path / "in" / "clip.mp4")
+    item = item_of(clip)
+    clip.unlink()
+    with pytest.raises(InvalidVideo, match="cannot be read"):
+        do_video(Detector(RedSquares()), item, Work(), LocalPlace(clip.parent), LocalPlace(out), 1)
+
+
+def test_large_pictures_are_refused(clip: Path, out: Path) -> None:
+    assert "160x120" in fails(clip, out, max_pixels=160 * 120 - 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{clip}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile {clip}\n",
+        '<?xml version="1.0"?><MPD><Period><BaseURL>{clip}</BaseURL></Period></MPD>',
+    ],
+)
+@pytest.mark.parametrize("name", ["list.mp4", "list.avi", "list.ts"])
+def test_a_list_of_other_files_opens_none_of_them(
+    clip: Path, out: Path, text: str, name: str
+) -> None:
+    path = clip.with_name(name)
+    path.write_text(text.format(clip=clip))
+    assert "does not decode" in fails(path, out)
+
+
+def test_a_stop_leaves_nothing_half_done(clip: Path, out: Path) -> None:
+    stop = Event()
+    stop.set()
+    places = LocalPlace(clip.parent), LocalPlace(out)
+    with pytest.raises(Interrupted):
+        do_video(Detector(RedSquares()), item_of(clip), Work(), *places, 1, stop)
+    assert not [file for file in out.rglob("*") if file.is_file()]
+
+
+def test_a_model_that_is_away_ends_it(clip: Path, out: Path) -> None:
+    backend = FakeBackend(error=BackendUnavailable("gone"))
+    with pytest.raises(BackendUnavailable):
+        do(clip, out, detector=Detector(backend))
+    assert not [file for file in out.rglob("*") if file.is_file()]
+
+
+def test_without_pyav_the_extra_is_named(clip: Path) -> None:
+    code = (
+        "import sys; sys.modules['av'] = None\n"
+        "from pathlib import Path\n"
+        "from facedetect.images import ImageLimits\n"
+        "from facedetect.video import opened_video\n"
+        f"with opened_video(Path({str(clip)!r}), ImageLimits()): pass\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "UnsupportedVideo" in run.stderr
+    assert "with its extra video" in run.stderr

@@ -1,0 +1,177 @@
+"""Tiny videos, and a model that finds red squares in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.container import OutputContainer
+
+from facedetect import Detector
+from facedetect.backends import ModelChoice, RawDetections
+from facedetect.backends.fake import to_raw
+from facedetect.faces import Box, DetectionParams, Face, Landmarks, ModelVersion, Point
+from facedetect.folder.places import LocalPlace
+from facedetect.folder.plan import Item
+from facedetect.folder.videos import do_video
+from facedetect.folder.work import Outcome, Work
+from facedetect.images import BGRImage
+
+WIDTH, HEIGHT, FRAMES, RATE = 160, 120, 20, 25
+SIDE = 24
+SOUND_RATE = 48_000
+
+Paint = Callable[[int], BGRImage]
+
+
+class RedSquares:
+    """A backend that finds what is red, as a model finds a face; for `seen` see FakeBackend."""
+
+    def __init__(self) -> None:
+        self.model = ModelVersion("red", "1")
+        self.seen: list[tuple[int, int]] = []
+
+    def predict(
+        self,
+        image: BGRImage,
+        params: DetectionParams,
+        *,
+        deadline: float | None,
+        choice: ModelChoice | None = None,
+    ) -> RawDetections:
+        self.seen.append((image.shape[1], image.shape[0]))
+        box = red_box(image)
+        return to_raw([] if box is None else [_face_in(box)], self.model)
+
+    def check_ready(self) -> ModelVersion:
+        return self.model
+
+    def close(self) -> None:
+        pass
+
+
+def red_box(image: BGRImage) -> Box | None:
+    """Around all red pixels."""
+    blue, green, red = (image[..., channel].astype(int) for channel in range(3))
+    rows, columns = np.nonzero((red > 150) & (green < 90) & (blue < 90))
+    if not len(rows):
+        return None
+    sides = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    return Box(*(float(side) for side in sides))
+
+
+def _face_in(box: Box) -> Face:
+    places = [(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)]
+    points = (Point(box.x_min + box.width * x, box.y_min + box.height * y) for x, y in places)
+    return Face(box, 0.9, Landmarks(*points))
+
+
+def square_at(frame: int, width: int = WIDTH, height: int = HEIGHT) -> BGRImage:
+    """Grey stripes and a red square that moves right, 2 px a frame."""
+    image = np.full((height, width, 3), 120, np.uint8)
+    image[:, ::16] = 90
+    left = 10 + 2 * frame
+    image[30 : 30 + SIDE, left : left + SIDE] = (20, 20, 230)
+    return image
+
+
+@contextmanager
+def written(path: Path, container: str | None = None, **options: str) -> Iterator[OutputContainer]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", format=container, container_options=options) as output:
+        yield output
+
+
+def add_pictures(
+    output: OutputContainer,
+    *,
+    codec: str = "libx264",
+    size_wh: tuple[int, int] = (WIDTH, HEIGHT),
+    pix_fmt: str = "yuv420p",
+    options: dict[str, str] | None = None,
+) -> av.VideoStream:
+    """A stream that is quick to encode."""
+    quick = {"libx264": {"preset": "ultrafast"}, "libx265": {"preset": "ultrafast"}}
+    quick["libx265"]["x265-params"] = "log-level=error"
+    quick["libsvtav1"] = {"preset": "12"}
+    stream = output.add_stream(
+        codec, rate=RATE, options={**quick.get(codec, {}), **(options or {})}
+    )
+    assert isinstance(stream, av.VideoStream)
+    stream.width, stream.height = size_wh
+    stream.pix_fmt = pix_fmt
+    return stream
+
+
+def encode(
+    output: OutputContainer,
+    stream: av.VideoStream,
+    *,
+    frames: int = FRAMES,
+    paint: Paint = square_at,
+    ticks: Callable[[int], int] = lambda frame: frame,
+) -> None:
+    """Encode pictures; `ticks` are in 1/25 s, or what the stream's time base is."""
+    for number in range(frames):
+        frame = av.VideoFrame.from_ndarray(paint(number), "bgr24")
+        frame.pts = ticks(number)
+        frame.time_base = stream.codec_context.time_base or Fraction(1, RATE)
+        output.mux(stream.encode(frame))
+    output.mux(stream.encode(None))
+
+
+def encode_tone(
+    output: OutputContainer, stream: av.AudioStream, *, seconds: float = FRAMES / RATE
+) -> None:
+    """A tone of 440 Hz."""
+    times = np.arange(int(seconds * SOUND_RATE)) / SOUND_RATE
+    tone = (0.2 * np.sin(2 * np.pi * 440 * times)).astype(np.float32)
+    frame = av.AudioFrame.from_ndarray(np.stack([tone, tone]), "fltp", "stereo")
+    frame.sample_rate, frame.pts = SOUND_RATE, 0
+    output.mux(stream.encode(frame))
+    output.mux(stream.encode(None))
+
+
+def make_video(path: Path, **how: Any) -> Path:
+    """A video of pictures alone."""
+    with written(path) as output:
+        encode(
+            output,
+            add_pictures(output, **how),
+            paint=lambda n: square_at(n, *how.get("size_wh", (WIDTH, HEIGHT))),
+        )
+    return path
+
+
+def pictures_of(path: Path) -> list[BGRImage]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+
+
+def times_of(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [float(frame.time) for frame in container.decode(video=0)]
+
+
+def item_of(path: Path, suffix: str = "") -> Item:
+    return Item(path.name, "video", path.name + suffix, path.stat().st_size, "1")
+
+
+def do(
+    path: Path, out: Path, *, suffix: str = "", detector: Detector | None = None, **work: Any
+) -> Outcome:
+    """Do one video, red squares being the faces; `suffix` is added to the result's name."""
+    detector = detector or Detector(RedSquares())
+    asked = Work(**{"style": "solid", **work})
+    places = LocalPlace(path.parent), LocalPlace(out)
+    return do_video(detector, item_of(path, suffix), asked, *places, 2)
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
