@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Annotated, get_args
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import typer
 from rich.console import Console
 
 from facedetect.cli import options
 from facedetect.cli.errors import INTERRUPTED
+from facedetect.cli.folder_engine import EngineName, open_journal, opened_engine
 from facedetect.cli.folder_summary import print_json, print_plan, print_summary
 from facedetect.cli.progress import shown_progress
 from facedetect.cli.stopping import stopped_by_signals
 from facedetect.crops import CropStyle
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams, parse_thresholds
-from facedetect.folder.journal import Journal
-from facedetect.folder.local import LocalEngine
+from facedetect.folder.cluster import Job
 from facedetect.folder.opening import open_places
 from facedetect.folder.pictures import Metadata
-from facedetect.folder.places import LocalPlace, Place
 from facedetect.folder.plan import Plan
 from facedetect.folder.reports import ReportName, check_report
 from facedetect.folder.run import Run
 from facedetect.folder.work import Shown, Work
-from facedetect.folder.worker import Worker
 from facedetect.settings import Settings
 
-_JOURNAL = ".facedetect/journal.sqlite"
 _FAILED = 1
 
 
@@ -69,9 +64,21 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Files side by side.", show_default="one a core"),
+        typer.Option(
+            min=1, help="Files side by side; with Ray the largest pool.", show_default="one a core"
+        ),
     ] = None,
     backend: options.Backend = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="This machine, or a Ray cluster of many.")
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="The cluster: HOST:6379, or auto on one of its machines.",
+            show_default="a Ray of this machine",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")
     ] = False,
@@ -90,9 +97,11 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
 
         facedetect annotate-folder photos/ photos-with-faces/
 
-        facedetect annotate-folder photos/ public/ --style blur --report html --report csv
+        facedetect annotate-folder photos/ public/ --style blur --report html,csv
 
         facedetect annotate-folder photos/ faces/ --style none --crops aligned
+
+        facedetect annotate-folder s3://bucket/in s3://bucket/out --engine ray --ray-address auto
     """
     reports = _parse_reports(report)
     hides = style not in {"box", "none"}
@@ -107,24 +116,21 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     pictures, results = open_places(source, output, follow_links=follow_links)
     plan = Plan(pictures, videos=videos)
     plan.check()
-    threads = workers or len(os.sched_getaffinity(0))
-    settings = _one_core_each(Settings.load(backend=backend, threads=threads))
+    settings = Settings.load(backend=backend)
+    job = Job(settings, work, pictures, results, workers, ray_address)
     console = Console(stderr=True, quiet=quiet)
     with (
         stopped_by_signals() as stop,
-        _open_journal(results, dry_run=dry_run) as journal,
-        settings.open_detector() as detector,
+        open_journal(results, dry_run=dry_run) as journal,
+        opened_engine(engine, job, stop, console) as (model, doer),
     ):
-        with console.status("Loading the model"):
-            model = detector.warm_up()
         run = Run(plan, results, journal, work.fingerprint(model), stop)
         if dry_run:
             print_plan(run, quiet=quiet, as_json=as_json)
             return
-        engine = LocalEngine(Worker(detector, work, pictures, results, threads, stop))
         started = time.monotonic()
         with shown_progress(plan, console, quiet=quiet) as show:
-            summary = run.do(engine, show)
+            summary = run.do(doer, show)
         told = [] if summary.interrupted else _tell(run, reports, console)
         gone = 0 if summary.interrupted else journal.gone()
     show_summary = print_json if as_json else print_summary
@@ -143,25 +149,6 @@ def _parse_reports(text: str) -> list[ReportName]:
             raise InvalidSettings(f"--report {text!r}: {name!r} is none of {', '.join(known)}")
         check_report(known[name])
     return [known[name] for name in names]
-
-
-def _one_core_each(settings: Settings) -> Settings:
-    """TensorFlow in this process gets a core for each worker, unless the URL says another number.
-
-    One worker would have all of them otherwise, and several would be in each other's way.
-    """
-    parts = urlsplit(settings.backend)
-    given = parse_qsl(parts.query)
-    if parts.scheme != "embedded" or "inter_op_threads" in dict(given):
-        return settings
-    query = urlencode([*given, ("inter_op_threads", settings.threads)])
-    return settings.model_copy(update={"backend": urlunsplit(parts._replace(query=query))})
-
-
-def _open_journal(results: Place, *, dry_run: bool) -> Journal:
-    assert isinstance(results, LocalPlace)  # noqa: S101
-    path = results.root / _JOURNAL
-    return Journal(None if dry_run and not path.exists() else path)
 
 
 def _tell(run: Run, reports: list[ReportName], console: Console) -> list[str]:

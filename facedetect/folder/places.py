@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from facedetect.errors import InvalidSettings
 from facedetect.files import write_whole, written_whole
+
+# Where a folder of results has what is ours alone.
+STATE = ".facedetect"
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,10 @@ class Place(Protocol):
         """Remove a file, if it is there."""
         ...
 
+    def tidy(self) -> None:
+        """Remove what killed processes have left half written; nobody else may be writing."""
+        ...
+
     def read_from(self, name: str) -> AbstractContextManager[Path]:
         """Give a file of this machine with the same bytes, for libraries that want a path."""
         ...
@@ -93,7 +101,7 @@ class LocalPlace:
             return file.read()
 
     def write(self, name: str, data: bytes) -> None:
-        write_whole(self._target(name), data)
+        write_whole(self._target(name), data, self._unfinished)
 
     def size(self, name: str) -> int | None:
         try:
@@ -115,7 +123,15 @@ class LocalPlace:
         yield path
 
     def written_to(self, name: str) -> AbstractContextManager[Path]:
-        return written_whole(self._target(name))
+        return written_whole(self._target(name), self._unfinished)
+
+    def tidy(self) -> None:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._unfinished)
+
+    @property
+    def _unfinished(self) -> Path:
+        return self.root / STATE / "unfinished"
 
     def _entry(self, found: os.DirEntry[str]) -> Entry:
         try:

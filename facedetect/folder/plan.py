@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from facedetect.errors import InvalidSettings
-from facedetect.folder.places import Entry, Place
+from facedetect.folder.places import STATE, Entry, Place
 from facedetect.folder.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, added_suffix
 
 # What the results' folder holds beside the mirrored tree.
-CROPS, CONTACT_SHEET, STATE = "crops", "contact-sheet", ".facedetect"
+CROPS, CONTACT_SHEET = "crops", "contact-sheet"
 _RESERVED = (CROPS, CONTACT_SHEET)
 
 Kind = Literal["image", "video"]

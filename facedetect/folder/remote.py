@@ -16,16 +16,18 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from facedetect.errors import InvalidSettings
-from facedetect.folder.places import Entry, LocalPlace, Place
+from facedetect.folder.places import STATE, Entry, LocalPlace, Place
 
 _PROTOCOL = re.compile(r"[a-z][a-z0-9+.-]*", re.IGNORECASE)
 _SAME = {"s3a": "s3", "gcs": "gs", "az": "abfs", "abfss": "abfs"}
+
+_UNFINISHED = f"{STATE}/unfinished"
 
 # What is put there is there whole or not at all; folders are but the names of what is in them.
 _OBJECT_STORES = frozenset({"s3", "gs", "abfs"})
 
 # What a store tells of a file that changes with its bytes, best first.
-_VERSIONS = ("ETag", "etag", "md5Hash", "generation", "mtime", "LastModified", "last_modified")
+_VERSIONS = ("ETag", "etag", "generation", "mtime", "LastModified", "last_modified", "created")
 
 # Listings that are kept could hide what has changed; nothing is waited for without an end.
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -147,6 +149,14 @@ class RemotePlace:
         except FileNotFoundError:
             pass
 
+    def tidy(self) -> None:
+        try:
+            with self._told(_UNFINISHED):
+                files, path = self._reach(_UNFINISHED)
+                files.rm(path, recursive=True)
+        except FileNotFoundError:
+            pass
+
     @contextmanager
     def read_from(self, name: str) -> Iterator[Path]:
         with TemporaryDirectory(prefix="facedetect-") as folder:
@@ -189,12 +199,13 @@ class RemotePlace:
         if self._protocol in _OBJECT_STORES:
             yield files, path
             return
-        folder = path.rsplit("/", 1)[0]
+        _, folder = self._reach(_UNFINISHED)
         files.makedirs(folder, exist_ok=True)
-        unfinished = f"{folder}/.{uuid4().hex}.part"
+        files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+        unfinished = f"{folder}/{uuid4().hex}.part"
         try:
             yield files, unfinished
-            files.mv(unfinished, path)
+            _move(files, unfinished, path)
         finally:
             if files.exists(unfinished):
                 files.rm_file(unfinished)
@@ -204,17 +215,9 @@ class RemotePlace:
         """Turn whatever the libraries raise into OSErrors that say what and where."""
         try:
             yield
-        except OSError as error:
-            number = error.errno or _number(error)
-            words = error.strerror or str(error)
-            # Some say no more than the path.
-            said = os.strerror(number) if not words or words in f"{self}/{name}" else words
-            raise self._error(number, said, name) from error
         except Exception as error:
-            names = [kind.__name__ for kind in type(error).__mro__]
-            known = next((_ERRORS[name] for name in names if name in _ERRORS), None)
-            number, words = known or (errno.EIO, type(error).__name__)
-            raise self._error(number, f"{words}: {error}", name) from error
+            address = f"{self}/{name}" if name else str(self)
+            raise OSError(*_number_and_words(error, address), address) from error
 
     def _error(self, number: int, words: str, name: str) -> OSError:
         """OSError of the class that the number asks for."""
@@ -234,5 +237,25 @@ def _entry(found: dict[str, Any], folder: str) -> Entry | None:
     return Entry(name, is_folder=False, size=found["size"], version=str(next(versions, "")))
 
 
-def _number(error: OSError) -> int:
-    return next((number for kind, number in _NUMBERS if isinstance(error, kind)), errno.EIO)
+def _move(files: Any, unfinished: str, path: str) -> None:
+    """Rename; what cannot be renamed is copied, without taking [ and * for patterns."""
+    from fsspec import AbstractFileSystem
+
+    if type(files).mv is AbstractFileSystem.mv:
+        files.cp_file(unfinished, path)
+    else:
+        files.mv(unfinished, path)
+
+
+def _number_and_words(error: Exception, address: str) -> tuple[int, str]:
+    names = (kind.__name__ for kind in type(error).__mro__)
+    known = next((_ERRORS[name] for name in names if name in _ERRORS), None)
+    if known is not None:
+        number, words = known
+        return number, f"{words}: {error}"
+    if not isinstance(error, OSError):
+        return errno.EIO, f"{type(error).__name__}: {error}"
+    kinds = (number for kind, number in _NUMBERS if isinstance(error, kind))
+    number, words = error.errno or next(kinds, errno.EIO), error.strerror or str(error)
+    # Some say no more than the path.
+    return number, os.strerror(number) if words in address else words

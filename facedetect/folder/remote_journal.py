@@ -15,10 +15,10 @@ from uuid import uuid4
 
 from facedetect.errors import InvalidSettings
 from facedetect.folder.journal import Journal
-from facedetect.folder.places import Place
+from facedetect.folder.places import STATE, Place
 from facedetect.folder.reports import Row
 
-_FOLDER = ".facedetect/journal"
+_FOLDER = f"{STATE}/journal"
 _READ_AT_ONCE = 16
 
 Line = dict[str, Any]

@@ -59,6 +59,7 @@ class Run:
         Whatever ends it, the journal has what was done. Raises what the engine raises.
         """
         summary = Summary()
+        self.output.tidy()
         for outcome in engine.run(self._to_do(summary, on_row)):
             self._record(outcome.row, outcome.item.state, outcome.outputs)
             summary.add(outcome.row)

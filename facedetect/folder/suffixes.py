@@ -9,7 +9,8 @@ IMAGE_SUFFIXES = frozenset(
 )
 _WRITTEN_VIDEO_SUFFIXES = frozenset({".m4v", ".mkv", ".mov", ".mp4", ".webm"})
 VIDEO_SUFFIXES = _WRITTEN_VIDEO_SUFFIXES | {
-    ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".wmv",
+    ".3g2", ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv",
+    ".vob", ".wmv",
 }  # fmt: skip
 
 

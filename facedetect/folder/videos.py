@@ -20,7 +20,7 @@ from facedetect.faces import Face
 from facedetect.folder.places import Place
 from facedetect.folder.plan import Item
 from facedetect.folder.reports import Row, make_thumbnail, to_json_line
-from facedetect.folder.work import Interrupted, Outcome, Work
+from facedetect.folder.work import NO_ROOM, Interrupted, Outcome, Work
 from facedetect.images import BGRImage, encode_image
 from facedetect.render import render
 from facedetect.video import (
@@ -61,6 +61,8 @@ def do_video(
         try:
             path = stack.enter_context(source.read_from(item.name))
         except OSError as error:
+            if error.errno in NO_ROOM:  # for a copy of it here
+                raise
             raise InvalidVideo(f"the file cannot be read: {error.strerror or error}") from error
         return job.do(path)
 
@@ -118,7 +120,10 @@ class _Job:
         """Look at the frames, and tell of each one in the file `looks`."""
         tracker = Tracker()
         looked_at = most = fullest = 0
-        with opened_video(path, self._detector.limits) as reader, looks.open("w") as lines:
+        with (
+            opened_video(path, self._detector.limits) as reader,
+            looks.open("w", encoding="utf-8") as lines,
+        ):
             for look in self._looks(reader):
                 numbers = tracker.look(look.frame, look.time_s, look.faces)
                 lines.write(to_json_line(_told(look, numbers)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Literal
@@ -18,6 +19,8 @@ Shown = Literal["box", "blur", "pixelate", "solid", "none"]
 
 # What may be wrong with one image; after anything else the next image would fail as well.
 OF_ONE_IMAGE = (ImageError, InvalidParams, BackendTimeout, BackendProtocolError)
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+"""What ends a run: no result can be written any more."""
 
 # Changes when the same work would give other bytes than before, so that it is done again.
 _RESULTS = 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -17,11 +16,9 @@ from facedetect.folder.places import Place
 from facedetect.folder.plan import Item
 from facedetect.folder.reports import failed_row, found_row, make_thumbnail
 from facedetect.folder.videos import do_video
-from facedetect.folder.work import OF_ONE_IMAGE, Interrupted, Outcome, Work
+from facedetect.folder.work import NO_ROOM, OF_ONE_IMAGE, Interrupted, Outcome, Work
 from facedetect.images import BGRImage, check_byte_count, decode_image, encode_image
 from facedetect.render import render
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Worker:
         except OF_ONE_IMAGE as error:
             return Outcome(item, failed_row(item.name, error), {})
         except OSError as error:
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM:
                 raise
             return Outcome(item, failed_row(item.name, _told(error)), {})
 

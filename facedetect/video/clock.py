@@ -7,7 +7,7 @@ from fractions import Fraction
 from facedetect.errors import UnsupportedVideo
 
 # Neighbours in the wrong order are an encoder's slip; a larger jump is another recording.
-_LARGEST_JUMP_S = 1
+_LARGEST_JUMP_S = 0.2
 
 
 class Clock:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
 from facedetect.video.pyav import import_av
 
 if TYPE_CHECKING:
-    from av import AudioStream, Packet
+    from av import AudioFrame, AudioStream, Packet
     from av.container import OutputContainer
     from av.stream import Stream
 
@@ -18,6 +19,8 @@ _USUAL_RATE = 48_000
 # By their number, since files do not always say which is which.
 _LAYOUTS = {1: "mono", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 _USUAL_LAYOUT = "stereo"
+# Sound that begins anew so much later was silent; sooner it is rounding.
+_GAP_S = Fraction(1, 10)
 
 
 class Other(Protocol):
@@ -42,6 +45,7 @@ def open_other(output: OutputContainer, source: Stream) -> tuple[Stream, Other] 
         if source.type != "audio" or "aac" not in output.supported_codecs:
             return None
         return _add_aac(output, source)  # type: ignore[arg-type]
+    stream.disposition = source.disposition
     return stream, Copied(output, stream)
 
 
@@ -82,6 +86,7 @@ class Reencoded:
         self._output = output
         self._source = source
         self._stream = stream
+        self._next: int | None = None
         self._errors = (import_av().FFmpegError, ValueError)
 
     def take(self, packet: Packet[Any]) -> None:
@@ -97,4 +102,16 @@ class Reencoded:
         except self._errors:
             return
         for frame in frames:
+            self._time(frame)
             self._output.mux(self._stream.encode(frame))
+
+    def _time(self, frame: AudioFrame) -> None:
+        """Give the frame a time in samples: those of containers may be as coarse as frames."""
+        tick = Fraction(1, frame.sample_rate)
+        at = self._next
+        if frame.pts is not None and frame.time_base is not None:
+            at = round(frame.pts * frame.time_base / tick)
+        if self._next is not None and at is not None and at - self._next < _GAP_S / tick:
+            at = self._next
+        frame.pts, frame.time_base = at or 0, tick
+        self._next = frame.pts + frame.samples

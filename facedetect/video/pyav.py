@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import ModuleType
 
 from facedetect.errors import InvalidVideo, UnsupportedVideo
@@ -16,6 +17,8 @@ def import_av() -> ModuleType:
             "videos are not taken here; leave them out with --no-videos, or install facedetect "
             "with its extra video"
         ) from error
+    # SVT-AV1 tells its life on standard error, and listens to this alone: errors only.
+    os.environ.setdefault("SVT_LOG", "1")
     module: ModuleType = av
     return module
 

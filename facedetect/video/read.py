@@ -90,8 +90,9 @@ def opened_video(path: Path, limits: ImageLimits) -> Iterator[VideoReader]:
 class VideoReader:
     """The streams of an open file and what they say of themselves.
 
-    Once frames were read, `pictures` tells what they are like when upright. `frame_count` is how
-    many there were so far, `damaged` how many pieces did not decode.
+    `time_base` is a tick, s; `rate` frames a second, about. Once frames were read, `pictures` tells
+    what they are like when upright, `frame_count` how many there were so far, and `damaged` how
+    many pieces did not decode.
     """
 
     def __init__(self, container: InputContainer, size: int, limits: ImageLimits) -> None:
@@ -107,18 +108,11 @@ class VideoReader:
         context.options["max_pixels"] = str(limits.max_pixels)
         context.thread_type = "AUTO"
         context.thread_count = _DECODER_THREADS
+        # Copies: PyAV's streams must not be asked once their file is closed.
+        self.time_base = self.stream.time_base or Fraction(1, 1000)
+        self.rate = _rate_of(self.stream)
+        self._declared_s = float((self.stream.duration or 0) * self.time_base)
         self.clock = Clock(self.time_base, self.rate)
-
-    @property
-    def time_base(self) -> Fraction:
-        """A tick, s."""
-        return self.stream.time_base or Fraction(1, 1000)
-
-    @property
-    def rate(self) -> Fraction:
-        """Frames a second, about."""
-        stream = self.stream
-        return stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(25)
 
     @property
     def seconds(self) -> float:
@@ -128,7 +122,7 @@ class VideoReader:
     @property
     def missing_s(self) -> float:
         """How much longer, by half a second and more, the file says that its pictures are shown."""
-        missing_s = float((self.stream.duration or 0) * self.time_base) - self.seconds
+        missing_s = self._declared_s - self.seconds
         return missing_s if missing_s > _NOT_MISSED_S else 0.0
 
     @cached_property
@@ -212,6 +206,11 @@ class VideoReader:
         check_pixel_count(width, height, self._limits)
 
 
+def _rate_of(stream: VideoStream) -> Fraction:
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    return next((rate for rate in rates if rate), Fraction(25))
+
+
 def _unreadable(error: OSError) -> InvalidVideo:
     return InvalidVideo(f"the file cannot be read: {error.strerror or error}")
 
@@ -222,7 +221,8 @@ def _main_stream(container: InputContainer) -> VideoStream:
         if not stream.disposition & type(stream.disposition).attached_pic:
             if stream.codec_context is None:
                 raise InvalidVideo(
-                    "the video's codec is not known; use the original, complete file, or one in H.264"
+                    "the video's codec is not known; use the original, complete file, or save it "
+                    "as H.264"
                 )
             return stream
     raise InvalidVideo("the file has no moving pictures")

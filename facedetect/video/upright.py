@@ -29,10 +29,16 @@ class Uprighter:
     def __init__(self) -> None:
         self._converter = PixelConverter()
         self._size_wh: tuple[int, int] | None = None
+        # PyAV's frames refer to themselves once their side data was asked for, and stay in memory
+        # until Python looks for such circles: so that of few frames is.
+        self._rotation: int | None = None
+        self._matrix: Matrix | None = None
 
     def image_of(self, frame: VideoFrame) -> BGRImage:
         """Convert one frame."""
-        image = turned(self._converter.to_bgr(frame), matrix_of(frame))
+        if frame.rotation != self._rotation:
+            self._rotation, self._matrix = frame.rotation, matrix_of(frame)
+        image = turned(self._converter.to_bgr(frame), self._matrix)
         size_wh = image.shape[1], image.shape[0]
         self._size_wh = self._size_wh or size_wh
         if size_wh != self._size_wh:

@@ -31,9 +31,16 @@ _CONTAINERS = {
     ".mkv": "matroska",
     ".webm": "webm",
 }
-_WRITE_BYTES = 2**18
 # No time of writing, no version of the writer, no random numbers.
-_CONTAINER_OPTIONS = {"fflags": "+bitexact"}
+_EXACT = {"fflags": "+bitexact"}
+# Players on the web begin before they have the whole file if its index comes first.
+_INDEX_FIRST = {**_EXACT, "movflags": "+faststart"}
+_CONTAINER_OPTIONS = {
+    "mp4": _INDEX_FIRST,
+    "mov": _INDEX_FIRST,
+    "matroska": _EXACT,
+    "webm": _EXACT,
+}
 
 
 def container_of(name: str) -> str:
@@ -57,24 +64,24 @@ def written_video(
     written.
     """
     av = import_av()
-    with path.open("wb+") as file:
-        try:
-            with av.open(
-                file,
-                "w",
-                format=container,
-                container_options=_CONTAINER_OPTIONS,
-                buffer_size=_WRITE_BYTES,
-                metadata_errors="surrogateescape",
-            ) as output:
-                writer = VideoWriter(output, source, pictures, keep_tags=keep_tags)
-                yield writer
-                writer.finish()
-        except av.FFmpegError as error:
-            raise UnsupportedVideo(
-                f"the video cannot be written as {container} ({error.strerror}); "
-                "save it as H.264 in MP4"
-            ) from error
+    try:
+        with av.open(
+            str(path.absolute()),  # or a colon in it would name a protocol
+            "w",
+            format=container,
+            container_options=_CONTAINER_OPTIONS[container],
+            metadata_errors="surrogateescape",
+        ) as output:
+            writer = VideoWriter(output, source, pictures, keep_tags=keep_tags)
+            yield writer
+            writer.finish()
+    except OSError:  # no room, say; PyAV's are FFmpegErrors, too
+        raise
+    except av.FFmpegError as error:
+        raise UnsupportedVideo(
+            f"the video cannot be written as {container} ({error.strerror}); "
+            "save it as H.264 in MP4"
+        ) from error
 
 
 class VideoWriter:

@@ -269,6 +269,17 @@ def test_an_interrupted_run_goes_on(many: Path, out: Path, tmp_path: Path) -> No
     assert tree(out) == tree(tmp_path / "at once")
 
 
+def test_what_a_killed_run_has_left_half_written_is_removed(source: Path, out: Path) -> None:
+    do_folder(source, out, FakeBackend())
+    with LocalPlace(out).written_to("b.jpg") as unfinished:
+        unfinished.write_bytes(b"half")
+        do_folder(source, out, FakeBackend())  # as if it had never ended
+        assert not unfinished.exists()
+        unfinished.parent.mkdir()
+        unfinished.touch()
+    assert not list(out.rglob("*.part"))
+
+
 def test_few_images_are_in_memory_at_a_time(many: Path, out: Path) -> None:
     class Counting(FakeBackend):
         ahead = 0

@@ -40,10 +40,10 @@ class RedSquares:
     def predict(
         self,
         image: BGRImage,
-        params: DetectionParams,
+        params: DetectionParams,  # noqa: ARG002
         *,
-        deadline: float | None,
-        choice: ModelChoice | None = None,
+        deadline: float | None,  # noqa: ARG002
+        choice: ModelChoice | None = None,  # noqa: ARG002
     ) -> RawDetections:
         self.seen.append((image.shape[1], image.shape[0]))
         box = red_box(image)
@@ -138,20 +138,24 @@ def encode_tone(
     output.mux(stream.encode(None))
 
 
-def make_video(path: Path, **how: Any) -> Path:
-    """A video of pictures alone."""
+def make_video(
+    path: Path, *, size_wh: tuple[int, int] = (WIDTH, HEIGHT), begin: int = 0, **how: Any
+) -> Path:
+    """A video of pictures alone; the first one is shown at `begin` 25ths of a second."""
     with written(path) as output:
         encode(
             output,
-            add_pictures(output, **how),
-            paint=lambda n: square_at(n, *how.get("size_wh", (WIDTH, HEIGHT))),
+            add_pictures(output, size_wh=size_wh, **how),
+            paint=lambda number: square_at(number, *size_wh),
+            ticks=lambda number: begin + number,
         )
     return path
 
 
 def pictures_of(path: Path) -> list[BGRImage]:
     with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+        frames = (frame.to_ndarray(format="bgr24") for frame in container.decode(video=0))
+        return [np.asarray(picture, np.uint8) for picture in frames]
 
 
 def times_of(path: Path) -> list[float]:

@@ -11,6 +11,8 @@ from facedetect.folder.reports.rows import Row, to_utf8
 _REASONS = {
     "InvalidImage": "Damaged, or no image",
     "UnsupportedImage": "A format that is not supported",
+    "InvalidVideo": "Damaged, or no video",
+    "UnsupportedVideo": "A video that is not supported",
     "ImageTooLarge": "Larger than the limits allow",
     "InvalidParams": "More work than the limits allow",
     "BackendTimeout": "Not looked at in time",

@@ -1,0 +1,70 @@
+"""What does the work of `facedetect annotate-folder`, and where is remembered what was done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Event
+from typing import Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from rich.console import Console
+
+from facedetect.errors import InvalidSettings
+from facedetect.faces import ModelVersion
+from facedetect.folder.cluster import Job, RayEngine
+from facedetect.folder.journal import Journal
+from facedetect.folder.local import LocalEngine
+from facedetect.folder.places import STATE, LocalPlace, Place
+from facedetect.folder.remote_journal import RemoteJournal
+from facedetect.folder.run import Engine
+from facedetect.folder.worker import Worker
+from facedetect.settings import Settings
+
+EngineName = Literal["local", "ray"]
+
+_JOURNAL = f"{STATE}/journal.sqlite"
+
+
+@contextmanager
+def opened_engine(
+    name: EngineName, job: Job, stop: Event, console: Console
+) -> Iterator[tuple[ModelVersion, Engine]]:
+    """Give the model that will look at the files, and the engine that has them done."""
+    if name == "local" and job.address is not None:
+        raise InvalidSettings("--ray-address is for --engine ray")
+    workers = job.workers or len(os.sched_getaffinity(0))
+    cores = workers if name == "local" else 1
+    job = replace(job, settings=_with_cores(job.settings, cores))
+    ray = RayEngine(job, stop) if name == "ray" else None
+    with job.settings.open_detector() as detector:
+        with console.status("Loading the model"):
+            model = detector.warm_up()
+        if ray is None:
+            worker = Worker(detector, job.work, job.source, job.output, workers, stop)
+            yield model, LocalEngine(worker)
+            return
+    yield model, ray
+
+
+def open_journal(results: Place, *, dry_run: bool) -> Journal:
+    """Open what is remembered of earlier runs; a dry run makes none."""
+    if not isinstance(results, LocalPlace):
+        return RemoteJournal(results)
+    path = results.root / _JOURNAL
+    return Journal(None if dry_run and not path.exists() else path)
+
+
+def _with_cores(settings: Settings, cores: int) -> Settings:
+    """TensorFlow in a process gets a core for each worker there, unless the URL says otherwise.
+
+    One worker would have all of them otherwise, and several would be in each other's way.
+    """
+    parts = urlsplit(settings.backend)
+    given = parse_qsl(parts.query)
+    if parts.scheme != "embedded" or "inter_op_threads" in dict(given):
+        return settings
+    query = urlencode([*given, ("inter_op_threads", cores)])
+    return settings.model_copy(update={"backend": urlunsplit(parts._replace(query=query))})

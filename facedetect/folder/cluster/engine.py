@@ -1,0 +1,129 @@
+"""The engine of many machines: a process of its own has the items done by a Ray cluster."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from itertools import chain, islice
+from multiprocessing.connection import Connection
+from threading import Event
+
+from facedetect.errors import BackendUnavailable, InvalidSettings
+from facedetect.folder.cluster.driver import drive
+from facedetect.folder.cluster.messages import Chunk, End, Job, Ready, Reply, Stop
+from facedetect.folder.places import LocalPlace, Place
+from facedetect.folder.plan import Item
+from facedetect.folder.work import Outcome
+
+# One call to Ray takes some milliseconds, an image some tens: so many share a call.
+_ITEMS_PER_CHUNK = 8
+# One is worked on, one waits at the worker, one is on its way.
+_CHUNKS_PER_WORKER = 3
+_ADDRESS = re.compile(r"auto|[^/]+:\d+")
+_LOOK_UP_S = 0.2
+_END_S = 60.0
+
+
+class RayEngine:
+    """Does items on a Ray cluster; a machine that dies loses nothing, its items are done again.
+
+    Ray lives in a process of its own: it prints what it likes and takes signals for itself.
+    """
+
+    def __init__(self, job: Job, stop: Event) -> None:
+        """Raises InvalidSettings if Ray is not installed, or the address cannot be right."""
+        if find_spec("ray") is None:
+            raise InvalidSettings("Ray is not installed; install facedetect with its extra ray")
+        if job.address and not _ADDRESS.fullmatch(job.address):
+            raise InvalidSettings(
+                f"the address of the Ray cluster is {job.address!r}; give HOST:6379, or auto on "
+                "one of its machines (Ray's clients, ray://, cannot stream)"
+            )
+        source, output = _absolute(job.source), _absolute(job.output)
+        self._job = replace(job, source=source, output=output)
+        self._stop = stop
+
+    def run(self, items: Iterator[Item]) -> Iterator[Outcome]:
+        """Do all items; see `Engine.run`. Raises BackendUnavailable if the cluster fails."""
+        messages = chain(_chunks(items), [End()])
+        under_way: set[int] = set()
+        with _cluster(self._job) as cluster:
+            ready = self._receive(cluster)
+            size = _CHUNKS_PER_WORKER * ready.workers if isinstance(ready, Ready) else 0
+            while True:
+                for message in islice(messages, size - len(under_way)):
+                    cluster.send(message)
+                    if isinstance(message, Chunk):
+                        under_way.add(message.number)
+                reply = self._receive(cluster) if under_way else None
+                if reply is None:
+                    return
+                # Ray does a chunk again if its machine dies just before the answer was taken.
+                if isinstance(reply, Reply) and reply.number in under_way:
+                    under_way.remove(reply.number)
+                    yield from reply.outcomes
+
+    def _receive(self, cluster: Connection) -> object:
+        """The cluster's next message; an error is raised, None is no answer after a stop."""
+        patience = math.inf
+        try:
+            while not cluster.poll(_LOOK_UP_S):
+                if time.monotonic() > patience:
+                    return None
+                if self._stop.is_set() and patience == math.inf:
+                    cluster.send(Stop())
+                    patience = time.monotonic() + _END_S
+            message: object = cluster.recv()
+        except (EOFError, OSError) as error:
+            raise BackendUnavailable("the process that drives Ray has ended") from error
+        if isinstance(message, BaseException):
+            raise message
+        return message
+
+
+def _absolute(place: Place) -> Place:
+    """Workers need not run in the folder that the command was given in."""
+    if not isinstance(place, LocalPlace):
+        return place
+    left_out = place.left_out.absolute() if place.left_out else None
+    return replace(place, root=place.root.absolute(), left_out=left_out)
+
+
+def _chunks(items: Iterator[Item]) -> Iterator[Chunk]:
+    """Images share a chunk, a video, which takes long, has its own."""
+    number, images = 0, list[Item]()
+    for item in items:
+        if item.kind == "video":
+            yield Chunk(number, [item])
+            number += 1
+            continue
+        images.append(item)
+        if len(images) == _ITEMS_PER_CHUNK:
+            yield Chunk(number, images)
+            number, images = number + 1, []
+    if images:
+        yield Chunk(number, images)
+
+
+@contextmanager
+def _cluster(job: Job) -> Iterator[Connection]:
+    """Run `drive` in another process while the block lasts; gives the way to it."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=drive, args=(theirs, job), name="ray driver")
+    process.start()
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        ours.close()
+        process.join(_END_S)
+        if process.is_alive():
+            process.kill()
+            process.join()

@@ -1,0 +1,63 @@
+"""What the processes of a run tell each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from facedetect.folder.places import Place
+from facedetect.folder.plan import Item
+from facedetect.folder.work import Outcome, Work
+from facedetect.settings import Settings
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a cluster is to do: `settings` tell each worker how to open its detector.
+
+    `address` is the cluster's (`HOST:6379`, or `auto` on one of its machines); without one a Ray of
+    this machine is started for the run. `workers` is how many there are at most, by default one
+    for each core of the cluster, two where the model runs elsewhere.
+    """
+
+    settings: Settings
+    work: Work
+    source: Place
+    output: Place
+    workers: int | None = None
+    address: str | None = None
+
+    @property
+    def is_model_within(self) -> bool:
+        """Whether the model runs in the workers, not on other machines."""
+        return self.settings.backend.startswith("embedded:")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The cluster is there, with so many workers."""
+
+    workers: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some items that are done together; the `number` tells it when it comes back twice."""
+
+    number: int
+    items: list[Item]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What became of a chunk: items that were not done because of a stop are not in `outcomes`."""
+
+    number: int
+    outcomes: list[Outcome]
+
+
+class End:
+    """There are no more chunks."""
+
+
+class Stop:
+    """Nothing more is begun."""

@@ -1,0 +1,306 @@
+"""Places: one contract for folders of this machine and at addresses; the journal kept at one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import fsspec
+import pytest
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from fsspec.implementations.memory import MemoryFileSystem
+from s3fs import S3FileSystem  # type: ignore[import-untyped]
+
+from facedetect.errors import InvalidSettings
+from facedetect.folder.journal import Journal
+from facedetect.folder.places import STATE, Entry, LocalPlace, Place
+from facedetect.folder.remote import RemotePlace, open_place
+from facedetect.folder.remote_journal import RemoteJournal
+from facedetect.folder.reports import Row
+from tests.s3 import s3_server
+
+AWKWARD = ["a b .jpg", "#1.jpg", "what?.jpg", "100%20.jpg", "ü-漢.jpg", "[x]*.jpg", "s3:/q.jpg"]
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[None]:
+    with s3_server() as variables, pytest.MonkeyPatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        yield
+    S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture(params=["local", "file", "memory", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """An empty folder."""
+    if request.param == "local":
+        return open_place(str(tmp_path))
+    if request.param == "file":
+        return RemotePlace(f"file://{tmp_path}")
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+        return open_place(f"s3://photos/{uuid4().hex}/")
+    return open_place(f"memory://{uuid4().hex}")
+
+
+def names(place: Place, folder: str = "") -> list[str]:
+    """What a folder holds, without what is ours."""
+    entries = (entry for entry in place.entries(folder) if entry.name != STATE)
+    return sorted(entry.name + "/" * entry.is_folder for entry in entries)
+
+
+def files(place: Place) -> list[Entry]:
+    return [entry for entry in place.entries("") if not entry.is_folder]
+
+
+def sent(place: Place) -> Place:
+    """As another process gets it."""
+    copy: Place = pickle.loads(pickle.dumps(place))  # noqa: S301 - our own
+    return copy
+
+
+def test_what_is_written_is_there(place: Place) -> None:
+    place.write("a/b/c.jpg", b"123")
+    place.write("a/d.jpg", b"12345")
+    assert place.read("a/b/c.jpg") == b"123"
+    assert (place.size("a/b/c.jpg"), place.size("a/x.jpg")) == (3, None)
+    assert names(place) == ["a/"]
+    assert names(place, "a") == ["b/", "d.jpg"]
+    assert [entry.size for entry in place.entries("a") if not entry.is_folder] == [5]
+
+
+def test_names_that_mean_something_elsewhere(place: Place) -> None:
+    for name in AWKWARD:
+        place.write(f"in {name}/{name}", name.encode())
+        place.write(name, b"")
+    for name in AWKWARD:
+        assert place.read(f"in {name}/{name}") == name.encode()
+        assert place.size(name) == 0
+        assert names(place, os.path.dirname(f"in {name}/{name}")) == [os.path.basename(name)]
+    listed = [name for name in names(place) if not name.endswith("/")]
+    assert listed == sorted(name for name in AWKWARD if "/" not in name)
+
+
+def test_a_file_that_is_replaced_has_another_version(place: Place) -> None:
+    place.write("a.jpg", b"123")
+    (before,) = files(place)
+    assert files(place) == [before]
+    place.write("a.jpg", b"124")
+    (after,) = files(place)
+    assert place.read("a.jpg") == b"124"
+    assert (before.size, before.version) != (after.size, after.version)
+
+
+def test_what_is_not_there(place: Place) -> None:
+    place.write("a.jpg", b"1")
+    place.remove("b.jpg")
+    assert place.size("b.jpg") is None
+    assert place.size("a.jpg/b.jpg") is None
+    with pytest.raises(FileNotFoundError):
+        place.read("b.jpg")
+    with pytest.raises(FileNotFoundError):
+        place.entries("folder")
+    with pytest.raises(NotADirectoryError):
+        place.entries("a.jpg")
+    place.remove("a.jpg")
+    assert place.size("a.jpg") is None
+
+
+def test_paths_of_this_machine_for_libraries_that_want_them(place: Place) -> None:
+    with place.written_to("sub/clip.mp4") as path:
+        path.write_bytes(b"frames")
+        assert place.size("sub/clip.mp4") is None
+    with place.read_from("sub/clip.mp4") as path:
+        assert path.read_bytes() == b"frames"
+    with pytest.raises(FileNotFoundError), place.read_from("none.mp4"):
+        pass
+
+
+def test_a_write_that_fails_leaves_what_was_there(place: Place) -> None:
+    place.write("clip.mp4", b"old")
+
+    def fail() -> None:
+        with place.written_to("clip.mp4") as path:
+            path.write_bytes(b"half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert place.read("clip.mp4") == b"old"
+    assert names(place) == ["clip.mp4"]
+
+
+def test_what_was_left_half_written_is_removed(place: Place) -> None:
+    left = f"{STATE}/unfinished/a.part"
+    place.write(left, b"half")
+    place.tidy()
+    place.tidy()
+    assert place.size(left) is None
+
+
+def test_places_are_sent_to_other_processes(place: Place) -> None:
+    place.write("a.jpg", b"1")
+    assert len(pickle.dumps(place)) < 500
+    assert sent(place).read("a.jpg") == b"1"
+
+
+def test_changes_by_others_are_seen(place: Place) -> None:
+    other = sent(place)
+    place.write("a.jpg", b"1")
+    assert names(place) == ["a.jpg"]
+    other.write("b.jpg", b"2")
+    assert names(place) == ["a.jpg", "b.jpg"]
+    other.remove("a.jpg")
+    assert names(place) == ["b.jpg"]
+    assert place.size("a.jpg") is None
+
+
+@pytest.mark.usefixtures("s3")
+def test_keys_that_lead_elsewhere_on_a_disk_are_left_out() -> None:
+    files = fsspec.filesystem("s3")
+    for key in ["up/../out.jpg", "up//x.jpg", "up/./y.jpg", "up/ok.jpg", "up/"]:
+        files.call_s3("put_object", Bucket="photos", Key=key, Body=b"1")
+    assert names(open_place("s3://photos/up")) == ["ok.jpg"]
+
+
+@pytest.mark.usefixtures("s3")
+def test_browsers_are_told_what_is_in_a_file() -> None:
+    place = open_place("s3://photos/page")
+    place.write("index.html", b"<p>")
+    with place.written_to("a.jpg") as path:
+        path.write_bytes(b"1")
+    files = fsspec.filesystem("s3")
+    assert files.info("photos/page/index.html")["ContentType"] == "text/html"
+    assert files.info("photos/page/a.jpg")["ContentType"] == "image/jpeg"
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_bucket_that_is_not_there() -> None:
+    place = open_place("s3://nowhere/photos")
+    for call in (lambda: place.entries(""), lambda: place.write("a", b""), lambda: place.read("a")):
+        with pytest.raises(FileNotFoundError, match=r"s3://nowhere/photos"):
+            call()
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_name_that_a_store_cannot_have_is_refused() -> None:
+    place = open_place("s3://photos")
+    with pytest.raises(OSError, match="not UTF-8"):
+        place.write("bad\udcff.jpg", b"")
+    with pytest.raises(OSError, match="cannot be a name"):
+        place.write("page?versionId=3.jpg", b"")
+
+
+def test_a_server_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    S3FileSystem.clear_instance_cache()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with pytest.raises(ConnectionError, match="cannot be reached"):
+        open_place("s3://photos").read("a.jpg")
+    S3FileSystem.clear_instance_cache()
+
+
+class BrokenFileSystem(MemoryFileSystem):  # type: ignore[misc]
+    """Fails as told."""
+
+    protocol = "broken"
+    error: Exception = OSError()
+
+    def cat_file(self, *_: object, **__: object) -> bytes:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "number"),
+    [
+        (PermissionError("Access Denied"), PermissionError, errno.EACCES),
+        (NoCredentialsError(), PermissionError, errno.EACCES),
+        (ReadTimeoutError(endpoint_url="x"), TimeoutError, errno.ETIMEDOUT),
+        (OSError(errno.ENOSPC, "full"), OSError, errno.ENOSPC),
+        (ConnectionResetError("gone"), ConnectionError, errno.ECONNREFUSED),
+        (RuntimeError("odd"), OSError, errno.EIO),
+    ],
+)
+def test_errors_of_libraries(error: Exception, kind: type[OSError], number: int) -> None:
+    fsspec.register_implementation("broken", BrokenFileSystem, clobber=True)
+    BrokenFileSystem.error = error
+    with pytest.raises(kind) as caught:
+        open_place("broken://user:secret@host/folder").read("a.jpg")
+    assert caught.value.errno == number
+    assert "broken://user:***@host/folder/a.jpg" in str(caught.value)
+    assert "secret" not in repr(caught.value)
+
+
+def test_addresses(tmp_path: Path) -> None:
+    assert open_place("file:///a%20b") == LocalPlace(Path("/a b"))
+    assert open_place(str(tmp_path), follow_links=True) == LocalPlace(tmp_path, follow_links=True)
+    assert open_place("S3A://photos/2024//") == RemotePlace("s3://photos/2024")
+    with pytest.raises(InvalidSettings, match="of no known kind"):
+        open_place("nonsense://x")
+    with pytest.raises(InvalidSettings, match="gcsfs"):
+        open_place("gs://bucket/x")
+
+
+def row(name: str) -> Row:
+    return {"file": name, "status": "ok", "faces": []}
+
+
+def test_the_journal_is_read_back(place: Place) -> None:
+    with RemoteJournal(place) as journal:
+        journal.record(row("a.jpg"), "1", "work", {"a.jpg": 5, "crops/a.jpg-1.jpg": 2})
+        journal.record(row("bad\udcff.jpg"), "1", "work", {})
+    with RemoteJournal(place) as journal:
+        assert journal.done("a.jpg", "1", "work") == (
+            row("a.jpg"),
+            {"a.jpg": 5, "crops/a.jpg-1.jpg": 2},
+        )
+        assert journal.done("bad\udcff.jpg", "1", "work") is not None
+        assert journal.done("a.jpg", "2", "work") is None
+        assert list(journal.rows()) == []
+        assert journal.gone() == 2
+        journal.record(row("a.jpg"), "2", "work", {"a.jpg": 6})
+        assert journal.stale_outputs() == ["crops/a.jpg-1.jpg"]
+        journal.forget("crops/a.jpg-1.jpg")
+    with RemoteJournal(place) as journal:
+        assert journal.stale_outputs() == []
+        journal.keep("a.jpg")
+        assert list(journal.rows()) == [row("a.jpg")]
+
+
+def test_a_killed_run_loses_only_the_last_seconds(place: Place) -> None:
+    killed = RemoteJournal(place, flush_s=0)
+    killed.record(row("a.jpg"), "1", "work", {})
+    late = RemoteJournal(place, flush_s=60)
+    late.record(row("b.jpg"), "1", "work", {})
+    with RemoteJournal(place) as journal:
+        assert journal.done("a.jpg", "1", "work") is not None
+        assert journal.done("b.jpg", "1", "work") is None
+    late.close()
+    killed.close()
+
+
+def test_a_broken_segment_is_named(place: Place) -> None:
+    with RemoteJournal(place) as journal:
+        journal.record(row("a.jpg"), "1", "work", {})
+    (segment,) = names(place, ".facedetect/journal")
+    place.write(f".facedetect/journal/{segment}", b"no gzip")
+    with pytest.raises(InvalidSettings, match=segment):
+        RemoteJournal(place)
+
+
+def test_both_journals_give_the_same(place: Place) -> None:
+    with Journal(None) as local, RemoteJournal(place) as remote:
+        for journal in (local, remote):
+            for name in ["b.jpg", "a/z.jpg", "a.jpg"]:
+                journal.record(row(name), "1", "work", {name: 1})
+        assert list(local.rows()) == list(remote.rows())
+        assert [os.fspath(line["file"]) for line in local.rows()] == ["a.jpg", "a/z.jpg", "b.jpg"]
