@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.environments import PACKAGES, environment, own_python
-from benchmarks.pictures import pictures
+from benchmarks.pictures import NAMES, pictures
 from benchmarks.report import Measured, write_report
 from facedetect.faces import Box, pair_boxes
 from facedetect.model.freeze import freeze
@@ -67,6 +67,7 @@ class Worker:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="detections of each case")
+    parser.add_argument("--pictures", nargs="+", default=list(NAMES), choices=list(NAMES))
     parser.add_argument("--reference", type=Path, help="the published tf-mtcnn frozen graph")
     parser.add_argument("--rivals", nargs="*", default=list(PACKAGES), choices=list(PACKAGES))
     parser.add_argument("--output", type=Path, default=Path("docs/benchmark"))
@@ -92,7 +93,7 @@ def main() -> None:
         workers = {
             name: stack.enter_context(started(command)) for name, command in commands.items()
         }
-        measure(workers, scratch, arguments.rounds)
+        measure(workers, scratch, arguments.pictures, arguments.rounds)
     write_report(arguments.output, [summary(name, w, workers[OURS]) for name, w in workers.items()])
 
 
@@ -107,11 +108,11 @@ def started(command: list[Path | str]) -> Iterator[Worker]:
         process.stdin.close()
 
 
-def measure(workers: dict[str, Worker], scratch: Path, rounds: int) -> None:
-    paths = {}
-    for name, picture in pictures().items():
-        paths[name] = scratch / f"{name}.npy"
-        np.save(paths[name], picture)
+def measure(workers: dict[str, Worker], scratch: Path, names: list[str], rounds: int) -> None:
+    made = pictures()
+    paths = {name: scratch / f"{name}.npy" for name in names}
+    for name, path in paths.items():
+        np.save(path, made[name])
     cases = [(f"{name}, {size}", path, size) for name, path in paths.items() for size in _MIN_SIZES]
     for case, image, min_size in cases:
         for worker in workers.values():

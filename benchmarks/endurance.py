@@ -51,10 +51,7 @@ def main() -> None:
     with gateway() as service:
         wait_for(service.client, "/readyz", service.process)
         memory_mb = endure(service, arguments.requests)
-    told = growth_of(memory_mb)
-    print(told)
-    write_section(arguments.page, "endurance", f"{arguments.requests:,} requests. {told}")
-    draw(arguments.output, memory_mb)
+    write_report(arguments.output, arguments.page, memory_mb)
 
 
 def endure(service: Gateway, count: int) -> list[float]:
@@ -69,6 +66,14 @@ def endure(service: Gateway, count: int) -> list[float]:
     with ThreadPoolExecutor(_CLIENTS) as pool:
         posted = pool.map(post, _choices(count, len(sources)))
         return list(track(posted, "Posting", total=count, console=Console(stderr=True)))
+
+
+def write_report(output: Path, page: Path, memory_mb: list[float]) -> None:
+    """Print what came of it, write it into the page, and draw it."""
+    told = growth_of(memory_mb)
+    print(told)
+    write_section(page, "endurance", f"{len(memory_mb):,} requests. {told}")
+    draw(output, memory_mb)
 
 
 def _choices(count: int, sources: int) -> Iterator[Sent]:

@@ -43,6 +43,9 @@ SERVICES = {
     ],
 }
 
+# And for what hides faces.
+ANONYMISERS = {"deface": ["deface==1.5.0", "onnxruntime"]}
+
 
 def environment(rival: str) -> Path:
     """The Python of a rival's environment; made on first use, some minutes and gigabytes."""
@@ -52,7 +55,7 @@ def environment(rival: str) -> Path:
     if not finished.exists():
         print(f"Installing {rival} into {folder} ...", flush=True)
         venv.create(folder, with_pip=True, clear=True)
-        packages = {**PACKAGES, **SERVICES}[rival]
+        packages = {**PACKAGES, **SERVICES, **ANONYMISERS}[rival]
         pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", *packages]
         subprocess.run(pip, check=True)
         finished.touch()

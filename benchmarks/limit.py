@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.pictures import pictures
+from benchmarks.pictures import NAMES, pictures
 from facedetect import DetectionParams
 from facedetect.images import BGRImage
 from facedetect.model import tensorflow as tf
@@ -44,11 +44,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--pictures", nargs="+", default=list(NAMES), choices=list(NAMES))
     arguments = parser.parse_args()
+    images = pictures()
     threads = Threads(intra_op=1, inter_op=arguments.threads)
     session = open_our_graph(threads)
     table = Table("picture, min_size", "GFLOP", "bound ms", "measured ms", "times the bound")
-    for name, image in pictures().items():
+    for name in arguments.pictures:
+        image = images[name]
         for min_size in _MIN_SIZES:
             # The peak is measured beside each case: what slows one slows the other.
             peak = peak_flops(threads)
@@ -64,7 +67,7 @@ def main() -> None:
             )
     console = Console()
     console.print(table)
-    console.print(profile(session, pictures()["group 1280x886"], 20))
+    console.print(profile(session, images["group 1280x886"], 20))
 
 
 def open_our_graph(threads: Threads) -> Any:

@@ -20,7 +20,7 @@ from rich.progress import track
 from benchmarks.answers import figures
 from benchmarks.clients import client_process, closed_loop, form_of, post_of
 from benchmarks.pages import told_table, write_section
-from benchmarks.servers import gateway, wait_for
+from benchmarks.servers import Gateway, gateway, wait_for
 from benchmarks.service import photographs
 from facedetect import Detector
 from facedetect.memory import keep_freed_buffers
@@ -41,18 +41,26 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=Path("docs/benchmark-service.md"))
     arguments = parser.parse_args()
     keep_freed_buffers()  # as the service does
-    rows = [["picture", "what", "in process", "POST /detect", "ratio"]]
-    with gateway() as service, Detector() as detector, client_process() as clients:
+    with gateway() as service, Detector() as detector:
         wait_for(service.client, "/readyz", service.process)
-        port = service.client.base_url.port or 80
-        for name, jpeg in photographs().items():
-            single = _single_ways(detector, port, jpeg)
-            times = _in_turns(single, arguments.rounds, "one at a time", _PAUSE_S)
-            rows.append([name, "one at a time, ms", *_cells(times)])
-            busy = _busy_ways(detector, port, jpeg, arguments.seconds, clients)
-            rates = _in_turns(busy, arguments.spells, "side by side", 0)
-            rows.append([name, "side by side, images/s", *_cells(rates)])
+        rows = measure(service, detector, arguments.rounds, arguments.spells, arguments.seconds)
     write_section(arguments.page, "overhead", told_table(rows))
+
+
+def measure(
+    service: Gateway, detector: Detector, rounds: int, spells: int, seconds: float
+) -> list[list[str]]:
+    """The table of both ways, its head first; see the command's options."""
+    rows = [["picture", "what", "in process", "POST /detect", "ratio"]]
+    port = service.client.base_url.port or 80
+    with client_process() as clients:
+        for name, jpeg in photographs().items():
+            times = _in_turns(_single_ways(detector, port, jpeg), rounds, "one at a time", _PAUSE_S)
+            rows.append([name, "one at a time, ms", *_cells(times)])
+            busy = _busy_ways(detector, port, jpeg, seconds, clients)
+            rates = _in_turns(busy, spells, "side by side", 0)
+            rows.append([name, "side by side, images/s", *_cells(rates)])
+    return rows
 
 
 def _single_ways(detector: Detector, port: int, jpeg: bytes) -> Ways:

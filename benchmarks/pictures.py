@@ -10,22 +10,27 @@ import numpy as np
 from facedetect import load_image
 from facedetect.images import BGRImage
 
-_PHOTOGRAPHS = Path(__file__).parents[1] / "tests" / "data"
+PHOTOGRAPHS = Path(__file__).parents[1] / "tests" / "data"
 _CROWD_STEP = 120
+
+
+NAMES = (
+    "portrait 512x512",
+    "group 640x480",
+    "group 1280x886",
+    "group 1920x1008",
+    "crowd 1920x1080",
+)
 
 
 def pictures() -> dict[str, BGRImage]:
     """By name: a portrait, a group at three sizes, a crowd of 144 faces at 1920x1080."""
-    astronaut = load_image(_PHOTOGRAPHS / "astronaut.jpg")
-    hopper = load_image(_PHOTOGRAPHS / "grace_hopper.jpg")
+    astronaut = load_image(PHOTOGRAPHS / "astronaut.jpg")
+    hopper = load_image(PHOTOGRAPHS / "grace_hopper.jpg")
     group = make_group(astronaut, hopper)
-    return {
-        "portrait 512x512": astronaut,
-        "group 640x480": resize(group, 640, 480),
-        "group 1280x886": group,
-        "group 1920x1008": resize(group, 1920, 1008),
-        "crowd 1920x1080": make_crowd(astronaut, hopper),
-    }
+    small, large = resize(group, 640, 480), resize(group, 1920, 1008)
+    made = (astronaut, small, group, large, make_crowd(astronaut, hopper))
+    return dict(zip(NAMES, made, strict=True))
 
 
 def make_group(astronaut: BGRImage, hopper: BGRImage) -> BGRImage:

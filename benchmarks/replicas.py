@@ -113,18 +113,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="between the events")
     arguments = parser.parse_args()
     image = encode_image(pictures()["portrait 512x512"], ".jpg")
-    answers, events = run(image, arguments.seconds)
+    answers, events = run(builtin_model(), image, arguments.seconds)
     _print(answers, events)
     if not answers or any(answer.outcome != "right" for answer in answers):
         sys.exit(1)
 
 
-def run(image: bytes, pause_s: float) -> tuple[list[Answer], list[tuple[float, str]]]:
-    """Returns the answers, and what happened when, s."""
+def run(model: Path, image: bytes, pause_s: float) -> tuple[list[Answer], list[tuple[float, str]]]:
+    """Returns the answers, and what happened when, s; `model` is the folder of its versions."""
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port = free_port()
-        start = _starter(stack, scratch, port)
+        start = _starter(stack, model, scratch, port)
         servers = [start(host) for host in _HOSTS]
         service = stack.enter_context(_gateway(stack, port))
         expected = _faces(service, image)
@@ -148,11 +148,11 @@ def run(image: bytes, pause_s: float) -> tuple[list[Answer], list[tuple[float, s
     return load.answers, events
 
 
-def _starter(stack: ExitStack, scratch: Path, port: int) -> Callable[[str], Server]:
+def _starter(stack: ExitStack, model: Path, scratch: Path, port: int) -> Callable[[str], Server]:
     def start(host: str) -> Server:
         folder = scratch / host
         if not folder.exists():
-            shutil.copytree(builtin_model(), folder)
+            shutil.copytree(model, folder)
         return stack.enter_context(model_server(folder, "--host", host, port=port))
 
     return start

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,6 +23,7 @@ from rich.table import Table
 from benchmarks.pictures import pictures
 from benchmarks.servers import (
     TENSORFLOW_SERVING,
+    Gateway,
     Server,
     gateway,
     model_server,
@@ -59,9 +61,9 @@ def main() -> None:
     images = pictures()
     lines = [_HEAD.format(server="TensorFlow Serving" if TENSORFLOW_SERVING else "model-server")]
     with ExitStack() as stack:
-        server = stack.enter_context(_server())
+        contestants = _open(stack)
         for name in _CASES:
-            rows = _measure(stack, server, images[name], arguments.rounds)
+            rows = _measure(contestants, images[name], arguments.rounds)
             lines += _report(name, rows)
     arguments.output.write_text("\n".join(lines) + "\n", "utf-8")
 
@@ -76,17 +78,31 @@ def _server() -> Iterator[Server]:
             yield server
 
 
-def _measure(
-    stack: ExitStack, server: Server, image: BGRImage, rounds: int
-) -> dict[str, tuple[float, int]]:
-    """Medians in ms, and the bytes that go to the server."""
-    jpeg = encode_image(image, ".jpg")
-    embedded = stack.enter_context(Detector())
-    client = GrpcClient(f"127.0.0.1:{server.port}")
-    stack.callback(client.close)
+@dataclass(frozen=True)
+class _Contestants:
+    """Everything that a picture can be sent to."""
+
+    embedded: Detector
+    grpc: GrpcClient
+    rest: Detector
+    service: Gateway
+
+
+def _open(stack: ExitStack) -> _Contestants:
+    server = stack.enter_context(_server())
+    client = stack.enter_context(closing(GrpcClient(f"127.0.0.1:{server.port}")))
     over_rest = stack.enter_context(Detector(server.rest_url))
     service = stack.enter_context(gateway("--backend", server.grpc_url))
     wait_for(service.client, "/readyz", service.process)
+    return _Contestants(stack.enter_context(Detector()), client, over_rest, service)
+
+
+def _measure(
+    contestants: _Contestants, image: BGRImage, rounds: int
+) -> dict[str, tuple[float, int]]:
+    """Medians in ms, and the bytes that go to the server."""
+    jpeg = encode_image(image, ".jpg")
+    embedded, client = contestants.embedded, contestants.grpc
     sent: dict[str, tuple[str, Arrays]] = {
         "gRPC, float32": ("serving_default", {"input": image.astype(np.float32)}),
         "gRPC, uint8": ("serving_uint8", {"input": image}),
@@ -96,8 +112,8 @@ def _measure(
         "in process, from pixels": lambda: embedded.detect(image),
         "in process, from the JPEG": lambda: embedded.detect(jpeg),
         **{name: _predict(client, *what) for name, what in sent.items()},
-        "REST, as PNG": lambda: over_rest.detect(image),
-        "POST /detect through the gateway": lambda: _post(service.client, jpeg),
+        "REST, as PNG": lambda: contestants.rest.detect(image),
+        "POST /detect through the gateway": lambda: _post(contestants.service.client, jpeg),
     }
     sizes = {name: _request_size(*what) for name, what in sent.items()}
     sizes["REST, as PNG"] = len(encode_image(image, ".png")) * 4 // 3

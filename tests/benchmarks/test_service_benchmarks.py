@@ -14,10 +14,13 @@ from threading import Thread
 
 import pytest
 
+from benchmarks import endurance, overhead
 from benchmarks.answers import Answer, figures, told_errors
 from benchmarks.clients import closed_loop, open_loop, post_of
 from benchmarks.memory import resident_mb, tree_resident_mb, watched_memory
-from benchmarks.pages import write_section
+from benchmarks.pages import told_table, write_section
+from benchmarks.servers import Gateway, gateway, wait_for
+from facedetect import Detector
 from tests.benchmarks.test_benchmarks import ROOT, bench
 
 STATUSES = (200, 200, 429)
@@ -124,8 +127,17 @@ def test_service_measures_ours_and_writes_the_report(page: Path) -> None:
     assert output.with_suffix(".svg").read_text().startswith("<?xml")
 
 
-def test_overhead_compares_both_ways(page: Path) -> None:
-    bench("overhead", "--rounds", "1", "--spells", "1", "--seconds", "0.3", "--page", page)
+@pytest.fixture(scope="module")
+def service() -> Iterator[Gateway]:
+    with gateway() as running:
+        wait_for(running.client, "/readyz", running.process)
+        yield running
+
+
+def test_overhead_compares_both_ways(service: Gateway, page: Path) -> None:
+    with Detector() as detector:
+        rows = overhead.measure(service, detector, rounds=1, spells=1, seconds=0.3)
+    write_section(page, "overhead", told_table(rows))
     written = section(page, "overhead")
     assert written.count("| one at a time, ms |") == 2
     assert written.count("| side by side, images/s |") == 2
@@ -144,8 +156,10 @@ def test_load_offers_more_than_can_be_done(page: Path) -> None:
     assert output.with_suffix(".svg").read_text().startswith("<?xml")
 
 
-def test_endurance_records_memory_for_each_request(page: Path) -> None:
+def test_endurance_records_memory_for_each_request(service: Gateway, page: Path) -> None:
     drawing = page.with_suffix(".svg")
-    bench("endurance", "--requests", "12", "--output", drawing, "--page", page)
+    memory_mb = endurance.endure(service, 12)
+    assert all(value > 100 for value in memory_mb)
+    endurance.write_report(drawing, page, memory_mb)
     assert "12 requests. Resident memory: " in section(page, "endurance")
     assert drawing.read_text().startswith("<?xml")

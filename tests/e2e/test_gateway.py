@@ -19,10 +19,9 @@ import httpx2
 import pytest
 import trustme
 
-from benchmarks.servers import Gateway, Server, gateway, model_server
+from benchmarks.servers import Gateway, Server, free_port, gateway, model_server
 from facedetect.images import ImageLimits, decode_image
 from facedetect.model import tensorflow as tf
-from facedetect.model.builtin import builtin_model
 from tests.conftest import ASTRONAUT
 
 PHOTO = ASTRONAUT.read_bytes()
@@ -30,8 +29,8 @@ TIMEOUT_S = 4.0
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with model_server() as running:
+def server(cold_model: Path) -> Iterator[Server]:
+    with model_server(cold_model) as running:
         yield running
 
 
@@ -108,9 +107,9 @@ def test_what_a_gateway_imports_has_no_tensorflow() -> None:
     assert not loaded & {"tensorflow", "tensorflow_serving", "safetensors", "keras"}
 
 
-def test_a_version_and_a_label_are_chosen_by_the_request(tmp_path: Path) -> None:
+def test_a_version_and_a_label_are_chosen_by_the_request(cold_model: Path, tmp_path: Path) -> None:
     for version in ("1", "2"):
-        shutil.copytree(builtin_model() / "1", tmp_path / version)
+        shutil.copytree(cold_model / "1", tmp_path / version)
     labels = ["--versions", "all", "--label", "stable=1", "--label", "canary=2"]
     with model_server(tmp_path, *labels) as server, gateway_to(server.grpc_url) as running:
         answered = {
@@ -134,20 +133,19 @@ def test_a_version_and_a_label_are_chosen_by_the_request(tmp_path: Path) -> None
             assert detect(pinned).json()["model"]["version"] == "1"
 
 
-def test_a_server_that_is_down_at_the_start_is_used_once_it_is_there() -> None:
-    with model_server() as gone:
-        port = gone.port
+def test_a_server_that_is_down_at_the_start_is_used_once_it_is_there(cold_model: Path) -> None:
+    port = free_port()
     with gateway_to(f"grpc://127.0.0.1:{port}/mtcnn") as running:
         assert "cannot be reached" in problem(running, 503, "backend-unavailable")
         assert running.client.get("/readyz").status_code == 503
         assert running.client.get("/healthz").status_code == 200
         assert running.client.get("/version").json()["model"] is None
-        with model_server(port=port):
+        with model_server(cold_model, port=port):
             recovers(running)
 
 
-def test_a_server_that_dies_in_the_middle_of_a_call_is_told_and_replaced() -> None:
-    with model_server() as first:
+def test_a_server_that_dies_in_the_middle_of_a_call_is_told_and_replaced(cold_model: Path) -> None:
+    with model_server(cold_model) as first:
         url, port = first.grpc_url, first.port
         with gateway_to(url, FACEDETECT_MAX_PYRAMID_PIXELS="2000000000") as running:
             assert len(detect(running).json()["faces"]) == 1
@@ -159,17 +157,19 @@ def test_a_server_that_dies_in_the_middle_of_a_call_is_told_and_replaced() -> No
                 answer = call.result()
             assert answer.status_code == 503
             assert answer.json()["type"] == "urn:facedetect:problem:backend-unavailable"
-            with model_server(port=port):
+            with model_server(cold_model, port=port):
                 recovers(running)
 
 
-def test_a_server_that_hangs_is_a_timeout_and_used_again_later() -> None:
-    with model_server() as server, gateway_to(server.grpc_url) as running:
+def test_a_server_that_hangs_is_a_timeout_and_used_again_later(server: Server) -> None:
+    with gateway_to(server.grpc_url) as running:
         assert len(detect(running).json()["faces"]) == 1
         server.process.send_signal(signal.SIGSTOP)
-        assert "did not answer before the deadline" in problem(running, 504, "backend-timeout")
-        assert running.client.get("/healthz").status_code == 200
-        server.process.send_signal(signal.SIGCONT)
+        try:
+            assert "did not answer before the deadline" in problem(running, 504, "backend-timeout")
+            assert running.client.get("/healthz").status_code == 200
+        finally:
+            server.process.send_signal(signal.SIGCONT)
         recovers(running)
 
 
@@ -182,7 +182,10 @@ def silent_server() -> Iterator[str]:
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
 def test_a_server_that_takes_connections_and_says_nothing_is_a_timeout(scheme: str) -> None:
-    with silent_server() as place, gateway_to(f"{scheme}://{place}/mtcnn") as running:
+    with (
+        silent_server() as place,
+        gateway_to(f"{scheme}://{place}/mtcnn", FACEDETECT_TIMEOUT_S="1") as running,
+    ):
         assert detect(running).status_code in {503, 504}
 
 
@@ -197,7 +200,7 @@ def test_a_model_of_another_name_is_not_found(server: Server, protocol: str) -> 
 
 
 def write_model(folder: Path, outputs: dict[str, list[int]]) -> None:
-    """A SavedModel with MTCNN's signature whose outputs have any shapes."""
+    """One version of a model with MTCNN's signature whose outputs have any shapes."""
 
     class Model(tf.Module):  # type: ignore[misc]
         @tf.function(
@@ -215,25 +218,31 @@ def write_model(folder: Path, outputs: dict[str, list[int]]) -> None:
             return {name: tf.zeros(shape) + 0 * used for name, shape in outputs.items()}
 
     model = Model()
-    tf.saved_model.save(model, str(folder / "1"), signatures={"serving_uint8": model.run})
+    tf.saved_model.save(model, str(folder), signatures={"serving_uint8": model.run})
 
 
-@pytest.mark.parametrize(
-    ("outputs", "words"),
-    [
-        ({"prob": [2], "landmarks": [2, 10], "box": [3, 4]}, "of the shapes"),
-        ({"prob": [], "landmarks": [2, 10], "box": [2, 4]}, "of the shapes"),
-        ({"scores": [2], "boxes": [2, 4]}, "failed"),
-    ],
-)
-def test_answers_of_the_wrong_shape_are_told(
-    outputs: dict[str, list[int]], words: str, tmp_path: Path
-) -> None:
-    write_model(tmp_path / "mtcnn", outputs)
-    with model_server(tmp_path / "mtcnn") as server, gateway_to(server.grpc_url) as running:
-        assert words in problem(running, 502, "backend-protocol-error")
+WRONG_SHAPES: dict[str, tuple[dict[str, list[int]], str]] = {  # by the model's version
+    "1": ({"prob": [2], "landmarks": [2, 10], "box": [3, 4]}, "of the shapes"),
+    "2": ({"prob": [], "landmarks": [2, 10], "box": [2, 4]}, "of the shapes"),
+    "3": ({"scores": [2], "boxes": [2, 4]}, "failed"),
+}
+
+
+@pytest.fixture(scope="module")
+def wrong_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("wrong") / "mtcnn"
+    for version, (outputs, _) in WRONG_SHAPES.items():
+        write_model(folder / version, outputs)
+    with model_server(folder, "--versions", "all") as running:
+        yield running
+
+
+@pytest.mark.parametrize("version", WRONG_SHAPES)
+def test_answers_of_the_wrong_shape_are_told(version: str, wrong_server: Server) -> None:
+    with gateway_to(f"{wrong_server.grpc_url}?version={version}") as running:
+        assert WRONG_SHAPES[version][1] in problem(running, 502, "backend-protocol-error")
     # REST asks for a signature that this model lacks.
-    with model_server(tmp_path / "mtcnn") as server, gateway_to(server.rest_url) as running:
+    with gateway_to(f"{wrong_server.rest_url}?version={version}") as running:
         problem(running, 502, "backend-protocol-error")
 
 
@@ -261,9 +270,11 @@ def write_certificate(authority: trustme.CA, folder: Path, *, valid_days: int) -
     return ["--tls-cert", str(chain), "--tls-key", str(key)]
 
 
-def test_tls_is_trusted_by_the_authority_given(authority: trustme.CA, tmp_path: Path) -> None:
+def test_tls_is_trusted_by_the_authority_given(
+    authority: trustme.CA, cold_model: Path, tmp_path: Path
+) -> None:
     options = write_certificate(authority, tmp_path, valid_days=30)
-    with model_server(None, *options) as server:
+    with model_server(cold_model, *options) as server:
         url = f"grpcs://127.0.0.1:{server.port}/mtcnn"
         with gateway_to(f"{url}?ca_file={tmp_path / 'ca.pem'}") as running:
             assert len(detect(running).json()["faces"]) == 1
@@ -272,9 +283,11 @@ def test_tls_is_trusted_by_the_authority_given(authority: trustme.CA, tmp_path: 
             assert "CERTIFICATE_VERIFY_FAILED" in running.log()
 
 
-def test_an_expired_certificate_is_told(authority: trustme.CA, tmp_path: Path) -> None:
+def test_an_expired_certificate_is_told(
+    authority: trustme.CA, cold_model: Path, tmp_path: Path
+) -> None:
     options = write_certificate(authority, tmp_path, valid_days=-1)
-    with model_server(None, *options) as server:
+    with model_server(cold_model, *options) as server:
         url = f"grpcs://127.0.0.1:{server.port}/mtcnn?ca_file={tmp_path / 'ca.pem'}"
         with gateway_to(url) as running:
             assert "cannot be reached" in problem(running, 503, "backend-unavailable")

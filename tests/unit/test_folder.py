@@ -275,7 +275,7 @@ def test_what_a_killed_run_has_left_half_written_is_removed(source: Path, out: P
         unfinished.write_bytes(b"half")
         do_folder(source, out, FakeBackend())  # as if it had never ended
         assert not unfinished.exists()
-        unfinished.parent.mkdir()
+        unfinished.parent.mkdir(exist_ok=True)
         unfinished.touch()
     assert not list(out.rglob("*.part"))
 
