@@ -152,7 +152,8 @@ class LocalPlace:
     def _is_left_out(self, found: os.DirEntry[str]) -> bool:
         if self.left_out is None or not (found.is_symlink() or found.is_dir()):
             return False
-        return Path(found).resolve().is_relative_to(self.left_out.resolve())
+        # Path.resolve raises where a link leads to itself.
+        return Path(os.path.realpath(found)).is_relative_to(self.left_out.resolve())
 
     def _target(self, name: str) -> Path:
         """Where a file is written; a link among the folders could lead to somebody's sources."""

@@ -1,0 +1,225 @@
+"""Hiding faces beside deface: scripts/bench anonymising.
+
+Both get the same pictures and the same video, each as it comes from its makers. What they hid is
+told from the pixels they changed, so that both are measured alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks.archive import compose, read_sources
+from benchmarks.clips import make_clip, read_frames
+from benchmarks.environments import environment
+from benchmarks.hidden import Hidden, hidden_by_black, hidden_by_change, look
+from benchmarks.pages import told_table, write_section
+from benchmarks.servers import FACEDETECT, Command
+from facedetect import load_image
+from facedetect.faces import Box
+from facedetect.images import encode_image
+
+_SIZES_WH = ((640, 480), (1280, 960), (1920, 1080))
+_PEOPLE = (1, 3, 8)
+_BLUR, _BLACK = "blur", "solid"
+
+Faces = Mapping[str, Sequence[Box]]
+Labelled = tuple[Path, Faces]
+Hide = Callable[[Path, Path, str], None]
+
+
+@dataclass
+class Measured:
+    """One tool: s for each of the photographs' rounds and the video's; what it hid, by material."""
+
+    name: str
+    photographs_s: list[float] = field(default_factory=list)
+    video_s: list[float] = field(default_factory=list)
+    hidden: dict[str, Hidden] = field(default_factory=dict)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=90)
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of the video")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rivals", nargs="*", default=list(_RIVALS), choices=list(_RIVALS))
+    parser.add_argument("--wider", type=Path, help="labelled photographs and their gt.json")
+    parser.add_argument("--output", type=Path, default=Path("docs/benchmark-anonymising"))
+    parser.add_argument("--page", type=Path, default=Path("docs/benchmark-folder.md"))
+    arguments = parser.parse_args()
+    rivals = {name: _RIVALS[name] for name in arguments.rivals}
+    tools = {**_OURS, **rivals}
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        made = {"photographs pasted together": make_pictures(scratch / "made", arguments.pictures)}
+        if arguments.wider:
+            made["WIDER FACE"] = read_wider(arguments.wider, scratch / "wider")
+        measured = [Measured(name) for name in tools]
+        for one in measured:
+            for material, labelled in made.items():
+                one.hidden[material] = hidden_in_pictures(tools[one.name], labelled)
+        measure_times(measured, tools, next(iter(made.values())), arguments.rounds)
+        measure_video(measured, tools, scratch / "video", arguments.seconds, arguments.rounds)
+    write_report(arguments.output, arguments.page, measured)
+
+
+def make_pictures(folder: Path, count: int) -> Labelled:
+    """Write PNG files of several sizes; returns the folder, and the faces by name."""
+    folder.mkdir()
+    sources, faces = read_sources(), {}
+    for number in range(count):
+        size_wh, people = _SIZES_WH[number % 3], _PEOPLE[number // 3 % 3]
+        image, boxes = compose(sources, np.random.default_rng([2, number]), size_wh, people)
+        name = f"{number:03}.png"
+        (folder / name).write_bytes(encode_image(image, ".png"))
+        faces[name] = boxes
+    return folder, faces
+
+
+def read_wider(source: Path, folder: Path) -> Labelled:
+    """Write labelled photographs as PNG files, so that only what is hidden changes."""
+    folder.mkdir()
+    faces = {}
+    for number, row in enumerate(json.loads((source / "gt.json").read_text("utf-8"))):
+        name = f"{number:03}.png"
+        image = load_image(source / row["image"])
+        (folder / name).write_bytes(encode_image(image, ".png"))
+        faces[name] = [Box(*corners) for corners in row["all_boxes"]]
+    return folder, faces
+
+
+def hide_ours(options: Sequence[str], source: Path, output: Path, style: str) -> None:
+    command: Command = [FACEDETECT, "annotate-folder", source, output, "--style", style, "--quiet"]
+    _run([*command, *options])
+
+
+def hide_deface(source: Path, output: Path, style: str) -> None:
+    """It writes beside its sources: these are links, so that all it leaves are results."""
+    deface = environment("deface").with_name("deface")
+    output.mkdir()
+    links = [output / path.name for path in sorted(source.iterdir())]
+    for link in links:
+        link.symlink_to(source / link.name)
+    _run([deface, "--replacewith", style, *links])
+    for link in links:
+        link.with_stem(f"{link.stem}_anonymized").replace(link)
+
+
+# Lower thresholds and smaller faces: what hides must rather hide too much.
+_CAREFUL = ("--min-size", "12", "--thresholds", "0.5,0.5,0.3")
+_OURS: dict[str, Hide] = {
+    "facedetect": partial(hide_ours, ()),
+    "facedetect, careful": partial(hide_ours, _CAREFUL),
+}
+_RIVALS: dict[str, Hide] = {"deface": hide_deface}
+
+
+def _run(command: Command) -> None:
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise RuntimeError(f"{command[0]} ended with {ended.returncode}: {ended.stderr[-2000:]}")
+
+
+def hidden_in_pictures(hide: Hide, labelled: Labelled) -> Hidden:
+    folder, faces = labelled
+    hidden = Hidden()
+    with tempfile.TemporaryDirectory() as scratch:
+        output = Path(scratch) / "out"
+        hide(folder, output, _BLUR)
+        for name, boxes in faces.items():
+            mask = hidden_by_change(load_image(folder / name), load_image(output / name))
+            hidden.add(look(mask, boxes))
+    return hidden
+
+
+def measure_times(
+    measured: Sequence[Measured], tools: Mapping[str, Hide], labelled: Labelled, rounds: int
+) -> None:
+    """Take turns over the same pictures, as JPEG files."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch) / "in"
+        source.mkdir()
+        for name in labelled[1]:
+            jpeg = encode_image(load_image(labelled[0] / name), ".jpg")
+            (source / name).with_suffix(".jpg").write_bytes(jpeg)
+        for _ in track(range(rounds), "Photographs", console=Console(stderr=True)):
+            for one in measured:
+                one.photographs_s.append(_timed(tools[one.name], source, _BLUR))
+
+
+def measure_video(
+    measured: Sequence[Measured],
+    tools: Mapping[str, Hide],
+    folder: Path,
+    seconds: float,
+    rounds: int,
+) -> None:
+    """Take turns over a video, then look at what each of them hid."""
+    source, name = folder / "in", "clip.mp4"
+    faces = make_clip(source / name, seconds)
+    for _ in track(range(rounds), "Video", console=Console(stderr=True)):
+        for one in measured:
+            one.video_s.append(_timed(tools[one.name], source, _BLUR))
+    frames = read_frames(source / name)
+    for one in measured:
+        output = folder / one.name
+        tools[one.name](source, output, _BLACK)
+        hidden = one.hidden["video"] = Hidden()
+        for frame, result, seen in zip(frames, read_frames(output / name), faces, strict=True):
+            hidden.add(look(hidden_by_black(frame, result), seen.whole, seen.cut))
+
+
+def _timed(hide: Hide, source: Path, style: str) -> float:
+    with tempfile.TemporaryDirectory() as scratch:
+        started = time.monotonic()
+        hide(source, Path(scratch) / "out", style)
+        return time.monotonic() - started
+
+
+def write_report(output: Path, page: Path, measured: Sequence[Measured]) -> None:
+    """Print the tables, write them into the page, and all that was measured to `output`.json."""
+    write_section(page, "anonymising", f"{_times_table(measured)}\n\n{_hidden_table(measured)}")
+    rows = [asdict(one) for one in measured]
+    output.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+
+
+def _times_table(measured: Sequence[Measured]) -> str:
+    ours = measured[0]
+    rows = [["tool", "photographs, s", "of ours", "video, s", "of ours"]]
+    for one in measured:
+        pairs = ((one.photographs_s, ours.photographs_s), (one.video_s, ours.video_s))
+        cells = [one.name]
+        for times, base in pairs:
+            ratio = median(a / b for a, b in zip(times, base, strict=True))
+            cells += [f"{median(times):.1f}", f"{ratio:.2f}x"]
+        rows.append(cells)
+    return told_table(rows)
+
+
+def _hidden_table(measured: Sequence[Measured]) -> str:
+    rows = [["material", "tool", "faces", "missed", "by size", "false, of all pixels"]]
+    for material in measured[0].hidden:
+        for one in measured:
+            hidden = one.hidden[material]
+            by_size = "; ".join(f"{size}: {m} of {n}" for size, (m, n) in hidden.by_size().items())
+            share = f"{hidden.false_pixels / hidden.pixels:.3%}"
+            counts = [str(hidden.faces), f"{hidden.missed / hidden.faces:.1%}"]
+            rows.append([material, one.name, *counts, by_size, share])
+    return told_table(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+"""annotate-folder on archives as they are: broken files, kills, links, two runs at once."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks import kills
+from benchmarks.archive import CODINGS, make_archive
+from benchmarks.bad_files import write_bad_files
+from benchmarks.kills import results_of
+from benchmarks.servers import FACEDETECT, Command, Server, model_server
+from facedetect import Detector
+from facedetect.backends.fake import FakeBackend
+from facedetect.faces import ModelVersion
+from facedetect.folder.journal import Journal
+from facedetect.folder.local import LocalEngine
+from facedetect.folder.places import LocalPlace
+from facedetect.folder.plan import Plan
+from facedetect.folder.reports import Summary
+from facedetect.folder.run import Run as FolderRun
+from facedetect.folder.work import Work
+from facedetect.folder.worker import Worker
+from tests.conftest import ASTRONAUT
+from tests.e2e.processes import Run, run
+
+UNDER_WAY = 4  # files at most, with two workers
+
+
+@pytest.fixture(scope="module")
+def server(cold_model: Path) -> Iterator[Server]:
+    """Commands start in a second with the model elsewhere."""
+    with model_server(cold_model) as running:
+        yield running
+
+
+@pytest.fixture
+def annotate(server: Server) -> Callable[..., Run]:
+    def annotate_(source: Path, output: Path, *options: str) -> Run:
+        return run("annotate-folder", source, output, *options, "--backend", server.grpc_url)
+
+    return annotate_
+
+
+def command_of(server: Server, source: Path, output: Path) -> Command:
+    return [FACEDETECT, "annotate-folder", source, output, "--backend", server.grpc_url]
+
+
+def rows_of(output: Path) -> dict[str, dict[str, Any]]:
+    lines = (output / "report.jsonl").read_text("utf-8").splitlines()
+    return {row["file"]: row for row in map(json.loads, lines)}
+
+
+def state_of(folder: Path) -> dict[str, tuple[object, ...]]:
+    """All that a run could change of a folder: names, kinds, times, targets of links, bytes."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in folder.rglob("*"):
+        state = path.lstat()
+        content = str(path.readlink()) if path.is_symlink() else ""
+        if stat.S_ISREG(state.st_mode):
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        found[str(path)] = (state.st_ino, state.st_mode, state.st_mtime_ns, content)
+    return found
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """An archive that was worked through: what was expected of it, and what came of it."""
+
+    faces: dict[str, int]
+    reasons: dict[str, str]
+    were_sources_changed: bool
+    ended: Run
+    output: Path
+
+
+@pytest.fixture(scope="module")
+def annotated(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Annotated:
+    """One picture of each coding, one broken file of each kind."""
+    folder = tmp_path_factory.mktemp("archive")
+    source, output = folder / "in", folder / "out"
+    faces = make_archive(source, len(CODINGS), longest=500)
+    bad = write_bad_files(source / "bad")
+    before = state_of(source)
+    ended = run("annotate-folder", source, output, "--json", "--backend", server.grpc_url)
+    return Annotated(
+        {name: len(boxes) for name, boxes in faces.items()},
+        {f"bad/{name}": reason for name, reason in bad.items()},
+        state_of(source) != before,
+        ended,
+        output,
+    )
+
+
+def test_every_broken_file_is_told_and_why(annotated: Annotated) -> None:
+    failed = {
+        name: row["reason"]
+        for name, row in rows_of(annotated.output).items()
+        if row["status"] == "failed"
+    }
+    assert failed == annotated.reasons
+    assert len({name.split("/")[-1] for name in failed}) > 20
+    assert annotated.ended.returncode == 1
+    assert json.loads(annotated.ended.stdout)["failed"] == len(failed)
+
+
+def test_each_of_them_is_told_while_it_runs(annotated: Annotated) -> None:
+    for name in annotated.reasons:
+        assert name.encode("utf-8", "backslashreplace").decode() in annotated.ended.stderr
+
+
+def test_all_others_are_done(annotated: Annotated) -> None:
+    done = {name: row for name, row in rows_of(annotated.output).items() if row["status"] == "ok"}
+    assert done.keys() == annotated.faces.keys()
+    found = {name: len(row["faces"]) for name, row in done.items()}
+    assert found == annotated.faces
+
+
+def test_the_results_are_those_in_the_report(annotated: Annotated) -> None:
+    done = [row for row in rows_of(annotated.output).values() if row["status"] == "ok"]
+    assert results_of(annotated.output).keys() == {row["results"]["picture"] for row in done}
+
+
+def test_the_sources_stay_as_they_are(annotated: Annotated) -> None:
+    assert annotated.ended.returncode == 1
+    assert not annotated.were_sources_changed
+
+
+def test_a_run_that_is_killed_and_gone_on_with_gives_the_same(
+    server: Server, tmp_path: Path
+) -> None:
+    make_archive(tmp_path / "in", 40, longest=300)
+    options = ["--backend", server.grpc_url, "--workers", "2"]
+    survived = kills.run(tmp_path / "in", tmp_path, options, kills=3, seed=7, pause_s=0.05)
+    assert survived.differing == []
+    assert all(0 < kill.results_after < survived.files for kill in survived.kills)
+    runs = [*survived.kills, survived.last]
+    assert all(one.redone <= UNDER_WAY for one in runs)
+    assert all(one.results_before > UNDER_WAY for one in runs[1:])
+
+
+def has_unfinished(folder: Path) -> bool:
+    return any(folder.rglob("*.part"))
+
+
+def test_what_a_kill_leaves_unfinished_is_gone_after_the_next_run(
+    server: Server, tmp_path: Path
+) -> None:
+    source, output = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    noise = np.random.default_rng(1).integers(0, 256, (1500, 1500, 3), np.uint8)
+    for number in range(10):
+        cv2.imwrite(str(source / f"{number}.bmp"), noise)
+    command = [*command_of(server, source, output), "--min-size", "200"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as killed:
+        while not has_unfinished(output):
+            killed.send_signal(signal.SIGCONT)
+            assert killed.poll() is None, "it was never seen at writing"
+            while not has_unfinished(output) and killed.poll() is None:
+                pass
+            killed.send_signal(signal.SIGSTOP)
+        killed.kill()
+    assert has_unfinished(output)
+    ended = subprocess.run(command, capture_output=True, check=False)
+    assert ended.returncode == 0
+    assert results_of(output).keys() == {f"{number}.bmp" for number in range(10)}
+
+
+def test_results_within_the_source_are_no_sources(
+    annotate: Callable[..., Run], tmp_path: Path
+) -> None:
+    make_archive(tmp_path, 3, longest=300)
+    for unchanged in (0, 3):
+        ended = annotate(tmp_path, tmp_path / "with faces", "--json")
+        told = json.loads(ended.stdout)
+        assert (told["images"], told["unchanged"], told["others"]) == (3, unchanged, 0)
+
+
+def test_links_are_followed_if_asked_for_and_never_for_ever(
+    annotate: Callable[..., Run], tmp_path: Path
+) -> None:
+    source, elsewhere = tmp_path / "in", tmp_path / "elsewhere"
+    for folder in (source / "a", elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "astronaut.jpg").write_bytes(ASTRONAUT.read_bytes())
+    (source / "a/round").symlink_to("..")
+    (source / "link").symlink_to(elsewhere)
+    assert annotate(source, tmp_path / "out").returncode == 0
+    assert rows_of(tmp_path / "out").keys() == {"a/astronaut.jpg"}
+    assert annotate(source, tmp_path / "out", "--follow-links").returncode == 0
+    assert rows_of(tmp_path / "out").keys() == {"a/astronaut.jpg", "link/astronaut.jpg"}
+
+
+def test_names_that_are_not_utf_8_are_kept(annotate: Callable[..., Run], tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9/\xff.jpg")
+    source = tmp_path / "in" / name
+    source.parent.mkdir(parents=True)
+    source.write_bytes(ASTRONAUT.read_bytes())
+    for unchanged in (0, 1):
+        ended = annotate(tmp_path / "in", tmp_path / "out", "--json")
+        assert json.loads(ended.stdout)["unchanged"] == unchanged
+        assert rows_of(tmp_path / "out").keys() == {name}
+        assert (tmp_path / "out" / name).is_file()
+
+
+def test_two_runs_do_not_write_to_one_folder(
+    annotate: Callable[..., Run], server: Server, tmp_path: Path
+) -> None:
+    source, output = tmp_path / "in", tmp_path / "out"
+    make_archive(source, 20, longest=300)
+    command = command_of(server, source, output)
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as first:
+        while not results_of(output):
+            assert first.poll() is None
+            time.sleep(0.005)
+        first.send_signal(signal.SIGSTOP)  # so that it is surely under way
+        try:
+            second = annotate(source, output)
+        finally:
+            first.send_signal(signal.SIGCONT)
+    assert first.returncode == 0
+    assert second.returncode == 2
+    assert "another run" in second.stderr
+    assert len(rows_of(output)) == 20
+
+
+@dataclass(frozen=True)
+class FullPlace(LocalPlace):
+    """A folder on a disk that is full after so many files."""
+
+    room: int = 0
+
+    def write(self, name: str, data: bytes) -> None:
+        if len(results_of(self.root)) >= self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super().write(name, data)
+
+
+def test_a_disk_that_is_full_ends_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    make_archive(tmp_path / "in", 8, longest=300)
+    source, work = LocalPlace(tmp_path / "in"), Work()
+    fingerprint = work.fingerprint(ModelVersion("mtcnn", "1"))
+
+    def go_on(room: int) -> Summary:
+        output = FullPlace(tmp_path / "out", room=room)
+        with Journal(tmp_path / "journal") as journal, Detector(FakeBackend()) as detector:
+            engine = LocalEngine(Worker(detector, work, source, output, workers=1))
+            return FolderRun(Plan(source), output, journal, fingerprint).do(engine)
+
+    with pytest.raises(OSError, match="No space left"):
+        go_on(room=4)
+    done = results_of(tmp_path / "out")
+    assert len(done) == 4
+    summary = go_on(room=8)
+    assert summary.images == 8
+    kept = done.items() & results_of(tmp_path / "out").items()
+    assert len(kept) == summary.unchanged >= 3  # one may end beside the one that fails
