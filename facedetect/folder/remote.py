@@ -45,7 +45,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _TYPE_OPTIONS = {"s3": "ContentType", "gs": "content_type"}
 
-_NO_CREDENTIALS = "no credentials were found; give them as its own tools take them"
+_NO_CREDENTIALS = "no credentials were found; set them as for the store's own tools"
 _UNREACHABLE = "the server cannot be reached"
 # The libraries' errors that are no OSError, by the names of their classes.
 _ERRORS = {

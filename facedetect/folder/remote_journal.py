@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +37,7 @@ class RemoteJournal(Journal):
         self._place = place
         self._flush_s = flush_s
         self._pending: list[Line] = []
-        self._flushed = time.monotonic()
+        self._flushed = -math.inf  # the first row goes there at once: can anything be written?
         self._segments = 0
         self._folder = TemporaryDirectory(prefix="facedetect-", ignore_cleanup_errors=True)
         try:

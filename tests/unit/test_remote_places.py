@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
 import pickle
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 import fsspec
@@ -84,7 +83,8 @@ def test_names_that_mean_something_elsewhere(place: Place) -> None:
     for name in AWKWARD:
         assert place.read(f"in {name}/{name}") == name.encode()
         assert place.size(name) == 0
-        assert names(place, os.path.dirname(f"in {name}/{name}")) == [os.path.basename(name)]
+        path = PurePosixPath(f"in {name}/{name}")
+        assert names(place, str(path.parent)) == [path.name]
     listed = [name for name in names(place) if not name.endswith("/")]
     assert listed == sorted(name for name in AWKWARD if "/" not in name)
 
@@ -279,13 +279,22 @@ def test_the_journal_is_read_back(place: Place) -> None:
 def test_a_killed_run_loses_only_the_last_seconds(place: Place) -> None:
     killed = RemoteJournal(place, flush_s=0)
     killed.record(row("a.jpg"), "1", "work", {})
+    killed.record(row("b.jpg"), "1", "work", {})
     late = RemoteJournal(place, flush_s=60)
-    late.record(row("b.jpg"), "1", "work", {})
+    late.record(row("c.jpg"), "1", "work", {})
+    late.record(row("d.jpg"), "1", "work", {})
     with RemoteJournal(place) as journal:
-        assert journal.done("a.jpg", "1", "work") is not None
-        assert journal.done("b.jpg", "1", "work") is None
+        done = [journal.done(name, "1", "work") for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg")]
+    assert [found is not None for found in done] == [True, True, True, False]
     late.close()
     killed.close()
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_place_that_cannot_be_written_is_known_at_the_first_file() -> None:
+    journal = RemoteJournal(open_place("s3://nowhere/out"))
+    with pytest.raises(FileNotFoundError, match="s3://nowhere/out"):
+        journal.record(row("a.jpg"), "1", "work", {})
 
 
 def test_a_broken_segment_is_named(place: Place) -> None:
@@ -303,4 +312,4 @@ def test_both_journals_give_the_same(place: Place) -> None:
             for name in ["b.jpg", "a/z.jpg", "a.jpg"]:
                 journal.record(row(name), "1", "work", {name: 1})
         assert list(local.rows()) == list(remote.rows())
-        assert [os.fspath(line["file"]) for line in local.rows()] == ["a.jpg", "a/z.jpg", "b.jpg"]
+        assert [line["file"] for line in local.rows()] == ["a.jpg", "a/z.jpg", "b.jpg"]

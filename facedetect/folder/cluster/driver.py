@@ -126,9 +126,9 @@ def _pass_on(connection: Connection, feed: Any) -> None:
             if isinstance(message, Chunk):
                 feed.add.remote(message)
             elif isinstance(message, End):
-                feed.end.remote()
+                feed.end.remote(message.count)
             else:
                 feed.stop.remote()
     except (EOFError, OSError):
         feed.stop.remote()
-        feed.end.remote()
+        feed.end.remote(0)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
-from itertools import chain, islice
+from itertools import islice
 from multiprocessing.connection import Connection
 from threading import Event
 
@@ -21,8 +21,12 @@ from facedetect.folder.places import LocalPlace, Place
 from facedetect.folder.plan import Item
 from facedetect.folder.work import Outcome
 
-# One call to Ray takes some milliseconds, an image some tens: so many share a call.
-_ITEMS_PER_CHUNK = 8
+# A chunk takes Ray some milliseconds, and 3 kB in the process that drives it for as long as the run
+# lasts: the longer it lasts, the more images share one. Short runs get small ones, so that all
+# workers end at about the same time.
+_FEWEST_IN_A_CHUNK = 4
+_MOST_IN_A_CHUNK = 32
+_CHUNKS_TILL_ONE_MORE = 64
 # One is worked on, one waits at the worker, one is on its way.
 _CHUNKS_PER_WORKER = 3
 _ADDRESS = re.compile(r"auto|[^/]+:\d+")
@@ -51,7 +55,7 @@ class RayEngine:
 
     def run(self, items: Iterator[Item]) -> Iterator[Outcome]:
         """Do all items; see `Engine.run`. Raises BackendUnavailable if the cluster fails."""
-        messages = chain(_chunks(items), [End()])
+        messages = _messages(items)
         under_way: set[int] = set()
         with _cluster(self._job) as cluster:
             ready = self._receive(cluster)
@@ -95,7 +99,7 @@ def _absolute(place: Place) -> Place:
     return replace(place, root=place.root.absolute(), left_out=left_out)
 
 
-def _chunks(items: Iterator[Item]) -> Iterator[Chunk]:
+def _messages(items: Iterator[Item]) -> Iterator[Chunk | End]:
     """Images share a chunk, a video, which takes long, has its own."""
     number, images = 0, list[Item]()
     for item in items:
@@ -104,11 +108,18 @@ def _chunks(items: Iterator[Item]) -> Iterator[Chunk]:
             number += 1
             continue
         images.append(item)
-        if len(images) == _ITEMS_PER_CHUNK:
+        if len(images) == _size(number):
             yield Chunk(number, images)
             number, images = number + 1, []
     if images:
         yield Chunk(number, images)
+        number += 1
+    yield End(number)
+
+
+def _size(number: int) -> int:
+    """How many images the chunk of that number has."""
+    return min(_FEWEST_IN_A_CHUNK + number // _CHUNKS_TILL_ONE_MORE, _MOST_IN_A_CHUNK)
 
 
 @contextmanager

@@ -55,8 +55,11 @@ class Reply:
     outcomes: list[Outcome]
 
 
+@dataclass(frozen=True)
 class End:
-    """There are no more chunks."""
+    """There are no more chunks than so many."""
+
+    count: int
 
 
 class Stop:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import pickle
 import traceback
 from collections import Counter, defaultdict
@@ -46,30 +47,33 @@ class Feed:
     """
 
     def __init__(self) -> None:
-        self._chunks: list[bytes] = []
-        self._is_ended = False
+        self._chunks: dict[int, bytes] = {}
+        self._count = math.inf
         self._changed = asyncio.Condition()
         self._stopped = asyncio.Event()
         self._begun: defaultdict[int, Counter[int]] = defaultdict(Counter)
 
+    # Calls may overtake each other.
+
     async def add(self, chunk: Chunk) -> None:
         async with self._changed:
-            self._chunks.append(pickle.dumps(chunk))
+            self._chunks[chunk.number] = pickle.dumps(chunk)
             self._changed.notify_all()
 
-    async def end(self) -> None:
+    async def end(self, count: int) -> None:
+        """So many chunks there are."""
         async with self._changed:
-            self._is_ended = True
+            self._count = count
             self._changed.notify_all()
 
     async def stop(self) -> None:
         self._stopped.set()
 
     async def take(self, number: int) -> bytes | None:
-        """The chunk at a place in the row, as soon as it is there; None after the last one."""
+        """The chunk of that number, as soon as it is there; None after the last one."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._is_ended or number < len(self._chunks))
-            return self._chunks[number] if number < len(self._chunks) else None
+            await self._changed.wait_for(lambda: number in self._chunks or number >= self._count)
+            return self._chunks.get(number)
 
     async def begin(self, chunk: int, place: int) -> int:
         """Note that an item is begun; returns how often it was."""
@@ -89,7 +93,12 @@ class Feed:
 def start_feed() -> Any:
     """Start the feed on the head, which nobody shares."""
     feed = ray.remote(Feed)
-    return feed.options(num_cpus=0, resources=_HEAD, max_concurrency=_MOST_WAITING_CALLS).remote()
+    return feed.options(
+        num_cpus=0,
+        resources=_HEAD,
+        max_concurrency=_MOST_WAITING_CALLS,
+        enable_task_events=False,  # Ray would remember every call
+    ).remote()
 
 
 def replies(feed: Any, job: Job, workers: int) -> Iterator[bytes]:

@@ -1,0 +1,217 @@
+"""annotate-folder on a Ray cluster: two machines, one of which dies, and an S3 server."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from benchmarks.servers import model_server
+from facedetect.detector import Detector
+from facedetect.errors import BackendUnavailable, InvalidSettings
+from facedetect.faces import ModelVersion
+from facedetect.folder.cluster import Job, RayEngine
+from facedetect.folder.cluster.messages import Chunk
+from facedetect.folder.journal import Journal
+from facedetect.folder.local import LocalEngine
+from facedetect.folder.places import LocalPlace, Place
+from facedetect.folder.plan import Plan
+from facedetect.folder.remote import open_place
+from facedetect.folder.remote_journal import RemoteJournal
+from facedetect.folder.reports import Row, Summary
+from facedetect.folder.run import Engine, Run
+from facedetect.folder.work import Work
+from facedetect.folder.worker import Worker
+from facedetect.settings import Settings
+from tests.conftest import ASTRONAUT, GRACE_HOPPER
+from tests.e2e.processes import run
+from tests.s3 import s3_server
+
+WORK = Work(crops="plain")
+FILES = 60
+_STORE = 80 * 2**20
+
+
+@pytest.fixture(scope="module")
+def settings() -> Iterator[Settings]:
+    """One model server for all workers: each would load the model otherwise."""
+    with model_server() as server:
+        yield Settings.load(backend=server.grpc_url)
+
+
+@pytest.fixture(scope="module")
+def detector(settings: Settings) -> Iterator[Detector]:
+    with settings.open_detector() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalPlace:
+    """60 photographs and a text that is none."""
+    place = LocalPlace(tmp_path_factory.mktemp("in"))
+    photos = [ASTRONAUT.read_bytes(), GRACE_HOPPER.read_bytes()]
+    for number in range(FILES):
+        place.write(f"roll {number % 3}/{number:02}.jpg", photos[number % 2])
+    place.write("roll 0/text.jpg", b"no image")
+    return place
+
+
+@pytest.fixture(scope="module")
+def expected(archive: LocalPlace, detector: Detector, tmp_path_factory: Any) -> LocalPlace:
+    """The results of the engine of this machine."""
+    output = LocalPlace(tmp_path_factory.mktemp("out"))
+    with closing(Journal(None)) as journal:
+        do(LocalEngine(Worker(detector, WORK, archive, output, 2)), archive, output, journal)
+    return output
+
+
+@pytest.fixture(scope="module")
+def s3(archive: LocalPlace) -> Iterator[None]:
+    """A server with the archive in `photos/in`, to which the variables of this process lead."""
+    with s3_server() as variables, pytest.MonkeyPatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        photos = open_place("s3://photos/in")
+        for path in archive.root.rglob("*.jpg"):
+            photos.write(path.relative_to(archive.root).as_posix(), path.read_bytes())
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(s3: None) -> Iterator[Any]:  # noqa: ARG001 - its variables lead workers to the server
+    """A head without cores, and two machines with a core each."""
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 0, "object_store_memory": _STORE, "include_dashboard": False}
+    machines = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        for _ in range(2):
+            machines.add_node(num_cpus=1, object_store_memory=_STORE)
+        yield machines
+    finally:
+        machines.shutdown()  # type: ignore[no-untyped-call]
+
+
+def has_worker(machine: Any) -> bool:
+    """Whether one of the pool's processes runs there."""
+    (raylet,) = machine.all_processes["raylet"]
+    children = Path(f"/proc/{raylet.process.pid}/task/{raylet.process.pid}/children").read_text()
+    names = (Path(f"/proc/{child}/cmdline").read_text() for child in children.split())
+    return any(name.startswith("ray::MapWorker") for name in names)
+
+
+def do(
+    engine: Engine,
+    source: Place,
+    output: Place,
+    journal: Journal,
+    *,
+    stop: Event | None = None,
+    on_row: Callable[[Row], None] = lambda _: None,
+) -> Summary:
+    fingerprint = WORK.fingerprint(ModelVersion("mtcnn", "1"))
+    whole = Run(Plan(source), output, journal, fingerprint, stop or Event())
+    summary = whole.do(engine, on_row)
+    if not summary.interrupted:
+        whole.tell(["jsonl"])
+    return summary
+
+
+def assert_same(output: Place, expected: LocalPlace) -> None:
+    report = expected.read("report.jsonl")
+    assert report.count(b"\n") == FILES + 1
+    assert output.read("report.jsonl") == report
+    for path in expected.root.rglob("*.jpg"):
+        name = path.relative_to(expected.root).as_posix()
+        assert output.read(name) == path.read_bytes(), name
+
+
+def test_a_stopped_run_is_gone_on_with_on_one_machine(
+    cluster: Any, detector: Detector, settings: Settings, expected: LocalPlace, tmp_path: Path
+) -> None:
+    source, output, stop = open_place("s3://photos/in"), LocalPlace(tmp_path / "out"), Event()
+    engine = RayEngine(Job(settings, WORK, source, output, 2, cluster.address), stop)
+    with closing(Journal(tmp_path / "journal.sqlite")) as journal:
+        begun = do(engine, source, output, journal, stop=stop, on_row=lambda _: stop.set())
+    assert begun.interrupted
+    assert 0 < begun.images < FILES
+    with closing(Journal(tmp_path / "journal.sqlite")) as journal:
+        local = LocalEngine(Worker(detector, WORK, source, output, 2))
+        rest = do(local, source, output, journal)
+    assert rest.unchanged == begun.images
+    assert_same(output, expected)
+
+
+@pytest.mark.usefixtures("s3")
+def test_the_command_starts_a_ray_of_its_own(expected: LocalPlace) -> None:
+    options = ["--quiet", "--engine", "ray", "--workers", "1", "--crops", "plain"]
+    ended = run("annotate-folder", *options, "s3://photos/in/roll 1", "s3://photos/one")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "20 images" in ended.stdout
+    whole = expected.read("report.jsonl").splitlines(keepends=True)
+    rows = [row.replace(b"roll 1/", b"") for row in whole if b"roll 1/" in row]
+    assert open_place("s3://photos/one").read("report.jsonl") == b"".join(rows)
+
+
+def test_a_model_that_is_not_there_ends_the_run(
+    cluster: Any, archive: LocalPlace, tmp_path: Path
+) -> None:
+    settings = Settings.load(backend="grpc://127.0.0.1:9/mtcnn", timeout_s=2)
+    output = LocalPlace(tmp_path)
+    engine = RayEngine(Job(settings, WORK, archive, output, 2, cluster.address), Event())
+    with (
+        closing(Journal(None)) as journal,
+        pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:9"),
+    ):
+        do(engine, archive, output, journal)
+
+
+def test_a_machine_that_dies_loses_nothing(
+    cluster: Any, settings: Settings, expected: LocalPlace
+) -> None:
+    source, output = open_place("s3://photos/in"), open_place("s3://photos/out")
+    engine = RayEngine(Job(settings, WORK, source, output, 2, cluster.address), Event())
+    rows: list[str] = []
+
+    def kill_one(row: Row) -> None:
+        rows.append(row["file"])
+        if len(rows) == 1:
+            busy = next(machine for machine in cluster.worker_nodes if has_worker(machine))
+            cluster.remove_node(busy, allow_graceful=False)
+
+    with closing(RemoteJournal(output)) as journal:
+        summary = do(engine, source, output, journal, on_row=kill_one)
+    assert sorted(set(rows)) == sorted(rows)
+    assert (summary.images, summary.failed) == (FILES, 1)
+    assert_same(output, expected)
+
+
+def test_chunks_that_overtake_each_other_are_all_done() -> None:
+    """Ray promises no order of calls."""
+    from facedetect.folder.cluster.pool import Feed
+
+    async def taken() -> list[int]:
+        feed = Feed()
+        first = asyncio.create_task(feed.take(0))
+        await asyncio.gather(feed.end(3), feed.add(Chunk(2, [])), feed.add(Chunk(0, [])))
+        await feed.forget(2)
+        await feed.add(Chunk(1, []))
+        chunks = [await first, await feed.take(1), await feed.take(2), await feed.take(3)]
+        assert chunks[2:] == [b"", None]
+        return [pickle.loads(chunk).number for chunk in chunks[:2] if chunk]  # noqa: S301 - ours
+
+    assert asyncio.run(taken()) == [0, 1]
+
+
+def test_a_cluster_that_is_not_there(archive: LocalPlace, settings: Settings) -> None:
+    engine = RayEngine(Job(settings, WORK, archive, archive, 2, "127.0.0.1:9"), Event())
+    with pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:9 cannot be reached"):
+        list(engine.run(iter([])))
+    with pytest.raises(InvalidSettings, match="ray://head"):
+        RayEngine(Job(settings, WORK, archive, archive, 2, "ray://head:10001"), Event())
