@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from threading import Event
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -37,7 +38,7 @@ def opened_engine(
         raise InvalidSettings("--ray-address is for --engine ray")
     workers = job.workers or len(os.sched_getaffinity(0))
     cores = workers if name == "local" else 1
-    job = replace(job, settings=_with_cores(job.settings, cores))
+    job = replace(job, settings=_anywhere(_with_cores(job.settings, cores)))
     ray = RayEngine(job, stop) if name == "ray" else None
     with job.settings.open_detector() as detector:
         with console.status("Loading the model"):
@@ -47,6 +48,15 @@ def opened_engine(
             yield model, LocalEngine(worker)
             return
     yield model, ray
+
+
+def _anywhere(settings: Settings) -> Settings:
+    """A model's folder is named in full: workers need not run in this one."""
+    parts = urlsplit(settings.backend)
+    if parts.scheme != "embedded" or not parts.path:
+        return settings
+    url = urlunsplit(parts._replace(path=str(Path(parts.path).absolute())))
+    return settings.model_copy(update={"backend": url})
 
 
 def open_journal(results: Place, *, dry_run: bool) -> Journal:

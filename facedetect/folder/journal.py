@@ -77,16 +77,8 @@ class Journal:
 
     def record(self, row: Row, state: str, work: str, outputs: dict[str, int]) -> None:
         """Remember what became of a file; from now on it is done."""
-        name = os.fsencode(row["file"])
-        texts = (os.fsencode(state), work, json.dumps(row), json.dumps(outputs))
-        owned = [(os.fsencode(path), name, self._run) for path in outputs]
-        with self._errors():
-            self._database.execute(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (name, *texts, self._run, self._run),
-            )
-            self._database.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)", owned)
-            self._database.commit()
+        self._store(row, state, work, outputs)
+        self._commit()
 
     def rows(self) -> Iterator[Row]:
         """The rows of all files of this run, in the order of their names' bytes."""
@@ -118,6 +110,21 @@ class Journal:
         with self._errors():
             (count,) = self._database.execute(query, (self._run,)).fetchone()
         return int(count)
+
+    def _store(self, row: Row, state: str, work: str, outputs: dict[str, int]) -> None:
+        name = os.fsencode(row["file"])
+        texts = (os.fsencode(state), work, json.dumps(row), json.dumps(outputs))
+        owned = [(os.fsencode(path), name, self._run) for path in outputs]
+        with self._errors():
+            self._database.execute(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (name, *texts, self._run, self._run),
+            )
+            self._database.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)", owned)
+
+    def _commit(self) -> None:
+        with self._errors():
+            self._database.commit()
 
     def _open(self) -> int:
         """Take the database for this process alone; returns this run's number."""

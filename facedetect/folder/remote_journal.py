@@ -81,20 +81,22 @@ class RemoteJournal(Journal):
     def _read_back(self) -> None:
         """Record what earlier runs did, each under its number; this run has the next one."""
         last = 0
-        for name, line in self._lines():
+        for name, lines in self._read_segments():
             last = self._run = int(name.partition("-")[0])
-            if "forgotten" in line:
-                super().forget(line["forgotten"])
-            else:
-                super().record(line["row"], line["state"], line["work"], line["outputs"])
+            for line in lines:
+                if "forgotten" in line:
+                    super().forget(line["forgotten"])
+                else:
+                    self._store(line["row"], line["state"], line["work"], line["outputs"])
+            self._commit()
         self._run = last + 1
 
-    def _lines(self) -> Iterator[tuple[str, Line]]:
+    def _read_segments(self) -> Iterator[tuple[str, list[Line]]]:
         names = iter(self._names())
         with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
             while some := list(islice(names, _READ_AT_ONCE)):
                 for name, data in zip(some, pool.map(self._read, some), strict=True):
-                    yield from ((name, line) for line in self._parse(name, data))
+                    yield name, self._parse(name, data)
 
     def _names(self) -> list[str]:
         try:

@@ -20,7 +20,7 @@ from facedetect.faces import Face
 from facedetect.folder.places import Place
 from facedetect.folder.plan import Item
 from facedetect.folder.reports import Row, make_thumbnail, to_json_line
-from facedetect.folder.work import NO_ROOM, Interrupted, Outcome, Work
+from facedetect.folder.work import NO_ROOM, OUTAGES, Interrupted, Outcome, Work
 from facedetect.images import BGRImage, encode_image
 from facedetect.render import render
 from facedetect.video import (
@@ -61,7 +61,7 @@ def do_video(
         try:
             path = stack.enter_context(source.read_from(item.name))
         except OSError as error:
-            if error.errno in NO_ROOM:  # for a copy of it here
+            if error.errno in NO_ROOM or isinstance(error, OUTAGES):  # for a copy of it here
                 raise
             raise InvalidVideo(f"the file cannot be read: {error.strerror or error}") from error
         return job.do(path)

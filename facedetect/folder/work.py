@@ -19,6 +19,9 @@ Shown = Literal["box", "blur", "pixelate", "solid", "none"]
 
 # What may be wrong with one image; after anything else the next image would fail as well.
 OF_ONE_IMAGE = (ImageError, InvalidParams, BackendTimeout, BackendProtocolError)
+OUTAGES = (ConnectionError, TimeoutError)
+"""What a place raises that is out of reach: the next file would be, too."""
+
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 """What ends a run: no result can be written any more."""
 

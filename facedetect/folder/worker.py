@@ -16,7 +16,7 @@ from facedetect.folder.places import Place
 from facedetect.folder.plan import Item
 from facedetect.folder.reports import failed_row, found_row, make_thumbnail
 from facedetect.folder.videos import do_video
-from facedetect.folder.work import NO_ROOM, OF_ONE_IMAGE, Interrupted, Outcome, Work
+from facedetect.folder.work import NO_ROOM, OF_ONE_IMAGE, OUTAGES, Interrupted, Outcome, Work
 from facedetect.images import BGRImage, check_byte_count, decode_image, encode_image
 from facedetect.render import render
 
@@ -38,7 +38,8 @@ class Worker:
     def do(self, item: Item) -> Outcome:
         """Look at a file and write what is asked for; what is wrong with it becomes its row.
 
-        Raises BackendUnavailable, Interrupted, and OSError if there is no room for results.
+        Raises BackendUnavailable, Interrupted, and OSError if there is no room for results, or a
+        place is out of reach.
         """
         if self.stop.is_set():
             raise Interrupted
@@ -46,6 +47,8 @@ class Worker:
             return self._do_video(item) if item.kind == "video" else self._do_image(item)
         except OF_ONE_IMAGE as error:
             return Outcome(item, failed_row(item.name, error), {})
+        except OUTAGES:
+            raise
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise
@@ -80,6 +83,8 @@ class Worker:
         check_byte_count(item.size, self.detector.limits)
         try:
             return self.source.read(item.name)
+        except OUTAGES:
+            raise
         except OSError as error:
             raise InvalidImage(f"the file cannot be read: {error.strerror or error}") from error
 

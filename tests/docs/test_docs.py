@@ -80,7 +80,8 @@ def test_the_facedetect_commands_of_the_readme(tmp_path: Path) -> None:
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     found = commands(README, "facedetect")
     ending = [command for command in found if command[1] not in {"serve", "model-server"}]
-    assert [command[1] for command in ending] == ["detect", "annotate", "annotate-folder", "annotate-folder"]
+    names = [command[1] for command in ending]
+    assert names == ["detect", "annotate", "annotate-folder", "annotate-folder"]
     for command in ending:
         ended = run(*command[1:], cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr

@@ -221,6 +221,16 @@ def test_a_full_disk_ends_the_run_and_what_is_done_stays_done(source: Path, out:
         worker.do(item)
 
 
+def test_a_place_out_of_reach_ends_the_run(source: Path, out: Path) -> None:
+    class Away(LocalPlace):
+        def read(self, _name: str) -> bytes:
+            raise TimeoutError(errno.ETIMEDOUT, "the server did not answer in time")
+
+    worker = Worker(Detector(FakeBackend()), Work(), Away(source), LocalPlace(out))
+    with pytest.raises(TimeoutError):
+        worker.do(Item("b.jpg", "image", "b.jpg", 1, ""))
+
+
 def test_results_that_lead_to_the_sources_are_refused(source: Path, out: Path) -> None:
     before = tree(source)
     out.mkdir()
