@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from threading import Event
 from typing import Annotated, get_args
 
 import typer
@@ -10,8 +11,8 @@ from rich.console import Console
 
 from facedetect.cli import options
 from facedetect.cli.errors import INTERRUPTED
-from facedetect.cli.folder_engine import EngineName, open_journal, opened_engine
-from facedetect.cli.folder_summary import print_json, print_plan, print_summary
+from facedetect.cli.folder_engine import EngineName, opened_engine, opened_journal
+from facedetect.cli.folder_summary import Ended, print_json, print_plan, print_summary
 from facedetect.cli.progress import shown_progress
 from facedetect.cli.stopping import stopped_by_signals
 from facedetect.crops import CropStyle
@@ -22,7 +23,7 @@ from facedetect.folder.opening import open_places
 from facedetect.folder.pictures import Metadata
 from facedetect.folder.plan import Plan
 from facedetect.folder.reports import ReportName, check_report
-from facedetect.folder.run import Run
+from facedetect.folder.run import Engine, Run
 from facedetect.folder.work import Shown, Work
 from facedetect.settings import Settings
 
@@ -119,26 +120,35 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     settings = Settings.load(backend=backend)
     job = Job(settings, work, pictures, results, workers, ray_address)
     console = Console(stderr=True, quiet=quiet)
+    stop = Event()
     with (
-        stopped_by_signals() as stop,
-        open_journal(results, dry_run=dry_run) as journal,
+        opened_journal(results, dry_run=dry_run) as journal,
         opened_engine(engine, job, stop, console) as (model, doer),
+        stopped_by_signals(stop),
     ):
         run = Run(plan, results, journal, work.fingerprint(model), stop)
         if dry_run:
             print_plan(run, quiet=quiet, as_json=as_json)
-            return
-        started = time.monotonic()
-        with shown_progress(plan, console, quiet=quiet) as show:
-            summary = run.do(doer, show)
-        told = [] if summary.interrupted else _tell(run, reports, console)
-        gone = 0 if summary.interrupted else journal.gone()
-    show_summary = print_json if as_json else print_summary
-    show_summary(summary, time.monotonic() - started, told, gone)
-    if summary.interrupted:
+        else:
+            ended = _do(run, doer, reports, console, quiet=quiet)
+            (print_json if as_json else print_summary)(ended)
+    if stop.is_set() and (dry_run or run.summary.interrupted):
         raise typer.Exit(INTERRUPTED)
-    if summary.failed:
+    if run.summary.failed:
         raise typer.Exit(_FAILED)
+
+
+def _do(
+    run: Run, engine: Engine, reports: list[ReportName], console: Console, *, quiet: bool
+) -> Ended:
+    started = time.monotonic()
+    with shown_progress(run, console, quiet=quiet) as show:
+        summary = run.do(engine, show)
+    if summary.interrupted:
+        return Ended(summary, time.monotonic() - started, [])
+    with console.status("Writing the reports"):
+        told = [f"{run.output}/{path}" for path in run.tell(reports)]
+    return Ended(summary, time.monotonic() - started, told, *run.unseen())
 
 
 def _parse_reports(text: str) -> list[ReportName]:
@@ -148,9 +158,4 @@ def _parse_reports(text: str) -> list[ReportName]:
         if name not in known:
             raise InvalidSettings(f"--report {text!r}: {name!r} is none of {', '.join(known)}")
         check_report(known[name])
-    return [known[name] for name in names]
-
-
-def _tell(run: Run, reports: list[ReportName], console: Console) -> list[str]:
-    with console.status("Writing the reports"):
-        return [f"{run.output}/{path}" for path in run.tell(reports)]
+    return [known[name] for name in dict.fromkeys(names)]

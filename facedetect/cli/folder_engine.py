@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from rich.console import Console
 
+from facedetect.cores import available_cores
 from facedetect.errors import InvalidSettings
 from facedetect.faces import ModelVersion
 from facedetect.folder.cluster import Job, RayEngine
@@ -36,7 +38,7 @@ def opened_engine(
     """Give the model that will look at the files, and the engine that has them done."""
     if name == "local" and job.address is not None:
         raise InvalidSettings("--ray-address is for --engine ray")
-    workers = job.workers or len(os.sched_getaffinity(0))
+    workers = job.workers or available_cores()
     cores = workers if name == "local" else 1
     job = replace(job, settings=_anywhere(_with_cores(job.settings, cores)))
     ray = RayEngine(job, stop) if name == "ray" else None
@@ -59,12 +61,20 @@ def _anywhere(settings: Settings) -> Settings:
     return settings.model_copy(update={"backend": url})
 
 
-def open_journal(results: Place, *, dry_run: bool) -> Journal:
-    """Open what is remembered of earlier runs; a dry run makes none."""
-    if not isinstance(results, LocalPlace):
-        return RemoteJournal(results)
-    path = results.root / _JOURNAL
-    return Journal(None if dry_run and not path.exists() else path)
+@contextmanager
+def opened_journal(results: Place, *, dry_run: bool) -> Iterator[Journal]:
+    """Open what is remembered of earlier runs; a dry run looks at a copy."""
+    with ExitStack() as stack:
+        if not isinstance(results, LocalPlace):
+            yield stack.enter_context(RemoteJournal(results))
+            return
+        path = results.root / _JOURNAL
+        if dry_run:
+            copy = Path(stack.enter_context(TemporaryDirectory(prefix="facedetect-")))
+            for part in path.parent.glob(f"{path.name}*"):
+                shutil.copy(part, copy)
+            path = copy / path.name
+        yield stack.enter_context(Journal(path))
 
 
 def _with_cores(settings: Settings, cores: int) -> Settings:

@@ -3,40 +3,61 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import typer
 
-from facedetect.cli.words import counted
+from facedetect.cli.words import counted, printable
 from facedetect.folder.plan import Item, LeftAlone
 from facedetect.folder.reports import Summary
 from facedetect.folder.run import Run
 
 
-def print_summary(summary: Summary, seconds: float, reports: list[str], gone: int) -> None:
+@dataclass(frozen=True)
+class Ended:
+    """A run that has ended: what it counted, s, its reports' paths, and what it did not see.
+
+    `unseen` are files of earlier runs whose results are still there, `unseen_otherwise` those of
+    them that were done with other options.
+    """
+
+    summary: Summary
+    seconds: float
+    reports: list[str]
+    unseen: int = 0
+    unseen_otherwise: int = 0
+
+
+def print_summary(ended: Ended) -> None:
     """Tell the counts, what failed and why, and where the reports are."""
+    summary = ended.summary
     if summary.interrupted:
         typer.echo("Interrupted: the same command goes on, and writes the reports at its end.")
     looked_at = counted(summary.images, "image")
     if summary.videos:
         looked_at += f" and {counted(summary.videos, 'video')}"
     typer.echo(
-        f"{looked_at} in {seconds:.1f} s: {counted(summary.faces, 'face')}, "
+        f"{looked_at} in {ended.seconds:.1f} s: {counted(summary.faces, 'face')}, "
         f"{summary.without_face} without a face, {summary.failed} failed."
     )
     for reason, count in summary.failures.most_common():
         typer.echo(f"  {reason}: {count}")
     if summary.unchanged:
-        typer.echo(f"{summary.unchanged} of them were done before and have not changed.")
+        typer.echo(f"Done before, and unchanged: {counted(summary.unchanged, 'file')}.")
     if summary.others:
-        typer.echo(f"{counted(summary.others, 'other file')} left alone.")
-    if gone:
-        typer.echo(f"{counted(gone, 'file')} of earlier runs are gone; their results were kept.")
-    for report in reports:
-        typer.echo(f"Report: {report}")
+        typer.echo(f"Left alone: {counted(summary.others, 'other file')}.")
+    if ended.unseen:
+        typer.echo(f"Not seen this time, results kept: {counted(ended.unseen, 'file')}.")
+    if ended.unseen_otherwise:
+        others = counted(ended.unseen_otherwise, "file")
+        typer.echo(f"  of which done with other options, so that faces may show: {others}.")
+    for report in ended.reports:
+        typer.echo(f"Report: {printable(report)}")
 
 
-def print_json(summary: Summary, seconds: float, reports: list[str], gone: int) -> None:
+def print_json(ended: Ended) -> None:
     """Tell the same to a program."""
+    summary = ended.summary
     told = {
         "images": summary.images,
         "videos": summary.videos,
@@ -46,10 +67,11 @@ def print_json(summary: Summary, seconds: float, reports: list[str], gone: int) 
         "failures": dict(summary.failures.most_common()),
         "unchanged": summary.unchanged,
         "others": summary.others,
-        "gone": gone,
+        "unseen": ended.unseen,
+        "unseen_otherwise": ended.unseen_otherwise,
         "interrupted": summary.interrupted,
-        "seconds": round(seconds, 3),
-        "reports": reports,
+        "seconds": round(ended.seconds, 3),
+        "reports": ended.reports,
     }
     typer.echo(json.dumps(told))
 
@@ -58,6 +80,8 @@ def print_plan(run: Run, *, quiet: bool, as_json: bool) -> None:
     """Tell what a run would do: each file that it would look at, and the counts."""
     counts = {"to_do": 0, "unchanged": 0, "unreadable": 0, "others": 0}
     for step in run.plan.steps():
+        if run.stop.is_set():
+            return
         if isinstance(step, LeftAlone):
             counts["others"] += 1
         elif not isinstance(step, Item):
@@ -67,7 +91,7 @@ def print_plan(run: Run, *, quiet: bool, as_json: bool) -> None:
         else:
             counts["to_do"] += 1
             if not (quiet or as_json):
-                typer.echo(f"{step.name} -> {step.result}".encode(errors="backslashreplace"))
+                typer.echo(printable(f"{step.name} -> {step.result}"))
     if as_json:
         typer.echo(json.dumps(counts))
         return

@@ -7,58 +7,64 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
-    TimeRemainingColumn,
 )
+from rich.text import Text
 
-from facedetect.cli.words import counted
-from facedetect.folder.plan import Plan
-from facedetect.folder.reports import Row
+from facedetect.cli.words import counted, printable
+from facedetect.folder.plan import LeftAlone, Plan
+from facedetect.folder.reports import Row, Summary
+from facedetect.folder.run import Run
 
 _SECONDS_BETWEEN_LINES = 10.0
-_COUNTED_AT_ONCE = 1000
 
 
 @dataclass
 class Tally:
-    """What a progress display tells: counts of this run, and the total once it is known."""
+    """What a progress display tells: the run's counts, and the total once it is known."""
 
-    done: int = 0
-    faces: int = 0
-    failed: int = 0
+    summary: Summary
     total: int | None = None
     started: float = field(default_factory=time.monotonic)
 
-    def add(self, row: Row) -> None:
-        self.done += 1
-        self.faces += len(row.get("faces", ()))
-        self.failed += row["status"] == "failed"
+    @property
+    def done(self) -> int:
+        return self.summary.images + self.summary.videos + self.summary.failed
 
     @property
     def per_second(self) -> float:
-        return self.done / max(time.monotonic() - self.started, 1e-3)
+        """Of those that were not done before: passing those by takes no time."""
+        return (self.done - self.summary.unchanged) / max(time.monotonic() - self.started, 1e-3)
+
+    @property
+    def seconds_left(self) -> float | None:
+        if self.total is None or not self.per_second:
+            return None
+        return (self.total - self.done) / self.per_second
 
     def __str__(self) -> str:
         of_total = "" if self.total is None else f" of {self.total:,}"
         words = [
             f"{self.done:,}{of_total} files",
             f"{self.per_second:.1f}/s",
-            f"{counted(self.faces, 'face')}, {self.failed} failed",
+            f"{counted(self.summary.faces, 'face')}, {self.summary.failed} failed",
         ]
-        if self.total is not None:
-            left = (self.total - self.done) / self.per_second
-            words.append(f"{left / 60:.0f} min left")
+        if self.seconds_left is not None:
+            words.append(f"{self.seconds_left / 60:.0f} min left")
         return ", ".join(words)
 
 
 @contextmanager
-def shown_progress(plan: Plan, console: Console, *, quiet: bool) -> Iterator[Callable[[Row], None]]:
+def shown_progress(run: Run, console: Console, *, quiet: bool) -> Iterator[Callable[[Row], None]]:
     """Give a function that is told of each row, and shows how far the run is meanwhile.
 
     Failures are told as they come. The total is counted beside the work: the plan is walked twice.
@@ -66,13 +72,12 @@ def shown_progress(plan: Plan, console: Console, *, quiet: bool) -> Iterator[Cal
     if quiet:
         yield lambda _: None
         return
-    tally = Tally()
-    with _display(tally, console) as refresh, _counting(plan, tally):
+    tally = Tally(run.summary)
+    with _display(tally, console) as refresh, _counting(run.plan, tally):
 
         def show(row: Row) -> None:
-            tally.add(row)
             if row["status"] == "failed":
-                words = f"{row['file']}: {row['message']}"
+                words = printable(f"{row['file']}: {row['message']}")
                 console.print(words, style="red", markup=False, highlight=False, soft_wrap=True)
             refresh()
 
@@ -85,9 +90,10 @@ def _counting(plan: Plan, tally: Tally) -> Iterator[None]:
 
     def count() -> None:
         found = 0
-        for found, _ in enumerate(plan.items(), 1):  # noqa: B007 - the last one counts
+        for step in plan.steps():
             if stop.is_set():
                 return
+            found += not isinstance(step, LeftAlone)
         tally.total = found
 
     counter = threading.Thread(target=count, name="count", daemon=True)
@@ -102,7 +108,7 @@ def _counting(plan: Plan, tally: Tally) -> Iterator[None]:
 @contextmanager
 def _display(tally: Tally, console: Console) -> Iterator[Callable[[], None]]:
     if not console.is_terminal:
-        yield _Lines(tally, console).refresh
+        yield Lines(tally, console).refresh
         return
     with _bar(console) as progress:
         task = progress.add_task("", total=None, tally=tally)
@@ -110,7 +116,7 @@ def _display(tally: Tally, console: Console) -> Iterator[Callable[[], None]]:
 
 
 @dataclass
-class _Lines:
+class Lines:
     """A line now and then, for logs."""
 
     tally: Tally
@@ -124,13 +130,21 @@ class _Lines:
             self.console.print(str(self.tally), soft_wrap=True, highlight=False)
 
 
+class _TimeLeft(ProgressColumn):
+    """Rich's own takes those that were done before for speed."""
+
+    def render(self, task: Task) -> Text:
+        left = task.fields["tally"].seconds_left
+        return Text("-:--:--" if left is None else str(timedelta(seconds=round(left))))
+
+
 def _bar(console: Console) -> Progress:
     return Progress(
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[tally].per_second:.1f}/s"),
-        TextColumn("{task.fields[tally].faces:,} faces"),
-        TextColumn("{task.fields[tally].failed} failed"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[tally].summary.faces:,} faces"),
+        TextColumn("{task.fields[tally].summary.failed} failed"),
+        _TimeLeft(),
         console=console,
     )

@@ -18,10 +18,18 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     name BLOB PRIMARY KEY, state BLOB, work TEXT, row TEXT, outputs TEXT, done INTEGER, seen INTEGER
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS begun (name BLOB PRIMARY KEY, result BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outputs (path BLOB PRIMARY KEY, owner BLOB, run INTEGER) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS outputs_of ON outputs (owner);
 """
 _LAYOUT = 1
+_NUMBERS = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_READONLY: errno.EACCES,
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+    sqlite3.SQLITE_PERM: errno.EACCES,
+}
 _MARKS_AT_ONCE = 1000
 
 # Names, and states, which hold names, are bytes: they sort as the plan does, and need not be UTF-8.
@@ -75,6 +83,30 @@ class Journal:
             if self._marks % _MARKS_AT_ONCE == 0:
                 self._database.commit()
 
+    def begin(self, results: dict[str, str]) -> None:
+        """Note that files, by their names and results, are about to be done.
+
+        Until they are recorded, what was known of them does not count.
+        """
+        values = [(os.fsencode(name), os.fsencode(result)) for name, result in results.items()]
+        with self._errors():
+            self._database.executemany("INSERT OR REPLACE INTO begun VALUES (?, ?)", values)
+            names = [(name,) for name, _ in values]
+            self._database.executemany("UPDATE files SET work = '' WHERE name = ?", names)
+        self._commit()
+
+    def unrecorded(self) -> list[str]:
+        """The results of files that a run had begun when it was killed."""
+        with self._errors():
+            found = self._database.execute("SELECT result FROM begun ORDER BY name")
+            return [os.fsdecode(result) for (result,) in found]
+
+    def give_up(self) -> None:
+        """Forget what was begun and never recorded: its files have been removed."""
+        with self._errors():
+            self._database.execute("DELETE FROM begun")
+        self._commit()
+
     def record(self, row: Row, state: str, work: str, outputs: dict[str, int]) -> None:
         """Remember what became of a file; from now on it is done."""
         self._store(row, state, work, outputs)
@@ -104,12 +136,18 @@ class Journal:
         with self._errors():
             self._database.execute("DELETE FROM outputs WHERE path = ?", (os.fsencode(path),))
 
-    def gone(self) -> int:
-        """How many files of earlier runs this one has not seen; their results are still there."""
-        query = "SELECT COUNT(*) FROM files WHERE seen < ?"
+    def unseen(self, work: str) -> tuple[int, int]:
+        """How many files of earlier runs, whose results are there, this one has not seen.
+
+        And how many of them were done with other work than this: hidden faces may show there.
+        """
+        query = (
+            "SELECT COUNT(*), COALESCE(SUM(work != ?), 0) FROM files "
+            "WHERE seen < ? AND outputs != '{}'"
+        )
         with self._errors():
-            (count,) = self._database.execute(query, (self._run,)).fetchone()
-        return int(count)
+            count, others = self._database.execute(query, (work, self._run)).fetchone()
+        return int(count), int(others)
 
     def _store(self, row: Row, state: str, work: str, outputs: dict[str, int]) -> None:
         name = os.fsencode(row["file"])
@@ -121,6 +159,7 @@ class Journal:
                 (name, *texts, self._run, self._run),
             )
             self._database.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)", owned)
+            self._database.execute("DELETE FROM begun WHERE name = ?", (name,))
 
     def _commit(self) -> None:
         with self._errors():
@@ -147,14 +186,18 @@ class Journal:
         try:
             yield
         except sqlite3.Error as error:
-            code = error.sqlite_errorcode & 0xFF if hasattr(error, "sqlite_errorcode") else None
-            if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-                raise InvalidSettings(
-                    f"another run is writing there: {self._path} is in use; wait for it to end, "
-                    "or give another folder"
-                ) from error
-            if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-                raise OSError(errno.ENOSPC, f"{self._path} cannot be written: {error}") from error
-            raise InvalidSettings(
-                f"{self._path} cannot be used ({error}); remove it to begin anew"
-            ) from error
+            raise self._told(error) from error
+
+    def _told(self, error: sqlite3.Error) -> Exception:
+        """What is wrong with the database, and what to do about it."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return InvalidSettings(
+                f"another run is writing there: {self._path} is in use; wait for it to end, "
+                "or give another folder"
+            )
+        if code in _NUMBERS:
+            return OSError(_NUMBERS[code], f"{self._path} cannot be written: {error}")
+        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            return InvalidSettings(f"{self._path} is broken ({error}); remove it to begin anew")
+        return InvalidSettings(f"{self._path} cannot be used: {error}")

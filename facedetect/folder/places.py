@@ -53,10 +53,6 @@ class Place(Protocol):
         """Write a file, and the folders that it needs, whole or not at all."""
         ...
 
-    def size(self, name: str) -> int | None:
-        """Return a file's size in bytes; None if there is none."""
-        ...
-
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         ...
@@ -103,14 +99,9 @@ class LocalPlace:
     def write(self, name: str, data: bytes) -> None:
         write_whole(self._target(name), data, self._unfinished)
 
-    def size(self, name: str) -> int | None:
-        try:
-            return (self.root / name).stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
     def remove(self, name: str) -> None:
-        self._target(name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            self._target(name).unlink()
 
     @contextmanager
     def read_from(self, name: str) -> Iterator[Path]:
@@ -147,13 +138,12 @@ class LocalPlace:
 
     def _leads_on(self, link: os.DirEntry[str]) -> bool:
         """Whether a link to a folder leads to another one than those this place lies in."""
-        return not self.root.resolve().is_relative_to(Path(link).resolve())
+        return not is_within(self.root, Path(link))
 
     def _is_left_out(self, found: os.DirEntry[str]) -> bool:
         if self.left_out is None or not (found.is_symlink() or found.is_dir()):
             return False
-        # Path.resolve raises where a link leads to itself.
-        return Path(os.path.realpath(found)).is_relative_to(self.left_out.resolve())
+        return is_within(Path(found), self.left_out)
 
     def _target(self, name: str) -> Path:
         """Where a file is written; a link among the folders could lead to somebody's sources."""
@@ -163,6 +153,20 @@ class LocalPlace:
                 f"{target.parent} leads out of {self.root}; remove the link, or give another folder"
             )
         return target
+
+
+def is_within(inner: Path, outer: Path) -> bool:
+    """Whether a path leads to a folder or into it, by whatever name the folder is reached."""
+    # Path.resolve raises where a link leads to itself.
+    real = Path(os.path.realpath(inner))
+    return any(_is_same(path, outer) for path in (real, *real.parents))
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:  # one of them is not there
+        return path == Path(os.path.realpath(other))
 
 
 def _check_regular(descriptor: int) -> None:

@@ -9,12 +9,9 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from facedetect.errors import InvalidSettings
+from facedetect.folder.layout import RESERVED
 from facedetect.folder.places import STATE, Entry, Place
 from facedetect.folder.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, added_suffix
-
-# What the results' folder holds beside the mirrored tree.
-CROPS, CONTACT_SHEET = "crops", "contact-sheet"
-_RESERVED = (CROPS, CONTACT_SHEET)
 
 Kind = Literal["image", "video"]
 
@@ -36,14 +33,6 @@ class Item:
     def state(self) -> str:
         """Another one is another file to do: its bytes have changed, or its result's name has."""
         return f"{self.size} {self.version} {self.result}"
-
-    def crop_path(self, number: int, suffix: str) -> str:
-        """Where the crop of its face of this number goes, counted from 1."""
-        return f"{CROPS}/{self.result}-{number}{suffix}"
-
-    @property
-    def thumbnail_path(self) -> str:
-        return f"{CONTACT_SHEET}/thumbnails/{self.result}.jpg"
 
 
 @dataclass(frozen=True)
@@ -114,8 +103,9 @@ class Plan:
         except OSError as error:
             return _Folder(name, iter(())), Unreadable(f"{name}/", error)
         suffixes = IMAGE_SUFFIXES | (VIDEO_SUFFIXES if self.videos else frozenset())
-        names = [e.name for e in entries if not e.is_folder and _suffix(e.name) in suffixes]
-        return _Folder(name, iter(entries), _results(names), entry.identity), None
+        names = [e.name for e in entries if not e.is_folder and _is_looked_at(e.name, suffixes)]
+        folders = {e.name for e in entries if e.is_folder}
+        return _Folder(name, iter(entries), _results(names, folders), entry.identity), None
 
 
 @dataclass
@@ -139,14 +129,19 @@ def _file_step(name: str, entry: Entry, result: str | None) -> Step:
     return Item(name, kind, _beside_reserved(path), entry.size, entry.version)
 
 
-def _results(names: list[str]) -> dict[str, str]:
+def _is_looked_at(name: str, suffixes: frozenset[str]) -> bool:
+    """By its suffix; what macOS keeps beside a file on foreign disks is called as the file is."""
+    return _suffix(name) in suffixes and not name.startswith("._")
+
+
+def _results(names: list[str], folders: set[str]) -> dict[str, str]:
     """What each picture's or video's result is called.
 
     It keeps its source's name where its format can be written, and gets a suffix added where not:
-    so often that no other file of the folder has the name.
+    so often that nothing else of the folder has the name.
     """
     results = {name: name for name in names if not added_suffix(_suffix(name))}
-    taken = set(results)
+    taken = folders | set(results)
     for name in names:
         if name in results:
             continue
@@ -161,7 +156,7 @@ def _results(names: list[str]) -> dict[str, str]:
 def _beside_reserved(path: str) -> str:
     """A folder of the source that is called as one of ours gets another _ in the results."""
     top, slash, rest = path.partition("/")
-    if slash and top.rstrip("_") in _RESERVED:
+    if slash and top.rstrip("_") in RESERVED:
         return f"{top}_/{rest}"
     return path
 

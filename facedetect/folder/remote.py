@@ -78,6 +78,8 @@ def open_place(text: str, *, left_out: Path | None = None, follow_links: bool = 
         return LocalPlace(Path(text), left_out, follow_links)
     protocol = _SAME.get(protocol.lower(), protocol.lower())
     if protocol == "file":
+        if not rest.startswith("/"):
+            raise InvalidSettings(f"{text} names a machine; write file:///FOLDER, or the path")
         return LocalPlace(Path(unquote(rest)), left_out, follow_links)
     place = RemotePlace(f"{protocol}://{rest.rstrip('/')}")
     place.check_reach()
@@ -131,15 +133,6 @@ class RemotePlace:
     def write(self, name: str, data: bytes) -> None:
         with self._told(name), self._new(name) as (files, path):
             files.pipe_file(path, data, **self._type(name))
-
-    def size(self, name: str) -> int | None:
-        try:
-            with self._told(name):
-                files, path = self._reach(name)
-                found = files.info(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return int(found["size"]) if found["type"] == "file" else None
 
     def remove(self, name: str) -> None:
         try:

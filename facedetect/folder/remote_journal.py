@@ -28,9 +28,9 @@ Line = dict[str, Any]
 class RemoteJournal(Journal):
     """A journal in a temporary folder; what is recorded goes to `place` every `flush_s` seconds.
 
-    It is read back from there at the start. A process that is killed loses the last seconds: those
-    files are done again, and give the same results. Besides what Journal's do, all calls raise
-    OSError if the place fails.
+    What is begun goes there at once. It is read back at the start: a process that is killed loses
+    the last seconds, and those files are done again with the same results. Besides what Journal's
+    do, all calls raise OSError if the place fails.
     """
 
     def __init__(self, place: Place, *, flush_s: float = 5.0) -> None:
@@ -53,6 +53,15 @@ class RemoteJournal(Journal):
         finally:
             super().close()
             self._folder.cleanup()
+
+    def begin(self, results: dict[str, str]) -> None:
+        super().begin(results)
+        self._note({"begun": results})
+        self._flush()  # before anything is written
+
+    def give_up(self) -> None:
+        super().give_up()
+        self._note({"given_up": True})
 
     def record(self, row: Row, state: str, work: str, outputs: dict[str, int]) -> None:
         super().record(row, state, work, outputs)
@@ -86,6 +95,10 @@ class RemoteJournal(Journal):
             for line in lines:
                 if "forgotten" in line:
                     super().forget(line["forgotten"])
+                elif "begun" in line:
+                    super().begin(line["begun"])
+                elif "given_up" in line:
+                    super().give_up()
                 else:
                     self._store(line["row"], line["state"], line["work"], line["outputs"])
             self._commit()

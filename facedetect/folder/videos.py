@@ -17,14 +17,17 @@ from facedetect.crops import cut
 from facedetect.detector import Detector
 from facedetect.errors import InvalidVideo
 from facedetect.faces import Face
+from facedetect.folder.layout import crop_path, frames_path, thumbnail_path
+from facedetect.folder.outputs import Outputs
 from facedetect.folder.places import Place
 from facedetect.folder.plan import Item
 from facedetect.folder.reports import Row, make_thumbnail, to_json_line
-from facedetect.folder.work import NO_ROOM, OUTAGES, Interrupted, Outcome, Work
+from facedetect.folder.work import Interrupted, Work, ends_run
 from facedetect.images import BGRImage, encode_image
 from facedetect.render import render
 from facedetect.video import (
     Frame,
+    FramePool,
     Hit,
     Look,
     Pictures,
@@ -47,21 +50,21 @@ def do_video(
     item: Item,
     work: Work,
     source: Place,
-    output: Place,
-    workers: int,
-    stop: Event | None = None,
-) -> Outcome:
-    """Do what is asked for with one video; `workers` frames are looked at side by side.
+    outputs: Outputs,
+    pool: FramePool,
+    stop: Event,
+) -> Row:
+    """Do what is asked for with one video, its frames looked at in the pool; returns its row.
 
     Raises ImageError's subclasses, InvalidParams, BackendError's, OSError if the results cannot be
     written, and Interrupted when `stop` is set.
     """
-    job = _Job(detector, item, work, output, workers, stop or Event())
+    job = _Job(detector, item, work, outputs, pool, stop)
     with ExitStack() as stack:
         try:
             path = stack.enter_context(source.read_from(item.name))
         except OSError as error:
-            if error.errno in NO_ROOM or isinstance(error, OUTAGES):  # for a copy of it here
+            if ends_run(error):
                 raise
             raise InvalidVideo(f"the file cannot be read: {error.strerror or error}") from error
         return job.do(path)
@@ -85,36 +88,32 @@ class _Found:
 
 
 class _Job:
-    """One video's work; `sizes` are those of the files written so far."""
+    """One video's work."""
 
     def __init__(
         self,
         detector: Detector,
         item: Item,
         work: Work,
-        output: Place,
-        workers: int,
+        outputs: Outputs,
+        pool: FramePool,
         stop: Event,
     ) -> None:
         self._detector = detector
         self._item = item
         self._work = work
-        self._output = output
-        self._workers = workers
+        self._outputs = outputs
+        self._pool = pool
         self._stop = stop
-        self._sizes: dict[str, int] = {}
         self._crops: dict[int, str] = {}
         self._thumbnail: str | None = None
 
-    def do(self, path: Path) -> Outcome:
-        name = f"{self._item.result}.faces.jsonl"
-        with self._output.written_to(name) as looks:
+    def do(self, path: Path) -> Row:
+        name = frames_path(self._item.result)
+        with self._outputs.written_to(name) as looks:
             found = self._find(path, looks)
             results = self._show(path, found)
-            self._sizes[name] = looks.stat().st_size
-        return Outcome(
-            self._item, _row(self._item, found, {**results, "frames": name}), self._sizes
-        )
+        return _row(self._item, found, {**results, "frames": name})
 
     def _find(self, path: Path, looks: Path) -> _Found:
         """Look at the frames, and tell of each one in the file `looks`."""
@@ -149,8 +148,8 @@ class _Job:
         return look_at_frames(
             self._unless_stopped(reader.frames()),
             find,
+            self._pool,
             stride=self._work.stride,
-            workers=self._workers,
         )
 
     def _unless_stopped(self, frames: Iterator[Frame]) -> Iterator[Frame]:
@@ -176,14 +175,13 @@ class _Job:
     def _write(self, reader: VideoReader, found: _Found) -> str:
         name = self._item.result
         keep_tags = self._work.metadata == "keep"
-        with self._output.written_to(name) as path:
+        with self._outputs.written_to(name) as path:
             container = container_of(name)
             with written_video(
                 path, container, reader, found.pictures, keep_tags=keep_tags
             ) as writer:
                 self._read_again(reader, found, writer)
             found.facts["left_out"] = writer.left_out
-            self._sizes[name] = path.stat().st_size
         return name
 
     def _read_again(self, reader: VideoReader, found: _Found, writer: VideoWriter | None) -> None:
@@ -202,7 +200,8 @@ class _Job:
                 self._crops[number] = self._write_crop(number, image, face)
             shown = self._shown(image, found.tracks.faces_at(frame.time_s))
             if frame.number in for_thumbnail:
-                self._thumbnail = self._write_file(self._item.thumbnail_path, make_thumbnail(shown))
+                thumbnail = make_thumbnail(shown)
+                self._thumbnail = self._outputs.write(thumbnail_path(self._item.result), thumbnail)
             if writer is not None:
                 writer.write(frame, shown)
 
@@ -211,12 +210,8 @@ class _Job:
 
     def _write_crop(self, number: int, image: BGRImage, face: Face) -> str:
         cropped = cut(image, face, self._work.crops or "plain")
-        return self._write_file(self._item.crop_path(number, ".jpg"), encode_image(cropped, ".jpg"))
-
-    def _write_file(self, name: str, data: bytes) -> str:
-        self._output.write(name, data)
-        self._sizes[name] = len(data)
-        return name
+        name = crop_path(self._item.result, number, ".jpg")
+        return self._outputs.write(name, encode_image(cropped, ".jpg"))
 
 
 def _told(look: Look, numbers: list[int]) -> Row:

@@ -8,7 +8,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from facedetect.crops import CropStyle
-from facedetect.errors import BackendProtocolError, BackendTimeout, ImageError, InvalidParams
+from facedetect.errors import (
+    BackendProtocolError,
+    BackendTimeout,
+    BackendUnavailable,
+    ImageError,
+    InvalidParams,
+    InvalidSettings,
+)
 from facedetect.faces import DetectionParams, ModelVersion
 from facedetect.folder.pictures import Metadata
 from facedetect.folder.plan import Item
@@ -19,11 +26,8 @@ Shown = Literal["box", "blur", "pixelate", "solid", "none"]
 
 # What may be wrong with one image; after anything else the next image would fail as well.
 OF_ONE_IMAGE = (ImageError, InvalidParams, BackendTimeout, BackendProtocolError)
-OUTAGES = (ConnectionError, TimeoutError)
-"""What a place raises that is out of reach: the next file would be, too."""
-
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-"""What ends a run: no result can be written any more."""
+_OUTAGES = (ConnectionError, TimeoutError)
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 # Changes when the same work would give other bytes than before, so that it is done again.
 _RESULTS = 1
@@ -61,3 +65,14 @@ class Outcome:
 
 class Interrupted(Exception):
     """The run is to end: an item was not begun, or left half done."""
+
+
+def ends_run(error: Exception) -> bool:
+    """Whether the next file would fail as this one has.
+
+    The model or a place is out of reach, there is no room for results, a setting is wrong, or the
+    run is to end.
+    """
+    if isinstance(error, OSError):
+        return error.errno in _NO_ROOM or isinstance(error, _OUTAGES)
+    return isinstance(error, BackendUnavailable | InvalidSettings | Interrupted)

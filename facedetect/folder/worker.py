@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from threading import Event
 
@@ -11,81 +11,93 @@ from facedetect.crops import CropStyle, cut
 from facedetect.detector import Detector
 from facedetect.errors import InvalidImage
 from facedetect.faces import Face
+from facedetect.folder.layout import crop_path, thumbnail_path
+from facedetect.folder.outputs import Outputs
 from facedetect.folder.pictures import encode_picture
 from facedetect.folder.places import Place
 from facedetect.folder.plan import Item
-from facedetect.folder.reports import failed_row, found_row, make_thumbnail
+from facedetect.folder.reports import Row, failed_row, found_row, make_thumbnail
 from facedetect.folder.videos import do_video
-from facedetect.folder.work import NO_ROOM, OF_ONE_IMAGE, OUTAGES, Interrupted, Outcome, Work
+from facedetect.folder.work import OF_ONE_IMAGE, Interrupted, Outcome, Work, ends_run
 from facedetect.images import BGRImage, check_byte_count, decode_image, encode_image
 from facedetect.render import render
+from facedetect.video import FramePool
+
+_LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
 class Worker:
     """Does items, one after the other or several at a time.
 
-    `workers` frames of a video are looked at side by side; `stop` ends one half done.
+    `workers` frames of videos are looked at side by side; `stop` ends a video half done.
     """
 
-    detector: Detector
-    work: Work
-    source: Place
-    output: Place
-    workers: int = 1
-    stop: Event = field(default_factory=Event)
+    def __init__(
+        self,
+        detector: Detector,
+        work: Work,
+        source: Place,
+        output: Place,
+        workers: int = 1,
+        stop: Event | None = None,
+    ) -> None:
+        self.workers = workers
+        self._detector = detector
+        self._work = work
+        self._source = source
+        self._output = output
+        self._stop = stop or Event()
+        self._frames = FramePool(workers)
 
     def do(self, item: Item) -> Outcome:
         """Look at a file and write what is asked for; what is wrong with it becomes its row.
 
-        Raises BackendUnavailable, Interrupted, and OSError if there is no room for results, or a
-        place is out of reach.
+        A file that fails leaves no results. Raises what ends a run (see `ends_run`).
         """
-        if self.stop.is_set():
+        if self._stop.is_set():
             raise Interrupted
+        outputs = Outputs(self._output)
         try:
-            return self._do_video(item) if item.kind == "video" else self._do_image(item)
-        except OF_ONE_IMAGE as error:
-            return Outcome(item, failed_row(item.name, error), {})
-        except OUTAGES:
-            raise
-        except OSError as error:
-            if error.errno in NO_ROOM:
+            do = self._do_video if item.kind == "video" else self._do_image
+            row = do(item, outputs)
+        except Exception as error:
+            outputs.discard()
+            if ends_run(error):
                 raise
-            return Outcome(item, failed_row(item.name, _told(error)), {})
+            return Outcome(item, _failed_row(item, error), {})
+        return Outcome(item, row, outputs.sizes)
 
-    def _do_video(self, item: Item) -> Outcome:
+    def _do_video(self, item: Item, outputs: Outputs) -> Row:
         return do_video(
-            self.detector, item, self.work, self.source, self.output, self.workers, self.stop
+            self._detector, item, self._work, self._source, outputs, self._frames, self._stop
         )
 
-    def _do_image(self, item: Item) -> Outcome:
+    def _do_image(self, item: Item, outputs: Outputs) -> Row:
         data = self._read(item)
-        image = decode_image(data, self.detector.limits)
-        found = self.detector.detect_upright(image, self.work.params)
-        files = _Files(self.output)
+        work, limits = self._work, self._detector.limits
+        image = decode_image(data, limits)
+        found = self._detector.detect_upright(image, work.params)
         results: dict[str, object] = {}
         shown = image
-        if self.work.style != "none":
-            shown = render(image, found.faces, self.work.style)
+        if work.style != "none":
+            shown = render(image, found.faces, work.style)
             suffix = PurePosixPath(item.result).suffix
-            limits = self.detector.limits
-            picture = encode_picture(shown, suffix, data, self.work.metadata, limits)
-            results["picture"] = files.write(item.result, picture)
-        if self.work.crops is not None:
-            crops = _crops(item, image, found.faces, self.work.crops)
-            results["crops"] = [files.write(*crop) for crop in crops]
-        if self.work.thumbnails:
-            results["thumbnail"] = files.write(item.thumbnail_path, make_thumbnail(shown))
-        return Outcome(item, {**found_row(item.name, found), "results": results}, files.sizes)
+            picture = encode_picture(shown, suffix, data, work.metadata, limits)
+            results["picture"] = outputs.write(item.result, picture)
+        if work.crops is not None:
+            crops = _crops(item, image, found.faces, work.crops)
+            results["crops"] = [outputs.write(*crop) for crop in crops]
+        if work.thumbnails:
+            results["thumbnail"] = outputs.write(thumbnail_path(item.result), make_thumbnail(shown))
+        return {**found_row(item.name, found), "results": results}
 
     def _read(self, item: Item) -> bytes:
-        check_byte_count(item.size, self.detector.limits)
+        check_byte_count(item.size, self._detector.limits)
         try:
-            return self.source.read(item.name)
-        except OUTAGES:
-            raise
+            return self._source.read(item.name)
         except OSError as error:
+            if ends_run(error):
+                raise
             raise InvalidImage(f"the file cannot be read: {error.strerror or error}") from error
 
 
@@ -95,22 +107,17 @@ def _crops(
     """Each face's name and bytes; JPEG where the source is, lossless otherwise."""
     suffix = ".jpg" if item.result.lower().endswith((".jpg", ".jpeg")) else ".png"
     for number, face in enumerate(faces, 1):
-        yield item.crop_path(number, suffix), encode_image(cut(image, face, style), suffix)
+        yield crop_path(item.result, number, suffix), encode_image(cut(image, face, style), suffix)
 
 
-class _Files:
-    """Writes an item's files and remembers their sizes, by which a later run knows them."""
+def _failed_row(item: Item, error: Exception) -> Row:
+    """What the report tells; what nobody foresaw is told to the log with its traceback, too.
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self.sizes: dict[str, int] = {}
-
-    def write(self, name: str, data: bytes) -> str:
-        self._place.write(name, data)
-        self.sizes[name] = len(data)
-        return name
-
-
-def _told(error: OSError) -> OSError:
-    """The same without the place's path: rows are the same wherever the archive lies."""
-    return type(error)(f"the results cannot be written: {error.strerror or error}")
+    One odd file of ten million is no reason to leave the others undone.
+    """
+    if isinstance(error, OSError):  # without the place's path: rows are the same everywhere
+        words = f"the results cannot be written: {error.strerror or error}"
+        return failed_row(item.name, type(error)(words))
+    if not isinstance(error, OF_ONE_IMAGE):
+        _LOG.error("a bug, met in the file %r", item.name, exc_info=error)
+    return failed_row(item.name, error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import tensorflow as tf
+
+from facedetect.cores import available_cores
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,3 @@ def open_session(graph: tf.Graph, threads: Threads | None = None) -> tf.compat.v
         device_count={"GPU": 0},
     )
     return tf.compat.v1.Session(graph=graph, config=config)
-
-
-def available_cores() -> int:
-    """The cores this process may use, by its affinity; quotas of time are not looked at."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

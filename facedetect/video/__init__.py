@@ -3,13 +3,14 @@
 PyAV comes with the extra `video` and is imported at the first video only.
 """
 
-from facedetect.video.look import Look, look_at_frames
+from facedetect.video.look import FramePool, Look, look_at_frames
 from facedetect.video.read import Frame, Pictures, VideoReader, opened_video
 from facedetect.video.tracking import Hit, Track, Tracker, Tracks
 from facedetect.video.write import VideoWriter, container_of, written_video
 
 __all__ = [
     "Frame",
+    "FramePool",
     "Hit",
     "Look",
     "Pictures",

@@ -59,7 +59,9 @@ def test_its_pictures_are_upright_for_who_heeds_exif(tmp_path: Path) -> None:
             assert box.y_max <= image.shape[0], name
 
 
-@pytest.mark.parametrize("bad", [bad for bad in bad_files() if bad.name not in NOT_READ], ids=ascii)
+@pytest.mark.parametrize(
+    "bad", [bad for bad in bad_files() if bad.name not in NOT_READ], ids=lambda bad: ascii(bad.name)
+)
 def test_broken_files_are_refused_for_what_they_are(bad: BadFile, tmp_path: Path) -> None:
     bad.write(tmp_path / bad.name)
     with pytest.raises(ImageError) as refused:

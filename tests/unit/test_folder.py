@@ -21,7 +21,8 @@ from facedetect.errors import (
     BackendUnavailable,
     InvalidSettings,
 )
-from facedetect.faces import Face
+from facedetect.faces import Face, ModelVersion
+from facedetect.folder.journal import Journal
 from facedetect.folder.places import LocalPlace
 from facedetect.folder.plan import Item
 from facedetect.folder.reports import Row
@@ -258,6 +259,70 @@ def test_what_is_no_regular_file_fails_and_nothing_waits_for_it(source: Path, ou
     assert messages["pipe.jpg"] == "the file cannot be read: it is no regular file"
     assert messages["zero.jpg"] == "the file cannot be read: it is no regular file"
     assert messages["nothing.jpg"] == "the file cannot be read: No such file or directory"
+
+
+def test_nothing_of_a_killed_run_is_left_that_this_one_does_not_want(
+    source: Path, out: Path, a_face: Face
+) -> None:
+    """A picture with faces and a crop were written, and nobody has recorded them."""
+    do_folder(source, out, FakeBackend([a_face]), Work(style="solid"))
+    with Journal(out / ".facedetect" / "journal.sqlite") as journal:
+        journal.begin({"b.jpg": "b.jpg"})
+    hidden = (out / "b.jpg").read_bytes()
+    (out / "b.jpg").write_bytes(b"x" * len(hidden))  # of the same size, as in BMP files
+    places = [out / "crops" / "b.jpg-1.jpg", out / "contact-sheet" / "thumbnails" / "b.jpg.jpg"]
+    for path in places:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (out / "crops" / "b.jpg-1.jpg-1.jpg").touch()  # of another file, whose name is much the same
+    summary = do_folder(source, out, FakeBackend([a_face]), Work(style="solid"))
+    assert summary.unchanged == 1
+    assert (out / "b.jpg").read_bytes() == hidden
+    assert not any(path.exists() for path in places)
+    assert (out / "crops" / "b.jpg-1.jpg-1.jpg").exists()
+
+
+def test_a_file_that_fails_leaves_no_results(source: Path, out: Path, a_face: Face) -> None:
+    (out / "crops").mkdir(parents=True)
+    (out / "crops" / "deep").touch()
+    summary = do_folder(source, out, FakeBackend([a_face]), Work(crops="plain"))
+    assert summary.failures["NotADirectoryError"] == 1
+    assert not (out / "deep" / "er" / "a.JPG").exists()
+    assert (out / "crops" / "b.jpg-1.jpg").exists()
+
+
+def test_what_nobody_foresaw_fails_one_file(source: Path, out: Path) -> None:
+    class Odd(FakeBackend):
+        def predict(self, image: BGRImage, *args: Any, **kwargs: Any) -> RawDetections:
+            if image.shape[0] == 600:
+                raise MemoryError("no room for it")
+            return super().predict(image, *args, **kwargs)
+
+    summary = do_folder(source, out, Odd())
+    assert (summary.images, summary.failures["MemoryError"]) == (1, 1)
+
+
+def test_files_over_the_limit_are_not_read(source: Path, out: Path) -> None:
+    class Unread(LocalPlace):
+        def read(self, name: str) -> bytes:
+            raise AssertionError(name)
+
+    detector = Detector(FakeBackend(), limits=ImageLimits(max_bytes=10))
+    worker = Worker(detector, Work(), Unread(source), LocalPlace(out))
+    row = worker.do(Item("b.jpg", "image", "b.jpg", 11, "")).row
+    assert row["reason"] == "ImageTooLarge"
+
+
+def test_reports_that_are_not_asked_for_any_more_are_removed(source: Path, out: Path) -> None:
+    do_folder(source, out, FakeBackend(), Work(thumbnails=True))
+    assert (out / "contact-sheet" / "index.html").exists()
+    do_folder(source, out, FakeBackend())
+    assert names_below(out) == ["b.jpg", "deep/er/a.JPG", "report.jsonl"]
+
+
+def test_another_model_is_another_work() -> None:
+    works = [Work().fingerprint(ModelVersion("mtcnn", version)) for version in ("1", "2")]
+    assert works[0] != works[1]
 
 
 def test_an_interrupted_run_goes_on(many: Path, out: Path, tmp_path: Path) -> None:

@@ -57,7 +57,32 @@ def test_rows_are_this_runs_in_the_order_of_their_bytes(path: Path) -> None:
             journal.keep(name)
         journal.record(row("a/z.jpg"), "new state", WORK, {})
         assert [found["file"] for found in journal.rows()] == ["B.jpg", "a/z.jpg", "b.jpg", odd]
-        assert journal.gone() == 1
+        assert journal.unseen(WORK) == (0, 0)
+
+
+def test_what_is_not_seen_again_is_counted_if_it_has_results(path: Path) -> None:
+    with Journal(path) as journal:
+        journal.record(row("a.jpg"), "state", "other work", {"a.jpg": 1})
+        journal.record(row("b.jpg"), "state", WORK, {"b.jpg": 1})
+        journal.record(row("c.jpg", "failed"), "state", WORK, {})
+    with Journal(path) as journal:
+        assert journal.unseen(WORK) == (2, 1)
+        journal.keep("b.jpg")
+        assert journal.unseen(WORK) == (1, 1)
+
+
+def test_what_was_begun_counts_only_when_it_is_recorded(path: Path) -> None:
+    with Journal(path) as journal:
+        for name in ("a.jpg", "b.jpg"):
+            journal.record(row(name), "state", WORK, {name: 1})
+        journal.begin({"a.jpg": "a.jpg", "b.jpg": "b.jpg", "c.gif": "c.gif.png"})
+        journal.record(row("b.jpg"), "state", WORK, {"b.jpg": 1})
+    with Journal(path) as journal:
+        assert journal.done("a.jpg", "state", WORK) is None
+        assert journal.done("b.jpg", "state", WORK)
+        assert journal.unrecorded() == ["a.jpg", "c.gif.png"]
+        journal.give_up()
+        assert journal.unrecorded() == []
 
 
 def test_outputs_that_a_file_has_no_more_are_stale(path: Path) -> None:
@@ -78,7 +103,10 @@ def test_one_run_at_a_time_writes_to_a_folder(path: Path) -> None:
 
 
 def test_a_journal_that_cannot_be_used_says_what_to_do(path: Path) -> None:
-    path.parent.mkdir()
+    path.mkdir(parents=True)
+    with pytest.raises(PermissionError, match="cannot be written: unable to open"):
+        Journal(path)
+    path.rmdir()
     path.write_bytes(b"no database at all" * 100)
     with pytest.raises(InvalidSettings, match="remove it to begin anew"):
         Journal(path)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from facedetect.errors import InvalidSettings
 from facedetect.folder.opening import open_places
-from facedetect.folder.places import Entry, LocalPlace
+from facedetect.folder.places import Entry, LocalPlace, is_within
 from facedetect.folder.plan import Item, LeftAlone, Plan, Unreadable
 from tests.unit.folders import make_source
 
@@ -50,11 +50,12 @@ def test_a_folder_sorts_as_its_files_paths_do(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_gets_a_suffix_that_no_other_file_has(tmp_path: Path) -> None:
-    touch(tmp_path, "a.gif", "a.gif.png", "b.jfif", "c.HEIC", "clip.AVI", "clip.mov")
+    touch(tmp_path, "a.gif", "a.gif.png", "b.jfif", "c.HEIC", "clip.AVI", "clip.mov", "._a.jpg")
+    (tmp_path / "b.jfif.png").mkdir()
     assert items(tmp_path) == {
         "a.gif": "a.gif.png.png",
         "a.gif.png": "a.gif.png",
-        "b.jfif": "b.jfif.png",
+        "b.jfif": "b.jfif.png.png",
         "c.HEIC": "c.HEIC.png",
         "clip.AVI": "clip.AVI.mp4",
         "clip.mov": "clip.mov",
@@ -79,12 +80,19 @@ def test_no_two_files_have_one_result(names: list[str]) -> None:
 
 def test_our_own_folders_are_neither_looked_at_nor_written_over(tmp_path: Path) -> None:
     touch(tmp_path, "crops/a.jpg", "crops_/a.jpg", "crops.jpg", "x/crops/a.jpg")
-    touch(tmp_path, "contact-sheet/a.jpg", ".facedetect/a.jpg", "x/.facedetect/a.jpg")
+    touch(
+        tmp_path,
+        "report.csv/a.jpg",
+        "contact-sheet/a.jpg",
+        ".facedetect/a.jpg",
+        "x/.facedetect/a.jpg",
+    )
     assert items(tmp_path) == {
         "contact-sheet/a.jpg": "contact-sheet_/a.jpg",
         "crops.jpg": "crops.jpg",
         "crops/a.jpg": "crops_/a.jpg",
         "crops_/a.jpg": "crops__/a.jpg",
+        "report.csv/a.jpg": "report.csv_/a.jpg",
         "x/crops/a.jpg": "x/crops/a.jpg",
     }
 
@@ -135,8 +143,9 @@ def test_another_state_is_another_work(tmp_path: Path) -> None:
 
     touch(tmp_path, "a.gif")
     states = [state()]
-    (tmp_path / "a.gif").write_text("longer")
+    os.utime(tmp_path / "a.gif", (0, 0))
     states.append(state())
+    (tmp_path / "a.gif").write_text("longer")
     os.utime(tmp_path / "a.gif", (0, 0))
     states.append(state())
     touch(tmp_path, "a.gif.png")
@@ -148,6 +157,7 @@ def test_another_state_is_another_work(tmp_path: Path) -> None:
 def test_results_inside_the_sources_are_left_out(source: Path) -> None:
     touch(source, "deep/out/old.jpg")
     (source / "link.jpg").symlink_to(source / "deep/out/old.jpg")
+    (source / "deep" / "out" / ".facedetect").mkdir()
     pictures, _ = open_places(str(source), str(source / "deep" / "out"), follow_links=False)
     names = [item.name for item in Plan(pictures).items()]
     assert names == ["b.jpg", "deep/er/a.JPG", "deep/text.jpg", "half.png"]
@@ -163,5 +173,36 @@ def test_folders_that_cannot_be_right_are_refused(source: Path, tmp_path: Path) 
             open_places(str(inner), str(outer), follow_links=False)
     with pytest.raises(InvalidSettings, match="is a file"):
         open_places(str(source), str(source / "b.jpg"), follow_links=False)
+    with pytest.raises(InvalidSettings, match="OUT is empty"):
+        open_places(str(source), "", follow_links=False)
+    with pytest.raises(InvalidSettings, match="write file:///FOLDER"):
+        open_places(str(source), "file://localhost/out", follow_links=False)
     with pytest.raises(InvalidSettings, match="outside of it"):
         open_places("memory://a/in", "memory://a/in/out", follow_links=False)
+
+
+def test_results_go_where_nothing_but_results_is(source: Path, tmp_path: Path) -> None:
+    others = touch(tmp_path / "others", "a.jpg")
+    for folder in (others, source / "deep"):
+        with pytest.raises(InvalidSettings, match="holds files that are no results"):
+            open_places(str(source), str(folder), follow_links=False)
+    (others / "a.jpg").unlink()
+    open_places(str(source), str(others), follow_links=False)
+    touch(others, ".facedetect/journal.sqlite", "a.jpg")
+    open_places(str(source), str(others), follow_links=False)
+
+
+def test_what_is_remembered_is_not_behind_a_link(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".facedetect").symlink_to(source)
+    with pytest.raises(InvalidSettings, match="is a link"):
+        open_places(str(source), str(tmp_path / "out"), follow_links=False)
+
+
+def test_a_folder_is_known_by_any_of_its_names(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "other name").symlink_to(source)
+    with pytest.raises(InvalidSettings, match="could overwrite the sources"):
+        open_places(str(source), str(tmp_path / "other name"), follow_links=False)
+    assert is_within(source / "deep" / "er", tmp_path / "other name" / "deep")
+    assert is_within(source / "deep" / "missing", source)
+    assert not is_within(tmp_path, source)

@@ -17,7 +17,7 @@ PACKAGE = Path(facedetect.__file__).parent
 
 # A module may import from its own layer and those above it.
 LAYERS = [
-    ["errors", "files", "memory", "tfserving"],
+    ["cores", "errors", "files", "memory", "tfserving"],
     ["faces"],
     ["images", "render", "crops", "backends", "model"],
     ["detector", "video"],

@@ -21,9 +21,7 @@ from facedetect.errors import (
     InvalidVideo,
     UnsupportedVideo,
 )
-from facedetect.folder.places import LocalPlace
-from facedetect.folder.videos import do_video
-from facedetect.folder.work import Interrupted, Work
+from facedetect.folder.work import Interrupted
 from facedetect.images import ImageLimits, load_image
 from facedetect.video import Pictures, opened_video, written_video
 from facedetect.video.clock import Clock
@@ -403,7 +401,7 @@ def test_a_file_that_is_not_there_fails(tmp_path: Path, out: Path) -> None:
     item = item_of(clip)
     clip.unlink()
     with pytest.raises(InvalidVideo, match="cannot be read"):
-        do_video(Detector(RedSquares()), item, Work(), LocalPlace(clip.parent), LocalPlace(out), 1)
+        do(clip, out, item=item)
 
 
 def test_large_pictures_are_refused(clip: Path, out: Path) -> None:
@@ -430,9 +428,8 @@ def test_a_list_of_other_files_opens_none_of_them(
 def test_a_stop_leaves_nothing_half_done(clip: Path, out: Path) -> None:
     stop = Event()
     stop.set()
-    places = LocalPlace(clip.parent), LocalPlace(out)
     with pytest.raises(Interrupted):
-        do_video(Detector(RedSquares()), item_of(clip), Work(), *places, 1, stop)
+        do(clip, out, stop=stop)
     assert not [file for file in out.rglob("*") if file.is_file()]
 
 

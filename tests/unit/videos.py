@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import av
@@ -17,11 +18,13 @@ from facedetect import Detector
 from facedetect.backends import ModelChoice, RawDetections
 from facedetect.backends.fake import to_raw
 from facedetect.faces import Box, DetectionParams, Face, Landmarks, ModelVersion, Point
+from facedetect.folder.outputs import Outputs
 from facedetect.folder.places import LocalPlace
 from facedetect.folder.plan import Item
 from facedetect.folder.videos import do_video
 from facedetect.folder.work import Outcome, Work
 from facedetect.images import BGRImage
+from facedetect.video import FramePool
 
 WIDTH, HEIGHT, FRAMES, RATE = 160, 120, 20, 25
 SIDE = 24
@@ -168,13 +171,22 @@ def item_of(path: Path, suffix: str = "") -> Item:
 
 
 def do(
-    path: Path, out: Path, *, suffix: str = "", detector: Detector | None = None, **work: Any
+    path: Path,
+    out: Path,
+    *,
+    suffix: str = "",
+    item: Item | None = None,
+    detector: Detector | None = None,
+    stop: Event | None = None,
+    **work: Any,
 ) -> Outcome:
     """Do one video, red squares being the faces; `suffix` is added to the result's name."""
     detector = detector or Detector(RedSquares())
+    item = item or item_of(path, suffix)
     asked = Work(**{"style": "solid", **work})
-    places = LocalPlace(path.parent), LocalPlace(out)
-    return do_video(detector, item_of(path, suffix), asked, *places, 2)
+    source, outputs = LocalPlace(path.parent), Outputs(LocalPlace(out))
+    row = do_video(detector, item, asked, source, outputs, FramePool(2), stop or Event())
+    return Outcome(item, row, outputs.sizes)
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:

@@ -3,7 +3,13 @@
 from facedetect.folder.reports.rows import Row, failed_row, found_row, to_json_line
 from facedetect.folder.reports.summary import Summary
 from facedetect.folder.reports.thumbnails import make_thumbnail
-from facedetect.folder.reports.write import ReportName, check_report, report_path, write_report
+from facedetect.folder.reports.write import (
+    ReportName,
+    check_report,
+    remove_report,
+    report_path,
+    write_report,
+)
 
 __all__ = [
     "ReportName",
@@ -13,6 +19,7 @@ __all__ = [
     "failed_row",
     "found_row",
     "make_thumbnail",
+    "remove_report",
     "report_path",
     "to_json_line",
     "write_report",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
+from facedetect.folder.layout import REPORTS
 from facedetect.folder.places import Place
 from facedetect.folder.reports import contact_sheet
 from facedetect.folder.reports.coco import write_coco
@@ -16,17 +17,17 @@ from facedetect.folder.reports.rows import Row
 ReportName = Literal["jsonl", "csv", "coco", "parquet", "html"]
 
 _Writer = Callable[[Iterable[Row], Path], None]
-_FILES: dict[ReportName, tuple[str, _Writer]] = {
-    "jsonl": ("report.jsonl", write_json_lines),
-    "csv": ("report.csv", write_csv),
-    "coco": ("report.coco.json", write_coco),
-    "parquet": ("report.parquet", write_parquet),
+_WRITERS: dict[ReportName, _Writer] = {
+    "jsonl": write_json_lines,
+    "csv": write_csv,
+    "coco": write_coco,
+    "parquet": write_parquet,
 }
 
 
 def report_path(name: ReportName) -> str:
     """Return the path within the folder of results of the file to open first."""
-    return contact_sheet.INDEX if name == "html" else _FILES[name][0]
+    return contact_sheet.INDEX if name == "html" else REPORTS[name]
 
 
 def check_report(name: ReportName) -> None:
@@ -45,7 +46,14 @@ def write_report(name: ReportName, rows: Iterable[Row], output: Place) -> str:
     if name == "html":
         contact_sheet.write_contact_sheet(rows, output)
     else:
-        path, write = _FILES[name]
-        with output.written_to(path) as unfinished:
-            write(rows, unfinished)
+        with output.written_to(report_path(name)) as unfinished:
+            _WRITERS[name](rows, unfinished)
     return report_path(name)
+
+
+def remove_report(name: ReportName, output: Place) -> None:
+    """Remove a report of an earlier run, if there is one. Raises OSError."""
+    if name == "html":
+        contact_sheet.remove_contact_sheet(output)
+    else:
+        output.remove(report_path(name))

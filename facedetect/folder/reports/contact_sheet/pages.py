@@ -12,8 +12,8 @@ from pathlib import Path
 from string import Template
 from typing import IO
 
+from facedetect.folder.layout import CONTACT_SHEET
 from facedetect.folder.places import Place
-from facedetect.folder.plan import CONTACT_SHEET
 from facedetect.folder.reports.contact_sheet.failures import Failures
 from facedetect.folder.reports.contact_sheet.folders import Folders
 from facedetect.folder.reports.contact_sheet.navigation import navigation_html, page_name
@@ -60,6 +60,17 @@ def write_contact_sheet(rows: Iterable[Row], output: Place) -> None:
             else:
                 output.write(f"{CONTACT_SHEET}/{page_name(number)}", page)
         _remove_later_pages(contents.pages, output)
+
+
+def remove_contact_sheet(output: Place) -> None:
+    """Remove the pages of an earlier run's sheet; the thumbnails are the journal's."""
+    try:
+        entries = output.entries(CONTACT_SHEET)
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if not entry.is_folder:
+            output.remove(f"{CONTACT_SHEET}/{entry.name}")
 
 
 def _put_aside(rows: Iterable[Row], waiting: IO[str]) -> _Contents:

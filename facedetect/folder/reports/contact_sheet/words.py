@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from urllib.parse import quote
 
-from facedetect.folder.plan import CONTACT_SHEET
+from facedetect.folder.layout import CONTACT_SHEET
 from facedetect.folder.reports.rows import Row, to_utf8
 
 _REASONS = {
