@@ -140,4 +140,4 @@ class Run:
 
 def _unreadable_row(step: Unreadable) -> Row:
     message = f"the folder cannot be listed: {step.error.strerror or step.error}"
-    return failed_row(step.name, type(step.error)(message))
+    return failed_row(step.name, step.error, message)

@@ -117,7 +117,7 @@ def _failed_row(item: Item, error: Exception) -> Row:
     """
     if isinstance(error, OSError):  # without the place's path: rows are the same everywhere
         words = f"the results cannot be written: {error.strerror or error}"
-        return failed_row(item.name, type(error)(words))
+        return failed_row(item.name, error, words)
     if not isinstance(error, OF_ONE_IMAGE):
         _LOG.error("a bug, met in the file %r", item.name, exc_info=error)
     return failed_row(item.name, error)

@@ -291,6 +291,26 @@ def test_a_file_that_fails_leaves_no_results(source: Path, out: Path, a_face: Fa
     assert (out / "crops" / "b.jpg-1.jpg").exists()
 
 
+def test_errors_of_libraries_that_are_os_errors_fail_one_file(source: Path, out: Path) -> None:
+    class TooLarge(OSError):
+        """As PyAV's, it wants more than words."""
+
+        def __init__(self, number: int, words: str, log: str) -> None:
+            super().__init__(number, words)
+            self.log = log
+
+    class Fat(LocalPlace):
+        def write(self, name: str, data: bytes) -> None:
+            raise TooLarge(errno.EFBIG, "File too large", f"{name}: {len(data)}")
+
+    worker = Worker(Detector(FakeBackend()), Work(), LocalPlace(source), Fat(out))
+    row = worker.do(Item("b.jpg", "image", "b.jpg", 1, "")).row
+    assert (row["reason"], row["message"]) == (
+        "TooLarge",
+        "the results cannot be written: File too large",
+    )
+
+
 def test_what_nobody_foresaw_fails_one_file(source: Path, out: Path) -> None:
     class Odd(FakeBackend):
         def predict(self, image: BGRImage, *args: Any, **kwargs: Any) -> RawDetections:

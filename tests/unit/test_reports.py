@@ -30,6 +30,7 @@ from facedetect.folder.reports import (
 )
 from facedetect.images import BGRImage
 from tests.conftest import face_at
+from tests.unit.videos import do, make_video
 
 NAMES: tuple[ReportName, ...] = get_args(ReportName)
 FACE = asdict(face_at(10, 20, side=40, confidence=0.75))
@@ -43,7 +44,8 @@ def found(file: str, faces: int, **more: Any) -> Row:
 
 def a_video(file: str) -> Row:
     face = {**FACE, "track": 1, "frame": 12, "time_s": 0.4, "first_s": 0.2, "last_s": 3.1}
-    video = {"frames": 100, "looked_at": 50, "seconds": 4.0, "tracks": 1}
+    video: Row = {"frames": 100, "looked_at": 50, "tracks": 1, "damaged": 0}
+    video |= {"seconds": 4.0, "missing_s": 0.0, "left_out": ["data"]}
     return {**found(file, 0), "faces": [face], "video": video}
 
 
@@ -131,6 +133,14 @@ def test_parquet_has_the_rows_with_their_shape(tmp_path: Path) -> None:
     assert rows[3]["results"]["picture"] == "caf\\xe9.jpg"
     assert rows[4]["faces"] == ROWS[4]["faces"]
     assert rows[4]["video"] == ROWS[4]["video"]
+
+
+def test_parquet_has_all_that_is_told_of_a_video(tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "clip.mp4")
+    row = do(clip, tmp_path / "out", crops="plain", thumbnails=True).row
+    written("parquet", [row], tmp_path)
+    (told,) = pq.read_table(tmp_path / "report.parquet").to_pylist()
+    assert {key: value for key, value in told.items() if value is not None} == row
 
 
 def test_parquet_needs_its_extra() -> None:

@@ -51,7 +51,8 @@ def parquet_schema() -> pa.Schema:
     face += [("landmarks", pa.struct([(name, point) for name in LANDMARKS]))]
     face += [("track", whole), ("frame", whole)]
     face += [(name, number) for name in ("time_s", "first_s", "last_s")]
-    video = [("frames", whole), ("looked_at", whole), ("seconds", number), ("tracks", whole)]
+    video = [(name, whole) for name in ("frames", "looked_at", "tracks", "damaged")]
+    video += [("seconds", number), ("missing_s", number), ("left_out", pa.list_(text))]
     results = [("picture", text), ("crops", pa.list_(text)), ("thumbnail", text), ("frames", text)]
     return pa.schema(
         [

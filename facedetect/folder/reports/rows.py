@@ -24,10 +24,10 @@ def found_row(name: str, found: Detection) -> Row:
     }
 
 
-def failed_row(name: str, error: Exception) -> Row:
-    """A file that could not be looked at; `reason` is the error's class."""
-    reason = type(error).__name__
-    return {"file": name, "status": "failed", "reason": reason, "message": str(error)}
+def failed_row(name: str, error: Exception, message: str = "") -> Row:
+    """A file that could not be looked at; `reason` is the error's class, its words the message."""
+    reason, words = type(error).__name__, message or str(error)
+    return {"file": name, "status": "failed", "reason": reason, "message": words}
 
 
 def to_json_line(row: Row) -> str:
