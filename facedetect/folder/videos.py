@@ -181,6 +181,7 @@ class _Job:
                 path, container, reader, found.pictures, keep_tags=keep_tags
             ) as writer:
                 self._read_again(reader, found, writer)
+            found.facts["damaged"] += writer.damaged
             found.facts["left_out"] = writer.left_out
         return name
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
 
 from facedetect.video.pyav import import_av
+from facedetect.video.tags import without_comments
 
 if TYPE_CHECKING:
-    from av import AudioFrame, AudioStream, Packet
+    from av import AudioCodecContext, AudioFrame, AudioStream, Packet
     from av.container import OutputContainer
     from av.stream import Stream
 
@@ -17,14 +20,18 @@ _BITS_PER_CHANNEL = 96_000
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _USUAL_RATE = 48_000
 # By their number, since files do not always say which is which.
-_LAYOUTS = {1: "mono", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 _USUAL_LAYOUT = "stereo"
+# How FFmpeg's name for a layout ends that says no more than a number.
+_NOT_SAID = " channels"
 # Sound that begins anew so much later was silent; sooner it is rounding.
 _GAP_S = Fraction(1, 10)
 
 
 class Other(Protocol):
-    """Takes the packets of one of a video's other streams."""
+    """Takes the packets of one of a video's other streams; `damaged` of them were not taken."""
+
+    damaged: int
 
     def take(self, packet: Packet[Any]) -> None:
         """Write a packet."""
@@ -39,14 +46,46 @@ def open_other(output: OutputContainer, source: Stream) -> tuple[Stream, Other] 
     """Add a stream like `source`; None if the container takes nothing like it."""
     if source.codec_context is None:
         return None
+    if _takes(output.format.name, source):
+        stream = _add_copy(output, source)
+        stream.disposition = source.disposition
+        return stream, Copied(output, stream)
+    if source.type != "audio" or "aac" not in output.supported_codecs:
+        return None
+    return _add_aac(output, source)  # type: ignore[arg-type]
+
+
+def _takes(container: str, source: Stream) -> bool:
+    """Whether a file of that container can begin with a copy: some refuse as late as that."""
+    av = import_av()
     try:
-        stream = output.add_stream_from_template(source)
-    except ValueError:
-        if source.type != "audio" or "aac" not in output.supported_codecs:
-            return None
-        return _add_aac(output, source)  # type: ignore[arg-type]
-    stream.disposition = source.disposition
-    return stream, Copied(output, stream)
+        with av.open(BytesIO(), "w", format=container) as trial:
+            _add_copy(trial, source)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _add_copy(output: OutputContainer, source: Stream) -> Stream:
+    """Add a stream for the source's packets; raises ValueError if the container takes none such."""
+    stream: Stream = output.add_stream_from_template(source)
+    if stream.type == "audio":
+        _say_layout(stream.codec_context)  # type: ignore[arg-type]
+    if stream.codec_context.codec.canonical_name == "vorbis":
+        headers = without_comments(stream.codec_context.extradata or b"")
+        if headers is None:
+            raise ValueError("the headers of Vorbis are broken")
+        stream.codec_context.extradata = headers
+    return stream
+
+
+def _say_layout(context: AudioCodecContext) -> None:
+    """MP4 wants to know where loudspeakers stand, which AVI and MXF do not say."""
+    if context.layout.name.endswith(_NOT_SAID):
+        if context.layout.nb_channels not in _LAYOUTS:
+            raise ValueError(f"nobody knows where {context.layout.name} are")
+        context.layout = _LAYOUTS[context.layout.nb_channels]
 
 
 def _add_aac(output: OutputContainer, source: AudioStream) -> tuple[Stream, Other]:
@@ -61,9 +100,11 @@ class Copied:
     """Copies packets; their times are made to grow, as containers demand."""
 
     def __init__(self, output: OutputContainer, stream: Stream) -> None:
+        self.damaged = 0
         self._output = output
         self._stream = stream
         self._next: int | None = None
+        self._error = import_av().FFmpegError
 
     def take(self, packet: Packet[Any]) -> None:
         if packet.dts is None:
@@ -73,16 +114,22 @@ class Copied:
         packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
         self._next = packet.dts + 1
         packet.stream = self._stream
-        self._output.mux(packet)
+        try:
+            self._output.mux(packet)
+        except OSError:  # no room, say; PyAV's are FFmpegErrors, too
+            raise
+        except self._error:
+            self.damaged += 1
 
     def finish(self) -> None:
         pass
 
 
 class Reencoded:
-    """Decodes sound and encodes it as AAC; what does not decode is silence."""
+    """Decodes sound and encodes it as AAC."""
 
     def __init__(self, output: OutputContainer, source: AudioStream, stream: AudioStream) -> None:
+        self.damaged = 0
         self._output = output
         self._source = source
         self._stream = stream
@@ -90,20 +137,20 @@ class Reencoded:
         self._errors = (import_av().FFmpegError, ValueError)
 
     def take(self, packet: Packet[Any]) -> None:
-        self._encode(packet)
+        for encoded in self._encoded(packet):
+            self._output.mux(encoded)
 
     def finish(self) -> None:
-        self._encode(None)
-        self._output.mux(self._stream.encode(None))
+        for encoded in (*self._encoded(None), *self._stream.encode(None)):
+            self._output.mux(encoded)
 
-    def _encode(self, packet: Packet[Any] | None) -> None:
+    def _encoded(self, packet: Packet[Any] | None) -> Iterator[Packet[Any]]:
         try:
-            frames = self._source.decode(packet)
+            for frame in self._source.decode(packet):
+                self._time(frame)
+                yield from self._stream.encode(frame)
         except self._errors:
-            return
-        for frame in frames:
-            self._time(frame)
-            self._output.mux(self._stream.encode(frame))
+            self.damaged += 1
 
     def _time(self, frame: AudioFrame) -> None:
         """Give the frame a time in samples: those of containers may be as coarse as frames."""

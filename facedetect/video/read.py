@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from facedetect.errors import InvalidVideo
 from facedetect.images import BGRImage, ImageLimits, check_pixel_count
 from facedetect.video.clock import Clock
-from facedetect.video.pyav import import_av, invalid
+from facedetect.video.pixels import check_format
+from facedetect.video.pyav import failures_as, import_av, invalid
 from facedetect.video.upright import Deinterlacer, Uprighter, is_on_its_side, matrix_of
 
 if TYPE_CHECKING:
@@ -25,17 +26,19 @@ if TYPE_CHECKING:
 # and among them playlists, which name other files and addresses.
 _DEMUXERS = "asf,avi,flv,matroska,mov,mpeg,mpegts,mpegvideo,mxf,ogg"
 # The file is read by Python; nothing else is opened, whatever the file asks for.
-_OPEN_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": _DEMUXERS}
+OPEN_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": _DEMUXERS}
 _READ_BYTES = 2**18
-# More would be more frames in memory; the model takes most of the time.
-_DECODER_THREADS = 4
+# With more, broken frames come out differently each time, and not all are told: what the second
+# reading shows would not be what the first one looked at. The model takes most of the time.
+_DECODER_THREADS = 1
 # Files may name the same bytes as any number of frames, and compress what lies around them.
 _LARGEST_EXPANSION = 4
 _FEW_BYTES = 2**20
 # Files round the length, and some count the sound's, too.
 _NOT_MISSED_S = 0.5
-# Each tells of one frame that is under way.
-_MOST_ERRORS_AT_END = 64
+_MICROSECONDS = 1_000_000
+# Decoders' own pictures have sides that are multiples of up to 64; exact is the check of theirs.
+_ROOM_IN_DECODERS = 2
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,14 @@ def opened_video(path: Path, limits: ImageLimits) -> Iterator[VideoReader]:
         raise _unreadable(error) from error
     with file:
         try:
-            container = av.open(
-                file,
-                options=_OPEN_OPTIONS,
-                buffer_size=_READ_BYTES,
-                metadata_errors="surrogateescape",
-            )
-        except (av.FFmpegError, ValueError, OSError) as error:
+            with failures_as(invalid):
+                container = av.open(
+                    file,
+                    options=OPEN_OPTIONS,
+                    buffer_size=_READ_BYTES,
+                    metadata_errors="surrogateescape",
+                )
+        except OSError as error:  # from seeking where there is nothing
             raise invalid(error) from error
         with container:
             yield VideoReader(container, path.stat().st_size, limits)
@@ -92,26 +96,24 @@ class VideoReader:
 
     `time_base` is a tick, s; `rate` frames a second, about. Once frames were read, `pictures` tells
     what they are like when upright, `frame_count` how many there were so far, and `damaged` how
-    many pieces did not decode.
+    many pieces did not decode, or not whole.
     """
 
     def __init__(self, container: InputContainer, size: int, limits: ImageLimits) -> None:
         self.container = container
         self.frame_count = self.damaged = 0
-        self._errors = (import_av().FFmpegError, ValueError)
         self._limits = limits
         self._bytes_left = _FEW_BYTES + _LARGEST_EXPANSION * size
         self.stream = _main_stream(container)
         context = self.stream.codec_context
         self._check_size(context.width, context.height)
         self.pictures = Pictures(context.width, context.height, Fraction(1))
-        context.options["max_pixels"] = str(limits.max_pixels)
-        context.thread_type = "AUTO"
+        context.options["max_pixels"] = str(_ROOM_IN_DECODERS * limits.max_pixels)
         context.thread_count = _DECODER_THREADS
         # Copies: PyAV's streams must not be asked once their file is closed.
         self.time_base = self.stream.time_base or Fraction(1, 1000)
         self.rate = _rate_of(self.stream)
-        self._declared_s = float((self.stream.duration or 0) * self.time_base)
+        self._declared_s = _declared_s(container, self.stream)
         self.clock = Clock(self.time_base, self.rate)
 
     @property
@@ -138,7 +140,6 @@ class VideoReader:
         """
         uprighter = Uprighter()
         for number, decoded in enumerate(self._whole_frames(on_packet)):
-            self._check_size(decoded.width, decoded.height)
             if number == 0:
                 self.pictures = self._upright(decoded)
             self.frame_count = number + 1
@@ -157,7 +158,7 @@ class VideoReader:
                     yield from deinterlacer.take(frame)
             elif on_packet is not None:
                 on_packet(packet)
-        for frame in self._decode_rest():
+        for frame in self._decode(None):
             yield from deinterlacer.take(frame)
         yield from deinterlacer.finish()
 
@@ -165,36 +166,37 @@ class VideoReader:
         """All packets; ends early where the file is broken."""
         streams = [self.stream, *(self.others if with_others else [])]
         packets = self.container.demux(*streams)
-        while True:
-            try:
-                packet = next(packets, None)
-            except self._errors:
-                self.damaged += 1
-                return
-            except OSError as error:
-                raise _unreadable(error) from error
-            if packet is None:
-                return
+        while (packet := self._next(packets)) is not None:
             self._bytes_left -= packet.size
             if self._bytes_left < 0:
                 raise InvalidVideo("the video uses its bytes again and again; save it anew")
             if packet.size:
                 yield packet
 
-    def _decode(self, packet: Packet[Any] | None) -> list[VideoFrame]:
+    def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
         try:
-            return self.stream.decode(packet)
-        except self._errors:
+            with failures_as(invalid):
+                return next(packets, None)
+        except InvalidVideo as error:
+            # PyAV ends with an IndexError where streams turned up that were not there at first.
+            self.damaged += not isinstance(error.__cause__, IndexError)
+            return None
+        except OSError as error:
+            raise _unreadable(error) from error
+
+    def _decode(self, packet: Packet[Any] | None) -> list[VideoFrame]:
+        """The frames that a packet completes; without one, those that the decoder still holds."""
+        try:
+            with failures_as(invalid):
+                frames = self.stream.decode(packet)
+        except InvalidVideo:
             self.damaged += 1
             return []
-
-    def _decode_rest(self) -> Iterator[VideoFrame]:
-        """What the decoder still holds; each frame of it may be broken."""
-        for _ in range(_MOST_ERRORS_AT_END):
-            before = self.damaged
-            yield from self._decode(None)
-            if self.damaged == before:
-                return
+        for frame in frames:
+            self._check_size(frame.width, frame.height)
+            check_format(frame.format)
+            self.damaged += frame.is_corrupt
+        return frames
 
     def _upright(self, frame: VideoFrame) -> Pictures:
         aspect = self.stream.sample_aspect_ratio or Fraction(1)
@@ -204,6 +206,13 @@ class VideoReader:
 
     def _check_size(self, width: int, height: int) -> None:
         check_pixel_count(width, height, self._limits)
+
+
+def _declared_s(container: InputContainer, stream: VideoStream) -> float:
+    """How long the file says that its pictures are shown; 0 if it does not."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / _MICROSECONDS
 
 
 def _rate_of(stream: VideoStream) -> Fraction:

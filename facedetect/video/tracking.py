@@ -17,6 +17,7 @@ import numpy as np
 
 from facedetect.faces import Box, Face
 from facedetect.video.course import BOX, VALUES, Course, Floats
+from facedetect.video.nearness import centres_and_sides, nearest_first
 
 # A face is missed for a few frames in profile, behind a hand, or blurred by motion. For longer it
 # may well have left, and another one come.
@@ -25,9 +26,9 @@ _LONGEST_GAP_S = 1.0
 _HOLD_S = 0.3
 # Long enough for the boxes' jitter to cancel out, short enough to follow a nod.
 _VELOCITY_S = 0.3
-# How far a box may lie from where it is expected: the centres' distance in sides and the logarithm
-# of the sizes' ratio together. Two people's faces are hardly ever closer than a side; but what is
-# nearest is taken first, and more may happen the longer nobody looks.
+# How far a box may lie from where it is expected (see `nearest_first`). Two people's faces are
+# hardly ever closer than a side; but what is nearest is taken first, and more may happen the longer
+# nobody looks.
 _LARGEST_STEP = 0.8
 _STEPS_PER_S = 5.0
 _LONGEST_STEP_S = 0.3
@@ -151,10 +152,11 @@ class Tracker:
             else:
                 track.add(hit)
             found.append(track)
+        seen = {track.number for track in found}
         for track in self._running:
-            if track not in found:
+            if track.number not in seen:
                 track.miss(time_s)
-        self._running += [track for track in found if track not in self._running]
+        self._running += [track for index, track in enumerate(found) if index not in known]
         self._last_look_s = time_s
         return [track.number for track in found]
 
@@ -170,14 +172,13 @@ class Tracker:
         if not self._running or not faces:
             return {}
         expected = np.array([track.expected_xyxy(time_s) for track in self._running])
-        steps = _steps(expected, np.array([_sides(face.box) for face in faces]))
+        boxes = np.array([_sides(face.box) for face in faces])
         pairs: dict[int, Track] = {}
-        for flat in np.argsort(steps, axis=None, kind="stable"):
-            row, index = divmod(int(flat), len(faces))
-            if steps[row, index] > self._allowed_step(time_s):
-                break
-            if index not in pairs and self._running[row] not in pairs.values():
+        taken: set[int] = set()
+        for row, index in nearest_first(expected, boxes, self._allowed_step(time_s)):
+            if index not in pairs and row not in taken:
                 pairs[index] = self._running[row]
+                taken.add(row)
         return pairs
 
 
@@ -190,22 +191,6 @@ def _recent(count: int) -> int:
     return min(count, math.ceil(_VELOCITY_S * 60) + 1)
 
 
-def _steps(first: Floats, second: Floats) -> Floats:
-    """How far each box [N, 4] is from each other one [M, 4] (see _LARGEST_STEP): [N, M]."""
-    (centres, sides), (other_centres, other_sides) = _centres(first), _centres(second)
-    distances = np.linalg.norm(centres[:, None] - other_centres[None], axis=2)
-    mean_sides = (sides[:, None] + other_sides[None]) / 2
-    ratios = np.abs(np.log(sides[:, None] / other_sides[None]))
-    steps: Floats = distances / mean_sides + ratios
-    return steps
-
-
-def _centres(boxes: Floats) -> tuple[Floats, Floats]:
-    """Centres [N, 2] and mean sides [N]."""
-    extents = boxes[:, 2:] - boxes[:, :2]
-    return (boxes[:, :2] + boxes[:, 2:]) / 2, np.sqrt(extents.prod(axis=1))
-
-
 def _moved(times: Floats, boxes: Floats, by_s: float) -> Floats:
     """Where the box of the first of these hits is `by_s` seconds away from all others."""
     near = np.flatnonzero(np.abs(times - times[0]) <= _VELOCITY_S)
@@ -213,7 +198,7 @@ def _moved(times: Floats, boxes: Floats, by_s: float) -> Floats:
     if other == 0:
         first: Floats = boxes[0]
         return first
-    centres, _ = _centres(boxes[[0, other]])
+    centres, _ = centres_and_sides(boxes[[0, other]])
     velocity = (centres[0] - centres[1]) / (times[0] - times[other])
     moved: Floats = boxes[0] + np.tile(velocity, 2) * by_s
     return moved

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facedetect.images import BGRImage
 from facedetect.video.pixels import PixelConverter
-from facedetect.video.pyav import import_av
+from facedetect.video.pyav import failures_as, import_av, unsupported_pictures
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -83,7 +83,11 @@ class Deinterlacer:
         self._graph: Graph | None = None
 
     def take(self, frame: VideoFrame) -> list[VideoFrame]:
-        """Take a frame; returns those that are ready."""
+        """Take a frame; returns those that are ready. Raises UnsupportedVideo."""
+        with failures_as(lambda _: unsupported_pictures(frame.format.name)):
+            return self._take(frame)
+
+    def _take(self, frame: VideoFrame) -> list[VideoFrame]:
         kind = (frame.width, frame.height, frame.format.name)
         if self._graph is None and not frame.interlaced_frame:
             return [frame]

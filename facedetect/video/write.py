@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from facedetect.images import BGRImage
 from facedetect.video.encoders import add_encoder
 from facedetect.video.others import Other, open_other
 from facedetect.video.pixels import PixelConverter
-from facedetect.video.pyav import import_av
+from facedetect.video.pyav import failures_as, import_av
 from facedetect.video.read import Frame, Pictures, VideoReader
 from facedetect.video.tags import copy_stream_tags, copy_tags
 
@@ -31,6 +32,8 @@ _CONTAINERS = {
     ".mkv": "matroska",
     ".webm": "webm",
 }
+# Of FFmpeg's times of whole files.
+_PER_SECOND = 1_000_000
 # No time of writing, no version of the writer, no random numbers.
 _EXACT = {"fflags": "+bitexact"}
 # Players on the web begin before they have the whole file if its index comes first.
@@ -59,35 +62,31 @@ def written_video(
 ) -> Iterator[VideoWriter]:
     """Write a video to `path` in one of `container_of`'s containers.
 
-    `pictures` are the upright ones' sizes; `keep_tags` copies titles, places, times and chapters.
+    `pictures` are the upright ones' sizes; `keep_tags` copies titles, places, times, chapters and
+    subtitles. Its first stream begins at 0 s.
     The same frames give the same bytes. Raises UnsupportedVideo, and OSError if it cannot be
     written.
     """
-    av = import_av()
-    try:
-        with av.open(
+    with (
+        failures_as(lambda error: _failure(error, container)),
+        import_av().open(
             str(path.absolute()),  # or a colon in it would name a protocol
             "w",
             format=container,
             container_options=_CONTAINER_OPTIONS[container],
             metadata_errors="surrogateescape",
-        ) as output:
-            writer = VideoWriter(output, source, pictures, keep_tags=keep_tags)
-            yield writer
-            writer.finish()
-    except OSError:  # no room, say; PyAV's are FFmpegErrors, too
-        raise
-    except av.FFmpegError as error:
-        raise UnsupportedVideo(
-            f"the video cannot be written as {container} ({error.strerror}); "
-            "save it as H.264 in MP4"
-        ) from error
+        ) as output,
+    ):
+        writer = VideoWriter(output, source, pictures, keep_tags=keep_tags)
+        yield writer
+        writer.finish()
 
 
 class VideoWriter:
     """Takes a source's frames with new pixels, and the packets of its other streams.
 
-    `left_out` tells which streams of the source are not in the result.
+    `left_out` tells which streams of the source are not in the result, `damaged` how many packets
+    of the others could not be copied so far.
     """
 
     def __init__(
@@ -95,20 +94,27 @@ class VideoWriter:
     ) -> None:
         self._output = output
         self._converter = PixelConverter()
+        # Recorders count from when they were switched on; nobody waits an hour for the first frame.
+        begin_s = Fraction(source.container.start_time or 0, _PER_SECOND)
+        self._begin_s = begin_s
         self._time_base = source.time_base
         self._video = add_encoder(output, source, _even(pictures))
         added: list[tuple[Stream, Stream]] = [(source.stream, self._video)]
         self._others: dict[int, Other] = {}
         for other in source.others:
+            if other.type == "subtitle" and not keep_tags:
+                continue  # drones write where they are
             opened = open_other(output, other)
             if opened is not None:
                 added.append((other, opened[0]))
                 self._others[other.index] = opened[1]
         self.left_out = _left_out(source, self._others)
         if keep_tags:
-            copy_tags(source.container, output)
+            copy_tags(source.container, output, begin_s)
             for old, new in added:
                 copy_stream_tags(old, new)
+        # FFmpeg must not be asked again once this failed.
+        output.start_encoding()
 
     def write(self, frame: Frame, image: BGRImage) -> None:
         """Write a frame with these pixels."""
@@ -117,7 +123,14 @@ class VideoWriter:
     def copy(self, packet: Packet[Any]) -> None:
         """Write a packet of another of the source's streams."""
         if packet.stream_index in self._others:
+            begin = round(self._begin_s / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - begin
+            packet.dts = None if packet.dts is None else packet.dts - begin
             self._others[packet.stream_index].take(packet)
+
+    @property
+    def damaged(self) -> int:
+        return sum(other.damaged for other in self._others.values())
 
     def finish(self) -> None:
         """Write what is still on its way."""
@@ -128,8 +141,18 @@ class VideoWriter:
     def _to_frame(self, frame: Frame, image: BGRImage) -> VideoFrame:
         context = self._video.codec_context
         made = self._converter.to_yuv(_padded(image), context.colorspace, context.color_range)
-        made.pts, made.time_base = frame.ticks, self._time_base
+        made.pts = frame.ticks - round(self._begin_s / self._time_base)
+        made.time_base = self._time_base
         return made
+
+
+def _failure(error: Exception, container: str) -> Exception:
+    if isinstance(error, OSError):  # no room, say
+        return error
+    why = getattr(error, "strerror", None) or type(error).__name__
+    return UnsupportedVideo(
+        f"the video cannot be written as {container} ({why}); save it as H.264 in MP4"
+    )
 
 
 def _even(pictures: Pictures) -> Pictures:

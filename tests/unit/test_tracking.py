@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import tracemalloc
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedetect.faces import Box, Face
 from facedetect.video import Tracker, Tracks
+from facedetect.video.course import Floats
+from facedetect.video.nearness import nearest_first
 from tests.conftest import face_at
 
 WIDTH, HEIGHT = 640, 480
@@ -142,6 +148,11 @@ def test_the_last_look_counts_to_the_end() -> None:
     assert is_covered(tracks, 89, at(100))
 
 
+def test_a_face_that_was_missed_and_found_again_stays_to_the_end() -> None:
+    _, tracks = track({0: [at(100)], 10: [], 20: [at(100)]}, 90)
+    assert is_covered(tracks, 89, at(100))
+
+
 def test_a_single_hit_is_kept() -> None:
     looks = {n: [at(100)] if n == 10 else [] for n in range(20)}
     numbers, tracks = track(looks, 20)
@@ -161,6 +172,50 @@ def test_nothing_found_is_no_track() -> None:
     assert numbers == [[]] * 5
     assert tracks.tracks == []
     assert tracks.faces_at(0.1) == []
+
+
+def test_a_crowd_takes_little_memory() -> None:
+    """3,000 faces: all pairs' distances alone would be 72 MB."""
+    crowd = [at(30 * (n % 60), 30 * (n // 60), 20) for n in range(3000)]
+    tracker = Tracker()
+    tracemalloc.start()
+    numbers = [tracker.look(frame, frame / RATE, crowd) for frame in range(2)]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert numbers == [list(range(1, 3001))] * 2
+    assert most < 30e6
+
+
+boxes = st.builds(
+    lambda x, y, side: [x, y, x + side, y + side],
+    *[st.sampled_from([0.0, 8.0, 30.0, 100.0])] * 2,
+    st.sampled_from([8.0, 10.0, 40.0, 200.0]),
+)
+some_boxes: st.SearchStrategy[Floats] = st.lists(boxes, min_size=1, max_size=70).map(np.array)
+
+
+@settings(max_examples=60, deadline=None)
+@given(some_boxes, some_boxes, st.sampled_from([0.8, 1.0, 2.3]))
+def test_near_pairs_are_those_of_all_pairs(first: Floats, second: Floats, limit: float) -> None:
+    steps = {
+        (row, column): math.dist(one[:2] + one[2:], other[:2] + other[2:])
+        / (one[2] - one[0] + other[2] - other[0])
+        + abs(math.log((one[2] - one[0]) / (other[2] - other[0])))
+        for row, one in enumerate(first)
+        for column, other in enumerate(second)
+    }
+    near = [pair for pair, step in steps.items() if step <= limit]
+    found = list(nearest_first(first, second, limit))
+    assert sorted(found) == sorted(near)
+    assert [steps[pair] for pair in found] == pytest.approx(sorted(steps[pair] for pair in near))
+
+
+@pytest.mark.parametrize(("left", "side", "limit"), [(7.9, 10, 0.8), (22, 10, 2.3), (3.5, 35, 2.3)])
+def test_a_box_at_the_limit_is_near(left: float, side: float, limit: float) -> None:
+    first, second = np.array([[0, 0, 10, 10]]), np.array([[left, 0, left + side, side]])
+    assert list(nearest_first(first, second, limit)) == [(0, 0)]
+    assert list(nearest_first(second, first, limit)) == [(0, 0)]
+    assert not list(nearest_first(first, second + 5, limit))
 
 
 places = st.floats(0, 400, width=32)

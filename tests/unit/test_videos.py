@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 from threading import Event
 
 import av
-import cv2
 import numpy as np
 import pytest
 
@@ -23,8 +21,6 @@ from facedetect.errors import (
 )
 from facedetect.folder.work import Interrupted
 from facedetect.images import ImageLimits, load_image
-from facedetect.video import Pictures, opened_video, written_video
-from facedetect.video.clock import Clock
 from tests.unit.videos import (
     FRAMES,
     HEIGHT,
@@ -35,9 +31,11 @@ from tests.unit.videos import (
     do,
     encode,
     encode_tone,
+    is_hidden,
     item_of,
     lines_of,
     make_video,
+    packets_of,
     pictures_of,
     red_box,
     square_at,
@@ -54,10 +52,6 @@ def clip(tmp_path: Path) -> Path:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
-
-
-def is_hidden(path: Path) -> bool:
-    return all(red_box(picture) is None for picture in pictures_of(path))
 
 
 @pytest.mark.parametrize("stride", [1, 3])
@@ -137,118 +131,6 @@ def test_a_video_without_faces(tmp_path: Path, out: Path) -> None:
     assert row["results"]["crops"] == []
 
 
-def test_the_same_video_gives_the_same_bytes(clip: Path, tmp_path: Path) -> None:
-    first, again = tmp_path / "first", tmp_path / "again"
-    assert do(clip, first, style="blur").row == do(clip, again, style="blur").row
-    assert (first / "clip.mp4").read_bytes() == (again / "clip.mp4").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("encoder", "codec", "suffix", "result"),
-    [
-        ("libx264", "h264", ".mov", "h264"),
-        ("libx265", "hevc", ".mp4", "hevc"),
-        ("libvpx", "vp8", ".webm", "vp8"),
-        ("libvpx-vp9", "vp9", ".webm", "vp9"),
-        ("libsvtav1", "av1", ".mkv", "av1"),
-        ("mpeg4", "mpeg4", ".mkv", "h264"),
-    ],
-)
-def test_the_codec_stays_where_it_can(
-    tmp_path: Path, out: Path, encoder: str, codec: str, suffix: str, result: str
-) -> None:
-    path = make_video(tmp_path / "in" / f"clip{suffix}", codec=encoder)
-    do(path, out)
-    with av.open(str(path)) as source, av.open(str(out / path.name)) as made:
-        assert source.streams.video[0].codec.canonical_name == codec
-        assert made.streams.video[0].codec.canonical_name == result
-        assert made.format.name == source.format.name
-    assert is_hidden(out / path.name)
-    assert len(pictures_of(out / path.name)) == FRAMES
-
-
-def packets_of(path: Path, kind: str) -> list[tuple[int, Fraction, bytes]]:
-    with av.open(str(path)) as container:
-        return [
-            (packet.stream_index, packet.pts * packet.time_base, bytes(packet))
-            for packet in container.demux()
-            if packet.stream.type == kind and packet.pts is not None
-        ]
-
-
-def test_sound_is_copied_packet_by_packet(tmp_path: Path, out: Path) -> None:
-    path = tmp_path / "in" / "loud.mp4"
-    with written(path) as output:
-        pictures = add_pictures(output)
-        tones = [output.add_stream("aac", rate=48000, layout="stereo") for _ in range(2)]
-        encode(output, pictures)
-        for tone in tones:
-            encode_tone(output, tone)
-    outcome = do(path, out)
-    copied = packets_of(out / "loud.mp4", "audio")
-    assert {index for index, _, _ in copied} == {1, 2}
-    assert sorted(copied) == sorted(packets_of(path, "audio"))
-    assert outcome.row["video"]["left_out"] == []
-
-
-def test_sound_that_mp4_does_not_take_becomes_aac(tmp_path: Path, out: Path) -> None:
-    path = tmp_path / "in" / "old.avi"
-    with written(path) as output:
-        pictures = add_pictures(output, codec="mjpeg", pix_fmt="yuvj420p")
-        tone = output.add_stream("wmav2", rate=48000, layout="stereo", bit_rate=128000)
-        encode(output, pictures)
-        encode_tone(output, tone)
-    do(path, out, suffix=".mp4")
-    assert is_hidden(out / "old.avi.mp4")
-    with av.open(str(out / "old.avi.mp4")) as made:
-        assert made.streams.audio[0].codec.canonical_name == "aac"
-        sound = np.concatenate([f.to_ndarray()[0] for f in made.decode(audio=0)])
-    assert len(sound) == pytest.approx(0.8 * 48000, rel=0.1)
-    spectrum = np.abs(np.fft.rfft(sound))
-    assert spectrum.argmax() * 48000 / len(sound) == pytest.approx(440, abs=5)
-
-
-def test_covers_and_attachments_are_left_out(tmp_path: Path, out: Path) -> None:
-    """They may show the faces that are to be hidden."""
-    path = tmp_path / "in" / "film.mkv"
-    cover = cv2.imencode(".jpg", square_at(0))[1].tobytes()
-    with written(path) as output:
-        pictures = add_pictures(output)
-        output.add_attachment("cover.jpg", "image/jpeg", cover)
-        output.add_attachment("font.ttf", "font/ttf", b"no font")
-        encode(output, pictures)
-    left_out = do(path, out).row["video"]["left_out"]
-    assert len(left_out) == 2
-    with av.open(str(out / "film.mkv")) as made:
-        assert [stream.type for stream in made.streams] == ["video"]
-    assert cover not in (out / "film.mkv").read_bytes()
-
-
-def make_tagged(path: Path) -> Path:
-    with written(path) as output:
-        output.metadata.update(
-            {"title": "Picnic", "location": "+48.1+011.5/", "creation_time": "2020-01-02T03:04:05Z"}
-        )
-        encode(output, add_pictures(output))
-    return path
-
-
-def test_tags_are_kept(tmp_path: Path, out: Path) -> None:
-    do(make_tagged(tmp_path / "in" / "clip.mov"), out, metadata="keep")
-    with av.open(str(out / "clip.mov")) as made:
-        assert made.metadata["title"] == "Picnic"
-        assert made.metadata["location"] == "+48.1+011.5/"
-        assert made.metadata["creation_time"].startswith("2020-01-02T03:04:05")
-
-
-@pytest.mark.parametrize("metadata", ["colour", "strip"])
-def test_tags_are_left_out(tmp_path: Path, out: Path, metadata: str) -> None:
-    do(make_tagged(tmp_path / "in" / "clip.mov"), out, metadata=metadata)
-    assert b"Picnic" not in (out / "clip.mov").read_bytes()
-    with av.open(str(out / "clip.mov")) as made:
-        assert not {"title", "location", "creation_time"} & set(made.metadata)
-
-
 @pytest.mark.parametrize(
     ("degrees", "hflip"), [(90, False), (-90, False), (180, False), (90, True)]
 )
@@ -273,45 +155,6 @@ def test_pictures_are_turned_upright(tmp_path: Path, out: Path, degrees: int, hf
         frame = next(made.decode(video=0))
         assert frame.rotation == 0
         assert (frame.width, frame.height) == backend.seen[0]
-
-
-def test_odd_sides_grow_by_one(tmp_path: Path, out: Path) -> None:
-    path = make_video(tmp_path / "in" / "odd.webm", codec="libvpx-vp9", size_wh=(161, 121))
-    row = do(path, out).row
-    assert (row["width"], row["height"]) == (161, 121)
-    assert pictures_of(out / "odd.webm")[0].shape == (122, 162, 3)
-    assert is_hidden(out / "odd.webm")
-
-
-def test_uneven_times_stay(tmp_path: Path, out: Path) -> None:
-    path = tmp_path / "in" / "vfr.mp4"
-    with written(path) as output:
-        pictures = add_pictures(output)
-        pictures.codec_context.time_base = Fraction(1, 1000)
-        encode(output, pictures, ticks=lambda n: n * n * 10 + n)
-    do(path, out)
-    assert times_of(out / "vfr.mp4") == pytest.approx(times_of(path), abs=1e-6)
-    assert times_of(path)[:4] == pytest.approx([0, 0.011, 0.042, 0.093])
-
-
-def test_colours_stay(tmp_path: Path, out: Path) -> None:
-    path = tmp_path / "in" / "hd.mp4"
-    with written(path) as output:
-        pictures = add_pictures(output)
-        context = pictures.codec_context
-        context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
-        context.color_range = 2
-        context.sample_aspect_ratio = Fraction(4, 3)
-        encode(output, pictures)
-    do(path, out, style="box")
-    with av.open(str(path)) as source, av.open(str(out / "hd.mp4")) as made:
-        for name in ("colorspace", "color_primaries", "color_trc", "color_range"):
-            old = getattr(source.streams.video[0].codec_context, name)
-            assert getattr(made.streams.video[0].codec_context, name) == old, name
-        assert made.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
-        before, after = next(source.decode(video=0)), next(made.decode(video=0))
-        brightness = [np.asarray(f.to_ndarray())[:HEIGHT, 100:].mean() for f in (before, after)]
-    assert brightness[0] == pytest.approx(brightness[1], abs=1)
 
 
 def test_interlaced_pictures_become_whole_ones(tmp_path: Path, out: Path) -> None:
@@ -438,37 +281,6 @@ def test_a_model_that_is_away_ends_it(clip: Path, out: Path) -> None:
     with pytest.raises(BackendUnavailable):
         do(clip, out, detector=Detector(backend))
     assert not [file for file in out.rglob("*") if file.is_file()]
-
-
-def test_no_room_is_no_fault_of_the_video(clip: Path) -> None:
-    pictures = Pictures(WIDTH, HEIGHT, Fraction(1))
-    full = Path("/dev/full")
-
-    def copy() -> None:
-        with (
-            opened_video(clip, ImageLimits()) as source,
-            written_video(full, "mp4", source, pictures, keep_tags=True) as result,
-        ):
-            for frame in source.frames(result.copy):
-                result.write(frame, frame.image())
-
-    with pytest.raises(OSError, match="No space left"):
-        copy()
-
-
-def test_times_grow() -> None:
-    clock = Clock(Fraction(1, 100), Fraction(25))
-    assert [clock.next(pts, None) for pts in (50, 54, None, 57, 66)] == [50, 54, 58, 59, 66]
-    assert clock.next(35, Fraction(2, 100)) == 70
-    assert clock.seconds_at(70) == 0.2
-    assert clock.seconds == 0.24
-
-
-def test_time_that_jumps_back_is_another_recording() -> None:
-    clock = Clock(Fraction(1, 100), Fraction(25))
-    clock.next(500, None)
-    with pytest.raises(UnsupportedVideo, match="jumps back by 5"):
-        clock.next(0, None)
 
 
 def test_without_pyav_the_extra_is_named(clip: Path) -> None:

@@ -130,13 +130,17 @@ def encode(
 
 
 def encode_tone(
-    output: OutputContainer, stream: av.AudioStream, *, seconds: float = FRAMES / RATE
+    output: OutputContainer,
+    stream: av.AudioStream,
+    *,
+    seconds: float = FRAMES / RATE,
+    begin_s: float = 0,
 ) -> None:
     """A tone of 440 Hz."""
     times = np.arange(int(seconds * SOUND_RATE)) / SOUND_RATE
     tone = (0.2 * np.sin(2 * np.pi * 440 * times)).astype(np.float32)
     frame = av.AudioFrame.from_ndarray(np.stack([tone, tone]), "fltp", "stereo")
-    frame.sample_rate, frame.pts = SOUND_RATE, 0
+    frame.sample_rate, frame.pts = SOUND_RATE, round(begin_s * SOUND_RATE)
     output.mux(stream.encode(frame))
     output.mux(stream.encode(None))
 
@@ -161,9 +165,22 @@ def pictures_of(path: Path) -> list[BGRImage]:
         return [np.asarray(picture, np.uint8) for picture in frames]
 
 
+def is_hidden(path: Path) -> bool:
+    return all(red_box(picture) is None for picture in pictures_of(path))
+
+
 def times_of(path: Path) -> list[float]:
     with av.open(str(path)) as container:
         return [float(frame.time) for frame in container.decode(video=0)]
+
+
+def packets_of(path: Path, kind: str) -> list[tuple[int, Fraction, bytes]]:
+    with av.open(str(path)) as container:
+        return [
+            (packet.stream_index, packet.pts * packet.time_base, bytes(packet))
+            for packet in container.demux()
+            if packet.stream.type == kind and packet.pts is not None
+        ]
 
 
 def item_of(path: Path, suffix: str = "") -> Item:
