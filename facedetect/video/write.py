@@ -16,7 +16,7 @@ from facedetect.images import BGRImage
 from facedetect.video.encoders import add_encoder
 from facedetect.video.others import Other, open_other
 from facedetect.video.pixels import PixelConverter
-from facedetect.video.pyav import failures_as, import_av
+from facedetect.video.pyav import failures_as, import_av, why
 from facedetect.video.read import Frame, Pictures, VideoReader
 from facedetect.video.tags import copy_stream_tags, copy_tags
 
@@ -149,9 +149,8 @@ class VideoWriter:
 def _failure(error: Exception, container: str) -> Exception:
     if isinstance(error, OSError):  # no room, say
         return error
-    why = getattr(error, "strerror", None) or type(error).__name__
     return UnsupportedVideo(
-        f"the video cannot be written as {container} ({why}); save it as H.264 in MP4"
+        f"the video cannot be written as {container} ({why(error)}); save it as H.264 in MP4"
     )
 
 
