@@ -139,9 +139,7 @@ def test_noise_of_the_best_quality_is_written(capfd: pytest.CaptureFixture[str])
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize(
-    "compression", ["raw", "tiff_lzw", "packbits", "tiff_adobe_deflate", "lzma", "zstd"]
-)
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "packbits"])
 def test_tiff_keeps_its_compression(noise: BGRImage, compression: str) -> None:
     source = encode(rgb(noise), "TIFF", compression=compression)
     result = encode_picture(noise, ".tif", source, "keep")
@@ -149,11 +147,11 @@ def test_tiff_keeps_its_compression(noise: BGRImage, compression: str) -> None:
     assert np.array_equal(decode_image(result, LIMITS), noise)
 
 
-@pytest.mark.parametrize("compression", ["jpeg", "tiff_deflate"])
+@pytest.mark.parametrize("compression", ["jpeg", "tiff_deflate", "tiff_adobe_deflate", "zstd"])
 def test_tiff_loses_nothing_in_other_compressions(noise: BGRImage, compression: str) -> None:
     source = encode(rgb(noise), "TIFF", compression=compression)
     result = encode_picture(noise, ".tif", source, "keep")
-    assert opened(result).info["compression"] == "tiff_adobe_deflate"
+    assert opened(result).info["compression"] == "tiff_lzw"
     assert np.array_equal(decode_image(result, LIMITS), noise)
 
 
