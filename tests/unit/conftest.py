@@ -7,17 +7,25 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.faces import Face
+from facedetect.folder.places import Place
+from facedetect.folder.remote import RemotePlace, open_place
+from facedetect.images import BGRImage, write_image
 from facedetect.service import create_app
 from facedetect.settings import Settings
+from tests.s3 import s3_server
+from tests.unit.folders import make_source
 from tests.unit.keys import new_key
 from tests.unit.service import MakeClient
+from tests.unit.videos import make_video
 
 
 @pytest.fixture
@@ -61,3 +69,47 @@ def keys_file(tmp_path: Path) -> Path:
 def key(keys_file: Path) -> str:
     """An API key named `camera`, in the file."""
     return new_key(keys_file, "camera")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return make_source(tmp_path / "in")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def many(tmp_path: Path, noise: BGRImage) -> Path:
+    for n in range(40):
+        write_image(tmp_path / "many" / f"{n:02}.png", noise)
+    return tmp_path / "many"
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_video(tmp_path / "in" / "clip.mp4")
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[None]:
+    with s3_server() as variables, pytest.MonkeyPatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        yield
+    S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture(params=["local", "file", "memory", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """An empty folder."""
+    if request.param == "local":
+        return open_place(str(tmp_path))
+    if request.param == "file":
+        return RemotePlace(f"file://{tmp_path}")
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+        return open_place(f"s3://photos/{uuid4().hex}/")
+    return open_place(f"memory://{uuid4().hex}")

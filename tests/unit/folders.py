@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -66,3 +67,9 @@ def names_below(folder: Path) -> list[str]:
 def tree(folder: Path) -> dict[str, bytes]:
     """All files of a tree, without what is hidden."""
     return {name: (folder / name).read_bytes() for name in names_below(folder)}
+
+
+def rows_of(output: Path) -> list[Row]:
+    """The lines of a run's report."""
+    report = output / "report.jsonl"
+    return [json.loads(line) for line in report.read_text("utf-8").splitlines()]

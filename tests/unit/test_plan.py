@@ -13,12 +13,6 @@ from facedetect.errors import InvalidSettings
 from facedetect.folder.opening import open_places
 from facedetect.folder.places import Entry, LocalPlace, is_within
 from facedetect.folder.plan import Item, LeftAlone, Plan, Unreadable
-from tests.unit.folders import make_source
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return make_source(tmp_path / "in")
 
 
 def touch(folder: Path, *names: str) -> Path:

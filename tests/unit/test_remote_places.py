@@ -1,12 +1,10 @@
-"""Places: one contract for folders of this machine and at addresses; the journal kept at one."""
+"""Places: one contract for folders of this machine and at addresses."""
 
 from __future__ import annotations
 
 import errno
 import pickle
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from uuid import uuid4
 
 import fsspec
 import pytest
@@ -18,36 +16,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 from facedetect.errors import InvalidSettings
-from facedetect.folder.journal import Journal
 from facedetect.folder.places import STATE, Entry, LocalPlace, Place
 from facedetect.folder.remote import RemotePlace, open_place
-from facedetect.folder.remote_journal import RemoteJournal
-from facedetect.folder.reports import Row
-from tests.s3 import s3_server
 
 AWKWARD = ["a b .jpg", "#1.jpg", "what?.jpg", "100%20.jpg", "ü-漢.jpg", "[x]*.jpg", "s3:/q.jpg"]
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[None]:
-    with s3_server() as variables, pytest.MonkeyPatch.context() as environment:
-        for name, value in variables.items():
-            environment.setenv(name, value)
-        yield
-    S3FileSystem.clear_instance_cache()
-
-
-@pytest.fixture(params=["local", "file", "memory", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """An empty folder."""
-    if request.param == "local":
-        return open_place(str(tmp_path))
-    if request.param == "file":
-        return RemotePlace(f"file://{tmp_path}")
-    if request.param == "s3":
-        request.getfixturevalue("s3")
-        return open_place(f"s3://photos/{uuid4().hex}/")
-    return open_place(f"memory://{uuid4().hex}")
 
 
 def names(place: Place, folder: str = "") -> list[str]:
@@ -257,79 +229,3 @@ def test_addresses(tmp_path: Path) -> None:
         open_place("nonsense://x")
     with pytest.raises(InvalidSettings, match="gcsfs"):
         open_place("gs://bucket/x")
-
-
-def row(name: str) -> Row:
-    return {"file": name, "status": "ok", "faces": []}
-
-
-def test_the_journal_is_read_back(place: Place) -> None:
-    with RemoteJournal(place) as journal:
-        journal.record(row("a.jpg"), "1", "work", {"a.jpg": 5, "crops/a.jpg-1.jpg": 2})
-        journal.record(row("bad\udcff.jpg"), "1", "work", {})
-    with RemoteJournal(place) as journal:
-        assert journal.done("a.jpg", "1", "work") == (
-            row("a.jpg"),
-            {"a.jpg": 5, "crops/a.jpg-1.jpg": 2},
-        )
-        assert journal.done("bad\udcff.jpg", "1", "work") is not None
-        assert journal.done("a.jpg", "2", "work") is None
-        assert list(journal.rows()) == []
-        assert journal.unseen("work") == (1, 0)
-        journal.record(row("a.jpg"), "2", "work", {"a.jpg": 6})
-        assert journal.stale_outputs() == ["crops/a.jpg-1.jpg"]
-        journal.forget("crops/a.jpg-1.jpg")
-    with RemoteJournal(place) as journal:
-        assert journal.stale_outputs() == []
-        journal.keep("a.jpg")
-        assert list(journal.rows()) == [row("a.jpg")]
-
-
-def test_what_is_begun_is_known_before_it_is_done(place: Place) -> None:
-    killed = RemoteJournal(place, flush_s=3600)
-    killed.begin({"a.gif": "a.gif.png", "b.jpg": "b.jpg"})
-    with RemoteJournal(place) as journal:
-        assert journal.unrecorded() == ["a.gif.png", "b.jpg"]
-        journal.give_up()
-    with RemoteJournal(place) as journal:
-        assert journal.unrecorded() == []
-    killed.close()
-
-
-def test_a_killed_run_loses_only_the_last_seconds(place: Place) -> None:
-    killed = RemoteJournal(place, flush_s=0)
-    killed.record(row("a.jpg"), "1", "work", {})
-    killed.record(row("b.jpg"), "1", "work", {})
-    late = RemoteJournal(place, flush_s=60)
-    late.record(row("c.jpg"), "1", "work", {})
-    late.record(row("d.jpg"), "1", "work", {})
-    with RemoteJournal(place) as journal:
-        done = [journal.done(name, "1", "work") for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg")]
-    assert [found is not None for found in done] == [True, True, True, False]
-    late.close()
-    killed.close()
-
-
-@pytest.mark.usefixtures("s3")
-def test_a_place_that_cannot_be_written_is_known_at_the_first_file() -> None:
-    journal = RemoteJournal(open_place("s3://nowhere/out"))
-    with pytest.raises(FileNotFoundError, match="s3://nowhere/out"):
-        journal.record(row("a.jpg"), "1", "work", {})
-
-
-def test_a_broken_segment_is_named(place: Place) -> None:
-    with RemoteJournal(place) as journal:
-        journal.record(row("a.jpg"), "1", "work", {})
-    (segment,) = names(place, ".facedetect/journal")
-    place.write(f".facedetect/journal/{segment}", b"no gzip")
-    with pytest.raises(InvalidSettings, match=segment):
-        RemoteJournal(place)
-
-
-def test_both_journals_give_the_same(place: Place) -> None:
-    with Journal(None) as local, RemoteJournal(place) as remote:
-        for journal in (local, remote):
-            for name in ["b.jpg", "a/z.jpg", "a.jpg"]:
-                journal.record(row(name), "1", "work", {name: 1})
-        assert list(local.rows()) == list(remote.rows())
-        assert [line["file"] for line in local.rows()] == ["a.jpg", "a/z.jpg", "b.jpg"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from av.container import InputContainer, OutputContainer
+from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.format import VideoFormat
 
@@ -21,6 +20,7 @@ from facedetect.images import BGRImage, ImageLimits
 from facedetect.video import VideoReader, opened_video
 from facedetect.video.pixels import PixelConverter, check_format
 from facedetect.video.read import OPEN_OPTIONS
+from tests.unit.odd_videos import damaged_video, half_floats_exr, mux, with_tags_first
 from tests.unit.videos import (
     FRAMES,
     RATE,
@@ -39,43 +39,6 @@ def read(path: Path, **limits: int) -> tuple[VideoReader, list[BGRImage]]:
     """The reader, once it has read all, and the pictures."""
     with opened_video(path, ImageLimits(**limits)) as reader:
         return reader, [frame.image() for frame in reader.frames()]
-
-
-def mux(output: OutputContainer, stream: av.VideoStream, packets: Iterable[bytes]) -> None:
-    """Write packets as they are."""
-    for number, data in enumerate(packets):
-        packet = av.Packet(data)
-        packet.stream, packet.time_base = stream, TICK
-        packet.pts = packet.dts = number
-        packet.is_keyframe = True
-        output.mux(packet)
-
-
-def half_floats_exr(side: int = 16) -> bytes:
-    """An OpenEXR picture of grey and transparency."""
-
-    def attribute(name: bytes, kind: bytes, value: bytes) -> bytes:
-        return name + b"\0" + kind + b"\0" + struct.pack("<i", len(value)) + value
-
-    channels = b"".join(name + b"\0" + struct.pack("<iIii", 2, 0, 1, 1) for name in (b"A", b"Y"))
-    window = struct.pack("<4i", 0, 0, side - 1, side - 1)
-    head = struct.pack("<ii", 20000630, 2) + b"".join(
-        [
-            attribute(b"channels", b"chlist", channels + b"\0"),
-            attribute(b"compression", b"compression", b"\0"),
-            attribute(b"dataWindow", b"box2i", window),
-            attribute(b"displayWindow", b"box2i", window),
-            attribute(b"lineOrder", b"lineOrder", b"\0"),
-            attribute(b"pixelAspectRatio", b"float", struct.pack("<f", 1)),
-            attribute(b"screenWindowCenter", b"v2f", bytes(8)),
-            attribute(b"screenWindowWidth", b"float", struct.pack("<f", 1)),
-            b"\0",
-        ]
-    )
-    line = struct.pack(f"<{2 * side}f", *[0.5] * 2 * side)
-    begins = [len(head) + 8 * side + n * (8 + len(line)) for n in range(side)]
-    lines = (struct.pack("<ii", n, len(line)) + line for n in range(side))
-    return head + struct.pack(f"<{side}Q", *begins) + b"".join(lines)
 
 
 def test_pixels_that_would_end_the_process_are_refused(tmp_path: Path) -> None:
@@ -188,22 +151,6 @@ def test_lost_pictures_are_told_where_the_file_alone_has_a_length(
     assert cut.missing_s == pytest.approx((50 - len(pictures)) / RATE, abs=0.05)
 
 
-def damaged_video(path: Path, codec: str) -> Path:
-    """Every fourth packet has a wrong piece in its middle."""
-    options = {"x265-params": "wpp=1:log-level=error"} if codec == "libx265" else {}
-    options |= {"g": "8"} if codec != "libx265" else {}
-    make_video(path, codec=codec, size_wh=(640, 256), options=options)
-    data = path.read_bytes()
-    with av.open(str(path)) as container:
-        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size > 40]
-    for packet in packets[2::4]:
-        middle = len(packet) // 2
-        broken = packet[:middle] + b"\x5a" * 8 + packet[middle + 8 :]
-        data = data.replace(packet, broken)
-    path.write_bytes(data)
-    return path
-
-
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "libvpx-vp9"])
 def test_broken_frames_come_out_the_same_each_time(tmp_path: Path, codec: str) -> None:
     path = damaged_video(tmp_path / "clip.mkv", codec)
@@ -249,22 +196,6 @@ def test_frames_that_grow_over_the_limit_are_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + larger.read_bytes())
     with pytest.raises(ImageTooLarge, match="176x128"):
         read(path, max_pixels=160 * 120)
-
-
-def boxes_of(data: bytes) -> Iterator[bytes]:
-    """What an MP4 file, or one of its boxes, is made of."""
-    while data:
-        (size,) = struct.unpack(">I", data[:4])
-        yield data[:size]
-        data = data[size:]
-
-
-def with_tags_first(data: bytes) -> bytes:
-    parts = []
-    for box in boxes_of(data):
-        inner = sorted(boxes_of(box[8:]), key=lambda part: part[4:8] != b"udta")
-        parts.append(box[:8] + b"".join(inner) if box[4:8] == b"moov" else box)
-    return b"".join(parts)
 
 
 def test_a_cover_before_the_film_is_not_taken_for_it(tmp_path: Path) -> None:

@@ -33,11 +33,6 @@ from tests.unit.videos import (
 PICTURES = Pictures(WIDTH, HEIGHT, Fraction(1))
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def test_sound_is_copied_packet_by_packet(tmp_path: Path, out: Path) -> None:
     path = tmp_path / "in" / "loud.mp4"
     with written(path) as output:

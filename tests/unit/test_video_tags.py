@@ -20,11 +20,6 @@ from tests.unit.videos import (
 )
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def make_tagged(path: Path) -> Path:
     with written(path) as output:
         output.metadata.update(

@@ -31,16 +31,6 @@ from tests.unit.videos import (
 )
 
 
-@pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    return make_video(tmp_path / "in" / "clip.mp4")
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 @pytest.mark.parametrize(
     ("encoder", "codec", "suffix", "result"),
     [

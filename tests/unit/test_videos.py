@@ -44,16 +44,6 @@ from tests.unit.videos import (
 )
 
 
-@pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    return make_video(tmp_path / "in" / "clip.mp4")
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 @pytest.mark.parametrize("stride", [1, 3])
 def test_faces_are_hidden_in_every_frame(clip: Path, out: Path, stride: int) -> None:
     assert not is_hidden(clip)

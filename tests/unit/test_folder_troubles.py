@@ -1,0 +1,149 @@
+"""Runs over a folder in which something is wrong, and what they leave alone."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facedetect import Detector
+from facedetect.backends.base import RawDetections
+from facedetect.backends.fake import FakeBackend
+from facedetect.errors import (
+    BackendProtocolError,
+    BackendUnavailable,
+    InvalidSettings,
+)
+from facedetect.faces import Face
+from facedetect.folder.places import LocalPlace
+from facedetect.folder.plan import Item
+from facedetect.folder.work import Work
+from facedetect.folder.worker import Worker
+from facedetect.images import BGRImage, ImageLimits
+from tests.unit.folders import do_folder, names_below, rows_of, tree
+
+
+def test_one_odd_answer_fails_one_image(source: Path, out: Path) -> None:
+    summary = do_folder(source, out, FakeBackend(error=BackendProtocolError("odd")))
+    assert summary.failures["BackendProtocolError"] == 2
+
+
+def test_a_backend_that_is_down_ends_the_run(source: Path, out: Path) -> None:
+    with pytest.raises(BackendUnavailable):
+        do_folder(source, out, FakeBackend(error=BackendUnavailable("down")))
+    assert names_below(out) == []
+    assert do_folder(source, out, FakeBackend()).images == 2
+
+
+def test_a_result_that_cannot_be_written_fails_one_image(source: Path, out: Path) -> None:
+    out.mkdir()
+    (out / "deep").touch()
+    summary = do_folder(source, out, FakeBackend())
+    assert summary.images == 1
+    failed = {row["file"]: row["message"] for row in rows_of(out) if row["status"] == "failed"}
+    assert list(failed) == ["deep/er/a.JPG", "deep/text.jpg", "half.png"]
+    assert failed["deep/er/a.JPG"] == "the results cannot be written: Not a directory"
+
+
+def test_a_full_disk_ends_the_run_and_what_is_done_stays_done(source: Path, out: Path) -> None:
+    class Full(LocalPlace):
+        def write(self, _name: str, _data: bytes) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    worker = Worker(Detector(FakeBackend()), Work(), LocalPlace(source), Full(out))
+    item = Item("b.jpg", "image", "b.jpg", 1, "")
+    with pytest.raises(OSError, match="No space left"):
+        worker.do(item)
+
+
+def test_a_place_out_of_reach_ends_the_run(source: Path, out: Path) -> None:
+    class Away(LocalPlace):
+        def read(self, _name: str) -> bytes:
+            raise TimeoutError(errno.ETIMEDOUT, "the server did not answer in time")
+
+    worker = Worker(Detector(FakeBackend()), Work(), Away(source), LocalPlace(out))
+    with pytest.raises(TimeoutError):
+        worker.do(Item("b.jpg", "image", "b.jpg", 1, ""))
+
+
+def test_results_that_lead_to_the_sources_are_refused(source: Path, out: Path) -> None:
+    before = tree(source)
+    out.mkdir()
+    (out / "deep").symlink_to(source / "deep")
+    with pytest.raises(InvalidSettings, match="leads out of"):
+        do_folder(source, out, FakeBackend())
+    assert tree(source) == before
+
+
+def test_a_result_that_is_a_link_is_replaced_not_written_through(source: Path, out: Path) -> None:
+    before = tree(source)
+    out.mkdir()
+    (out / "b.jpg").symlink_to(source / "b.jpg")
+    do_folder(source, out, FakeBackend())
+    assert tree(source) == before
+    assert not (out / "b.jpg").is_symlink()
+
+
+def test_what_is_no_regular_file_fails_and_nothing_waits_for_it(source: Path, out: Path) -> None:
+    os.mkfifo(source / "pipe.jpg")
+    (source / "zero.jpg").symlink_to("/dev/zero")
+    (source / "nothing.jpg").symlink_to("nowhere")
+    do_folder(source, out, FakeBackend())
+    messages = {row["file"]: row.get("message") for row in rows_of(out)}
+    assert messages["pipe.jpg"] == "the file cannot be read: it is no regular file"
+    assert messages["zero.jpg"] == "the file cannot be read: it is no regular file"
+    assert messages["nothing.jpg"] == "the file cannot be read: No such file or directory"
+
+
+def test_a_file_that_fails_leaves_no_results(source: Path, out: Path, a_face: Face) -> None:
+    (out / "crops").mkdir(parents=True)
+    (out / "crops" / "deep").touch()
+    summary = do_folder(source, out, FakeBackend([a_face]), Work(crops="plain"))
+    assert summary.failures["NotADirectoryError"] == 1
+    assert not (out / "deep" / "er" / "a.JPG").exists()
+    assert (out / "crops" / "b.jpg-1.jpg").exists()
+
+
+def test_errors_of_libraries_that_are_os_errors_fail_one_file(source: Path, out: Path) -> None:
+    class TooLarge(OSError):
+        """As PyAV's, it wants more than words."""
+
+        def __init__(self, number: int, words: str, log: str) -> None:
+            super().__init__(number, words)
+            self.log = log
+
+    class Fat(LocalPlace):
+        def write(self, name: str, data: bytes) -> None:
+            raise TooLarge(errno.EFBIG, "File too large", f"{name}: {len(data)}")
+
+    worker = Worker(Detector(FakeBackend()), Work(), LocalPlace(source), Fat(out))
+    row = worker.do(Item("b.jpg", "image", "b.jpg", 1, "")).row
+    assert (row["reason"], row["message"]) == (
+        "TooLarge",
+        "the results cannot be written: File too large",
+    )
+
+
+def test_what_nobody_foresaw_fails_one_file(source: Path, out: Path) -> None:
+    class Odd(FakeBackend):
+        def predict(self, image: BGRImage, *args: Any, **kwargs: Any) -> RawDetections:
+            if image.shape[0] == 600:
+                raise MemoryError("no room for it")
+            return super().predict(image, *args, **kwargs)
+
+    summary = do_folder(source, out, Odd())
+    assert (summary.images, summary.failures["MemoryError"]) == (1, 1)
+
+
+def test_files_over_the_limit_are_not_read(source: Path, out: Path) -> None:
+    class Unread(LocalPlace):
+        def read(self, name: str) -> bytes:
+            raise AssertionError(name)
+
+    detector = Detector(FakeBackend(), limits=ImageLimits(max_bytes=10))
+    worker = Worker(detector, Work(), Unread(source), LocalPlace(out))
+    row = worker.do(Item("b.jpg", "image", "b.jpg", 11, "")).row
+    assert row["reason"] == "ImageTooLarge"
