@@ -42,13 +42,12 @@ class Journal:
     Raises InvalidSettings if another run has it, or it cannot be read; OSError if the disk is full.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        """Open, and make if need be, the journal at `path`; without one it is in memory."""
+    def __init__(self, path: Path) -> None:
+        """Open, and make if need be, the journal at `path`."""
         self._path = path
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with self._errors():
-            self._database = sqlite3.connect(path or ":memory:", timeout=0)
+            self._database = sqlite3.connect(path, timeout=0)
             self._run = self._open()
         self._marks = 0
 
