@@ -20,7 +20,7 @@ from facedetect.folder.cluster import Job, RayEngine
 from facedetect.folder.cluster.messages import Chunk
 from facedetect.folder.journal import Journal
 from facedetect.folder.local import LocalEngine
-from facedetect.folder.places import LocalPlace, Place
+from facedetect.folder.places import STATE, LocalPlace, Place
 from facedetect.folder.plan import Plan
 from facedetect.folder.remote import open_place
 from facedetect.folder.remote_journal import RemoteJournal
@@ -66,7 +66,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalPlace:
 def expected(archive: LocalPlace, detector: Detector, tmp_path_factory: Any) -> LocalPlace:
     """The results of the engine of this machine."""
     output = LocalPlace(tmp_path_factory.mktemp("out"))
-    with closing(Journal(None)) as journal:
+    with closing(Journal(output.root / STATE / "journal.sqlite")) as journal:
         do(LocalEngine(Worker(detector, WORK, archive, output, 2)), archive, output, journal)
     return output
 
@@ -166,7 +166,7 @@ def test_a_model_that_is_not_there_ends_the_run(
     output = LocalPlace(tmp_path)
     engine = RayEngine(Job(settings, WORK, archive, output, 2, cluster.address), Event())
     with (
-        closing(Journal(None)) as journal,
+        closing(Journal(output.root / STATE / "journal.sqlite")) as journal,
         pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:9"),
     ):
         do(engine, archive, output, journal)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from facedetect.errors import InvalidSettings
@@ -81,8 +83,8 @@ def test_a_broken_segment_is_named(place: Place) -> None:
         RemoteJournal(place)
 
 
-def test_both_journals_give_the_same(place: Place) -> None:
-    with Journal(None) as local, RemoteJournal(place) as remote:
+def test_both_journals_give_the_same(place: Place, out: Path) -> None:
+    with Journal(out / "journal.sqlite") as local, RemoteJournal(place) as remote:
         for journal in (local, remote):
             for name in ["b.jpg", "a/z.jpg", "a.jpg"]:
                 journal.record(row(name), "1", "work", {name: 1})
