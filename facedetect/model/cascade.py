@@ -6,10 +6,20 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from facedetect.model.boxes import place_landmarks, regress, square, suppress
+from facedetect.model.boxes import (
+    mirror_offsets,
+    place_landmarks,
+    regress,
+    square,
+    suppress,
+    truncate,
+)
+from facedetect.model.crops import cut_crops, in_units_of, map_chunks
 from facedetect.model.geometry import Geometry
+from facedetect.model.landmark_net import LandmarkNet, refine_landmarks
 from facedetect.model.loops import concat_rows
 from facedetect.model.nets import ONet, PNet, RNet
+from facedetect.model.pyramid import Pyramid, pyramid_scales
 from facedetect.model.weights import Weights
 
 # Work is cut so that what one piece touches stays in a core's cache.
@@ -20,10 +30,8 @@ _ONET_CHUNK = 4
 # How many pieces may be under way at a time; more than there are cores does no harm.
 _PARALLEL_LEVELS = 4
 _PARALLEL_STRIPS = 8
-_PARALLEL_CHUNKS = 8
 
-# Filler outside the image: what the nets' normalisation, (x - 127.5) / 128, turns into 0.
-_OUTSIDE = 127.5
+_LANDMARKS = slice(5, 15)  # of O-Net's columns
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ class Cascade:
         self._pnet = PNet(weights.pnet)
         self._rnet = RNet(weights.rnet)
         self._onet = ONet(weights.onet)
+        self._lnet = None if weights.lnet is None else LandmarkNet(weights.lnet)
         self._geometry = geometry
 
     def detect(self, inputs: Inputs) -> Outputs:
@@ -65,17 +74,25 @@ class Cascade:
 
     def _propose(self, inputs: Inputs) -> tf.Tensor:
         """Square candidate boxes [n, 4] from every level of the pyramid."""
-        batched = inputs.input[tf.newaxis]
-        scales = pyramid_scales(inputs)
+        pyramid = Pyramid(inputs.input, self._geometry)
+        scales = pyramid_scales(inputs.input, inputs.min_size, inputs.factor)
         rows = concat_rows(
             tf.size(scales),
-            lambda level: self._scan_level(batched, scales[level], inputs.thresholds[0]),
+            lambda level: self._scan_level(pyramid, scales[level], inputs.thresholds[0]),
             columns=9,
             parallel=_PARALLEL_LEVELS,
         )
         boxes, scores, offsets = tf.split(rows, [4, 1, 4], axis=1)
         kept = self._best_of_all_levels(boxes, scores[:, 0], inputs.factor)
-        return square(regress(tf.gather(boxes, kept), tf.gather(offsets, kept)))
+        return self._next_squares(tf.gather(boxes, kept), tf.gather(offsets, kept))
+
+    def _next_squares(self, boxes: tf.Tensor, offsets: tf.Tensor) -> tf.Tensor:
+        """What the next net looks at: boxes [n, 4] moved by their offsets, and made square."""
+        squares = square(self._regress(boxes, offsets))
+        return truncate(squares) if self._geometry.truncates_squares else squares
+
+    def _regress(self, boxes: tf.Tensor, offsets: tf.Tensor) -> tf.Tensor:
+        return regress(boxes, offsets, self._geometry.box_extent)
 
     def _best_of_all_levels(
         self, boxes: tf.Tensor, scores: tf.Tensor, factor: tf.Tensor
@@ -95,9 +112,9 @@ class Cascade:
             lambda: suppress(boxes, scores, geometry.pnet_overlap, geometry.max_candidates),
         )
 
-    def _scan_level(self, image: tf.Tensor, scale: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
+    def _scan_level(self, pyramid: Pyramid, scale: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
         """Run P-Net over one level: rows [n, 9] of box, score and box offsets, suppressed."""
-        cells = self._scan_strips(_resize(image, scale), _logit(threshold))
+        cells = self._scan_strips(pyramid.level(scale), _logit(threshold))
         places, logits, offsets = tf.split(cells, [2, 1, 4], axis=1)
         boxes = tf.concat([(2 * places + 1) / scale, (2 * places + PNet.side) / scale], axis=1)
         # Not the logits themselves: equal float32 probabilities must tie as they do elsewhere.
@@ -138,70 +155,64 @@ class Cascade:
 
     def _refine(self, inputs: Inputs, boxes: tf.Tensor) -> tf.Tensor:
         """Boxes [n, 4] that R-Net takes for faces, suppressed, regressed and square."""
-        found = _run_on_crops(self._rnet, inputs.input, boxes, _RNET_CHUNK)
+        found = self._run(self._rnet, inputs.input, boxes, _RNET_CHUNK)
         boxes, scores, found = _above(inputs.thresholds[1], boxes, found)
         geometry = self._geometry
         kept = suppress(boxes, scores, geometry.rnet_overlap, geometry.max_candidates)
-        return square(regress(tf.gather(boxes, kept), tf.gather(found[:, 1:5], kept)))
+        return self._next_squares(tf.gather(boxes, kept), tf.gather(found[:, 1:5], kept))
 
     def _conclude(self, inputs: Inputs, boxes: tf.Tensor) -> Outputs:
-        found = _run_on_crops(self._onet, inputs.input, boxes, _ONET_CHUNK)
+        found = self._run(self._onet, inputs.input, boxes, _ONET_CHUNK)
         boxes, scores, found = _above(inputs.thresholds[2], boxes, found)
-        landmarks = place_landmarks(boxes, found[:, 5:15])
-        boxes = regress(boxes, found[:, 1:5])
+        landmarks = place_landmarks(boxes, found[:, _LANDMARKS])
+        boxes = self._regress(boxes, found[:, 1:5])
         geometry = self._geometry
         kept = suppress(boxes, scores, geometry.onet_overlap, geometry.max_candidates)
-        return Outputs(tf.gather(scores, kept), tf.gather(landmarks, kept), tf.gather(boxes, kept))
+        boxes, landmarks = tf.gather(boxes, kept), tf.gather(landmarks, kept)
+        landmarks = self._place_landmarks(inputs.input, boxes, landmarks)
+        return Outputs(tf.gather(scores, kept), landmarks, boxes)
 
+    def _place_landmarks(
+        self, image: tf.Tensor, boxes: tf.Tensor, landmarks: tf.Tensor
+    ) -> tf.Tensor:
+        """The landmarks [n, 10] of the faces in `boxes`, from what the first look at them gave."""
+        averages = self._geometry.averages_landmarks
+        if averages:
+            landmarks = (landmarks + 2 * self._look_again(image, boxes)) / 3
+        landmarks += self._geometry.landmark_shift
+        if self._lnet is None:
+            return landmarks
+        with tf.name_scope("lnet"):
+            return refine_landmarks(self._lnet, image, boxes, landmarks, averages=averages)
 
-def pyramid_scales(inputs: Inputs) -> tf.Tensor:
-    """The pyramid's scales [levels], largest first: 12 / min_size, then times factor.
+    def _look_again(self, image: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
+        """O-Net's landmarks [n, 10] for final boxes, where faces lie straighter in their crops.
 
-    The last level is the last whose shorter side is over 12 px. The products are formed one after
-    the other in float32: a scale off by one bit can make a level one pixel larger.
-    """
-    shape = tf.cast(tf.shape(inputs.input), tf.float32)
-    shorter = tf.minimum(shape[0], shape[1])
-    first = PNet.side / inputs.min_size
-    # By logarithms, with two levels to spare for their rounding.
-    levels = tf.math.log(PNet.side / (shorter * first)) / tf.math.log(inputs.factor) + 2
-    steps = tf.fill([tf.cast(tf.maximum(levels, 0), tf.int32)], inputs.factor)
-    scales = tf.math.cumprod(tf.concat([first[tf.newaxis], steps], axis=0))
-    return tf.boolean_mask(scales, shorter * scales > PNet.side)
+        The mean of those in the crop and in its mirror image, of which neither errs to one side.
+        """
+        batched = image[tf.newaxis]
+        squares = square(boxes)
 
+        def look(part: tf.Tensor) -> tf.Tensor:
+            crops = cut_crops(batched, part, self._onet.side)
+            mirrored = self._onet(tf.reverse(crops, [2]))[:, _LANDMARKS] - 0.5
+            return (self._onet(crops)[:, _LANDMARKS] + mirror_offsets(mirrored) + 0.5) / 2
 
-def _resize(image: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
-    """Resize [1, H, W, 3] bilinearly, sides truncated to whole pixels."""
-    size_hw = tf.cast(tf.cast(tf.shape(image)[1:3], tf.float32) * scale, tf.int32)
-    return tf.raw_ops.ResizeBilinear(images=image, size=size_hw)
+        units = in_units_of(image, squares, self._geometry.crop_origin)
+        return place_landmarks(squares, map_chunks(look, units, _ONET_CHUNK, columns=10))
+
+    def _run(self, net: RNet | ONet, image: tf.Tensor, boxes: tf.Tensor, chunk: int) -> tf.Tensor:
+        """Cut the boxes out of the image, resized to the net's side, and run it: [n, columns]."""
+        batched = image[tf.newaxis]
+        units = in_units_of(image, boxes, self._geometry.crop_origin)
+        return map_chunks(
+            lambda part: net(cut_crops(batched, part, net.side)), units, chunk, net.columns
+        )
 
 
 def _logit(probability: tf.Tensor) -> tf.Tensor:
     probability = tf.clip_by_value(probability, 0.0, 1.0)
     return tf.math.log(probability) - tf.math.log(1.0 - probability)
-
-
-def _run_on_crops(net: RNet | ONet, image: tf.Tensor, boxes: tf.Tensor, chunk: int) -> tf.Tensor:
-    """Cut the boxes out of the image, resized to the net's side, and run it: [n, columns]."""
-    batched = image[tf.newaxis]
-    size_hw = tf.cast(tf.shape(image)[:2], tf.float32)
-    normalized = boxes / tf.tile(size_hw, [2])
-    count = tf.shape(boxes)[0]
-    chunks = -(-count // chunk)
-    size = -(-count // tf.maximum(chunks, 1))
-
-    def run(index: tf.Tensor) -> tf.Tensor:
-        part = normalized[index * size : (index + 1) * size]
-        crops = tf.image.crop_and_resize(
-            batched,
-            part,
-            tf.zeros(tf.shape(part)[:1], tf.int32),
-            [net.side, net.side],
-            extrapolation_value=_OUTSIDE,
-        )
-        return net(crops)
-
-    return concat_rows(chunks, run, net.columns, parallel=_PARALLEL_CHUNKS)
 
 
 def _above(

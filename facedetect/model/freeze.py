@@ -6,22 +6,34 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from facedetect.errors import OutputExists
+from facedetect.errors import InvalidSettings, OutputExists
 from facedetect.files import write_whole
+from facedetect.model.caffe import read_caffe
 from facedetect.model.cascade import Cascade, Inputs
-from facedetect.model.geometry import REFERENCE, Geometry
+from facedetect.model.geometry import ACCURATE, Geometry
 from facedetect.model.loops import in_graph_control_flow
-from facedetect.model.weights import Weights, load_weights
+from facedetect.model.weights import Weights, arrange, load_weights
 
 
-def freeze(output: Path, *, weights: Path | None = None, geometry: Geometry = REFERENCE) -> None:
+def freeze(
+    output: Path,
+    *,
+    weights: Path | None = None,
+    caffe: Path | None = None,
+    geometry: Geometry = ACCURATE,
+) -> None:
     """Write MTCNN as a frozen graph: inputs and outputs by the names of `build_graph`.
 
-    Raises InvalidModel if the weights cannot be read, OutputExists if `output` is there already.
+    The weights are those of the .safetensors file `weights` or of the author's files in the folder
+    `caffe`, by default the package's own. Raises InvalidModel if they cannot be read,
+    InvalidSettings if both are given, OutputExists if `output` is there already.
     """
+    if weights is not None and caffe is not None:
+        raise InvalidSettings("weights and caffe are two sources of the same; give one of them")
     if output.exists():
         raise OutputExists(f"{output} exists; remove it or choose another name")
-    graph_def = build_graph(load_weights(weights), geometry)
+    read = load_weights(weights) if caffe is None else arrange(read_caffe(caffe), caffe)
+    graph_def = build_graph(read, geometry)
     write_whole(output, graph_def.SerializeToString(deterministic=True))
 
 

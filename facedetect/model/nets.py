@@ -56,19 +56,31 @@ class RNet:
     columns = 5
 
     def __init__(self, net: Net) -> None:
-        self._conv1, self._conv2 = _without_steep_slopes(net["conv1"], net["conv2"])
-        self._conv3 = net["conv3"]
+        self._features = CropFeatures(net["conv1"], net["conv2"], net["conv3"])
         self._dense = net["dense"]
         self._heads = _side_by_side(net["face"], net["box"])
 
     def __call__(self, crops: tf.Tensor) -> tf.Tensor:
         """[n, 24, 24, 3] -> [n, 5]: the face logit and four box offsets."""
+        return two_layers(self._features(crops), self._dense, self._heads)
+
+
+class CropFeatures:
+    """The convolutions that R-Net has, and the landmark net for each of its points."""
+
+    side = 24
+
+    def __init__(self, conv1: Layer, conv2: Layer, conv3: Layer) -> None:
+        self._conv1, self._conv2 = _without_steep_slopes(conv1, conv2)
+        self._conv3 = conv3
+
+    def __call__(self, crops: tf.Tensor) -> tf.Tensor:
+        """[n, 24, 24, 3] -> [n, 3, 3, 64]."""
         y = _prelu_crops(_convolve(crops, self._conv1), self._conv1, side=22)
         y = tf.nn.max_pool2d(y, 3, 2, "SAME")
         y = _prelu_crops(_convolve(y, self._conv2), self._conv2, side=9)
         y = tf.nn.max_pool2d(y, 3, 2, "VALID")
-        y = _prelu_crops(_convolve(y, self._conv3), self._conv3, side=3)
-        return _head(y, self._dense, self._heads)
+        return _prelu_crops(_convolve(y, self._conv3), self._conv3, side=3)
 
 
 class ONet:
@@ -93,7 +105,7 @@ class ONet:
         y = _prelu_crops(_convolve(y, self._conv3), self._conv3, side=8)
         y = tf.nn.max_pool2d(y, 2, 2, "VALID")
         y = _prelu_crops(_convolve(y, self._conv4), self._conv4, side=3)
-        return _head(y, self._dense, self._heads)
+        return two_layers(y, self._dense, self._heads)
 
 
 @dataclass(frozen=True)
@@ -144,9 +156,15 @@ def _dense(x: tf.Tensor, layer: Layer) -> tf.Tensor:
     return tf.nn.bias_add(tf.matmul(x, layer.kernel), layer.bias)
 
 
-def _head(y: tf.Tensor, dense: Layer, heads: Layer) -> tf.Tensor:
-    y = _dense(tf.reshape(y, [-1, dense.kernel.shape[0]]), dense)
-    return _dense(tf.maximum(y, y * _slope_of(dense)), heads)
+def hidden_layer(x: tf.Tensor, dense: Layer) -> tf.Tensor:
+    """A dense layer with its PReLU, on whatever flattens to [n, inputs]."""
+    y = _dense(tf.reshape(x, [-1, dense.kernel.shape[0]]), dense)
+    return tf.maximum(y, y * _slope_of(dense))
+
+
+def two_layers(x: tf.Tensor, dense: Layer, heads: Layer) -> tf.Tensor:
+    """A dense layer with its PReLU, and the heads on it."""
+    return _dense(hidden_layer(x, dense), heads)
 
 
 def _prelu_rows(y: tf.Tensor, layer: Layer) -> tf.Tensor:

@@ -7,11 +7,11 @@ from collections import defaultdict
 import tensorflow as tf
 
 # What passes pixels on as they are, whatever their type.
-_CARRIERS = {"Enter", "ExpandDims", "Identity", "Reshape", "StridedSlice"}
+_CARRIERS = {"Enter", "ExpandDims", "Identity", "Reshape", "StridedSlice", "Switch"}
 
-# What gives the same result for uint8 as for the same values in float32: two of them interpolate
+# What gives the same result for uint8 as for the same values in float32: three of them interpolate
 # in float32 either way, and read a quarter of the bytes.
-_READERS = {"CropAndResize", "ResizeBilinear", "Shape"}
+_READERS = {"CropAndResize", "ResizeArea", "ResizeBilinear", "Shape"}
 
 
 def with_uint8_input(graph_def: tf.compat.v1.GraphDef, input_name: str) -> tf.compat.v1.GraphDef:
@@ -34,7 +34,7 @@ def with_uint8_input(graph_def: tf.compat.v1.GraphDef, input_name: str) -> tf.co
                 continue
             node.attr["T"].type = tf.uint8.as_datatype_enum
             if node.op in _CARRIERS:
-                retyped.append(node.name)
+                retyped += [node.name, f"{node.name}:1"]  # a Switch has two outputs
         _cast_for(result, tensor, uncast)
     return result
 

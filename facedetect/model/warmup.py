@@ -38,7 +38,7 @@ _COMMON_SIZES_HW = (
     (1080, 1920),
 )
 _THOROUGH_SIZES_HW = ((480, 640), (720, 1280))
-_THOROUGH = DetectionParams(min_size=40, thresholds=(0.3, 0.01, 0.01))
+_THOROUGH = DetectionParams(min_size=40, thresholds=(0.2, 0.005, 0.005))
 
 _BLOCK = 20  # px: noise as coarse as faces, which compresses well
 

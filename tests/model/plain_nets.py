@@ -1,4 +1,4 @@
-"""The three nets as the paper has them, in the author's own layout: what `nets` is held against.
+"""The nets as the paper has them, in the author's own layout: what `nets` is held against.
 
 Images are BGR 0..255 and upright; everything else is the author's: RGB, (x - 127.5) / 128,
 transposed images, x before y, two scores a head.
@@ -32,9 +32,7 @@ def pnet(arrays: Arrays, image: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def rnet(arrays: Arrays, crops: FloatArray) -> FloatArray:
     """[n, 24, 24, 3] -> [n, 5]: face logit and box offsets."""
-    y = _pool(_conv(arrays, "rnet/conv1", _author_input(crops)), 3, "SAME")
-    y = _pool(_conv(arrays, "rnet/conv2", y), 3, "VALID")
-    return _heads(arrays, "rnet", _conv(arrays, "rnet/conv3", y))
+    return _heads(arrays, "rnet", _crop_features(arrays, "rnet/conv{}", crops))
 
 
 def onet(arrays: Arrays, crops: FloatArray) -> FloatArray:
@@ -43,9 +41,32 @@ def onet(arrays: Arrays, crops: FloatArray) -> FloatArray:
     y = _pool(_conv(arrays, "onet/conv2", y), 3, "VALID")
     y = tf.nn.max_pool2d(_conv(arrays, "onet/conv3", y), 2, 2, "VALID")
     y = _conv(arrays, "onet/conv4", y)
-    landmarks = _head_input(arrays, "onet", y) @ arrays["onet/landmarks/weight"]
+    landmarks = _head_input(arrays, "onet/dense", y) @ arrays["onet/landmarks/weight"]
     landmarks = (landmarks + arrays["onet/landmarks/bias"])[:, _YX_LANDMARKS]
     return np.concatenate([_heads(arrays, "onet", y), landmarks], axis=1)
+
+
+def lnet(arrays: Arrays, patches: FloatArray) -> FloatArray:
+    """[5, n, 24, 24, 3] -> [n, 10]: where in its patch each point is, y1..y5, x1..x5."""
+    numbers = range(1, 6)
+    maps = [
+        _crop_features(arrays, f"lnet/conv{{}}_{number}", crops)
+        for number, crops in zip(numbers, patches, strict=True)
+    ]
+    hidden = _head_input(arrays, "lnet/dense", tf.concat(maps, axis=3))
+    positions_xy = [
+        _head_input(arrays, f"lnet/dense_{number}", hidden) @ arrays[f"lnet/point_{number}/weight"]
+        + arrays[f"lnet/point_{number}/bias"]
+        for number in numbers
+    ]
+    return np.concatenate([np.stack(positions_xy, axis=2)[:, i] for i in (1, 0)], axis=1)
+
+
+def _crop_features(arrays: Arrays, names: str, crops: FloatArray) -> tf.Tensor:
+    """R-Net's convolutions, called by the `names` with a 1, 2 and 3: [n, 3, 3, 64]."""
+    y = _pool(_conv(arrays, names.format(1), _author_input(crops)), 3, "SAME")
+    y = _pool(_conv(arrays, names.format(2), y), 3, "VALID")
+    return _conv(arrays, names.format(3), y)
 
 
 def _author_input(images: FloatArray) -> FloatArray:
@@ -54,17 +75,17 @@ def _author_input(images: FloatArray) -> FloatArray:
 
 
 def _heads(arrays: Arrays, net: str, y: tf.Tensor) -> FloatArray:
-    hidden = _head_input(arrays, net, y)
+    hidden = _head_input(arrays, f"{net}/dense", y)
     scores = hidden @ arrays[f"{net}/face/weight"] + arrays[f"{net}/face/bias"]
     offsets = hidden @ arrays[f"{net}/box/weight"] + arrays[f"{net}/box/bias"]
     logits = scores[:, 1:] - scores[:, :1]
     return np.concatenate([logits, offsets[:, _YX_BOX]], axis=1, dtype=np.float32)
 
 
-def _head_input(arrays: Arrays, net: str, y: tf.Tensor) -> FloatArray:
-    flat = y.numpy().reshape(y.shape[0], -1)
-    y = flat @ arrays[f"{net}/dense/weight"] + arrays[f"{net}/dense/bias"]
-    return _prelu(arrays[f"{net}/dense/slope"], y)
+def _head_input(arrays: Arrays, dense: str, y: tf.Tensor) -> FloatArray:
+    flat = np.asarray(y).reshape(y.shape[0], -1)
+    y = flat @ arrays[f"{dense}/weight"] + arrays[f"{dense}/bias"]
+    return _prelu(arrays[f"{dense}/slope"], y)
 
 
 def _conv(arrays: Arrays, name: str, x: tf.Tensor) -> tf.Tensor:

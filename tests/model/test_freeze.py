@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from facedetect.errors import InvalidModel, OutputExists
+from facedetect.errors import InvalidModel, InvalidSettings, OutputExists
 from facedetect.model.freeze import freeze
+from facedetect.model.geometry import ACCURATE, GEOMETRIES, named_geometry
 from facedetect.model.graph_files import read_frozen_graph
 
 # What an unmodified TensorFlow Serving has: nothing of our own, no Python behind it.
@@ -17,8 +19,11 @@ def test_freezing_twice_gives_the_same_bytes(frozen: Path, tmp_path: Path) -> No
     assert (tmp_path / "again.pb").read_bytes() == frozen.read_bytes()
 
 
-def test_the_graph_is_frozen_and_of_stock_ops(frozen: Path) -> None:
-    graph_def = read_frozen_graph(frozen)
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_the_graph_is_frozen_and_of_stock_ops(geometry: str, tmp_path: Path) -> None:
+    averages = geometry != "reference"
+    freeze(tmp_path / "mtcnn.pb", geometry=named_geometry(geometry, averages_landmarks=averages))
+    graph_def = read_frozen_graph(tmp_path / "mtcnn.pb")
     ops = {node.op for node in graph_def.node}
     assert not ops & FOREIGN_OPS
     assert not any("Variable" in op or op == "VarHandleOp" for op in ops)
@@ -40,3 +45,13 @@ def test_bad_weights_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(InvalidModel):
         freeze(tmp_path / "mtcnn.pb", weights=tmp_path / "missing.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_geometry_goes_by_its_name() -> None:
+    assert named_geometry("accurate") == ACCURATE
+    averaged = named_geometry("accurate", averages_landmarks=True)
+    assert averaged == replace(ACCURATE, averages_landmarks=True)
+    with pytest.raises(InvalidSettings, match=r"no geometry 'author'; there are accurate, ref"):
+        named_geometry("author")
+    with pytest.raises(InvalidSettings, match="does not average landmarks; use accurate"):
+        named_geometry("reference", averages_landmarks=True)

@@ -1,4 +1,7 @@
-"""Our graph equals the published one: 0.01 px and 1e-4, as recorded, live, and on many faces."""
+"""In the reference geometry our graph equals the published one: 0.01 px and 1e-4.
+
+As recorded, live, and on many faces.
+"""
 
 from __future__ import annotations
 
@@ -49,22 +52,22 @@ def test_there_are_enough_cases_of_every_kind() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_equal_to_the_recorded_answers(our_graph: FrozenGraph, case: Case) -> None:
-    found = our_graph.detect(case.image, case.params)
+def test_equal_to_the_recorded_answers(our_reference: FrozenGraph, case: Case) -> None:
+    found = our_reference.detect(case.image, case.params)
     assert equal(differences(found, recorded(case.name))).all()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_equal_to_the_published_graph(
-    our_graph: FrozenGraph, reference: FrozenGraph, case: Case
+    our_reference: FrozenGraph, reference: FrozenGraph, case: Case
 ) -> None:
-    ours, theirs = (g.detect(case.image, case.params) for g in (our_graph, reference))
+    ours, theirs = (g.detect(case.image, case.params) for g in (our_reference, reference))
     assert equal(differences(ours, theirs)).all()
 
 
 @pytest.mark.parametrize("min_size", [20, 40])
 def test_equal_on_photographs_of_many_faces(
-    our_graph: FrozenGraph, reference: FrozenGraph, wider_images: list[Path], min_size: float
+    our_reference: FrozenGraph, reference: FrozenGraph, wider_images: list[Path], min_size: float
 ) -> None:
     """Of two candidates whose scores differ by rounding alone, suppression may keep the other
     one: that may happen to one face in five hundred.
@@ -73,7 +76,7 @@ def test_equal_on_photographs_of_many_faces(
     found = []
     for path in wider_images:
         image = load_image(path, ImageLimits())
-        ours, theirs = our_graph.detect(image, params), reference.detect(image, params)
+        ours, theirs = our_reference.detect(image, params), reference.detect(image, params)
         found.append(differences(ours, theirs))
     faces = {name: np.concatenate([row[name] for row in found]) for name in OUTPUTS}
     is_equal = equal(faces)

@@ -30,11 +30,14 @@ LIMITS = WorkLimits(max_pyramid_pixels=5_000_000, max_image_pixels=3_000_000)
 FACES = ("prob", "landmarks", "box")
 
 
-@pytest.fixture(scope="module", params=["ours", "tf-mtcnn"])
+@pytest.fixture(scope="module", params=["accurate", "reference", "tf-mtcnn"])
 def model(
-    request: pytest.FixtureRequest, frozen: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    frozen: Path,
+    frozen_reference: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ServedModel]:
-    source = frozen
+    source = frozen if request.param == "accurate" else frozen_reference
     if request.param == "tf-mtcnn":
         source = optional_folder("reference", "FACEDETECT_REFERENCE_DIR") / "tf-mtcnn.pb"
     folder = convert(source, tmp_path_factory.mktemp("served") / "mtcnn", limits=LIMITS)

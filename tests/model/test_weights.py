@@ -76,3 +76,7 @@ def test_files_that_are_no_weights_are_refused(tmp_path: Path) -> None:
     save_file(arrays, path)
     with pytest.raises(InvalidModel, match=r"rnet/conv2/slope in .* is float32 \[3\]; it must be"):
         load_weights(path)
+    arrays["rnet/conv2/slope"] = np.full(48, 1.5, np.float32)
+    save_file(arrays, path)
+    with pytest.raises(InvalidModel, match=r"slopes up to 1\.5; the graph takes slopes over 1"):
+        load_weights(path)
