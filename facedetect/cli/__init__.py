@@ -14,6 +14,7 @@ from facedetect.cli.compare import compare
 from facedetect.cli.convert import convert
 from facedetect.cli.detect import detect
 from facedetect.cli.errors import CANNOT_WRITE, EXIT_CODES
+from facedetect.cli.evaluate import evaluate
 from facedetect.cli.freeze import freeze
 from facedetect.cli.inspect import inspect
 from facedetect.cli.keys import app as keys
@@ -39,6 +40,7 @@ for command in (
     convert,
     inspect,
     compare,
+    evaluate,
 ):
     app.command(no_args_is_help=command not in {serve, model_server})(command)
 app.add_typer(keys, name="keys")

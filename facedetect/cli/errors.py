@@ -18,6 +18,7 @@ EXIT_CODES: dict[type[errors.FacedetectError], int] = {
     errors.UnsupportedVideo: 1,
     # 2: the command was not right
     errors.InvalidParams: 2,
+    errors.InvalidDataset: 2,
     errors.InvalidSettings: 2,
     errors.ModelError: 2,
     errors.InvalidModel: 2,

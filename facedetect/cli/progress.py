@@ -117,9 +117,9 @@ def _display(tally: Tally, console: Console) -> Iterator[Callable[[], None]]:
 
 @dataclass
 class Lines:
-    """A line now and then, for logs."""
+    """A line now and then, for logs: the tally as a text."""
 
-    tally: Tally
+    tally: object
     console: Console
     last: float = field(default_factory=time.monotonic)
 

@@ -159,6 +159,7 @@ KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
     # These come from the operator's own files and settings, never from a request.
     errors.InvalidVideo: _BUG,
     errors.UnsupportedVideo: _BUG,
+    errors.InvalidDataset: _BUG,
     errors.InvalidSettings: _BUG,
     errors.ModelError: _BUG,
     errors.InvalidModel: _BUG,

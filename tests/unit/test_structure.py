@@ -22,6 +22,7 @@ LAYERS = [
     ["images", "render", "crops", "backends", "model"],
     ["detector", "video"],
     ["settings", "folder", "model_server", "client"],
+    ["evaluation"],
     ["service", "cli"],
 ]
 LEVELS = {name: level for level, layer in enumerate(LAYERS) for name in layer}

@@ -1,0 +1,69 @@
+"""An MTCNN package as a program that `facedetect evaluate` asks: a JSON line in, one out.
+
+python rival_detector.py KIND THREADS [PATH]
+{"image": "/data/1.jpg", "min_size": 20, "factor": 0.709, "thresholds": [0.6, 0.7, 0.7]}
+{"boxes": [[1.0, 2.0, 3.0, 4.0]], "scores": [0.9], "landmarks": [[[1.0, 2.0], ...]]}
+
+Pictures are decoded as facedetect does it, by Pillow and upright. What a picture takes more than
+6 GB for fails, so that the machine goes on. Some packages' memory grows from picture to picture, so
+one that fails is tried once more by the program begun anew: it fails for its own sake alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from dataclasses import asdict
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from detectors import LOADERS, Detect, Faces, Params
+from PIL import Image, ImageOps
+
+_MOST_BYTES = 6 * 10**9
+
+
+def main() -> None:
+    kind, threads, path, again = [*sys.argv[1:], "", ""][:4]
+    resource.setrlimit(resource.RLIMIT_DATA, (_MOST_BYTES, _MOST_BYTES))
+    # Some packages take all cores there are: so there are only these.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(threads)])
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what packages print must not mix with the answers
+    detect = LOADERS[kind](path, int(threads))
+    is_new = True
+    for line in chain([again] if again else [], sys.stdin):
+        try:
+            answer = asdict(answer_to(line, detect))
+        except Exception as error:  # noqa: BLE001 - a package may raise anything
+            if not is_new:
+                os.dup2(answers.fileno(), 1)
+                begin_anew(kind, threads, path, line)
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers, flush=True)
+        is_new = False
+
+
+def answer_to(line: str, detect: Detect) -> Faces:
+    request = json.loads(line)
+    image = read_bgr(request.pop("image"))
+    thresholds = tuple(request.pop("thresholds"))
+    return detect(image, Params(thresholds=thresholds, **request))
+
+
+def begin_anew(*arguments: str) -> None:
+    """Take this process' place, with its input and output; nothing waits in the input yet."""
+    os.execv(sys.executable, [sys.executable, __file__, *arguments])  # noqa: S606 - this program
+
+
+def read_bgr(path: str) -> Any:
+    with Image.open(path) as picture:
+        upright = ImageOps.exif_transpose(picture)
+        return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[..., ::-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""What is evaluated: a backend of ours, or any program that answers a line for a line."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from pathlib import Path
+from typing import Protocol, Self
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+
+from facedetect.detector import Detector
+from facedetect.evaluation.detections import Found, nothing_found
+from facedetect.evaluation.truth import LabelledImage
+from facedetect.faces import DetectionParams, Face
+from facedetect.folder.work import OF_ONE_IMAGE
+from facedetect.images import ImageLimits
+
+
+class Subject(Protocol):
+    """Finds faces in the pictures of a truth; safe to share between threads.
+
+    `identity` is all that decides its answers but the parameters and the pictures: where it
+    changes, earlier answers are of no use.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def identity(self) -> str: ...
+
+    def detect(self, image: LabelledImage, params: DetectionParams) -> Found:
+        """Find the faces of one picture; what prevents that is the answer's `error`.
+
+        Raises BackendError's subclasses where the next picture would fail as well.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class BackendSubject:
+    """A detector, which looks at its first picture once it is warmed up."""
+
+    def __init__(self, name: str, detector: Detector, identity: str) -> None:
+        self.name = name
+        self.identity = identity
+        self._detector = detector
+        self._lock = threading.Lock()
+        self._is_warm = False
+
+    @classmethod
+    def open(cls, name: str, url: str, limits: ImageLimits | None = None) -> Self:
+        """Open a backend by its URL, with no limit on its work or time: no picture is left out.
+
+        Raises InvalidSettings, and BackendUnavailable if there is no such model.
+        """
+        detector = Detector(url, limits=limits, max_pyramid_pixels=float("inf"))
+        return cls(name, detector, f"{url}, {_model_behind(url, detector)}")
+
+    def detect(self, image: LabelledImage, params: DetectionParams) -> Found:
+        self._warm_up()
+        started = time.perf_counter()
+        try:
+            faces = self._detector.detect(image.path, params)
+        except OF_ONE_IMAGE as error:
+            return nothing_found(image.name, str(error), time.perf_counter() - started)
+        return _to_found(image.name, faces, time.perf_counter() - started)
+
+    def close(self) -> None:
+        self._detector.close()
+
+    def _warm_up(self) -> None:
+        with self._lock:
+            if not self._is_warm:
+                self._detector.warm_up()
+                self._is_warm = True
+
+
+def _to_found(name: str, faces: list[Face], seconds: float) -> Found:
+    sides = [(f.box.x_min, f.box.y_min, f.box.x_max, f.box.y_max) for f in faces]
+    points = [[(point.x, point.y) for point in face.landmarks] for face in faces]
+    return Found(
+        name,
+        np.array(sides, np.float64).reshape(-1, 4),
+        np.array([face.confidence for face in faces], np.float64),
+        np.array(points, np.float64).reshape(-1, 5, 2),
+        seconds,
+    )
+
+
+def _model_behind(url: str, detector: Detector) -> str:
+    """What answers: a version, for models in this process their content, as numbers say little."""
+    parts = urlsplit(url)
+    if parts.scheme != "embedded":
+        model = detector.backend.check_ready()
+        return f"{model.name} version {model.version}"
+    from facedetect.model.builtin import builtin_model
+    from facedetect.model.graph_files import SAVED_MODEL_FILE, version_folder
+
+    version = parse_qs(parts.query).get("version")
+    folder = Path(parts.path) if parts.path else builtin_model()
+    graph = version_folder(folder, int(version[0]) if version else None) / SAVED_MODEL_FILE
+    return hashlib.sha256(graph.read_bytes()).hexdigest()

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.archive import compose, read_sources
+from facedetect.images import write_image
+from tests.e2e.processes import run
+
+# Finds nothing, and fails on one picture.
+PROGRAM = """
+import json, sys
+for line in sys.stdin:
+    fails = json.loads(line)["image"].endswith("0.png")
+    print(json.dumps({"error": "dark"} if fails else {"boxes": [], "scores": []}), flush=True)
+"""
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """Pictures of the shipping photographs' heads, pasted at known places and sizes."""
+    sources, generator = read_sources(), np.random.default_rng(3)
+    rows = []
+    for number, people in enumerate([1, 2, 4, 6, 0]):
+        image, faces = compose(sources, generator, (640, 480), people)
+        write_image(tmp_path / "pictures" / f"{number}.png", image)
+        boxes = [[face.x_min, face.y_min, face.x_max, face.y_max] for face in faces]
+        rows.append({"image": f"{number}.png", "boxes": boxes})
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(rows))
+    return path
+
+
+def test_the_faces_of_labelled_pictures_are_found_and_counted(labels: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ("evaluate", labels, "--images", tmp_path / "pictures", "--output", out)
+    ended = run(*command)
+    assert ended.returncode == 0, ended.stderr
+    assert "\u2502 facedetect \u2502 defaults \u2502 1.000 \u2502" in ended.stdout
+    names = ["detections", "precision-recall-all.svg", "results.json", "results.md"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    results = json.loads((out / "results.json").read_text())
+    (measured,) = results["runs"]
+    assert measured["subsets"]["all"]["average_precision"] == 1
+    assert measured["subsets"]["all"]["all_detections"] == {
+        "precision": 1,
+        "recall": 1,
+        "false_alarms": 0,
+        "found": 13,
+        "missed": 0,
+    }
+    assert measured["errors"] == {}
+    (tmp_path / "program.py").write_text(PROGRAM)
+    program = shlex.join([sys.executable, str(tmp_path / "program.py")])
+    again = run(*command, "--detector", "facedetect=embedded:", "--external", f"none={program}")
+    assert again.returncode == 1, again.stderr
+    assert "facedetect, defaults: 5 of 5 pictures" in again.stderr
+    assert "0.png: dark" in again.stderr
+    results = json.loads((out / "results.json").read_text())
+    assert results["runs"][0] == measured
+    assert results["runs"][1]["errors"] == {"0.png": "dark"}
+    assert results["comparisons"][0]["difference"]["mean"] == -1
+
+
+def test_labels_that_cannot_be_right_are_a_line(tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_text('[{"image": "missing.jpg", "boxes": [[0, 0, 9, 9]]}]')
+    ended = run("evaluate", tmp_path / "labels.json", "--output", tmp_path / "out")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: ")
+    assert "missing.jpg" in ended.stderr
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedetect import Detector
+from facedetect.backends.fake import FakeBackend
+from facedetect.errors import BackendProtocolError, BackendUnavailable, InvalidSettings
+from facedetect.evaluation.detections import Found, from_line, to_line
+from facedetect.evaluation.external import ExternalSubject
+from facedetect.evaluation.runs import KNOWN_SETTINGS, Progress, Run, evaluate
+from facedetect.evaluation.subjects import BackendSubject, Subject
+from facedetect.evaluation.truth import LabelledImage, Protocol, Truth
+from facedetect.faces import DetectionParams, Face
+from tests.conftest import ASTRONAUT, face_at
+
+DEFAULTS = {"defaults": DetectionParams()}
+
+# What it does is told by the pictures' names.
+PROGRAM = """
+import json, sys, time
+print("awake", file=sys.stderr, flush=True)
+for line in sys.stdin:
+    request = json.loads(line)
+    name = request["image"].rsplit("/", 1)[1]
+    if name == "dies":
+        sys.exit("out of luck")
+    if name == "is-killed":
+        import os
+        os.kill(os.getpid(), 9)
+    if name == "hangs":
+        time.sleep(60)
+    answers = {
+        "fails": {"error": "no such thing"},
+        "odd": {"boxes": [[1, 2, 3, 4]], "scores": [0.5, 0.6]},
+        "list": [1, 2],
+        "nan": {"boxes": [[1, 2, 3, float("nan")]], "scores": [1]},
+    }
+    boxes = [[0, 0, request["min_size"], 9], [1, 1, 5, 5]]
+    usual = {"boxes": boxes, "scores": [0.25, 0.75], "landmarks": [[[1, 2]] * 5, [[3, 4]] * 5]}
+    answer = "no JSON" if name == "text" else json.dumps(answers.get(name, usual))
+    print(answer, flush=True)
+"""
+
+
+def truth_of(*names: str, path: Path | None = None, side: float = 20.0) -> Truth:
+    """Pictures of one face each, that lie at `path` or nowhere."""
+    boxes = np.array([[10, 5, 10 + side, 5 + side]])
+    counted = {"all": np.array([True])}
+    images = (LabelledImage(n, path or Path("/nowhere", n), boxes, counted) for n in names)
+    return Truth(Protocol.WIDER, ("all",), tuple(images))
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> str:
+    path = tmp_path / "program.py"
+    path.write_text(PROGRAM)
+    return shlex.join([sys.executable, str(path)])
+
+
+def fake(*faces: Face, name: str = "fake", source: str = "fake:") -> tuple[FakeBackend, Subject]:
+    backend = FakeBackend(faces)
+    return backend, BackendSubject(name, Detector(backend), source)
+
+
+def run_all(truth: Truth, subject: Subject, output: Path, *, repeat_errors: bool = True) -> Run:
+    (run,) = evaluate(truth, [subject], DEFAULTS, output, repeat_errors=repeat_errors)
+    return run
+
+
+def test_an_answer_is_read_as_it_was_written() -> None:
+    points = np.arange(20.0).reshape(2, 5, 2)
+    boxes = np.array([[0.1, 0.2, 1 / 3, 4], [1, 2, 3, 4]])
+    found = Found("a b.jpg", boxes, np.array([0.9, 0.5]), points, 0.25)
+    again = from_line(to_line(found))
+    assert (again.image, again.seconds, again.error) == ("a b.jpg", 0.25, None)
+    np.testing.assert_array_equal(again.boxes, found.boxes)
+    np.testing.assert_array_equal(again.scores, found.scores)
+    assert again.landmarks is not None
+    np.testing.assert_array_equal(again.landmarks, points)
+
+
+def test_faces_of_a_backend_become_answers(tmp_path: Path) -> None:
+    faces = [face_at(30, 5, side=20, confidence=0.5), face_at(10, 5, side=20, confidence=0.75)]
+    _, subject = fake(*faces)
+    run = run_all(truth_of("one", path=ASTRONAUT), subject, tmp_path)
+    (found,) = run.found
+    assert found.boxes.tolist() == [[10, 5, 30, 25], [30, 5, 50, 25]]
+    assert found.scores.tolist() == [0.75, 0.5]
+    assert found.landmarks is not None
+    assert found.landmarks.shape == (2, 5, 2)
+    assert found.landmarks[0, 0].tolist() == [16, 13]
+    assert found.seconds > 0
+    assert (run.name, run.errors, run.identity) == ("fake, defaults", {}, "fake:")
+
+
+def test_every_subject_looks_at_every_setting(tmp_path: Path) -> None:
+    one, first = fake(name="one")
+    other, second = fake(name="other")
+    truth = truth_of("a", "b", path=ASTRONAUT)
+    runs = list(evaluate(truth, [first, second], KNOWN_SETTINGS, tmp_path, threads=2))
+    assert [run.name for run in runs] == [
+        "one, defaults",
+        "one, recipe",
+        "other, defaults",
+        "other, recipe",
+    ]
+    for backend in (one, other):
+        sizes = [params.min_size for _, params in backend.seen]
+        assert sizes == [20, 20, 20, 10, 10]  # the first one warms up
+
+
+def test_a_picture_that_cannot_be_read_is_an_error_of_its_own(tmp_path: Path) -> None:
+    backend, subject = fake()
+    run = run_all(truth_of("missing"), subject, tmp_path)
+    assert "does not exist" in run.errors["missing"]
+    assert run.found[0].boxes.shape == (0, 4)
+    backend.error = BackendProtocolError("an odd answer")
+    run = run_all(truth_of("there", path=ASTRONAUT), subject, tmp_path)
+    assert run.errors == {"there": "an odd answer"}
+    backend.error = BackendUnavailable("gone")
+    with pytest.raises(BackendUnavailable, match="gone"):
+        run_all(truth_of("another", path=ASTRONAUT), subject, tmp_path)
+
+
+def test_what_was_answered_is_not_asked_for_again(tmp_path: Path) -> None:
+    truth = truth_of("a", "b", "c", path=ASTRONAUT)
+    _, subject = fake(face_at(10, 5, side=20, confidence=0.5))
+    run_all(truth, subject, tmp_path)
+    kept = tmp_path / "detections" / "fake" / "defaults.jsonl"
+    assert len(kept.read_text().splitlines()) == 4
+    kept.write_bytes(kept.read_bytes()[:-5])  # killed while it wrote the last line
+    backend, subject = fake(face_at(10, 5, side=20, confidence=0.5))
+    run = run_all(truth, subject, tmp_path)
+    assert len(backend.seen) == 2
+    assert [found.scores.tolist() for found in run.found] == [[0.5]] * 3
+    assert len(kept.read_text().splitlines()) == 4
+
+
+def test_answers_of_another_detector_setting_or_truth_are_asked_for_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    truth = truth_of("a", path=ASTRONAUT)
+    run_all(truth, fake()[1], tmp_path)
+    others = [
+        (truth, "other:", DetectionParams()),
+        (truth, "other:", DetectionParams(min_size=30)),
+        (truth_of("a", path=ASTRONAUT, side=21), "other:", DetectionParams(min_size=30)),
+    ]
+    for other, source, params in others:
+        caplog.clear()
+        backend, subject = fake(source=source)
+        with caplog.at_level(logging.WARNING):
+            list(evaluate(other, [subject], {"defaults": params}, tmp_path))
+        assert len(backend.seen) == 2
+        assert "is begun anew" in caplog.text
+    (tmp_path / "detections" / "fake" / "defaults.jsonl").write_text('{"kind": "face')
+    assert not run_all(truth, fake()[1], tmp_path).errors
+
+
+def test_a_file_that_is_none_of_ours_is_left_as_it_is(tmp_path: Path) -> None:
+    truth = truth_of("a", path=ASTRONAUT)
+    run_all(truth, fake()[1], tmp_path)
+    kept = tmp_path / "detections" / "fake" / "defaults.jsonl"
+    for content, words in [
+        ("a diary\n", "line 1 is none"),
+        ("a diary", "line 1 is none"),
+        (kept.read_text() + "{}\n", "line 3 cannot be read"),
+        (kept.read_text() + '{"image": \n', "line 3 cannot be read"),
+    ]:
+        kept.write_text(content)
+        with pytest.raises(InvalidSettings, match=words):
+            run_all(truth, fake()[1], tmp_path)
+        assert kept.read_text() == content
+
+
+def test_errors_are_asked_for_again_unless_they_are_to_stay(tmp_path: Path) -> None:
+    truth = truth_of("a", path=ASTRONAUT)
+    backend, subject = fake()
+    run_all(truth_of("before", path=ASTRONAUT), subject, tmp_path)
+    backend.error = BackendProtocolError("tired")
+    assert run_all(truth, subject, tmp_path).errors
+    assert run_all(truth, fake()[1], tmp_path, repeat_errors=False).errors == {"a": "tired"}
+    assert not run_all(truth, fake()[1], tmp_path).errors
+
+
+class Told(Progress):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+
+    def begin(self, name: str, total: int, done: int) -> None:
+        self.words.append(f"{name}: {done} of {total}")
+
+    def answered(self, found: Found) -> None:
+        self.words.append(found.image)
+
+
+class Stopped(Told):
+    """As if Ctrl-C were pressed."""
+
+    def answered(self, found: Found) -> None:
+        super().answered(found)
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+    truth = truth_of("a", "b", "c", path=ASTRONAUT)
+    with pytest.raises(KeyboardInterrupt):
+        list(evaluate(truth, [fake()[1]], DEFAULTS, tmp_path, progress=Stopped()))
+    told = Told()
+    list(evaluate(truth, [fake()[1]], DEFAULTS, tmp_path, progress=told))
+    assert told.words[0] == "fake, defaults: 1 of 3"
+    assert len(told.words) == 3
+
+
+class Ending(Told):
+    """Ends the evaluation at its first answer, as the command does at a signal."""
+
+    def answered(self, found: Found) -> None:
+        super().answered(found)
+        self.stop.set()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_evaluation_that_is_to_end_finishes_what_is_under_way(
+    threads: int, tmp_path: Path
+) -> None:
+    truth = truth_of(*"abcdefgh", path=ASTRONAUT)
+    backend, subject = fake()
+    backend.latency_s = 0.1
+    ending = Ending()
+    runs = evaluate(truth, [subject], DEFAULTS, tmp_path, threads=threads, progress=ending)
+    assert not list(runs)
+    assert threads <= len(ending.words) - 1 <= 2 * threads
+    run = run_all(truth, fake()[1], tmp_path)
+    assert len(run.found) == 8
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", "-", "a\n"])
+def test_names_that_cannot_be_files_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="cannot be used"):
+        list(evaluate(truth_of("a"), [fake(name=name)[1]], DEFAULTS, tmp_path))
+    with pytest.raises(InvalidSettings, match="cannot be used"):
+        list(evaluate(truth_of("a"), [fake()[1]], {name: DetectionParams()}, tmp_path))
+
+
+def test_two_detectors_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="two detectors are called 'fake'"):
+        list(evaluate(truth_of("a"), [fake()[1], fake()[1]], DEFAULTS, tmp_path))
+
+
+def test_a_program_answers_each_picture_or_says_why_not(program: str, tmp_path: Path) -> None:
+    names = "one", "fails", "odd", "list", "nan", "text", "dies", "is-killed", "last"
+    run = run_all(truth_of(*names), ExternalSubject("program", program), tmp_path)
+    assert list(run.errors) == list(names[1:-1])
+    for found in (run.found[0], run.found[-1]):
+        assert found.boxes.tolist() == [[1, 1, 5, 5], [0, 0, 20, 9]]
+        assert found.scores.tolist() == [0.75, 0.25]
+        assert found.landmarks is not None
+        assert found.landmarks[:, 0].tolist() == [[3, 4], [1, 2]]
+    assert run.errors["fails"] == "no such thing"
+    assert "1 boxes, scores of the shape (2,)" in run.errors["odd"]
+    assert "not finite" in run.errors["nan"]
+    assert "not as it must be" in run.errors["list"]
+    assert "not as it must be" in run.errors["text"]
+    words = "the program ended with exit code 1; its last words: awake\nout of luck"
+    assert run.errors["dies"] == words
+    assert f"was ended by signal {signal.SIGKILL:d}" in run.errors["is-killed"]
+
+
+def test_a_program_that_hangs_is_started_again(program: str, tmp_path: Path) -> None:
+    subject = ExternalSubject("program", program, timeout_s=1.0)
+    run = run_all(truth_of("one", "hangs", "last"), subject, tmp_path)
+    assert list(run.errors) == ["hangs"]
+    assert run.errors["hangs"].startswith("no answer within 1 s; its last words: awake")
+
+
+def test_a_program_is_told_all_parameters(tmp_path: Path) -> None:
+    script = tmp_path / "echo.py"
+    script.write_text("import json\nprint(json.dumps({'error': input()}))")
+    subject = ExternalSubject("echo", shlex.join([sys.executable, str(script)]))
+    run = run_all(truth_of("a b.jpg"), subject, tmp_path)
+    assert json.loads(run.errors["a b.jpg"]) == {
+        "image": "/nowhere/a b.jpg",
+        "min_size": 20,
+        "factor": 0.709,
+        "thresholds": [0.6, 0.7, 0.7],
+    }
+
+
+def test_another_script_is_another_detector(program: str, tmp_path: Path) -> None:
+    before = ExternalSubject("program", program).identity
+    assert ExternalSubject("program", program).identity == before
+    (tmp_path / "program.py").write_text("another")
+    assert ExternalSubject("program", program).identity != before
+
+
+@pytest.mark.parametrize("command", ["", "no-such-program -x", "'open"])
+def test_a_command_that_cannot_be_run_is_refused(command: str) -> None:
+    with pytest.raises(InvalidSettings, match="the command"):
+        ExternalSubject("program", command)

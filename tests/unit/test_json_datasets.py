@@ -1,0 +1,214 @@
+"""Labelled pictures in JSON, and what is wrong with them in words."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facedetect.errors import InvalidDataset
+from facedetect.evaluation.datasets import Kind, open_truth
+from facedetect.evaluation.truth import Protocol
+from tests.unit.labelled import counted, make_picture
+
+POINTS = [[20, 30], [40, 30], [30, 40], [22, 50], [38, 50]]
+
+
+Write = Callable[[Any], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write JSON beside a.jpg and b.jpg; a text is written as it is, as lines."""
+    for name in ("a.jpg", "b.jpg"):
+        make_picture(tmp_path / name)
+
+    def to_file(content: Any) -> Path:
+        path = tmp_path / ("labels.jsonl" if isinstance(content, str) else "labels.json")
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    return to_file
+
+
+FACE = [1, 2, 11, 22]
+
+
+def test_rows(write: Write, tmp_path: Path) -> None:
+    rows = [{"image": "a.jpg", "boxes": [FACE], "pose": 4}, {"image": "b.jpg", "all_boxes": []}]
+    truth = open_truth(write(rows))
+    assert (truth.protocol, truth.subsets) == (Protocol.WIDER, ("all",))
+    assert truth.images[0].path == tmp_path / "a.jpg"
+    assert truth.images[0].boxes.tolist() == [FACE]
+    assert truth.images[1].boxes.shape == (0, 4)
+    assert counted(truth, "all") == [[True], []]
+
+
+def test_rows_as_lines_with_pictures_elsewhere(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").rename(tmp_path / "b.jpg")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "b.jpg").rename(tmp_path / "elsewhere" / "a.jpg")
+    path = write('\n{"image": "a.jpg", "boxes": [[1, 2, 11, 22]]}\n\n')
+    assert open_truth(path, images=tmp_path / "elsewhere").images[0].boxes.tolist() == [FACE]
+
+
+def test_rows_with_subsets(write: Write) -> None:
+    row = {"image": "a.jpg", "boxes": [FACE, [3, 3, 3, 3]], "hard": [0], "subsets": {"lit": [0]}}
+    truth = open_truth(
+        write([row, {"image": "b.jpg", "boxes": [FACE], "hard": [], "subsets": {"lit": [0]}}])
+    )
+    assert truth.subsets == ("hard", "lit")
+    assert counted(truth, "hard") == [[True, False], [False]]
+    assert counted(truth, "lit") == [[True, False], [True]]
+
+
+@pytest.mark.parametrize("faces", [POINTS, [POINTS]])
+def test_rows_of_landmarks(write: Write, faces: list[Any]) -> None:
+    truth = open_truth(write([{"image": "a.jpg", "landmarks": faces}]), one_based=True)
+    assert truth.protocol is Protocol.LANDMARKS
+    landmarks = truth.images[0].landmarks
+    assert landmarks is not None
+    assert landmarks.tolist() == [[[x - 1, y - 1] for x, y in POINTS]]
+
+
+def test_landmarks_beside_boxes(write: Write) -> None:
+    row = {"image": "a.jpg", "boxes": [FACE, FACE], "landmarks": [None, POINTS]}
+    image = open_truth(write([row]), one_based=True).images[0]
+    assert image.boxes[0].tolist() == [0, 1, 10, 21]
+    assert image.landmarks is not None
+    assert np.isnan(image.landmarks[0]).all()
+    assert image.landmarks[1, 0].tolist() == [19, 29]
+
+
+A_FACE = {"image": "a.jpg", "boxes": [FACE]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1, 2", r"labels\.jsonl, line 1 is not JSON"),
+        ('{"image": "a.jpg", "boxes": []}\n{"image": 3}', r"line 2: image is 3: .* valid string"),
+        ([A_FACE, {"boxes": []}], r"row 2: image is .*: Field required"),
+        ([{"image": "a.jpg", "boxes": [[1, 2, 3]]}], r"row 1: boxes\.0\.3 is .*Field required"),
+        (
+            [{"image": "a.jpg", "boxes": [[1, 2, 3, math.inf]]}],
+            r"boxes\.0\.3 is Infinity: .*finite",
+        ),
+        ([{"image": "a.jpg", "boxes": [FACE, [1, 2, 3, 2]]}], r"\(a\.jpg\): box 1, .* no area"),
+        ([{"image": "a.jpg", "boxes": [[1, 2, 0, 4]], "easy": []}], r"box 0, .* has no area"),
+        ([{"image": "a.jpg"}], "has no boxes; give every row `boxes`"),
+        ([A_FACE, {"image": "b.jpg", "landmarks": POINTS}], r"row 2 \(b\.jpg\) has no boxes"),
+        ([{**A_FACE, "easy": [1]}], "easy names box 1 and there are 1; they are counted from 0"),
+        ([{**A_FACE, "easy": [-1]}], r"easy\.0 is -1: .* greater than or equal to 0"),
+        (
+            [{**A_FACE, "easy": [0]}, {**A_FACE, "image": "b.jpg"}],
+            "has the subsets none, and .* easy",
+        ),
+        ([{**A_FACE, "easy": []}], "no face that must be found in the subset easy"),
+        ([{**A_FACE, "landmarks": []}], "1 boxes and landmarks of 0 faces"),
+        ([{"image": "a.jpg", "landmarks": POINTS[:4]}], "face 0 has 4 landmarks; it takes 5: left"),
+        ([{"image": "a.jpg", "landmarks": [POINTS[0], *POINTS[:4]]}], r"both eyes at \(20, 30\)"),
+        ([A_FACE, A_FACE], r"two pictures named a\.jpg"),
+        ([{"image": "c.jpg", "boxes": [FACE]}], r"names c\.jpg, and there is no file"),
+        ([], "no face that must be found"),
+    ],
+)
+def test_rows_that_cannot_be_right(write: Write, content: Any, message: str) -> None:
+    with pytest.raises(InvalidDataset, match=message):
+        open_truth(write(content))
+
+
+COCO: dict[str, Any] = {
+    "images": [{"id": 7, "file_name": "a.jpg", "width": 40}, {"id": "b", "file_name": "b.jpg"}],
+    "annotations": [
+        {"image_id": 7, "bbox": [1, 2, 10, 20], "category_id": 1},
+        {"image_id": 7, "bbox": [5, 5, 0, 9], "iscrowd": 1},
+    ],
+    "categories": [],
+}
+
+
+def with_keypoints(*visible: int, count: int = 5) -> dict[str, Any]:
+    points = [(*point, seen) for point, seen in zip(POINTS, visible, strict=True)][:count]
+    face = {"image_id": "b", "bbox": [1, 2, 10, 20], "keypoints": list(chain(*points))}
+    return {**COCO, "annotations": [face]}
+
+
+def test_coco(write: Write) -> None:
+    truth = open_truth(write(COCO))
+    assert (truth.protocol, truth.subsets) == (Protocol.WIDER, ("all",))
+    assert truth.images[0].boxes.tolist() == [FACE, [5, 5, 5, 14]]
+    assert counted(truth, "all") == [[True, False], []]
+    assert truth.images[0].landmarks is None
+
+
+def test_coco_keypoints(write: Write) -> None:
+    image = open_truth(write(with_keypoints(2, 2, 2, 1, 2)), one_based=True).images[1]
+    assert image.boxes.tolist() == [[0, 1, 10, 21]]
+    assert image.landmarks is not None
+    assert image.landmarks[0, 1].tolist() == [39, 29]
+    assert open_truth(write(with_keypoints(2, 2, 0, 1, 2))).images[1].landmarks is None
+    assert open_truth(write(with_keypoints(2, 2, 2, 1, 2, count=4))).images[1].landmarks is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": None}, "images is null: .* valid list"),
+        ({"images": COCO["images"] * 2}, "two images of one id"),
+        ({"annotations": [{"image_id": 8, "bbox": [1, 2, 3, 4]}]}, r"annotations\.0 is of image 8"),
+        (
+            {"annotations": [{"image_id": 7, "bbox": [1, 2, 0, 4]}]},
+            r"\(a\.jpg\): box 0, .* no area",
+        ),
+        ({"annotations": [{"image_id": 7, "bbox": "wide"}]}, r'annotations\.0\.bbox is "wide"'),
+    ],
+)
+def test_coco_that_cannot_be_right(write: Write, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidDataset, match=message):
+        open_truth(write(COCO | change))
+
+
+def test_what_is_none_of_these(write: Write, tmp_path: Path) -> None:
+    path = write([])
+    for given, kind, message in (
+        (tmp_path / "missing.json", None, "missing.json cannot be read: No such file"),
+        (tmp_path, None, "neither wider_face_val.mat nor .* and no FDDB-fold-01"),
+        (tmp_path, Kind.FDDB, "below there is no FDDB-fold-01-ellipseList.txt; name the folder"),
+        (tmp_path, Kind.COCO, "is a folder; name the JSON file"),
+        (path, Kind.WIDER, "is not a folder; name the folder that holds wider's"),
+        (path, Kind.COCO, r"labels\.json: it is \[\]"),
+    ):
+        with pytest.raises(InvalidDataset, match=message):
+            open_truth(given, kind=kind)
+    with pytest.raises(InvalidDataset, match="holds no list of rows"):
+        open_truth(write(COCO), kind=Kind.ROWS)
+    path.write_bytes(b"\xff")
+    with pytest.raises(InvalidDataset, match="no text in UTF-8"):
+        open_truth(path)
+
+
+def test_fingerprint_changes_with_names_and_labels(write: Write) -> None:
+    row = {"image": "a.jpg", "boxes": [FACE, FACE], "easy": [0], "landmarks": [None, POINTS]}
+    moved = [POINTS[0], [41, 30], *POINTS[2:]]
+    changes: list[dict[str, Any]] = [
+        {},
+        {"image": "b.jpg"},
+        {"boxes": [FACE, [1, 2, 12, 22]]},
+        {"easy": [1]},
+        {"landmarks": [None, moved]},
+    ]
+    truths = [open_truth(write([row | change])) for change in changes]
+    prints = {truth.fingerprint() for truth in truths}
+    prints |= {replace(truths[0], protocol=Protocol.FDDB).fingerprint()}
+    assert len(prints) == len(changes) + 1
+    assert open_truth(write([row])).fingerprint() == truths[0].fingerprint()
+    line = json.dumps(row)
+    assert open_truth(write(line)).fingerprint() == truths[0].fingerprint()

@@ -1,0 +1,297 @@
+"""WIDER FACE's and FDDB's folders as they are published, and what is wrong with them in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from facedetect.errors import InvalidDataset, InvalidSettings
+from facedetect.evaluation.datasets import Kind, open_truth
+from facedetect.evaluation.truth import Protocol
+from tests.conftest import optional_folder
+from tests.unit.labelled import cell, counted, make_picture
+
+Indices = dict[str, dict[str, list[int]]]
+
+
+def stored(numbers: Any, *shape: int) -> Any:
+    """As MATLAB stores numbers, and SciPy gives them: in the smallest type that holds them."""
+    array = np.array(numbers, np.int64).reshape(shape)
+    return array.astype(np.min_scalar_type(array.max(initial=0)))
+
+
+def column(numbers: list[int]) -> Any:
+    return stored(numbers, -1, 1)
+
+
+def save_labels(path: Path, events: dict[str, dict[str, list[list[int]]]], **more: Any) -> None:
+    """wider_face_val.mat: events and pictures, x y width height of each face."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    boxes = [[stored(faces, -1, 4) for faces in event.values()] for event in events.values()]
+    content = {
+        "event_list": cell(list(events)),
+        "file_list": cell([cell(list(event)) for event in events.values()]),
+        "face_bbx_list": cell([cell(event) for event in boxes]),
+    }
+    savemat(path, content | more)
+
+
+def save_level(path: Path, events: Indices) -> None:
+    """wider_easy_val.mat and the others: which faces count, numbered from 1."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    indices = [cell([column(faces) for faces in event.values()]) for event in events.values()]
+    files = cell([cell(list(event)) for event in events.values()])
+    savemat(path, {"file_list": files, "gt_list": cell(indices)})
+
+
+LABELS = {
+    "0--Parade": {"0_Parade_1": [[200, 100, 100, 50], [1, 2, 3, 4]], "0_Parade_2": [[0, 0, 0, 0]]},
+    "9--Press": {"9_Press_7": [[5, 6, 7, 8], [10, 10, 0, 9]]},
+}
+NAMES = ["0--Parade/0_Parade_1.jpg", "0--Parade/0_Parade_2.jpg", "9--Press/9_Press_7.jpg"]
+
+
+@pytest.fixture
+def wider(tmp_path: Path) -> Path:
+    """The official folder with its labels and levels."""
+    for name in NAMES:
+        make_picture(tmp_path / "WIDER_val" / "images" / name)
+    invalid = [cell([column([0, 1]), column([0])]), cell([column([0, 0])])]
+    split = tmp_path / "wider_face_split" / "wider_face_val.mat"
+    save_labels(split, LABELS, invalid_label_list=cell(invalid))
+    levels = tmp_path / "eval_tools" / "ground_truth"
+    easy: Indices
+    easy = {"0--Parade": {"0_Parade_1": [1], "0_Parade_2": []}, "9--Press": {"9_Press_7": []}}
+    save_level(levels / "wider_easy_val.mat", easy)
+    save_level(levels / "wider_medium_val.mat", easy)
+    save_level(levels / "wider_hard_val.mat", {**easy, "9--Press": {"9_Press_7": [2, 1]}})
+    return tmp_path
+
+
+def test_official_wider_folder(wider: Path) -> None:
+    truth = open_truth(wider)
+    assert truth.protocol is Protocol.WIDER
+    assert truth.subsets == ("easy", "medium", "hard")
+    assert truth.remarks == ()
+    assert [image.name for image in truth.images] == NAMES
+    assert truth.images[0].path == wider / "WIDER_val" / "images" / NAMES[0]
+    assert truth.images[0].boxes.tolist() == [[200, 100, 300, 150], [1, 2, 4, 6]]
+    assert counted(truth, "easy") == [[True, False], [False], [False, False]]
+    assert counted(truth, "hard") == [[True, False], [False], [True, True]]
+
+
+def drop_levels(wider: Path) -> None:
+    (wider / "eval_tools" / "ground_truth" / "wider_medium_val.mat").unlink()
+
+
+def test_without_levels_all_valid_faces_count(wider: Path) -> None:
+    drop_levels(wider)
+    truth = open_truth(wider, kind=Kind.WIDER)
+    assert truth.subsets == ("all",)
+    assert "wider_medium_val.mat" in truth.remarks[0]
+    assert counted(truth, "all") == [[True, False], [False], [True, False]]  # one has no area
+
+
+TEXT = """0--Parade/0_Parade_1.jpg
+2
+200 100 100 50 0 0 0 0 0 0 
+1 2 3 4 2 0 0 1 2 0 
+0--Parade/0_Parade_2.jpg
+0
+0 0 0 0 0 0 0 0 0 0 
+9--Press/9_Press_7.jpg
+2
+5 6 7 8 0 0 0 0 0 0
+10 10 0 9 0 0 0 0 0 0
+"""  # noqa: W291 - its lines end in a space
+
+
+def use_text(wider: Path, text: str = TEXT) -> None:
+    (wider / "wider_face_split" / "wider_face_val.mat").unlink()
+    (wider / "wider_face_split" / "wider_face_val_bbx_gt.txt").write_text(text)
+
+
+def test_labels_as_text(wider: Path) -> None:
+    drop_levels(wider)
+    from_mat = open_truth(wider)
+    use_text(wider)
+    from_text = open_truth(wider)
+    assert [image.boxes.tolist() for image in from_text.images] == [
+        from_mat.images[0].boxes.tolist(),
+        [],  # it has a line for the face that it does not have
+        from_mat.images[2].boxes.tolist(),
+    ]
+    assert counted(from_text, "all") == [[True, False], [], [True, False]]
+
+
+def test_labels_as_text_with_levels(wider: Path) -> None:
+    use_text(wider)
+    assert counted(open_truth(wider), "hard") == [[True, False], [], [True, True]]
+
+
+def test_pictures_elsewhere(wider: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (wider / "WIDER_val" / "images").rename(elsewhere)
+    assert open_truth(wider, images=elsewhere).images[0].path == elsewhere / NAMES[0]
+    with pytest.raises(InvalidDataset, match=r"there is no file .*0_Parade_1\.jpg; .*--images"):
+        open_truth(wider)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TEXT.replace("0--Parade/0_Parade_2.jpg\n", ""), r"line 5 is '0'; it has to be the name"),
+        (TEXT.replace("\n2\n", "\ntwo\n", 1), r"line 2 is 'two'; it has to be how many faces"),
+        (
+            TEXT.replace("1 2 3 4 2", "1 2 3 4"),
+            r"line 4 is '1 2 .*'; it has to be 10 numbers: x, y",
+        ),
+        (
+            TEXT.replace("1 2 3 4", "1 2 3 nan"),
+            r"line 4 is '1 2 .*'; it has to be 10 numbers: x, y",
+        ),
+        (TEXT.rpartition("10 10")[0], r"ends after line 10, among the faces of a picture"),
+        (TEXT.replace("Parade_2", "Parade_1"), r"two pictures named 0--Parade/0_Parade_1\.jpg"),
+    ],
+)
+def test_text_that_cannot_be_right(wider: Path, text: str, message: str) -> None:
+    drop_levels(wider)
+    use_text(wider, text)
+    with pytest.raises(InvalidDataset, match=message):
+        open_truth(wider)
+
+
+def test_levels_of_other_labels(wider: Path) -> None:
+    levels = wider / "eval_tools" / "ground_truth"
+    save_level(levels / "wider_easy_val.mat", {"0--Parade": {"0_Parade_1": [1]}})
+    with pytest.raises(
+        InvalidDataset, match=r"wider_easy_val\.mat has 1 pictures and the labels 3"
+    ):
+        open_truth(wider)
+    too_many: Indices
+    too_many = {"0--Parade": {"0_Parade_1": [3], "0_Parade_2": []}, "9--Press": {"9_Press_7": []}}
+    save_level(levels / "wider_easy_val.mat", too_many)
+    with pytest.raises(
+        InvalidDataset, match=r"boxes 3 to 3 of 0--Parade/0_Parade_1\.jpg, .* has 2"
+    ):
+        open_truth(wider)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"no such file", "no MATLAB file that can be read"),
+        (b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(100), "version 7.3"),
+    ],
+)
+def test_file_that_is_not_from_matlab(wider: Path, content: bytes, message: str) -> None:
+    (wider / "wider_face_split" / "wider_face_val.mat").write_bytes(content)
+    with pytest.raises(InvalidDataset, match=message):
+        open_truth(wider)
+
+
+def test_matlab_files_whose_lists_do_not_belong_together(wider: Path) -> None:
+    path = wider / "wider_face_split" / "wider_face_val.mat"
+    savemat(path, {"event_list": cell(["a"]), "file_list": cell([cell(["b"])])})
+    with pytest.raises(InvalidDataset, match="has no face_bbx_list"):
+        open_truth(wider)
+    save_labels(path, LABELS, face_bbx_list=cell([cell([np.zeros((1, 4))])]))
+    with pytest.raises(InvalidDataset, match="lists of 3 and 1 and 1 entries"):
+        open_truth(wider)
+
+
+ELLIPSES = """2002/08/11/big/img_591
+1
+123.583300 85.549500 1.265839 269.693400 161.781200  1
+2002/08/26/big/img_265
+2
+67.363819 44.511485 -1.476417 105.249970 87.209036 1
+40 20 0 100 50  1
+"""
+
+
+@pytest.fixture
+def fddb(tmp_path: Path) -> Path:
+    folds = tmp_path / "FDDB-folds"
+    folds.mkdir()
+    (folds / "FDDB-fold-01-ellipseList.txt").write_text(ELLIPSES)
+    (folds / "FDDB-fold-01.txt").write_text("2002/08/11/big/img_591\n2002/08/26/big/img_265\n")
+    (folds / "FDDB-fold-02-ellipseList.txt").write_text("2003/01/17/big/img_1\n0\n")
+    for name in ("2002/08/11/big/img_591", "2002/08/26/big/img_265", "2003/01/17/big/img_1"):
+        make_picture(tmp_path / "originalPics" / f"{name}.jpg", 80, 60)
+    return tmp_path
+
+
+def test_fddb_folder(fddb: Path) -> None:
+    truth = open_truth(fddb)
+    assert (truth.protocol, truth.subsets) == (Protocol.FDDB, ("all",))
+    assert [image.name for image in truth.images] == [
+        "2002/08/11/big/img_591.jpg",
+        "2002/08/26/big/img_265.jpg",
+        "2003/01/17/big/img_1.jpg",
+    ]
+    image = truth.images[1]
+    assert image.size == (80, 60)
+    assert image.ellipses is not None
+    assert image.ellipses[1].tolist() == [40, 20, 0, 100, 50]
+    assert image.boxes[1].tolist() == [60, 30, 140, 70]
+    assert [len(image.boxes) for image in truth.images] == [1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("40 20 0 100 50  1", "40 20 0 100 50", "line 7 is .* has to be 6 numbers: major"),
+        ("40 20 0 100 50  1", "40 0 0 100 50 1", "line 7 is .* radii of at least 1 px"),
+        ("\n2\n", "\n-2\n", "line 5 is '-2'; it has to be how many faces"),
+        ("big/img_591", "big/img_592", "img_592.jpg does not exist; .* --images"),
+    ],
+)
+def test_ellipses_that_cannot_be_right(fddb: Path, old: str, new: str, message: str) -> None:
+    path = fddb / "FDDB-folds" / "FDDB-fold-01-ellipseList.txt"
+    path.write_text(ELLIPSES.replace(old, new))
+    with pytest.raises(InvalidDataset, match=message):
+        open_truth(fddb)
+
+
+def test_origin_of_published_layouts_is_known(wider: Path) -> None:
+    with pytest.raises(InvalidSettings, match="leave --one-based out"):
+        open_truth(wider, one_based=True)
+
+
+def test_labelled_photographs_in_the_official_layout_are_the_same(tmp_path: Path) -> None:
+    """Rows of real labels, written as WIDER FACE publishes them and read back."""
+    path = optional_folder("eval", "FACEDETECT_EVAL_DIR") / "wider-dev" / "gt.json"
+    rows = json.loads(path.read_text("utf-8"))
+    events: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        picture = Path(row["image"])
+        events.setdefault(picture.parent.name, {})[picture.stem] = row
+    sizes = {
+        event: {
+            name: [[x, y, right - x, bottom - y] for x, y, right, bottom in row["all_boxes"]]
+            for name, row in files.items()
+        }
+        for event, files in events.items()
+    }
+    save_labels(tmp_path / "wider_face_val.mat", sizes)
+    for level in ("easy", "medium", "hard"):
+        numbered = {
+            event: {name: [index + 1 for index in row[level]] for name, row in files.items()}
+            for event, files in events.items()
+        }
+        save_level(tmp_path / f"wider_{level}_val.mat", numbered)
+    official = open_truth(tmp_path, images=path.parent / "images")
+    images = {f"images/{image.name}": image for image in official.images}
+    of_rows = open_truth(path)
+    assert len(images) == len(of_rows.images) == len(rows)
+    for image in of_rows.images:
+        other = images[image.name]
+        assert other.path == image.path
+        assert (other.boxes == image.boxes).all()
+        assert all((other.counted[s] == image.counted[s]).all() for s in of_rows.subsets)
