@@ -20,7 +20,13 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import accuracy_sweep, accuracy_times
-from benchmarks.accuracy_models import ACCURATE, REFERENCE, build_models, opened_detectors, subjects
+from benchmarks.accuracy_models import (
+    ACCURATE,
+    build_models,
+    opened_detectors,
+    subjects,
+    with_other_boxes,
+)
 from benchmarks.detectors import NOT_SET
 from benchmarks.environments import PACKAGES
 from benchmarks.pages import told_table, write_section
@@ -99,9 +105,8 @@ def main() -> None:
 def measure_precision(
     truth: Truth, models: Mapping[str, Path], arguments: argparse.Namespace, report: Report
 ) -> None:
-    """Average precision of everything at both settings; the fourth net changes no boxes."""
-    plain = {name: path for name, path in models.items() if "fourth net" not in name}
-    opened = subjects(plain, arguments.rivals, _TIMEOUT_S)
+    """Average precision of everything at both settings."""
+    opened = subjects(with_other_boxes(models), arguments.rivals, _TIMEOUT_S)
     runs = _runs(truth, opened, KNOWN_SETTINGS, arguments.kept / "wider")
     evaluation = _concluded(truth, runs, arguments.bootstrap)
     report.keep("precision", public_figures(evaluation))
@@ -125,16 +130,17 @@ def measure_sweep(
     truth: Truth, models: Mapping[str, Path], arguments: argparse.Namespace, report: Report
 ) -> None:
     """Precision and recall against min_size and thresholds."""
-    name = ACCURATE if ACCURATE in models else REFERENCE
-    opened = subjects({name: models[name]}, [], _TIMEOUT_S)
+    opened = subjects({ACCURATE: models[ACCURATE]}, [], _TIMEOUT_S)
     runs = _runs(truth, opened, accuracy_sweep.settings(), arguments.kept / "sweep")
     found = accuracy_sweep.choices(truth, runs)
     subset = truth.subsets[-1]
-    report.keep("thresholds", {"model": name, "choices": accuracy_sweep.to_json(found)})
-    frame = Frame(f"Thresholds, {subset}, {name}", "false alarms a picture", f"recall, {subset}")
+    report.keep("thresholds", {"model": ACCURATE, "choices": accuracy_sweep.to_json(found)})
+    frame = Frame(
+        f"Thresholds, {subset}, {ACCURATE}", "false alarms a picture", f"recall, {subset}"
+    )
     plot = report.output.with_name(f"{report.prefix}thresholds.svg")
     draw_lines(plot, frame, accuracy_sweep.lines(found, subset))
-    table = told_table(accuracy_sweep.rows(found, truth.subsets), f"Thresholds, {name}")
+    table = told_table(accuracy_sweep.rows(found, truth.subsets), f"Thresholds, {ACCURATE}")
     report.write("thresholds", table, report.plots([plot]))
 
 

@@ -16,13 +16,20 @@ from facedetect.evaluation.external import ExternalSubject
 from facedetect.evaluation.subjects import BackendSubject, Subject
 from facedetect.model.convert import convert
 from facedetect.model.freeze import freeze
-from facedetect.model.geometry import GEOMETRIES
+from facedetect.model.geometry import named_geometry
 from facedetect.model.guards import WorkLimits
 
 REFERENCE = "reference"
 ACCURATE = "accurate"
 PUBLISHED = "tf-mtcnn graph"
-FOURTH_NET = "{} + fourth net"
+AVERAGED = "accurate, averaged"
+_FOURTH_NET = "{} + fourth net"
+
+_GEOMETRIES = {
+    REFERENCE: named_geometry("reference"),
+    ACCURATE: named_geometry("accurate"),
+    AVERAGED: named_geometry("accurate", averages_landmarks=True),
+}
 
 _PROGRAM = Path(__file__).with_name("rival_detector.py")
 _THREADS = 2
@@ -39,20 +46,22 @@ def build_models(
     """
     shutil.rmtree(folder, ignore_errors=True)
     models = {}
+    weights = {"{}": None} if caffe is None else {"{}": None, _FOURTH_NET: caffe}
     with tempfile.TemporaryDirectory() as scratch:
-        names = [REFERENCE, *(name for name in GEOMETRIES if name != REFERENCE)]
-        for name in names:
-            frozen = Path(scratch, f"{name}.pb")
-            freeze(frozen, geometry=GEOMETRIES[name])
-            models[name] = _convert(frozen, folder / name)
-        for name in names if caffe else ():
-            frozen = Path(scratch, f"{name}-caffe.pb")
-            freeze(frozen, geometry=GEOMETRIES[name], caffe=caffe)
-            fourth = FOURTH_NET.format(name)
-            models[fourth] = _convert(frozen, folder / fourth)
+        for words, source in weights.items():
+            for geometry, numbers in _GEOMETRIES.items():
+                name = words.format(geometry)
+                frozen = Path(scratch, f"{name}.pb")
+                freeze(frozen, geometry=numbers, caffe=source)
+                models[name] = _convert(frozen, folder / name)
     if published is not None:
         models[PUBLISHED] = _convert(published, folder / PUBLISHED)
     return models
+
+
+def with_other_boxes(models: Mapping[str, Path]) -> dict[str, Path]:
+    """Those whose boxes differ: averaged landmarks and the fourth net change landmarks alone."""
+    return {name: path for name, path in models.items() if name in (REFERENCE, ACCURATE, PUBLISHED)}
 
 
 def subjects(models: dict[str, Path], rivals: list[str], timeout_s: float) -> list[Subject]:

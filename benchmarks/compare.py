@@ -28,6 +28,7 @@ from benchmarks.pictures import NAMES, pictures
 from benchmarks.report import Measured, write_report
 from facedetect.faces import Box, pair_boxes
 from facedetect.model.freeze import freeze
+from facedetect.model.geometry import named_geometry
 
 _WORKER = Path(__file__).with_name("worker.py")
 _THREADS = 2
@@ -37,7 +38,7 @@ _MIN_SIZES = (20, 40)
 _PAUSE_S = 0.05
 
 OURS = "facedetect"
-OURS_FLOAT = "facedetect float32"
+OURS_REFERENCE = "facedetect reference"
 REFERENCE = "tf-mtcnn graph"
 
 
@@ -74,10 +75,10 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         scratch = Path(folder)
-        freeze(scratch / "mtcnn.pb")
+        freeze(scratch / "mtcnn.pb", geometry=named_geometry("reference"))
         commands: dict[str, list[Path | str]] = {
             OURS: [own_python(), _WORKER, "facedetect", str(_THREADS)],
-            OURS_FLOAT: [
+            OURS_REFERENCE: [
                 own_python(),
                 _WORKER,
                 "frozen-graph",
@@ -86,7 +87,7 @@ def main() -> None:
             ],
         }
         if arguments.reference:
-            ours = commands[OURS_FLOAT]
+            ours = commands[OURS_REFERENCE]
             commands[REFERENCE] = [*ours[:-1], arguments.reference]
         for rival in arguments.rivals:
             commands[rival] = [environment(rival), _WORKER, rival, str(_THREADS)]

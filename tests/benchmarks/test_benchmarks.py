@@ -28,7 +28,7 @@ def test_compare_measures_ours_and_writes_the_report(tmp_path: Path) -> None:
     few = ("--pictures", "portrait 512x512", "crowd 1920x1080")
     bench("compare", "--rounds", "1", *few, "--output", output, "--rivals")
     rows = json.loads(output.with_suffix(".json").read_text())
-    assert [row["name"] for row in rows] == ["facedetect", "facedetect float32"]
+    assert [row["name"] for row in rows] == ["facedetect", "facedetect reference"]
     ours, graph = rows
     assert graph["differing"] == []
     assert ours["faces"]["portrait 512x512, 20"] == 1

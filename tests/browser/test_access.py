@@ -98,7 +98,7 @@ def tab_to(visit: Visit, selector: str) -> None:
 def test_pointing_at_a_face_shows_its_score(visit: Visit) -> None:
     visit.pick(ASTRONAUT)
     visit.boxes.first.hover()
-    expect(visit.page.locator("#tag")).to_have_text("0.9999")
+    expect(visit.page.locator("#tag")).to_have_text("1.0000")
     visit.page.mouse.move(1, 1)
     expect(visit.page.locator("#tag")).to_be_hidden()
 

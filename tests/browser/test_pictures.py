@@ -66,7 +66,7 @@ def test_a_chosen_picture(visit: Visit) -> None:
     expect(visit.count).to_have_text("1 face")
     expect(visit.page.locator("#picture-name")).to_have_text("astronaut.jpg")
     expect(visit.page.locator("#picture-size")).to_have_text("512 \N{MULTIPLICATION SIGN} 512")
-    expect(visit.faces).to_have_text(["Face 188 \N{MULTIPLICATION SIGN} 116 px0.9999"])
+    expect(visit.faces).to_have_text(["Face 188 \N{MULTIPLICATION SIGN} 115 px1.0000"])
     assert box_on_screen(visit) == pytest.approx([0.351, 0.114, 0.523, 0.339], abs=0.02)
 
 
