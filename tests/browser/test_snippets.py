@@ -39,7 +39,7 @@ def copied(visit: Visit, language: str) -> str:
 def look(visit: Visit, photo: Path) -> None:
     visit.pick(photo)
     visit.slide("Smallest face", 40)
-    visit.slide("Output", 0.8)
+    visit.slide("Output", 0.9)
     visit.slide("Pyramid factor", 0.8)
     expect(visit.count).to_have_text("1 face")
 
@@ -57,13 +57,13 @@ def check_curl(visit: Visit, photo: Path) -> None:
     )
     answer = json.loads(ended.stdout)
     assert len(answer["faces"]) == 1
-    expected = {"min_size": 40, "factor": 0.8, "thresholds": [0.6, 0.7, 0.8]}
+    expected = {"min_size": 40, "factor": 0.8, "thresholds": [0.6, 0.7, 0.9]}
     assert answer["parameters"] == expected
 
 
 def check_python(visit: Visit, photo: Path) -> None:
     code = copied(visit, "Python")
-    assert "min_size=40, factor=0.8, thresholds=(0.6, 0.7, 0.8)" in code.replace("\n", "")
+    assert "min_size=40, factor=0.8, thresholds=(0.6, 0.7, 0.9)" in code.replace("\n", "")
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=photo.parent, capture_output=True, text=True, check=True
     )

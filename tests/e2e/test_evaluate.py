@@ -17,8 +17,11 @@ PROGRAM = """
 import json, sys
 for line in sys.stdin:
     fails = json.loads(line)["image"].endswith("0.png")
-    print(json.dumps({"error": "dark"} if fails else {"boxes": [], "scores": []}), flush=True)
+    answer = {"error": "dark \\x1b[31m"} if fails else {"boxes": [], "scores": []}
+    print(json.dumps(answer), flush=True)
 """
+
+NAME = "a program with so long a name that its tables are wider than a terminal"
 
 
 @pytest.fixture
@@ -57,14 +60,17 @@ def test_the_faces_of_labelled_pictures_are_found_and_counted(labels: Path, tmp_
     assert measured["errors"] == {}
     (tmp_path / "program.py").write_text(PROGRAM)
     program = shlex.join([sys.executable, str(tmp_path / "program.py")])
-    again = run(*command, "--detector", "facedetect=embedded:", "--external", f"none={program}")
+    again = run(*command, "--detector", "facedetect=embedded:", "--external", f"{NAME}={program}")
     assert again.returncode == 1, again.stderr
+    assert f"\u2502 {NAME} \u2502 defaults \u2502 all " in again.stdout
+    assert "\\x1b[31m" in again.stdout
+    assert "\x1b" not in again.stdout
     assert "facedetect, defaults: 5 of 5 pictures" in again.stderr
     assert "0.png: dark" in again.stderr
     results = json.loads((out / "results.json").read_text())
     assert results["runs"][0] == measured
-    assert results["runs"][1]["errors"] == {"0.png": "dark"}
-    assert results["comparisons"][0]["difference"]["mean"] == -1
+    assert results["runs"][1]["errors"] == {"0.png": "dark \x1b[31m"}
+    assert results["comparisons"][0]["difference"]["mean"] == pytest.approx(-1)
 
 
 def test_labels_that_cannot_be_right_are_a_line(tmp_path: Path) -> None:

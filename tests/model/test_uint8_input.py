@@ -12,7 +12,7 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
 
 
 def graph_with_every_use() -> tf.compat.v1.GraphDef:
-    """Reads the image as it is, cast, inside and outside of a loop."""
+    """Reads the image as it is, cast, inside and outside of a loop and of branches."""
     with in_graph_control_flow(), tf.Graph().as_default() as graph:
         image = tf.compat.v1.placeholder(tf.float32, [None, None, 3], "input")
         batched = image[tf.newaxis]
@@ -27,9 +27,22 @@ def graph_with_every_use() -> tf.compat.v1.GraphDef:
             lambda index, _: index < 3, add, (tf.constant(0), tf.constant(0.0))
         )
         size = tf.cast(tf.reduce_sum(tf.shape(image)), tf.float32)
-        pixels = [tf.reshape(tensor, [-1]) for tensor in (resized, image / 3, size, total)]
+        found = (resized, image / 3, size, total, *branches(batched))
+        pixels = [tf.reshape(tensor, [-1]) for tensor in found]
         tf.concat(pixels, axis=0, name="found")
     return graph.as_graph_def()
+
+
+def branches(batched: tf.Tensor) -> list[tf.Tensor]:
+    """What is read where a condition holds and where it does not, each of them once taken."""
+    return [
+        tf.compat.v1.cond(
+            tf.shape(batched)[1] > rows,
+            lambda: tf.raw_ops.ResizeArea(images=batched, size=[7, 9]),
+            lambda: tf.raw_ops.ResizeArea(images=batched, size=[3, 11]) + batched[:, :1, :1] / 3,
+        )
+        for rows in (10, 50)
+    ]
 
 
 def run(graph_def: tf.compat.v1.GraphDef, image: np.ndarray) -> np.ndarray:
@@ -54,7 +67,8 @@ def test_only_what_needs_float32_gets_a_cast() -> None:
     before = {node.name for node in graph_def.node}
     casts = [node for node in for_uint8.node if node.name not in before]
     assert {node.op for node in casts} == {"Cast"}
-    assert len(casts) == 2, "one outside the loop, one inside"
+    assert len(casts) == 4, "one outside the loop, one inside, one in a branch of each condition"
     types = {node.op: node.attr["T"].type for node in for_uint8.node if "T" in node.attr}
     uint8 = tf.uint8.as_datatype_enum
-    assert types["CropAndResize"] == types["ResizeBilinear"] == uint8
+    readers = "CropAndResize", "ResizeArea", "ResizeBilinear"
+    assert {types[reader] for reader in readers} == {uint8}
