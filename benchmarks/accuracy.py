@@ -93,6 +93,8 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, default=Path(".bench/accuracy"), help="for answers")
     parser.add_argument("--output", type=Path, default=Path("docs/accuracy"))
     arguments = parser.parse_args()
+    if not (arguments.wider or arguments.aflw):
+        parser.error("there is nothing to measure on; give --wider, --aflw or both")
     models = build_models(arguments.kept / "models", arguments.reference, arguments.caffe)
     report = Report(arguments.output)
     for part in arguments.parts:

@@ -176,6 +176,32 @@ def test_the_authors_net_is_not_shifted_to_one_side(
     assert np.abs(np.mean(distances)) < 0.002
 
 
+def test_averaged_landmarks_of_a_mirrored_image_are_the_mirrored_ones(astronaut: BGRImage) -> None:
+    """Whatever the net's weights: both images are looked at from both sides."""
+    arrays = random_arrays()
+    for name in arrays:
+        if name.startswith("lnet/point_"):  # small moves: large ones are not made
+            arrays[name] = arrays[name] * 0.02 + (0.5 if name.endswith("bias") else 0)
+    net = landmark_net(arrays)
+    width = astronaut.shape[1]
+    image = tf.constant(astronaut.astype(np.float32))
+    boxes = np.array([[60, 180, 175, 268], [70, 200, 150, 250]], np.float32)
+    ys, xs = [100, 104, 127, 139, 141], [204, 246, 225, 202, 244]
+    landmarks = np.array([ys + xs, ys + xs], np.float32)
+    ours = refine_landmarks(net, image, boxes, landmarks, averages=True).numpy()
+    theirs = refine_landmarks(
+        net,
+        image[:, ::-1],
+        _mirror_boxes(boxes, width),
+        _mirror(landmarks, width),
+        averages=True,
+    ).numpy()
+    np.testing.assert_allclose(_mirror(theirs, width), ours, atol=1e-2)
+    assert np.abs(ours - landmarks).max() > 0.5, "they were moved"
+    plain = refine_landmarks(net, image, boxes, landmarks).numpy()
+    assert np.abs(ours - plain).max() > 0.1
+
+
 _OTHER_SIDE = [1, 0, 2, 4, 3]
 
 

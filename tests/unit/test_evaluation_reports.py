@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
@@ -15,7 +16,8 @@ from facedetect.cli.evaluation_options import opened_subjects, parse_settings
 from facedetect.errors import BackendUnavailable, InvalidParams, InvalidSettings
 from facedetect.evaluation.detections import Found, nothing_found
 from facedetect.evaluation.external import ExternalSubject
-from facedetect.evaluation.report import write_report
+from facedetect.evaluation.extra import evaluation_extra
+from facedetect.evaluation.report import draw_plots, plots_of, write_report
 from facedetect.evaluation.results import Evaluation, conclude, score_run, to_json
 from facedetect.evaluation.runs import KNOWN_SETTINGS, Run
 from facedetect.evaluation.tables import tables
@@ -131,6 +133,9 @@ def test_a_detector_that_finds_nothing_has_figures_too(tmp_path: Path) -> None:
     for protocol in Protocol:
         evaluation = evaluation_of(protocol, {"empty": empty, "other": empty})
         assert tables(evaluation)
+        if protocol is Protocol.WIDER:
+            row = table_of(evaluation, "All detections")[1]
+            assert row == ("empty", "defaults", "near/er", "", "0.000", "0 of 4", "0")
         write_report(evaluation, tmp_path)
         json.loads((tmp_path / "results.json").read_text(), parse_constant=pytest.fail)
 
@@ -159,6 +164,28 @@ def test_the_same_figures_give_the_same_files(
     assert [path.name for path in written] == names
     assert [path.read_bytes() for path in written] == [path.read_bytes() for path in again]
     assert all(path.read_text().startswith("<?xml") for path in written[2:])
+
+
+def test_a_subset_may_have_any_name_and_plots_a_legend_beside_the_curves(tmp_path: Path) -> None:
+    image = LabelledImage("one", ASTRONAUT, BOXES, {"$\\frac$": np.array([True, True])})
+    truth = Truth(Protocol.WIDER, ("$\\frac$",), (image,))
+    widths = []
+    for count in (1, 2):
+        names = [f"{'long ' * 9 * number}name" for number in range(count)]
+        runs = [Run(n, n, "s", DetectionParams(), (found_at("one", 0),)) for n in names]
+        (plot,) = draw_plots(conclude(truth, [score_run(truth, run) for run in runs]), tmp_path)
+        (width,) = re.findall(r'<svg .*?width="([\d.]+)pt"', plot.read_text(), re.DOTALL)
+        widths.append(float(width))
+    assert plot.name == "precision-recall-__frac_.svg"
+    assert widths[1] > widths[0] + 100
+
+
+def test_few_false_positives_fill_the_plot(good_and_bad: dict[str, tuple[Found, ...]]) -> None:
+    evaluation = evaluation_of(Protocol.FDDB, good_and_bad)
+    edges = {name: frame.x_limits for name, frame, _ in plots_of(evaluation)}
+    assert edges["fddb-discrete"] == (0, 1)
+    for _, _, lines in plots_of(evaluation):
+        assert all(line.y[0] == 0 for line in lines)
 
 
 def test_the_json_holds_everything(good_and_bad: dict[str, tuple[Found, ...]]) -> None:
@@ -228,6 +255,12 @@ def test_a_model_that_is_not_there_is_told_before_any_work() -> None:
         opened_subjects([detector], [], Settings.load(), 1.0),
     ):
         pass
+
+
+def test_what_is_not_installed_is_told_with_the_extra() -> None:
+    words = r"drawing plots needs no_such_package, .* install facedetect\[evaluate\]"
+    with pytest.raises(InvalidSettings, match=words), evaluation_extra("drawing plots"):
+        importlib.import_module("no_such_package")
 
 
 # In place of the package: it answers so that the program's part can be seen.

@@ -5,7 +5,9 @@ import logging
 import shlex
 import signal
 import sys
+import time
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -13,7 +15,13 @@ import pytest
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import BackendProtocolError, BackendUnavailable, InvalidSettings
-from facedetect.evaluation.detections import Found, from_line, to_line
+from facedetect.evaluation.detections import (
+    DetectionsFile,
+    Found,
+    from_line,
+    nothing_found,
+    to_line,
+)
 from facedetect.evaluation.external import ExternalSubject
 from facedetect.evaluation.runs import KNOWN_SETTINGS, Progress, Run, evaluate
 from facedetect.evaluation.subjects import BackendSubject, Subject
@@ -37,11 +45,17 @@ for line in sys.stdin:
         os.kill(os.getpid(), 9)
     if name == "hangs":
         time.sleep(60)
+    if name == "twice":
+        print(json.dumps({"boxes": [], "scores": []}), flush=True)
     answers = {
         "fails": {"error": "no such thing"},
         "odd": {"boxes": [[1, 2, 3, 4]], "scores": [0.5, 0.6]},
         "list": [1, 2],
         "nan": {"boxes": [[1, 2, 3, float("nan")]], "scores": [1]},
+        "sizes": {"boxes": [[50, 20, 30, 30]], "scores": [1]},
+        "flat": {"boxes": [1, 2, 3, 4], "scores": [1]},
+        "far": {"boxes": [[0, 0, 1e9, 9]], "scores": [1]},
+        "pairs": {"boxes": [[1, 2, 3, 4]], "scores": [1], "landmarks": [list(range(10))]},
     }
     boxes = [[0, 0, request["min_size"], 9], [1, 1, 5, 5]]
     usual = {"boxes": boxes, "scores": [0.25, 0.75], "landmarks": [[[1, 2]] * 5, [[3, 4]] * 5]}
@@ -141,7 +155,10 @@ def test_what_was_answered_is_not_asked_for_again(tmp_path: Path) -> None:
     run = run_all(truth, subject, tmp_path)
     assert len(backend.seen) == 2
     assert [found.scores.tolist() for found in run.found] == [[0.5]] * 3
-    assert len(kept.read_text().splitlines()) == 4
+    head, *lines = kept.read_text().splitlines(keepends=True)
+    assert len(lines) == 3
+    kept.write_text("".join([head, *reversed(lines)]))  # as several threads may have them
+    assert [found.image for found in run_all(truth, fake()[1], tmp_path).found] == ["a", "b", "c"]
 
 
 def test_answers_of_another_detector_setting_or_truth_are_asked_for_again(
@@ -244,6 +261,28 @@ def test_an_evaluation_that_is_to_end_finishes_what_is_under_way(
     assert len(run.found) == 8
 
 
+class Two:
+    """Answers as soon as two pictures are asked for at once."""
+
+    name = identity = "two"
+
+    def __init__(self) -> None:
+        self._both_here = Barrier(2)
+
+    def detect(self, image: LabelledImage, _: DetectionParams) -> Found:
+        self._both_here.wait(timeout=5)
+        return Found(image.name, np.zeros((0, 4)), np.zeros(0), None, 0.1)
+
+    def close(self) -> None:
+        pass
+
+
+def test_pictures_are_looked_at_side_by_side(tmp_path: Path) -> None:
+    truth = truth_of("a", "b", "c", "d")
+    (run,) = evaluate(truth, [Two()], DEFAULTS, tmp_path, threads=2)
+    assert not run.errors
+
+
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "-", "a\n"])
 def test_names_that_cannot_be_files_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings, match="cannot be used"):
@@ -258,7 +297,8 @@ def test_two_detectors_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_program_answers_each_picture_or_says_why_not(program: str, tmp_path: Path) -> None:
-    names = "one", "fails", "odd", "list", "nan", "text", "dies", "is-killed", "last"
+    odd = "odd", "list", "nan", "sizes", "flat", "far", "pairs", "text"
+    names = "one", "fails", *odd, "dies", "is-killed", "last"
     run = run_all(truth_of(*names), ExternalSubject("program", program), tmp_path)
     assert list(run.errors) == list(names[1:-1])
     for found in (run.found[0], run.found[-1]):
@@ -267,10 +307,14 @@ def test_a_program_answers_each_picture_or_says_why_not(program: str, tmp_path: 
         assert found.landmarks is not None
         assert found.landmarks[:, 0].tolist() == [[3, 4], [1, 2]]
     assert run.errors["fails"] == "no such thing"
-    assert "1 boxes, scores of the shape (2,)" in run.errors["odd"]
+    assert "1 boxes, 2 scores and no landmarks" in run.errors["odd"]
     assert "not finite" in run.errors["nan"]
+    assert "ends before it begins" in run.errors["sizes"]
+    assert "(4,); it has to be (n, 4)" in run.errors["flat"]
+    assert "farther than 1e+06 px" in run.errors["far"]
+    assert "(1, 10); it has to be (n, 5, 2)" in run.errors["pairs"]
     assert "not as it must be" in run.errors["list"]
-    assert "not as it must be" in run.errors["text"]
+    assert run.errors["text"].startswith("the answer is not JSON but 'no JSON\\n'")
     words = "the program ended with exit code 1; its last words: awake\nout of luck"
     assert run.errors["dies"] == words
     assert f"was ended by signal {signal.SIGKILL:d}" in run.errors["is-killed"]
@@ -278,9 +322,55 @@ def test_a_program_answers_each_picture_or_says_why_not(program: str, tmp_path: 
 
 def test_a_program_that_hangs_is_started_again(program: str, tmp_path: Path) -> None:
     subject = ExternalSubject("program", program, timeout_s=1.0)
+    started = time.monotonic()
     run = run_all(truth_of("one", "hangs", "last"), subject, tmp_path)
+    assert time.monotonic() - started < 30  # it was not waited for
     assert list(run.errors) == ["hangs"]
     assert run.errors["hangs"].startswith("no answer within 1 s; its last words: awake")
+
+
+def test_a_line_that_nobody_asked_for_is_no_answer(program: str) -> None:
+    """It would be taken for the next picture's, and every one after it."""
+    subject = ExternalSubject("program", program)
+    truth = truth_of("twice", "next", "last")
+    first = subject.detect(truth.images[0], DetectionParams())
+    assert (first.error, len(first.boxes)) == (None, 0)
+    time.sleep(0.2)  # until the second line is there
+    told = subject.detect(truth.images[1], DetectionParams()).error
+    assert str(told).startswith("more than a line was answered before")
+    assert len(subject.detect(truth.images[2], DetectionParams()).boxes) == 2
+    subject.close()
+
+
+def test_a_program_that_ends_after_each_answer_is_told(tmp_path: Path) -> None:
+    script = tmp_path / "once.py"
+    script.write_text('input()\nprint(\'{"boxes": [], "scores": []}\')')
+    subject = ExternalSubject("once", shlex.join([sys.executable, str(script)]))
+    answers = []
+    for image in truth_of("a", "b", "c").images:
+        answers.append(subject.detect(image, DetectionParams()).error)
+        time.sleep(0.2)  # until it has ended
+    assert answers == [None, "the program ended with exit code 0", None]
+    subject.close()
+
+
+def test_a_file_that_is_no_program_is_told(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("x")
+    script.chmod(0o755)
+    with pytest.raises(InvalidSettings, match="cannot be run: Exec format error"):
+        run_all(truth_of("a"), ExternalSubject("script", str(script)), tmp_path)
+
+
+def test_two_evaluations_do_not_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "defaults.jsonl"
+    with DetectionsFile(path, "first") as kept:
+        kept.add(nothing_found("a", "out", 0.0))
+        assert path.read_text().count("\n") == 2  # also if nothing more can be done
+        with pytest.raises(InvalidSettings, match="another evaluation writes"):
+            DetectionsFile(path, "second")
+    with DetectionsFile(path, "first") as kept:
+        assert list(kept.found) == ["a"]
 
 
 def test_a_program_is_told_all_parameters(tmp_path: Path) -> None:

@@ -50,6 +50,13 @@ def test_regions_end_at_the_edges_of_the_picture() -> None:
     )
 
 
+def test_box_far_outside_covers_the_picture_or_nothing() -> None:
+    left, right = (100, 60, 0, 0, 150), (100, 60, 0, 399, 150)
+    assert coverage(left, (-1e12, -1e12, 1e12, 1e12)) == coverage(left, (0, 0, 399, 299)) > 0
+    assert coverage(right, (1e12, 0, 2e12, 299)) == 0
+    assert coverage(left, (-2e12, 0, -1e12, 299)) == 0
+
+
 @pytest.mark.parametrize("angle", [math.pi / 2, -math.pi / 2])
 def test_angle_of_the_major_axis(angle: float) -> None:
     upright, lying = (140, 50, 260, 250), (100, 90, 300, 210)
@@ -86,6 +93,13 @@ def test_box_that_covers_less_than_a_half_is_a_false_positive_that_counts_contin
     assert curves.continuous.tolist() == [
         pytest.approx(math.pi / 16 / (math.pi / 4 + 1 / 4 - math.pi / 16), abs=0.01)
     ]
+
+
+def test_box_that_covers_exactly_a_half_is_a_false_positive() -> None:
+    """The ellipse is drawn with 160 pixels, all of them in the box of 16 x 20."""
+    curves = score([picture("a", (5, 9, 0, 200, 150))], found("a", (0.9, (193, 141, 208, 160))))
+    assert curves.continuous.tolist() == [0.5]
+    assert (curves.discrete.tolist(), curves.false_positives.tolist()) == ([0], [1])
 
 
 def test_pairs_are_those_of_the_greatest_sum() -> None:

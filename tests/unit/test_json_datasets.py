@@ -59,6 +59,13 @@ def test_rows_as_lines_with_pictures_elsewhere(write: Write, tmp_path: Path) -> 
     assert open_truth(path, images=tmp_path / "elsewhere").images[0].boxes.tolist() == [FACE]
 
 
+def test_marks_and_line_separators_of_editors_are_no_trouble(write: Write, tmp_path: Path) -> None:
+    make_picture(tmp_path / "a\u2028b.jpg")
+    path = write("")
+    path.write_text(f'\ufeff{{"image": "a\u2028b.jpg", "boxes": [{FACE}]}}\r\n', "utf-8")
+    assert [image.name for image in open_truth(path).images] == ["a\u2028b.jpg"]
+
+
 def test_rows_with_subsets(write: Write) -> None:
     row = {"image": "a.jpg", "boxes": [FACE, [3, 3, 3, 3]], "hard": [0], "subsets": {"lit": [0]}}
     truth = open_truth(
@@ -95,12 +102,15 @@ A_FACE = {"image": "a.jpg", "boxes": [FACE]}
     [
         ("[1, 2", r"labels\.jsonl, line 1 is not JSON"),
         ('{"image": "a.jpg", "boxes": []}\n{"image": 3}', r"line 2: image is 3: .* valid string"),
+        ("[" * 100_000, "line 1 is not JSON: .*recursion"),
         ([A_FACE, {"boxes": []}], r"row 2: image is .*: Field required"),
         ([{"image": "a.jpg", "boxes": [[1, 2, 3]]}], r"row 1: boxes\.0\.3 is .*Field required"),
         (
             [{"image": "a.jpg", "boxes": [[1, 2, 3, math.inf]]}],
             r"boxes\.0\.3 is Infinity: .*finite",
         ),
+        ([{"image": "a.jpg", "boxes": [[1, 2, 3, 1e300]]}], "less than or equal to 1000000"),
+        ([{"image": "a.jpg", "boxes": [[30, 20, 5, 9]]}], r"box 0, .* \(rows give two corners"),
         ([{"image": "a.jpg", "boxes": [FACE, [1, 2, 3, 2]]}], r"\(a\.jpg\): box 1, .* no area"),
         ([{"image": "a.jpg", "boxes": [[1, 2, 0, 4]], "easy": []}], r"box 0, .* has no area"),
         ([{"image": "a.jpg"}], "has no boxes; give every row `boxes`"),
@@ -117,6 +127,8 @@ A_FACE = {"image": "a.jpg", "boxes": [FACE]}
         ([{"image": "a.jpg", "landmarks": [POINTS[0], *POINTS[:4]]}], r"both eyes at \(20, 30\)"),
         ([A_FACE, A_FACE], r"two pictures named a\.jpg"),
         ([{"image": "c.jpg", "boxes": [FACE]}], r"names c\.jpg, and there is no file"),
+        ([{"image": "c" * 5000, "boxes": [FACE]}], "there is no file"),
+        ([{"image": "a.jpg", "landmarks": [None]}], "no face that must be found"),
         ([], "no face that must be found"),
     ],
 )
@@ -190,6 +202,9 @@ def test_what_is_none_of_these(write: Write, tmp_path: Path) -> None:
             open_truth(given, kind=kind)
     with pytest.raises(InvalidDataset, match="holds no list of rows"):
         open_truth(write(COCO), kind=Kind.ROWS)
+    path.write_text(f"{json.dumps(A_FACE)}\n" * 2)
+    with pytest.raises(InvalidDataset, match=r"not JSON: Extra data.* a file named \*\.jsonl"):
+        open_truth(path)
     path.write_bytes(b"\xff")
     with pytest.raises(InvalidDataset, match="no text in UTF-8"):
         open_truth(path)

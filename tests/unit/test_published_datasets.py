@@ -247,6 +247,7 @@ def test_fddb_folder(fddb: Path) -> None:
     ("old", "new", "message"),
     [
         ("40 20 0 100 50  1", "40 20 0 100 50", "line 7 is .* has to be 6 numbers: major"),
+        ("40 20 0 100 50  1", "40 20 0 1e12 50 1", "line 7 is .* has to be 6 numbers: major"),
         ("40 20 0 100 50  1", "40 0 0 100 50 1", "line 7 is .* radii of at least 1 px"),
         ("\n2\n", "\n-2\n", "line 5 is '-2'; it has to be how many faces"),
         ("big/img_591", "big/img_592", "img_592.jpg does not exist; .* --images"),

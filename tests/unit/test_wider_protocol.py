@@ -159,6 +159,20 @@ def test_pictures_are_drawn_for_both_runs_alike() -> None:
     assert (interval.low, interval.high) == pytest.approx((0.5, 0.5))
 
 
+def test_interval_is_of_all_rounds_and_holds_95_of_100() -> None:
+    """All that is found is right, and of one score: the area is the share of faces found."""
+    faces = np.arange(1, 13)  # of each picture, so that hardly two draws come to the same
+    boxes = [[(20 * row, 0, 20 * row + 9, 9) for row in range(count)] for count in faces]
+    truth = wider_truth(*(labelled(f"{row}", corners) for row, corners in enumerate(boxes)))
+    answers = [found(f"{row}", *((0.9, box) for box in c)) for row, c in enumerate(boxes)]
+    one, other = (score_wider(truth, answers[:count])[ALL] for count in (9, 4))
+    drawn = np.random.default_rng(3).multinomial(12, np.full(12, 1 / 12), size=1101) * faces
+    shares = drawn[:, 4:9].sum(axis=1) / drawn.sum(axis=1)
+    interval = difference(one, other, rounds=1101, seed=3)
+    expected = np.percentile(shares, [2.5, 97.5]).tolist()
+    assert [interval.low, interval.high] == pytest.approx(expected)
+
+
 def random_pictures(seed: int) -> list[Picture]:
     """Boxes close to each other, so that they overlap and tie; few scores, so that they do, too."""
     random = np.random.default_rng(seed)
