@@ -17,7 +17,7 @@ from facedetect.cli.errors import INTERRUPTED
 from facedetect.cli.evaluation_options import opened_subjects, parse_settings
 from facedetect.cli.evaluation_progress import shown_evaluation
 from facedetect.cli.stopping import stopped_by_signals
-from facedetect.cli.words import counted
+from facedetect.cli.words import counted, printable
 from facedetect.evaluation.datasets import Kind, open_truth
 from facedetect.evaluation.external import DEFAULT_TIMEOUT_S
 from facedetect.evaluation.plots import check_plots
@@ -28,6 +28,8 @@ from facedetect.evaluation.tables import tables
 from facedetect.settings import Settings
 
 _FAILED = 1
+_WIDEST = 1000  # columns of a file or a pipe: no table needs more
+_LONGEST_S = 86_400
 
 
 def evaluate(  # noqa: PLR0913 - a command's options are its arguments
@@ -73,7 +75,8 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
     ] = 0.5,
     threads: Annotated[int, typer.Option(min=1, help="Pictures side by side.")] = 1,
     timeout: Annotated[
-        float, typer.Option(min=0.1, help="Longest time of an external answer, seconds.")
+        float,
+        typer.Option(min=0.1, max=_LONGEST_S, help="Longest time of an external answer, seconds."),
     ] = DEFAULT_TIMEOUT_S,
     bootstrap: Annotated[
         int, typer.Option(min=100, help="Rounds for the intervals of differences.")
@@ -126,9 +129,14 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
 
 def _print(evaluation: Evaluation, written: Sequence[Path]) -> None:
     console = Console()
+    if not console.is_terminal:
+        console.width = _WIDEST
     for table in tables(evaluation):
-        shown = rich.Table(*map(escape, table.rows[0]), title=table.title, title_justify="left")
-        for row in table.rows[1:]:
-            shown.add_row(*map(escape, row))
+        head, *rows = ([escape(printable(cell)) for cell in row] for row in table.rows)
+        shown = rich.Table(title=table.title, title_justify="left")
+        for name in head:
+            shown.add_column(name, overflow="fold")
+        for row in rows:
+            shown.add_row(*row)
         console.print(shown)
     typer.echo(f"{counted(len(written), 'file')} written: {', '.join(map(str, written))}")

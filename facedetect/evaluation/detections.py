@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 from dataclasses import dataclass
@@ -54,10 +55,14 @@ class DetectionsFile:
         self._head = json.dumps({"kind": _KIND, "fingerprint": fingerprint})
         self.found: dict[str, Found] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole = self._read()
-        self._file = path.open("r+b" if whole else "wb")
+        self._file = path.open("a+b")
+        try:
+            self._lock()
+            whole = self._read()
+        except BaseException:
+            self._file.close()
+            raise
         self._file.truncate(whole)  # without a line that was cut as it was written
-        self._file.seek(whole)
         if not whole:
             self._write(self._head)
 
@@ -72,13 +77,24 @@ class DetectionsFile:
         self._write(to_line(found))
         self.found[found.image] = found
 
+    def _lock(self) -> None:
+        """Until the file is closed: the lines of two evaluations would mix."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InvalidSettings(
+                f"another evaluation writes to {self._path}; wait for its end, or give another "
+                "folder for the results"
+            ) from error
+
     def _write(self, line: str) -> None:
         self._file.write(line.encode() + b"\n")
         self._file.flush()
 
     def _read(self) -> int:
         """Read the answers that are there; returns how many bytes of the file are to be kept."""
-        data = self._path.read_bytes() if self._path.exists() else b""
+        self._file.seek(0)
+        data = self._file.read()
         whole = data[: data.rfind(b"\n") + 1]
         lines = whole.splitlines()
         if not data.startswith(_HEAD.encode()[: len(data)]):
@@ -132,17 +148,27 @@ def arrays_of(row: dict[str, Any]) -> tuple[BoxArray, NDArray[np.float64], Float
 
     Raises ValueError, KeyError or TypeError if they are not numbers of fitting shapes.
     """
-    boxes = np.array(row["boxes"], np.float64).reshape(-1, 4)
-    scores = np.array(row["scores"], np.float64)
+    boxes, scores = _array(row["boxes"], 4), _array(row["scores"])
     given = row.get("landmarks")
-    points = None if given is None else np.array(given, np.float64).reshape(-1, 5, 2)
+    points = None if given is None else _array(given, 5, 2)
     counts = {len(boxes), len(points) if points is not None else len(boxes)}
-    if scores.ndim != 1 or counts != {len(scores)}:
+    if counts != {len(scores)}:
         raise ValueError(
-            f"{len(boxes)} boxes, scores of the shape {scores.shape} and "
+            f"{len(boxes)} boxes, {len(scores)} scores and "
             f"{'no' if points is None else len(points)} landmarks; each face has one of all"
         )
     if not all(np.isfinite(array).all() for array in (boxes, scores, points) if array is not None):
         raise ValueError("numbers that are not finite")
     order = np.argsort(-scores, kind="stable")
     return boxes[order], scores[order], None if points is None else points[order]
+
+
+def _array(values: Any, *sides: int) -> FloatArray:
+    """Numbers of so many each, also when there is none."""
+    array = np.array(values, np.float64)
+    if not array.size:
+        return array.reshape(0, *sides)
+    if array.shape[1:] != sides or not array.ndim:
+        wanted = ", ".join(map(str, ("n", *sides)))
+        raise ValueError(f"numbers of the shape {array.shape}; it has to be ({wanted})")
+    return array

@@ -18,9 +18,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from facedetect.errors import InvalidSettings
 from facedetect.evaluation.detections import Found, arrays_of, nothing_found
-from facedetect.evaluation.truth import LabelledImage
+from facedetect.evaluation.truth import FARTHEST, BoxArray, FloatArray, LabelledImage
 from facedetect.faces import DetectionParams
 
 DEFAULT_TIMEOUT_S = 300.0
@@ -54,7 +57,7 @@ class ExternalSubject:
             try:
                 answer = self._ask(request)
                 seconds = time.perf_counter() - started
-                return Found(image.name, *arrays_of(answer), seconds)
+                return Found(image.name, *_checked(answer), seconds)
             except _NoAnswer as error:
                 words = str(error)
             except (ValueError, KeyError, TypeError) as error:
@@ -71,7 +74,7 @@ class ExternalSubject:
         program = self._program or _Program(self._words)
         self._program = None
         try:
-            answer = json.loads(program.answer_to(request, self._timeout_s))
+            answer = _parse(program.answer_to(request, self._timeout_s))
         except BaseException:
             program.end(grace_s=0)  # its next line might be the answer to this request
             raise
@@ -90,13 +93,19 @@ class _Program:
 
     def __init__(self, words: list[str]) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
-        self._process = subprocess.Popen(  # noqa: S603 - what the user has asked for
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - what the user has asked for
+                words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise InvalidSettings(
+                f"{words[0]} cannot be run: {error.strerror}; is it a program, or a script whose "
+                "first line names one?"
+            ) from error
         self._requests = cast(IO[bytes], self._process.stdin)
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -104,6 +113,7 @@ class _Program:
 
     def answer_to(self, request: str, timeout_s: float) -> bytes:
         """Send a line and wait for the answer's; raises _NoAnswer."""
+        self._check_silent()
         with suppress(BrokenPipeError):  # it has ended, as the missing answer tells
             self._requests.write(f"{request}\n".encode())
             self._requests.flush()
@@ -114,6 +124,14 @@ class _Program:
         if not line.endswith(b"\n"):
             raise _NoAnswer(f"the program {self._ending()}{self._last_words()}")
         return line
+
+    def _check_silent(self) -> None:
+        """What is said unasked would be taken for the answer to the next request."""
+        with suppress(queue.Empty):
+            line = self._lines.get_nowait()
+            if line.endswith(b"\n"):
+                raise _NoAnswer(f"more than a line was answered before, {_told(line)}")
+            self._lines.put(line)  # it has ended, as `answer_to` will tell
 
     def end(self, grace_s: float) -> None:
         """Close its input, and kill it if it goes on for so long."""
@@ -145,6 +163,29 @@ class _Program:
         self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _TOLD_BYTES))
         words = self._errors.read().decode(errors="replace").strip()
         return f"; its last words: {words}" if words else ""
+
+
+def _parse(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        raise _NoAnswer(
+            f"the answer is not JSON but {_told(line)}; standard output is for answers alone"
+        ) from None
+
+
+def _told(line: bytes) -> str:
+    return repr(line[:_TOLD_BYTES].decode(errors="replace"))
+
+
+def _checked(answer: dict[str, Any]) -> tuple[BoxArray, NDArray[np.float64], FloatArray | None]:
+    """Raises ValueError, KeyError or TypeError for an answer that cannot be right."""
+    boxes, scores, points = arrays_of(answer)
+    if (boxes[:, 2:] < boxes[:, :2]).any():
+        raise ValueError("a box that ends before it begins; it takes x_min, y_min, x_max, y_max")
+    if any((np.abs(array) > FARTHEST).any() for array in (boxes, points) if array is not None):
+        raise ValueError(f"a place farther than {FARTHEST:g} px from the picture's corner")
+    return boxes, scores, points
 
 
 def _split(command: str) -> list[str]:

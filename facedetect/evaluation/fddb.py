@@ -120,7 +120,8 @@ def _draw_ellipse(ellipse: FloatArray, size: tuple[int, int]) -> Mask:
 
 
 def _draw_box(box: FloatArray, size: tuple[int, int]) -> Mask:
-    left, top, right, bottom = (round(value) for value in box.tolist())
+    edges = np.tile(np.array(size, np.float64), 2)
+    left, top, right, bottom = np.clip(box, -1, edges).round().astype(int).tolist()
     mask = _blank(size)
     cv2.rectangle(mask, (left, top), (right, bottom), _INSIDE, cv2.FILLED)
     return mask

@@ -10,7 +10,18 @@ from facedetect.evaluation.extra import evaluation_extra
 from facedetect.evaluation.truth import FloatArray
 from facedetect.files import written_whole
 
-_COLOURS = ("#3d7a3d", "#1f4e9c", "#c2571a", "#7b3fa0", "#b03060", "#808080", "#00868b", "#8b6914")
+_COLOURS = (
+    "#3d7a3d",
+    "#1f4e9c",
+    "#c2571a",
+    "#7b3fa0",
+    "#b03060",
+    "#808080",
+    "#00868b",
+    "#8b6914",
+    "#000000",
+    "#e3a300",
+)
 _STYLES = ("solid", "dashed", "dotted", "dashdot")
 
 
@@ -53,7 +64,7 @@ def draw_lines(path: Path, frame: Frame, lines: Sequence[Line]) -> None:
 
     detectors = list(dict.fromkeys(line.detector for line in lines))
     settings = list(dict.fromkeys(line.setting for line in lines))
-    figure = Figure(figsize=(7, 5), layout="tight")
+    figure = Figure(figsize=(7, 5))
     axes = figure.subplots()
     for line in lines:
         axes.plot(
@@ -63,10 +74,12 @@ def draw_lines(path: Path, frame: Frame, lines: Sequence[Line]) -> None:
             color=_COLOURS[detectors.index(line.detector) % len(_COLOURS)],
             linestyle=_STYLES[settings.index(line.setting) % len(_STYLES)],
         )
-    axes.set(title=frame.title, xlabel=frame.x, ylabel=frame.y)
+    axes.set(xlabel=frame.x, ylabel=frame.y)
+    axes.set_title(frame.title, parse_math=False)  # a subset's name may have dollars in it
     axes.set(xlim=frame.x_limits, ylim=frame.y_limits)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize=8)
+    # Beside the curves: of many runs it would cover them.
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     with mpl.rc_context({"svg.hashsalt": "facedetect"}), written_whole(path) as unfinished:
-        figure.savefig(unfinished, format="svg", metadata={"Date": None})
+        figure.savefig(unfinished, format="svg", metadata={"Date": None}, bbox_inches="tight")

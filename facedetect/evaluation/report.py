@@ -37,7 +37,7 @@ def write_report(evaluation: Evaluation, output: Path) -> list[Path]:
 def draw_plots(evaluation: Evaluation, output: Path, prefix: str = "") -> list[Path]:
     """Draw what the protocol has curves for; returns the paths of the SVG files."""
     written = []
-    for name, frame, lines in _plots(evaluation):
+    for name, frame, lines in plots_of(evaluation):
         if lines:
             path = output / f"{prefix}{_UNFIT.sub('_', name)}.svg"
             draw_lines(path, frame, lines)
@@ -45,18 +45,17 @@ def draw_plots(evaluation: Evaluation, output: Path, prefix: str = "") -> list[P
     return written
 
 
-def _plots(evaluation: Evaluation) -> Iterator[tuple[str, Frame, list[Line]]]:
+def plots_of(evaluation: Evaluation) -> Iterator[tuple[str, Frame, list[Line]]]:
+    """Each plot's name, what stands around the curves, and the curves, if there are any."""
     for subset in evaluation.truth.subsets:
         frame = Frame(f"Precision and recall, {subset}", "recall", "precision", (0.0, 1.0))
         yield f"precision-recall-{subset}", frame, _precision_lines(evaluation, subset)
     for kind in ("discrete", "continuous"):
-        frame = Frame(
-            f"FDDB, {kind} score",
-            "false positives",
-            "true positive rate",
-            (0.0, _SHOWN_FALSE_POSITIVES),
-        )
-        yield f"fddb-{kind}", frame, _fddb_lines(evaluation, kind)
+        lines = _fddb_lines(evaluation, kind)
+        most = max((line.x[-1] for line in lines), default=0.0)
+        limits = 0.0, float(np.clip(most, 1.0, _SHOWN_FALSE_POSITIVES))
+        title = f"FDDB, {kind} score"
+        yield f"fddb-{kind}", Frame(title, "false positives", "true positive rate", limits), lines
     frame = Frame(
         "Landmarks",
         "mean error of a face, % of the distance between the eyes",
@@ -82,7 +81,8 @@ def _fddb_lines(evaluation: Evaluation, kind: str) -> list[Line]:
             rates: FloatArray = getattr(scores.fddb, kind)
             at_1000 = getattr(scores.fddb, f"{kind}_at")(1000)
             note = f"{at_1000:.3f} at 1000"
-            lines.append(_line(scores, note, scores.fddb.false_positives, rates))
+            alarms = scores.fddb.false_positives
+            lines.append(_line(scores, note, *(np.append(0.0, axis) for axis in (alarms, rates))))
     return lines
 
 
@@ -91,9 +91,10 @@ def _landmark_lines(evaluation: Evaluation) -> list[Line]:
     for scores in evaluation.scores:
         if scores.landmarks is not None and scores.landmarks.found:
             errors, shares = scores.landmarks.cumulative()
-            to_the_edge = np.append(errors, max(_SHOWN_ERROR, errors[-1]))
+            edge = max(_SHOWN_ERROR, errors[-1])
             note = f"mean {scores.landmarks.mean:.2f} %"
-            lines.append(_line(scores, note, to_the_edge, np.append(shares, shares[-1])))
+            x, y = np.r_[errors[0], errors, edge], np.r_[0.0, shares, shares[-1]]
+            lines.append(_line(scores, note, x, y))
     return lines
 
 

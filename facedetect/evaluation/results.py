@@ -108,9 +108,12 @@ def to_json(evaluation: Evaluation, *, with_curves: bool = True) -> dict[str, An
         },
         "iou": evaluation.iou,
         "runs": [_run_to_json(scores, with_curves=with_curves) for scores in evaluation.scores],
-        "comparisons": [asdict(comparison) for comparison in evaluation.comparisons],
+        "comparisons": [
+            {**asdict(item), "difference": _rounded(asdict(item.difference))}
+            for item in evaluation.comparisons
+        ],
         "landmark_comparisons": [
-            {**asdict(item), "means": {k: _number(v) for k, v in asdict(item.means).items()}}
+            {**asdict(item), "means": _rounded(asdict(item.means))}
             for item in evaluation.landmark_comparisons
         ],
     }
@@ -209,6 +212,10 @@ def _landmarks_to_json(errors: LandmarkErrors, *, with_curves: bool) -> dict[str
 def _number(value: float) -> float | None:
     """JSON has no NaN."""
     return round(float(value), _DIGITS) if math.isfinite(value) else None
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in values.items()}
 
 
 def _numbers(values: FloatArray) -> list[float | None]:

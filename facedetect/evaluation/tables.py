@@ -66,7 +66,8 @@ def detections_table(evaluation: Evaluation) -> Table:
     for scores in evaluation.scores:
         for subset, curve in scores.curves.items():
             point = curve.operating_point
-            share = f"{point.precision:.3f}", f"{point.recall:.3f}"
+            is_any = point.found + point.false_alarms > 0  # of nothing, no share is right
+            share = f"{point.precision:.3f}" if is_any else "", f"{point.recall:.3f}"
             counts = f"{point.found} of {curve.faces}", str(point.false_alarms)
             rows.append((*_names(scores), subset, *share, *counts))
     head = ("detector", "setting", "subset", "precision", "recall", "found", "false alarms")

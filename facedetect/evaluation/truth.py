@@ -17,6 +17,9 @@ BoolArray = NDArray[np.bool_]
 BoxArray = FloatArray
 """[n, 4] x_min, y_min, x_max, y_max, px."""
 
+FARTHEST = 1e6
+"""No coordinate of a label or an answer is farther from 0, px: it is no place in a picture."""
+
 ALL = "all"
 """The subset of a truth that has no others."""
 

@@ -16,6 +16,7 @@ from facedetect.evaluation.truth import BoolArray, BoxArray, FloatArray, Labelle
 _STEPS = 1000
 _THRESHOLDS = 1 - np.arange(1, _STEPS + 1) / _STEPS
 _CONFIDENCE = (2.5, 97.5)  # per cent: what lies between is the interval of 95 %
+_ROUNDS_AT_ONCE = 500
 
 CountArray = NDArray[np.int32]
 
@@ -124,8 +125,13 @@ def difference(one: Curve, other: Curve, rounds: int, seed: int) -> Interval:
     """
     pictures = len(one.tallies.faces)
     random = np.random.default_rng(seed)
-    drawn = random.multinomial(pictures, np.full(pictures, 1 / pictures), size=rounds)
-    low, high = np.percentile(_resampled(one, drawn) - _resampled(other, drawn), _CONFIDENCE)
+    shares = np.full(pictures, 1 / pictures)
+    differences = []
+    for done in range(0, rounds, _ROUNDS_AT_ONCE):  # draws of all rounds may not fit into memory
+        size = min(_ROUNDS_AT_ONCE, rounds - done)
+        drawn = random.multinomial(pictures, shares, size=size)
+        differences.append(_resampled(one, drawn) - _resampled(other, drawn))
+    low, high = np.percentile(np.concatenate(differences), _CONFIDENCE)
     return Interval(one.average_precision - other.average_precision, float(low), float(high))
 
 

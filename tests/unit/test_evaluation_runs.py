@@ -304,6 +304,7 @@ def test_a_program_answers_each_picture_or_says_why_not(program: str, tmp_path: 
     for found in (run.found[0], run.found[-1]):
         assert found.boxes.tolist() == [[1, 1, 5, 5], [0, 0, 20, 9]]
         assert found.scores.tolist() == [0.75, 0.25]
+        assert found.seconds > 0
         assert found.landmarks is not None
         assert found.landmarks[:, 0].tolist() == [[3, 4], [1, 2]]
     assert run.errors["fails"] == "no such thing"

@@ -40,7 +40,7 @@ def check_boxes(boxes: BoxArray, counted: Mapping[str, BoolArray], where: str) -
         raise InvalidDataset(
             f"{where}: box {wrong[0]}, from ({x_min:g}, {y_min:g}) to ({x_max:g}, {y_max:g}), has "
             "no area; boxes that must be found need width and height above 0, ignored ones at "
-            "least 0"
+            "least 0 (rows give two corners, COCO a corner and width and height)"
         )
 
 

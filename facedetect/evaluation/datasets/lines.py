@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from facedetect.errors import InvalidDataset
+from facedetect.evaluation.truth import FARTHEST
 
 
 def read_text(path: Path) -> str:
     """The text of a file; raises InvalidDataset if it cannot be read."""
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")  # some editors begin a file with a mark
     except OSError as error:
         raise InvalidDataset(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -23,7 +23,7 @@ class Lines:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lines = [line.strip() for line in read_text(path).rstrip().splitlines()]
+        self._lines = [line.strip() for line in read_text(path).rstrip().split("\n")]
         self._taken = 0
 
     @property
@@ -54,7 +54,7 @@ class Lines:
             numbers = [float(word) for word in self.take().split()]
         except ValueError:
             numbers = []
-        if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        if len(numbers) != count or not all(abs(number) <= FARTHEST for number in numbers):
             raise self.wrong(f"{count} numbers: {words}")
         return numbers
 

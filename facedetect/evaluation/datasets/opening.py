@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+
 from facedetect.errors import InvalidDataset, InvalidSettings
 from facedetect.evaluation.datasets import fddb, wider
 from facedetect.evaluation.datasets.coco import read_coco
-from facedetect.evaluation.datasets.json_files import read_json, read_json_lines
+from facedetect.evaluation.datasets.json_files import LINES, read_json, read_json_lines
 from facedetect.evaluation.datasets.json_rows import read_rows
 from facedetect.evaluation.truth import Protocol, Truth
-
-_LINES = ".jsonl"
 
 
 class Kind(StrEnum):
@@ -78,7 +78,7 @@ def _open_file(path: Path, images: Path, kind: Kind | None, *, one_based: bool) 
         raise InvalidDataset(
             f"{path} is not a folder; name the folder that holds {kind}'s labels and pictures"
         )
-    if path.suffix == _LINES and kind in {None, Kind.ROWS}:
+    if path.suffix == LINES and kind in {None, Kind.ROWS}:
         return read_rows(read_json_lines(path), images, one_based=one_based)
     data = read_json(path)
     if kind is None:
@@ -88,7 +88,7 @@ def _open_file(path: Path, images: Path, kind: Kind | None, *, one_based: bool) 
     if not isinstance(data, list):
         raise InvalidDataset(
             f"{path} holds no list of rows; write [{{...}}, ...], or a row a line in a file named "
-            f"*{_LINES}"
+            f"*{LINES}"
         )
     rows = ((f"{path}, row {number}", row) for number, row in enumerate(data, start=1))
     return read_rows(rows, images, one_based=one_based)
@@ -98,7 +98,7 @@ def _check(truth: Truth, path: Path) -> None:
     """Raise InvalidDataset unless there are faces to find in pictures that are there."""
     _check_names([image.name for image in truth.images], path)
     for image in truth.images:
-        if not image.path.is_file():
+        if not _is_file(image.path):
             raise InvalidDataset(
                 f"{path} names {image.name}, and there is no file {image.path}; give the folder in "
                 "which the names begin with --images"
@@ -109,6 +109,13 @@ def _check(truth: Truth, path: Path) -> None:
                 f"{path} has no face that must be found in the subset {subset}; there is nothing "
                 "to measure"
             )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than any file's
+        return False
 
 
 def _check_names(names: Sequence[str], path: Path) -> None:
@@ -124,5 +131,6 @@ def _check_names(names: Sequence[str], path: Path) -> None:
 
 def _count_faces(truth: Truth, subset: str) -> int:
     if truth.protocol == Protocol.LANDMARKS:
-        return sum(len(image.landmarks) for image in truth.images if image.landmarks is not None)
+        points = [image.landmarks for image in truth.images if image.landmarks is not None]
+        return sum(int(np.isfinite(faces).all(axis=(1, 2)).sum()) for faces in points)
     return sum(int(image.counted[subset].sum()) for image in truth.images)
