@@ -55,7 +55,8 @@ Made by `scripts/bench compare`: every detector in a process of its own on the s
 taking turns in one run; same pictures and min_size, factor 0.709, thresholds 0.6 0.7 0.7; medians.
 Each cell is milliseconds and the ratio to `facedetect`, the public Python API over the in-process
 backend; `facedetect reference` is the bare graph in the reference geometry, by its float32 input.
-mtcnn-runtime has its factor, 0.707, built in. A star means that other faces were found (another number, or no overlap by half).
+mtcnn-runtime has its factor, 0.707, built in. A star means that other faces were found (another
+number, or no overlap by half).
 Absolute times are this machine's; look at the ratios.
 """
 

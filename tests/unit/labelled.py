@@ -11,9 +11,13 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from facedetect.evaluation.detections import Found
+from facedetect.evaluation.runs import Run, evaluate
+from facedetect.evaluation.subjects import Subject
 from facedetect.evaluation.truth import ALL, LabelledImage, Protocol, Truth
+from facedetect.faces import DetectionParams
 
 Corners = Sequence[float]
+DEFAULTS = {"defaults": DetectionParams()}
 
 
 def labelled(name: str, boxes: Sequence[Corners], **counted: Sequence[int]) -> LabelledImage:
@@ -55,3 +59,16 @@ def cell(items: Sequence[Any]) -> Any:
     for row, item in enumerate(items):
         column[row, 0] = item
     return column
+
+
+def truth_of(*names: str, path: Path | None = None, side: float = 20.0) -> Truth:
+    """Pictures of one face each, that lie at `path` or nowhere."""
+    boxes = np.array([[10, 5, 10 + side, 5 + side]])
+    counted = {"all": np.array([True])}
+    images = (LabelledImage(n, path or Path("/nowhere", n), boxes, counted) for n in names)
+    return Truth(Protocol.WIDER, ("all",), tuple(images))
+
+
+def run_all(truth: Truth, subject: Subject, output: Path, *, repeat_errors: bool = True) -> Run:
+    (run,) = evaluate(truth, [subject], DEFAULTS, output, repeat_errors=repeat_errors)
+    return run
