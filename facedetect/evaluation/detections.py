@@ -130,7 +130,7 @@ def to_line(found: Found) -> str:
             "boxes": found.boxes.tolist(),
             "scores": found.scores.tolist(),
             "landmarks": points,
-            "seconds": round(found.seconds, 6),
+            "seconds": found.seconds,
             "error": found.error,
         }
     )

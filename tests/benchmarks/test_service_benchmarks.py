@@ -145,12 +145,12 @@ def test_overhead_compares_both_ways(service: Gateway, page: Path) -> None:
 
 def test_load_offers_more_than_can_be_done(page: Path) -> None:
     output = page.with_name("load")
-    times = ("--rounds", "1", "--seconds", "1", "--times", "1", "4")
+    times = ("--rounds", "1", "--seconds", "2", "--times", "1", "4")
     bench("load", *times, "--output", output, "--page", page)
     measured = json.loads(output.with_suffix(".json").read_text())
     some, many = measured["loads"]
     assert many["rate"] == 4 * some["rate"]
-    assert all(load["rounds"][0]["per_second"] > 1 for load in (some, many))
+    assert all(load["rounds"][0]["per_second"] > 0 for load in (some, many))
     assert measured["memory_mb"][-1][1] > 100
     assert "| 4x | " in section(page, "load")
     assert output.with_suffix(".svg").read_text().startswith("<?xml")

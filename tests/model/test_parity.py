@@ -74,7 +74,7 @@ def test_equal_on_photographs_of_many_faces(
     """
     params = DetectionParams(min_size=min_size)
     found = []
-    for path in wider_images:
+    for path in wider_images[::2]:
         image = load_image(path, ImageLimits())
         ours, theirs = our_reference.detect(image, params), reference.detect(image, params)
         found.append(differences(ours, theirs))
