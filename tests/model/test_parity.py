@@ -82,4 +82,4 @@ def test_equal_on_photographs_of_many_faces(
     is_equal = equal(faces)
     largest = {name: float(array[is_equal].max()) for name, array in faces.items()}
     print(f"{is_equal.sum()} of {is_equal.size} faces equal, largest differences {largest}")
-    assert is_equal.mean() >= 0.998
+    assert (~is_equal).sum() <= max(1, 0.002 * is_equal.size)
