@@ -81,7 +81,7 @@ def comparison_table(evaluation: Evaluation) -> Table:
             f"{row.detector} - {row.baseline}",
             row.setting,
             row.subset,
-            f"{row.difference.mean:+.4f}",
+            f"{row.difference.measured:+.4f}",
             f"{row.difference.low:+.4f} to {row.difference.high:+.4f}",
         )
         for row in evaluation.comparisons

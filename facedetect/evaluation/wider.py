@@ -36,7 +36,7 @@ class OperatingPoint:
 class Interval:
     """A difference measured on all pictures, and between what it lies with 95 % confidence."""
 
-    mean: float
+    measured: float
     low: float
     high: float
 

@@ -150,7 +150,7 @@ def test_load_offers_more_than_can_be_done(page: Path) -> None:
     measured = json.loads(output.with_suffix(".json").read_text())
     some, many = measured["loads"]
     assert many["rate"] == 4 * some["rate"]
-    assert all(load["rounds"][0]["per_second"] > 0 for load in (some, many))
+    assert all(load["rounds"][0]["per_second"] > 1 for load in (some, many))
     assert measured["memory_mb"][-1][1] > 100
     assert "| 4x | " in section(page, "load")
     assert output.with_suffix(".svg").read_text().startswith("<?xml")

@@ -103,11 +103,16 @@ def test_annotate_folder_reports_every_image(archive: Path, tmp_path: Path) -> N
     assert upright["x_min"] == pytest.approx(
         rows["roll 0/UPPER.JPG"]["faces"][0]["box"]["x_min"], abs=2
     )
-    faces = {name: len(row.get("faces", [])) for name, row in rows.items()}
-    assert all(faces[name] >= 1 for name in faces if name.startswith("roll"))
-    assert 32 <= sum(faces.values()) < 40, "a wrong one now and then"
+    scores = [
+        [face["confidence"] for face in row["faces"]]
+        for row in rows.values()
+        if row["status"] == "ok" and row["faces"]
+    ]
+    assert len(scores) == 32
+    assert all(one[0] > 0.99 and not any(score > 0.95 for score in one[1:]) for one in scores)
+    faces = sum(map(len, scores))  # a few false ones among them, less certain
     assert "33 images" in ended.stdout
-    assert f"{sum(faces.values())} faces, 1 without a face, 2 failed" in ended.stdout
+    assert f"{faces} faces, 1 without a face, 2 failed" in ended.stdout
     assert "broken.jpg: the image" in ended.stderr
     written = {p.relative_to(out).as_posix() for p in out.rglob("*.*[gG]") if p.is_file()}
     expected = {name for name, row in rows.items() if row["status"] == "ok"}

@@ -70,7 +70,7 @@ def test_the_faces_of_labelled_pictures_are_found_and_counted(labels: Path, tmp_
     results = json.loads((out / "results.json").read_text())
     assert results["runs"][0] == measured
     assert results["runs"][1]["errors"] == {"0.png": "dark \x1b[31m"}
-    assert results["comparisons"][0]["difference"]["mean"] == pytest.approx(-1)
+    assert results["comparisons"][0]["difference"]["measured"] == pytest.approx(-1)
 
 
 def test_labels_that_cannot_be_right_are_a_line(tmp_path: Path) -> None:

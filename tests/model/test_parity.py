@@ -74,7 +74,7 @@ def test_equal_on_photographs_of_many_faces(
     """
     params = DetectionParams(min_size=min_size)
     found = []
-    for path in wider_images[::2]:
+    for path in wider_images:
         image = load_image(path, ImageLimits())
         ours, theirs = our_reference.detect(image, params), reference.detect(image, params)
         found.append(differences(ours, theirs))
@@ -82,4 +82,4 @@ def test_equal_on_photographs_of_many_faces(
     is_equal = equal(faces)
     largest = {name: float(array[is_equal].max()) for name, array in faces.items()}
     print(f"{is_equal.sum()} of {is_equal.size} faces equal, largest differences {largest}")
-    assert (~is_equal).sum() <= max(1, 0.002 * is_equal.size)
+    assert is_equal.mean() >= 0.998

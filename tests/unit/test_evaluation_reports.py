@@ -210,7 +210,7 @@ def test_the_json_holds_everything(good_and_bad: dict[str, tuple[Found, ...]]) -
     assert good["landmarks"]["percent_by_face"] == [pytest.approx(80 / EYES)] * 4
     assert bad["landmarks"]["percent_by_face"] == [0, None, None, None]
     (near_difference, _) = data["comparisons"]
-    assert near_difference["difference"]["mean"] == pytest.approx(-0.75)
+    assert near_difference["difference"]["measured"] == pytest.approx(-0.75)
     assert data["landmark_comparisons"][0]["means"] == {"one": 0, "other": 5, "faces": 1}
     short = to_json(evaluation, with_curves=False)["runs"][0]
     assert "curve" not in short["subsets"]["far"]

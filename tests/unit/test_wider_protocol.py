@@ -135,7 +135,7 @@ def test_difference_of_a_run_and_itself_is_nothing() -> None:
     truth = wider_truth(*(labelled(name, [FACE]) for name in names))
     curve = score_wider(truth, answers)[ALL]
     interval = difference(curve, curve, rounds=20, seed=1)
-    assert (interval.mean, interval.low, interval.high) == (0, 0, 0)
+    assert (interval.measured, interval.low, interval.high) == (0, 0, 0)
 
 
 def test_interval_holds_what_other_pictures_would_have_given() -> None:
@@ -144,9 +144,9 @@ def test_interval_holds_what_other_pictures_would_have_given() -> None:
     one = score_wider(truth, [found("a", (0.9, FACE))])[ALL]
     other = score_wider(truth, [])[ALL]
     interval = difference(one, other, rounds=400, seed=3)
-    assert (interval.mean, interval.low, interval.high) == (0.5, 0, 1)
+    assert (interval.measured, interval.low, interval.high) == (0.5, 0, 1)
     assert difference(one, other, rounds=400, seed=3) == interval
-    assert difference(other, one, rounds=400, seed=3).mean == -0.5
+    assert difference(other, one, rounds=400, seed=3).measured == -0.5
 
 
 def test_pictures_are_drawn_for_both_runs_alike() -> None:
