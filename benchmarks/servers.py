@@ -20,7 +20,8 @@ from pathlib import Path
 
 import httpx2
 
-from facedetect.tfserving.api import Model, ServingError, State
+from facedetect.model_ref import ModelRef
+from facedetect.tfserving.api import ServingError, State
 from facedetect.tfserving.grpc_client import GrpcClient
 
 FACEDETECT = Path(sys.executable).with_name("facedetect")
@@ -120,7 +121,7 @@ def _wait_until_available(server: Server) -> None:
             if server.process.poll() is not None:
                 raise RuntimeError(f"TensorFlow Serving ended with {server.process.returncode}")
             with suppress(ServingError):
-                statuses = client.status(Model(server.name), timeout_s=5)
+                statuses = client.status(ModelRef(server.name), timeout_s=5)
                 if any(status.state is State.AVAILABLE for status in statuses):
                     return
             time.sleep(0.1)

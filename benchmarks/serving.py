@@ -34,12 +34,13 @@ from facedetect import DetectionParams, Detector
 from facedetect.images import BGRImage, encode_image
 from facedetect.memory import keep_freed_buffers
 from facedetect.model.builtin import builtin_model
+from facedetect.model_ref import ModelRef
 from facedetect.tfserving import messages
-from facedetect.tfserving.api import Arrays, Model
+from facedetect.tfserving.api import Arrays
 from facedetect.tfserving.grpc_client import GrpcClient
 
 _CASES = ("group 640x480", "group 1280x886")
-_MODEL = Model("mtcnn")
+_MODEL = ModelRef("mtcnn")
 _PARAMS = DetectionParams()
 _PARAMETERS = {
     "min_size": np.array(_PARAMS.min_size, np.float32),

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from facedetect.backends import Backend, ModelChoice, RawDetections, open_backend
+from facedetect.backends import Backend, BackendSpec, InferenceRequest, RawDetections, open_backend
 from facedetect.backends.base import FloatArray
 from facedetect.errors import InvalidParams
 from facedetect.faces import (
@@ -17,10 +17,10 @@ from facedetect.faces import (
     DetectionParams,
     Face,
     Landmarks,
-    ModelVersion,
     Point,
 )
 from facedetect.images import BGRImage, ImageLimits, ImageSource, load_image
+from facedetect.model_ref import ModelRef
 
 DEFAULT_BACKEND = "embedded:"
 
@@ -32,20 +32,20 @@ class Detector:
             for face in detector.detect("group.jpg"):
                 print(face.box, face.confidence, face.landmarks.left_eye)
 
-    `backend` is a backend's URL (see `open_backend`) or a backend. `max_pyramid_pixels` bounds the
-    work of one call. `timeout_s` bounds the model's time for one call; None waits as long as the
-    backend does.
+    `backend` is a backend, its spec or its URL (see `BackendSpec.parse`). `max_pyramid_pixels`
+    bounds the work of one call. `timeout_s` bounds the model's time for one call; None waits as
+    long as the backend does.
     """
 
     def __init__(
         self,
-        backend: str | Backend = DEFAULT_BACKEND,
+        backend: str | BackendSpec | Backend = DEFAULT_BACKEND,
         *,
         limits: ImageLimits | None = None,
         max_pyramid_pixels: float = DEFAULT_MAX_PYRAMID_PIXELS,
         timeout_s: float | None = None,
     ) -> None:
-        self.backend = open_backend(backend) if isinstance(backend, str) else backend
+        self.backend = open_backend(backend) if isinstance(backend, str | BackendSpec) else backend
         self.limits = limits or ImageLimits()
         self._max_pyramid_pixels = max_pyramid_pixels
         self._timeout_s = timeout_s
@@ -60,10 +60,10 @@ class Detector:
         """Free the backend."""
         self.backend.close()
 
-    def warm_up(self) -> ModelVersion:
+    def warm_up(self) -> ModelRef:
         """Load the model and run it once; the first image waits for that otherwise."""
         blank: BGRImage = np.zeros((64, 64, 3), np.uint8)
-        return self.backend.predict(blank, DetectionParams(), deadline=None).model
+        return self.backend.predict(InferenceRequest(blank)).model
 
     def detect(
         self,
@@ -87,12 +87,12 @@ class Detector:
         *,
         max_faces: int | None = None,
         deadline: float | None = None,
-        choice: ModelChoice | None = None,
+        model: ModelRef | None = None,
     ) -> Detection:
         """Find the faces in a decoded, upright image.
 
-        `deadline` is a time of `time.monotonic`; without one `timeout_s` begins now. `choice` asks
-        for another version of the model than the backend's own.
+        `deadline` is a time of `time.monotonic`; without one `timeout_s` begins now. `model` asks
+        for another version than the backend's own.
         """
         params = params or DetectionParams()
         if max_faces is not None and max_faces < 1:
@@ -101,7 +101,8 @@ class Detector:
             deadline = time.monotonic() + self._timeout_s
         height, width = image.shape[:2]
         params.check_work(width, height, self._max_pyramid_pixels)
-        raw = self.backend.predict(image, params, deadline=deadline, choice=choice)
+        request = InferenceRequest(image, params, deadline, model or ModelRef())
+        raw = self.backend.predict(request)
         faces = _largest(_to_faces(raw, width, height), max_faces)
         faces.sort(key=lambda face: face.confidence, reverse=True)
         return Detection(width, height, faces, raw.model)

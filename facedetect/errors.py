@@ -43,16 +43,16 @@ class FacedetectError(Exception):
     """
 
 
-def told_whole(error: FacedetectError) -> str:
-    """The message with its notes: for logs and terminals, not for strangers."""
+def format_with_notes(error: FacedetectError) -> str:
+    """Return the message with its notes: for logs and terminals, never to be sent to clients."""
     return ": ".join([str(error), *getattr(error, "__notes__", [])])
 
 
 E = TypeVar("E", bound=FacedetectError)
 
 
-def said_again(error: FacedetectError, kind: type[E]) -> E:
-    """A new error of that kind with the same words and notes, to be raised from the first one."""
+def copy_error(error: FacedetectError, kind: type[E]) -> E:
+    """Return a new error of that class with the same message and notes, to raise from the first."""
     again = kind(str(error))
     for note in getattr(error, "__notes__", []):
         again.add_note(note)

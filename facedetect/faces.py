@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from facedetect.errors import InvalidParams
+from facedetect.model_ref import ModelRef
 
 PNET_SIDE = 12
 """P-Net looks at windows of this many pixels: the pyramid brings faces of min_size to it."""
@@ -83,21 +84,13 @@ class Face:
 
 
 @dataclass(frozen=True)
-class ModelVersion:
-    """Which model answers."""
-
-    name: str
-    version: str
-
-
-@dataclass(frozen=True)
 class Detection:
     """All faces of one image, most certain first; its size in px; the model that found them."""
 
     width: int
     height: int
     faces: list[Face]
-    model: ModelVersion
+    model: ModelRef
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from facedetect.backends import BackendSpec
 from facedetect.detector import DEFAULT_BACKEND, Detector
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS
@@ -35,6 +36,10 @@ def _split(words: Any) -> Any:
     if not isinstance(words, str):
         return words
     return tuple(word.strip().lower() for word in words.split(",") if word.strip())
+
+
+def _parse_backend(url: Any) -> Any:
+    return BackendSpec.parse(url) if isinstance(url, str) else url
 
 
 def _check_origin(origin: str) -> str:
@@ -59,8 +64,8 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    backend: str = Field(
-        DEFAULT_BACKEND,
+    backend: Annotated[BackendSpec, NoDecode, BeforeValidator(_parse_backend)] = Field(
+        BackendSpec.parse(DEFAULT_BACKEND),
         description="Where the model runs: `embedded:` is the built-in model in this process, "
         "`embedded:PATH` a SavedModel in a folder, `grpc://HOST:8500/MODEL`, `grpcs://`, "
         "`http://HOST:8501/MODEL` and `https://` TensorFlow Serving.",

@@ -44,7 +44,7 @@ def live(backend: FakeBackend, certificate: Path | None = None, **overrides: Any
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        while not (server.started and backend.seen):  # the warm-up runs beside the start
+        while not (server.started and backend.requests):  # the warm-up runs beside the start
             time.sleep(0.01)
         (listener,) = server.servers[0].sockets
         port = listener.getsockname()[1]

@@ -1,7 +1,7 @@
 """Where the model runs. `open_backend` picks one by its URL."""
 
-from facedetect.backends.base import Backend, ModelChoice, RawDetections
+from facedetect.backends.base import Backend, InferenceRequest, RawDetections
 from facedetect.backends.open import open_backend
-from facedetect.faces import ModelVersion
+from facedetect.backends.spec import BackendSpec
 
-__all__ = ["Backend", "ModelChoice", "ModelVersion", "RawDetections", "open_backend"]
+__all__ = ["Backend", "BackendSpec", "InferenceRequest", "RawDetections", "open_backend"]

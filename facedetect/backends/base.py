@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facedetect.errors import BackendProtocolError, InvalidParams
-from facedetect.faces import DetectionParams, ModelVersion
+from facedetect.errors import BackendProtocolError, BackendTimeout
+from facedetect.faces import DetectionParams
 from facedetect.images import BGRImage
+from facedetect.model_ref import ModelRef
 
 FloatArray = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class ModelChoice:
-    """Which version one call wants, by its number or its label. Raises InvalidParams for both."""
+@dataclass(frozen=True, eq=False)
+class InferenceRequest:
+    """One image to run the model on.
 
-    version: int | None = None
-    label: str | None = None
+    `image` is uint8 BGR, [height, width, 3]. `deadline` is a time of `time.monotonic`; None waits
+    as long as the backend does. `model` asks for another version than the backend's own.
+    """
 
-    def __post_init__(self) -> None:
-        if self.version is not None and self.label is not None:
-            raise InvalidParams(
-                f"the model is asked for by version {self.version} and by label {self.label}; "
-                "give one of the two"
-            )
+    image: BGRImage
+    params: DetectionParams = field(default_factory=DetectionParams)
+    deadline: float | None = None
+    model: ModelRef = field(default_factory=ModelRef)
+
+    def seconds_left(self) -> float | None:
+        """Return the time until the deadline, s; None without one. Raises BackendTimeout."""
+        if self.deadline is None:
+            return None
+        left_s = self.deadline - time.monotonic()
+        if left_s <= 0:
+            raise BackendTimeout("the deadline passed before the model could start")
+        return left_s
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class RawDetections:
     prob: FloatArray
     landmarks: FloatArray
     box: FloatArray
-    model: ModelVersion
+    model: ModelRef
 
     def __post_init__(self) -> None:
         count = self.prob.size
@@ -50,43 +60,34 @@ class RawDetections:
         expected = (count,), (count, 10), (count, 4)
         if actual != expected:
             raise BackendProtocolError(
-                f"model {self.model.name} answered prob, landmarks, box of the shapes {actual}; "
+                f"model {self.model.name} returned prob, landmarks and box with shapes {actual}; "
                 f"expected {expected}: is it an MTCNN model?"
             )
         if not all(np.isfinite(array).all() for array in (self.prob, self.landmarks, self.box)):
-            raise BackendProtocolError(f"model {self.model.name} answered numbers not finite")
+            raise BackendProtocolError(f"model {self.model.name} returned numbers not finite")
 
 
 class Backend(Protocol):
     """Runs the model. Thread-safe; errors are BackendError's subclasses."""
 
-    def predict(
-        self,
-        image: BGRImage,
-        params: DetectionParams,
-        *,
-        deadline: float | None,
-        choice: ModelChoice | None = None,
-    ) -> RawDetections:
+    def predict(self, request: InferenceRequest) -> RawDetections:
         """Run the model on one image.
 
-        `deadline` is a time of `time.monotonic`, or None to wait as long as the backend does;
-        `choice` asks for another version than the backend's own.
-        Raises BackendUnavailable, BackendTimeout, BackendProtocolError, and InvalidParams where
-        the model's own limits are stricter than the caller's.
+        Raises BackendUnavailable, BackendTimeout, BackendProtocolError, and InvalidParams if the
+        model's own limits are stricter than the caller's.
         """
         ...
 
-    def check_ready(self) -> ModelVersion:
+    def check_ready(self) -> ModelRef:
         """Return the model that would answer now; raises BackendUnavailable if none would."""
         ...
 
     def close(self) -> None:
-        """Free what the backend holds; it answers nothing afterwards."""
+        """Free what the backend holds; it cannot be used afterwards."""
         ...
 
 
-def refusal_in(message: str) -> str | None:
-    """What one of the model's guards says, in an error of TensorFlow's; None if none has spoken."""
-    found = re.search(r"assertion failed: \[(.*?)\] \[(.*?)\]", message)
+def guard_message(error_message: str) -> str | None:
+    """Extract what one of the model's guards says from a TensorFlow error; None if none did."""
+    found = re.search(r"assertion failed: \[(.*?)\] \[(.*?)\]", error_message)
     return f"{found[1]} {found[2]}" if found else None

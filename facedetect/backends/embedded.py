@@ -9,18 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facedetect.backends.base import ModelChoice, RawDetections, refusal_in
+from facedetect.backends.base import InferenceRequest, RawDetections, guard_message
 from facedetect.errors import (
     BackendProtocolError,
     BackendTimeout,
     BackendUnavailable,
     InvalidParams,
     ModelNotFound,
-    said_again,
+    copy_error,
 )
-from facedetect.faces import DetectionParams, ModelVersion
-from facedetect.images import BGRImage
 from facedetect.memory import give_back_freed
+from facedetect.model_ref import ModelRef
 
 # Three bytes a pixel instead of twelve; the cast in the graph costs less than one in NumPy.
 _SIGNATURE = "serving_uint8"
@@ -53,29 +52,22 @@ class EmbeddedBackend:
         self._failure: BackendUnavailable | None = None
         self._is_closed = False
 
-    def predict(
-        self,
-        image: BGRImage,
-        params: DetectionParams,
-        *,
-        deadline: float | None,
-        choice: ModelChoice | None = None,
-    ) -> RawDetections:
-        model = self._model or self._load(deadline)
-        _check_choice(choice, model.version)
+    def predict(self, request: InferenceRequest) -> RawDetections:
+        model = self._model or self._load(request.deadline)
+        _check_requested(request.model, model.ref)
         try:
-            return model.run(image, params, deadline)
+            return model.run(request)
         except (BackendProtocolError, RuntimeError) as error:
             if self._is_closed:  # while the model was running
                 raise BackendUnavailable(_CLOSED) from error
             raise
 
-    def check_ready(self) -> ModelVersion:
+    def check_ready(self) -> ModelRef:
         model = self._model
         if model is not None:
-            return model.version
+            return model.ref
         if self._failure is not None:
-            raise said_again(self._failure, type(self._failure)) from self._failure
+            raise copy_error(self._failure, type(self._failure)) from self._failure
         raise BackendUnavailable("the model is being loaded; try again in some seconds")
 
     def close(self) -> None:
@@ -120,54 +112,49 @@ class _LoadedModel:
     session: Any
     feeds: dict[str, str]
     fetches: dict[str, str]
-    version: ModelVersion
+    ref: ModelRef
 
-    def run(
-        self, image: BGRImage, params: DetectionParams, deadline: float | None
-    ) -> RawDetections:
+    def run(self, request: InferenceRequest) -> RawDetections:
         from facedetect.model import tensorflow as tf
 
         values = {
-            "input": image,
-            "min_size": params.min_size,
-            "thresholds": params.thresholds,
-            "factor": params.factor,
+            "input": request.image,
+            "min_size": request.params.min_size,
+            "thresholds": request.params.thresholds,
+            "factor": request.params.factor,
         }
         try:
             found = self.session.run(
                 self.fetches,
                 {self.feeds[key]: value for key, value in values.items()},
-                options=_run_options(deadline),
+                options=_run_options(request),
             )
         except tf.errors.DeadlineExceededError as error:
             raise BackendTimeout("the model did not answer before the deadline") from error
         except tf.errors.OpError as error:
-            refused = refusal_in(error.message)
+            refused = guard_message(error.message)
             if refused is not None:
                 raise InvalidParams(refused) from error
             raise BackendProtocolError(f"the model failed: {error.message}") from error
-        return RawDetections(**found, model=self.version)
+        return RawDetections(**found, model=self.ref)
 
 
-def _check_choice(choice: ModelChoice | None, loaded: ModelVersion) -> None:
-    if choice is None or (choice.label is None and str(choice.version) == loaded.version):
-        return
-    wanted = f"label {choice.label}" if choice.label else f"version {choice.version}"
-    raise ModelNotFound(
-        f"the model in this process is {loaded.name} version {loaded.version}, not {wanted}; "
-        "TensorFlow Serving serves several side by side"
-    )
+def _check_requested(requested: ModelRef, loaded: ModelRef) -> None:
+    wanted = requested.or_default(loaded)
+    if wanted != loaded:
+        raise ModelNotFound(
+            f"this process runs {loaded}, not {wanted}; TensorFlow Serving serves several versions "
+            "side by side"
+        )
 
 
-def _run_options(deadline: float | None) -> Any:
+def _run_options(request: InferenceRequest) -> Any:
     from facedetect.model import tensorflow as tf
 
-    if deadline is None:
+    left_s = request.seconds_left()
+    if left_s is None:
         return None
-    left_ms = int((deadline - time.monotonic()) * 1000)
-    if left_ms <= 0:
-        raise BackendTimeout("the deadline had passed before the model could start")
-    return tf.compat.v1.RunOptions(timeout_in_ms=left_ms)
+    return tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(left_s * 1000)))
 
 
 def _load_model(
@@ -180,11 +167,12 @@ def _load_model(
 
     place = version_folder(folder or builtin_model(), version)
     name = "mtcnn" if folder is None else place.absolute().parent.name
+    number = int(place.name) if place.name.isdecimal() else None
     session = open_session(tf.Graph(), Threads(*threads))
     try:
         meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(place))
         feeds, fetches = _tensor_names(meta_graph.signature_def, place)
-        model = _LoadedModel(session, feeds, fetches, ModelVersion(name, place.name))
+        model = _LoadedModel(session, feeds, fetches, ModelRef(name, number))
         _warm_up(model)
         give_back_freed()  # some 40 MB
     except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
@@ -202,7 +190,7 @@ def _warm_up(model: _LoadedModel) -> None:
 
     for call in warmup_calls(WorkLimits()):
         with suppress(InvalidParams):  # the model's own limits may be lower
-            model.run(call.image, call.params, deadline=None)
+            model.run(InferenceRequest(call.image, call.params))
 
 
 def _tensor_names(signatures: Any, place: Path) -> tuple[dict[str, str], dict[str, str]]:

@@ -1,70 +1,50 @@
-"""A backend that answers what it was told to, for tests of everything above the seam."""
+"""A backend that runs a function instead of a model, to test everything above the seam."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from facedetect.backends.base import ModelChoice, RawDetections
-from facedetect.errors import BackendError, BackendTimeout
-from facedetect.faces import DetectionParams, Face, ModelVersion
-from facedetect.images import BGRImage
+from facedetect.backends.base import InferenceRequest, RawDetections
+from facedetect.faces import Face
+from facedetect.model_ref import ModelRef
+
+_MODEL = ModelRef("fake", 1)
+
+Respond = Callable[[InferenceRequest], Sequence[Face]]
 
 
 class FakeBackend:
-    """Answers every image with the same faces, or raises the same error.
+    """Answers each request with the faces that `respond` returns, or the error it raises.
 
-    `latency_s` is how long it takes; a deadline before that ends in BackendTimeout, as it would
-    with a real model. `before_answer` is called on the way. `seen` holds the images and parameters
-    of all calls, `choices` the versions they asked for.
+        backend = FakeBackend(lambda request: [face])
+
+    `ready` returns the model, or raises BackendUnavailable. Both functions may be replaced at any
+    time. `requests` has all requests so far.
     """
 
     def __init__(
-        self,
-        faces: Sequence[Face] = (),
-        *,
-        error: BackendError | None = None,
-        latency_s: float = 0.0,
+        self, respond: Respond = lambda _: (), ready: Callable[[], ModelRef] = lambda: _MODEL
     ) -> None:
-        self.error = error
-        self.latency_s = latency_s
-        self.before_answer: Callable[[], object] = lambda: None
-        self.choices: list[ModelChoice | None] = []
-        self.seen: list[tuple[BGRImage, DetectionParams]] = []
-        self._answer = to_raw(faces, ModelVersion("fake", "1"))
+        self.respond = respond
+        self.ready = ready
+        self.requests: list[InferenceRequest] = []
 
-    def predict(
-        self,
-        image: BGRImage,
-        params: DetectionParams,
-        *,
-        deadline: float | None,
-        choice: ModelChoice | None = None,
-    ) -> RawDetections:
-        self.choices.append(choice)
-        self.seen.append((image, params))
-        self.before_answer()
-        if self.error is not None:
-            raise self.error
-        if deadline is not None and time.monotonic() + self.latency_s > deadline:
-            time.sleep(max(0.0, deadline - time.monotonic()))
-            raise BackendTimeout("the fake model did not answer before the deadline")
-        time.sleep(self.latency_s)
-        return self._answer
+    def predict(self, request: InferenceRequest) -> RawDetections:
+        self.requests.append(request)
+        request.seconds_left()
+        return to_raw_detections(self.respond(request), _MODEL)
 
-    def check_ready(self) -> ModelVersion:
-        if self.error is not None:
-            raise self.error
-        return self._answer.model
+    def check_ready(self) -> ModelRef:
+        return self.ready()
 
     def close(self) -> None:
         pass
 
 
-def to_raw(faces: Sequence[Face], model: ModelVersion) -> RawDetections:
-    """Turn faces into the tensors a model would answer."""
+def to_raw_detections(faces: Sequence[Face], model: ModelRef) -> RawDetections:
+    """Turn faces into the tensors that a model would return."""
     boxes = [(f.box.y_min, f.box.x_min, f.box.y_max, f.box.x_max) for f in faces]
     points = [list(face.landmarks) for face in faces]
     rows = [[p.y for p in row] + [p.x for p in row] for row in points]

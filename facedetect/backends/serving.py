@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
-from facedetect.backends.base import ModelChoice, RawDetections, refusal_in
+from facedetect.backends.base import InferenceRequest, RawDetections, guard_message
 from facedetect.errors import (
     BackendError,
     BackendProtocolError,
@@ -17,14 +17,13 @@ from facedetect.errors import (
     FacedetectError,
     InvalidParams,
     ModelNotFound,
-    said_again,
+    copy_error,
 )
-from facedetect.faces import DetectionParams, ModelVersion
 from facedetect.images import BGRImage, encode_image
+from facedetect.model_ref import ModelRef
 from facedetect.tfserving.api import (
     Arrays,
     Code,
-    Model,
     Prediction,
     ServingClient,
     ServingError,
@@ -37,145 +36,118 @@ _OUTPUTS = ("prob", "landmarks", "box")
 _LONGEST_CALL_S = 300.0
 _STATUS_TIMEOUT_S = 3.0
 
-SendImage = Callable[[BGRImage], tuple[str, Arrays]]
+ToInputs = Callable[[BGRImage], tuple[str, Arrays]]
+"""Turns an image into the name of a signature and the tensor to feed it with."""
 
 
 def as_pixels(image: BGRImage) -> tuple[str, Arrays]:
-    """As uint8: what costs least of decoded pixels (docs/benchmark-serving.md has the figures)."""
+    """Send uint8 pixels: the cheapest form of a decoded image (docs/benchmark-serving.md)."""
     return "serving_uint8", {"input": image}
 
 
 def as_png(image: BGRImage) -> tuple[str, Arrays]:
-    """As a file without loss: JSON would have every value of every pixel as text."""
+    """Send a lossless file: JSON would spell out every value of every pixel."""
     return "serving_bytes", {"image_bytes": np.array(encode_image(image, ".png"), object)}
 
 
 class ServingBackend:
-    """Asks a model of TensorFlow Serving; `place` is what errors call the server."""
+    """Runs a model of TensorFlow Serving; errors name the server by its `address`."""
 
     def __init__(
-        self, client: ServingClient, model: Model, *, place: str, send_image: SendImage
+        self, client: ServingClient, model: ModelRef, *, address: str, to_inputs: ToInputs
     ) -> None:
         self._client = client
         self._model = model
-        self._place = place
-        self._send_image = send_image
+        self._address = address
+        self._to_inputs = to_inputs
 
-    def predict(
-        self,
-        image: BGRImage,
-        params: DetectionParams,
-        *,
-        deadline: float | None,
-        choice: ModelChoice | None = None,
-    ) -> RawDetections:
-        model = self._chosen(choice)
-        signature, inputs = self._send_image(image)
+    def predict(self, request: InferenceRequest) -> RawDetections:
+        model = request.model.or_default(self._model)
+        signature, inputs = self._to_inputs(request.image)
         parameters = {
-            "min_size": np.array(params.min_size, np.float32),
-            "thresholds": np.array(params.thresholds, np.float32),
-            "factor": np.array(params.factor, np.float32),
+            "min_size": np.array(request.params.min_size, np.float32),
+            "thresholds": np.array(request.params.thresholds, np.float32),
+            "factor": np.array(request.params.factor, np.float32),
         }
         with self._errors_translated(model):
-            found = self._client.predict(
+            prediction = self._client.predict(
                 model,
                 {**inputs, **parameters},
-                timeout_s=_seconds_until(deadline),
+                timeout_s=request.seconds_left() or _LONGEST_CALL_S,
                 signature=signature,
                 outputs=_OUTPUTS,
             )
-        return self._to_raw(found)
+        return _to_raw_detections(prediction, model)
 
-    def check_ready(self) -> ModelVersion:
+    def check_ready(self) -> ModelRef:
         try:
-            return self._ask_for_version()
+            return self._available_version()
         except (BackendTimeout, BackendProtocolError) as error:
-            raise said_again(error, BackendUnavailable) from error
+            raise copy_error(error, BackendUnavailable) from error
 
-    def _ask_for_version(self) -> ModelVersion:
+    def _available_version(self) -> ModelRef:
         model = self._model
         with self._errors_translated(model):
-            if model.label is not None:  # a status has no labels
-                version = self._client.metadata(model, timeout_s=_STATUS_TIMEOUT_S).version
-                return ModelVersion(model.name, str(version))
+            if model.label is not None:  # GetModelStatus does not resolve labels
+                metadata = self._client.metadata(model, timeout_s=_STATUS_TIMEOUT_S)
+                return ModelRef(model.name, metadata.version)
             statuses = self._client.status(model, timeout_s=_STATUS_TIMEOUT_S)
         for status in statuses:
             if status.state is State.AVAILABLE:
-                return ModelVersion(model.name, str(status.version))
+                return ModelRef(model.name, status.version)
         states = ", ".join(f"version {s.version} is {s.state}" for s in statuses)
         error = BackendUnavailable(f"no version of {model.name} is AVAILABLE: {states}")
-        error.add_note(f"{self._place} said {'; '.join(s.message for s in statuses)}")
+        error.add_note(f"{self._address} said {'; '.join(s.message for s in statuses)}")
         raise error
 
     def close(self) -> None:
         self._client.close()
 
-    def _chosen(self, choice: ModelChoice | None) -> Model:
-        if choice is None:
-            return self._model
-        return Model(self._model.name, choice.version, choice.label)
-
-    def _to_raw(self, found: Prediction) -> RawDetections:
-        missing = [name for name in _OUTPUTS if name not in found.outputs]
-        wrong = [n for n in _OUTPUTS if n not in missing and found.outputs[n].dtype != np.float32]
-        if missing or wrong:
-            raise BackendProtocolError(
-                f"model {self._model.name} answered without float32 "
-                f"{', '.join(missing + wrong)}; is it an MTCNN model?"
-            )
-        version = "unknown" if found.version is None else str(found.version)
-        tensors = {name: found.outputs[name] for name in _OUTPUTS}
-        return RawDetections(**tensors, model=ModelVersion(self._model.name, version))
-
     @contextmanager
-    def _errors_translated(self, model: Model) -> Iterator[None]:
+    def _errors_translated(self, model: ModelRef) -> Iterator[None]:
         try:
             yield
         except ServingError as error:
             raise self._translate(error, model) from error
 
-    def _translate(self, error: ServingError, model: Model) -> FacedetectError:
-        refused = refusal_in(str(error)) if error.code is Code.INVALID_ARGUMENT else None
-        if refused is not None:
-            return InvalidParams(refused)
+    def _translate(self, error: ServingError, model: ModelRef) -> FacedetectError:
+        guard = guard_message(str(error)) if error.code is Code.INVALID_ARGUMENT else None
+        if guard is not None:
+            return InvalidParams(guard)
         translated: BackendError
         if _is_missing(error):
-            translated = ModelNotFound(f"the model server does not serve {_words(model)}")
+            translated = ModelNotFound(f"the model server does not serve {model}")
         else:
-            kind, words = _KINDS.get(error.code, (BackendProtocolError, "failed"))
-            translated = kind(f"the model server {words}")
-        translated.add_note(f"{self._place} said {error}")
+            kind, message = _ERRORS.get(error.code, (BackendProtocolError, "failed"))
+            translated = kind(f"the model server {message}")
+        translated.add_note(f"{self._address} said {error}")
         return translated
 
 
-_KINDS: dict[Code, tuple[type[BackendError], str]] = {
+_ERRORS: dict[Code, tuple[type[BackendError], str]] = {
     Code.DEADLINE_EXCEEDED: (BackendTimeout, "did not answer before the deadline"),
     Code.UNAVAILABLE: (BackendUnavailable, "cannot be reached"),
-    Code.RESOURCE_EXHAUSTED: (BackendUnavailable, "has too much to do"),
-    Code.UNAUTHENTICATED: (BackendUnavailable, "does not know this client"),
-    Code.PERMISSION_DENIED: (BackendUnavailable, "does not let this client in"),
-    Code.CANCELLED: (BackendUnavailable, "was left"),
+    Code.RESOURCE_EXHAUSTED: (BackendUnavailable, "is overloaded"),
+    Code.UNAUTHENTICATED: (BackendUnavailable, "does not accept this client's certificate"),
+    Code.PERMISSION_DENIED: (BackendUnavailable, "denies this client access"),
+    Code.CANCELLED: (BackendUnavailable, "cancelled the call"),
 }
 
 
 def _is_missing(error: ServingError) -> bool:
-    """A label that is not known is an invalid argument to TensorFlow Serving."""
+    """TensorFlow Serving calls an unknown label an invalid argument."""
     is_label = error.code is Code.INVALID_ARGUMENT and "version label" in str(error)
     return error.code is Code.NOT_FOUND or is_label
 
 
-def _words(model: Model) -> str:
-    if model.version is not None:
-        return f"version {model.version} of {model.name}"
-    if model.label is not None:
-        return f"{model.name} with the label {model.label}"
-    return model.name
-
-
-def _seconds_until(deadline: float | None) -> float:
-    if deadline is None:
-        return _LONGEST_CALL_S
-    left_s = deadline - time.monotonic()
-    if left_s <= 0:
-        raise BackendTimeout("the deadline had passed before the model could be asked")
-    return left_s
+def _to_raw_detections(prediction: Prediction, model: ModelRef) -> RawDetections:
+    outputs = prediction.outputs
+    missing = [name for name in _OUTPUTS if name not in outputs]
+    wrong = [n for n in _OUTPUTS if n not in missing and outputs[n].dtype != np.float32]
+    if missing or wrong:
+        raise BackendProtocolError(
+            f"model {model.name} returned no float32 {', '.join(missing + wrong)}; "
+            "is it an MTCNN model?"
+        )
+    tensors = {name: outputs[name] for name in _OUTPUTS}
+    return RawDetections(**tensors, model=replace(model, version=prediction.version, label=None))

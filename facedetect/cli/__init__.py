@@ -20,7 +20,7 @@ from facedetect.cli.inspect import inspect
 from facedetect.cli.keys import app as keys
 from facedetect.cli.model_server import model_server
 from facedetect.cli.serve import serve
-from facedetect.errors import FacedetectError, told_whole
+from facedetect.errors import FacedetectError, format_with_notes
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,7 +66,7 @@ def main() -> None:
     try:
         app()
     except FacedetectError as error:
-        _end(told_whole(error), EXIT_CODES[type(error)])
+        _end(format_with_notes(error), EXIT_CODES[type(error)])
     except OSError as error:
         _end(str(error), CANNOT_WRITE)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import typer
 from rich.console import Console
@@ -15,6 +14,7 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
+from facedetect.backends import BackendSpec
 from facedetect.cli import options
 from facedetect.cli.words import counted
 from facedetect.errors import InvalidSettings
@@ -22,11 +22,11 @@ from facedetect.faces import DetectionParams
 from facedetect.folder.compare import Comparison, NotCompared, compare_images
 from facedetect.folder.places import LocalPlace
 from facedetect.folder.plan import Plan
+from facedetect.model_ref import ModelRef
 from facedetect.settings import Settings
 
 _DIFFERENT = 1
 _SHOWN = 20
-_VERSION_OPTIONS = {"version", "label"}
 
 
 @dataclass
@@ -83,11 +83,11 @@ def compare(
     plan = Plan(LocalPlace(folder), videos=False)
     plan.check()
     images = [(item.name, folder / item.name) for item in plan.items()]
-    first_url, second_url = (backend_of(name, settings.backend) for name in (first, second))
+    first_spec, second_spec = (backend_of(name, settings.backend) for name in (first, second))
     total = _Total()
     with (
-        settings.model_copy(update={"backend": first_url}).open_detector() as one,
-        settings.model_copy(update={"backend": second_url}).open_detector() as other,
+        settings.model_copy(update={"backend": first_spec}).open_detector() as one,
+        settings.model_copy(update={"backend": second_spec}).open_detector() as other,
     ):
         rows = compare_images(one, other, images, params, threads=settings.threads)
         shown = track(rows, "Comparing", total=len(images), console=Console(stderr=True))
@@ -98,16 +98,15 @@ def compare(
         raise typer.Exit(_DIFFERENT)
 
 
-def backend_of(name: str, backend: str) -> str:
-    """A backend's URL: `name` itself, or `backend` with that version or label."""
+def backend_of(name: str, backend: BackendSpec) -> BackendSpec:
+    """The backend with the URL `name`, or `backend` with the version or label `name`."""
     if ":" in name:
-        return name
+        return BackendSpec.parse(name)
     if not name:
         raise InvalidSettings("a version is empty; give a number, a label or a backend's URL")
-    parts = urlsplit(backend)
-    options = [(key, value) for key, value in parse_qsl(parts.query) if key not in _VERSION_OPTIONS]
-    options.append(("version" if name.isdecimal() else "label", name))
-    return urlunsplit(parts._replace(query=urlencode(options, safe="/:")))
+    own = backend.model.name
+    model = ModelRef(own, version=int(name)) if name.isdecimal() else ModelRef(own, label=name)
+    return BackendSpec.parse(str(replace(backend, model=model)))
 
 
 def _collect(

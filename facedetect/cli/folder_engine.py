@@ -10,13 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from rich.console import Console
 
 from facedetect.cores import available_cores
 from facedetect.errors import InvalidSettings
-from facedetect.faces import ModelVersion
 from facedetect.folder.cluster import Job, RayEngine
 from facedetect.folder.journal import Journal
 from facedetect.folder.local import LocalEngine
@@ -24,6 +22,7 @@ from facedetect.folder.places import STATE, LocalPlace, Place
 from facedetect.folder.remote_journal import RemoteJournal
 from facedetect.folder.run import Engine
 from facedetect.folder.worker import Worker
+from facedetect.model_ref import ModelRef
 from facedetect.settings import Settings
 
 EngineName = Literal["local", "ray"]
@@ -34,7 +33,7 @@ _JOURNAL = f"{STATE}/journal.sqlite"
 @contextmanager
 def opened_engine(
     name: EngineName, job: Job, stop: Event, console: Console
-) -> Iterator[tuple[ModelVersion, Engine]]:
+) -> Iterator[tuple[ModelRef, Engine]]:
     """Give the model that will look at the files, and the engine that has them done."""
     if name == "local" and job.address is not None:
         raise InvalidSettings("--ray-address is for --engine ray")
@@ -54,11 +53,10 @@ def opened_engine(
 
 def _anywhere(settings: Settings) -> Settings:
     """A model's folder is named in full: workers need not run in this one."""
-    parts = urlsplit(settings.backend)
-    if parts.scheme != "embedded" or not parts.path:
+    spec = settings.backend
+    if spec.folder is None:
         return settings
-    url = urlunsplit(parts._replace(path=str(Path(parts.path).absolute())))
-    return settings.model_copy(update={"backend": url})
+    return settings.model_copy(update={"backend": replace(spec, folder=spec.folder.absolute())})
 
 
 @contextmanager
@@ -82,9 +80,7 @@ def _with_cores(settings: Settings, cores: int) -> Settings:
 
     One worker would have all of them otherwise, and several would be in each other's way.
     """
-    parts = urlsplit(settings.backend)
-    given = parse_qsl(parts.query)
-    if parts.scheme != "embedded" or "inter_op_threads" in dict(given):
+    spec = settings.backend
+    if not spec.is_in_process or spec.inter_op_threads is not None:
         return settings
-    query = urlencode([*given, ("inter_op_threads", cores)])
-    return settings.model_copy(update={"backend": urlunsplit(parts._replace(query=query))})
+    return settings.model_copy(update={"backend": replace(spec, inter_op_threads=cores)})

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from facedetect import errors
 from facedetect.client.retries import to_seconds
-from facedetect.faces import Box, Detection, Face, Landmarks, ModelVersion, Point
+from facedetect.faces import Box, Detection, Face, Landmarks, Point
+from facedetect.model_ref import ModelRef
 
 T = TypeVar("T")
 
@@ -89,8 +90,8 @@ def to_detection(found: Any) -> Detection:
     return Detection(int(size["width"]), int(size["height"]), faces, to_model(found["model"]))
 
 
-def to_model(found: Any) -> ModelVersion:
-    return ModelVersion(str(found["name"]), str(found["version"]))
+def to_model(found: Any) -> ModelRef:
+    return ModelRef(str(found["name"]), found.get("version"))
 
 
 def _to_face(found: Any) -> Face:

@@ -35,7 +35,8 @@ from facedetect.client.talk import (
     converse,
 )
 from facedetect.errors import FacedetectError
-from facedetect.faces import Detection, ModelVersion
+from facedetect.faces import Detection
+from facedetect.model_ref import ModelRef
 
 T = TypeVar("T")
 
@@ -106,11 +107,11 @@ class AsyncClient:
         check_concurrency(concurrency)
         return self._detect_each(images, concurrency, options)
 
-    async def ready(self) -> ModelVersion:
+    async def ready(self) -> ModelRef:
         """Return the model that would answer now; raises BackendUnavailable if none would."""
         return await self._do(check_ready(self._terms))
 
-    async def wait_until_ready(self, timeout_s: float = 60.0) -> ModelVersion:
+    async def wait_until_ready(self, timeout_s: float = 60.0) -> ModelRef:
         """Wait for the service and its model; raises what was in the way at the end."""
         return await self._do(await_ready(replace(self._terms, timeout_s=timeout_s)))
 

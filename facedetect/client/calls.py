@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 from facedetect.client.answers import Answer, read_image, read_json, to_detection, to_model
-from facedetect.faces import Detection, ModelVersion
+from facedetect.faces import Detection
+from facedetect.model_ref import ModelRef
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ class ServiceVersion:
     """What runs there; `model` is None while none is ready."""
 
     facedetect: str
-    model: ModelVersion | None
+    model: ModelRef | None
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def annotate_call(
     return Call(_post(image, "/annotate", query, accept=f"image/{image_format}"), read_image)
 
 
-def ready_call() -> Call[ModelVersion]:
+def ready_call() -> Call[ModelRef]:
     """Ask whether the model would answer now."""
     request = Request("GET", "/readyz")
     return Call(request, lambda answer: read_json(answer, lambda found: to_model(found["model"])))

@@ -36,7 +36,8 @@ from facedetect.client.talk import (
     converse,
 )
 from facedetect.errors import FacedetectError
-from facedetect.faces import Detection, ModelVersion
+from facedetect.faces import Detection
+from facedetect.model_ref import ModelRef
 
 T = TypeVar("T")
 
@@ -115,11 +116,11 @@ class Client:
         check_concurrency(concurrency)
         return self._detect_each(images, concurrency, options)
 
-    def ready(self) -> ModelVersion:
+    def ready(self) -> ModelRef:
         """Return the model that would answer now; raises BackendUnavailable if none would."""
         return self._do(check_ready(self._terms))
 
-    def wait_until_ready(self, timeout_s: float = 60.0) -> ModelVersion:
+    def wait_until_ready(self, timeout_s: float = 60.0) -> ModelRef:
         """Wait for the service and its model; raises what was in the way at the end."""
         return self._do(await_ready(replace(self._terms, timeout_s=timeout_s)))
 

@@ -26,7 +26,7 @@ from facedetect.errors import (
     BackendUnavailable,
     FacedetectError,
 )
-from facedetect.faces import ModelVersion
+from facedetect.model_ref import ModelRef
 
 T = TypeVar("T")
 
@@ -100,12 +100,12 @@ def converse(call: Call[T], terms: Terms) -> Talk[T]:
         yield Pause(pause_s)
 
 
-def check_ready(terms: Terms) -> Talk[ModelVersion]:
+def check_ready(terms: Terms) -> Talk[ModelRef]:
     """Ask once whether the model would answer: not being ready is an answer, too."""
     return converse(ready_call(), replace(terms, retries=_NO_RETRIES))
 
 
-def await_ready(terms: Terms) -> Talk[ModelVersion]:
+def await_ready(terms: Terms) -> Talk[ModelRef]:
     """Ask until the model would answer; at the time-out raises the BackendError in its way."""
     deadline = terms.now() + terms.timeout_s
     while True:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from pathlib import Path
 from typing import Protocol, Self
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from facedetect.backends import BackendSpec
 from facedetect.detector import Detector
 from facedetect.evaluation.detections import Found, nothing_found
 from facedetect.evaluation.truth import LabelledImage
@@ -58,8 +57,9 @@ class BackendSubject:
 
         Raises InvalidSettings, and BackendUnavailable if there is no such model.
         """
-        detector = Detector(url, limits=limits, max_pyramid_pixels=float("inf"))
-        return cls(name, detector, f"{url}, {_model_behind(url, detector)}")
+        spec = BackendSpec.parse(url)
+        detector = Detector(spec, limits=limits, max_pyramid_pixels=float("inf"))
+        return cls(name, detector, f"{url}, {_model_behind(spec, detector)}")
 
     def detect(self, image: LabelledImage, params: DetectionParams) -> Found:
         self._warm_up()
@@ -92,16 +92,13 @@ def _to_found(name: str, faces: list[Face], seconds: float) -> Found:
     )
 
 
-def _model_behind(url: str, detector: Detector) -> str:
+def _model_behind(spec: BackendSpec, detector: Detector) -> str:
     """What answers: a version, for models in this process their content, as numbers say little."""
-    parts = urlsplit(url)
-    if parts.scheme != "embedded":
-        model = detector.backend.check_ready()
-        return f"{model.name} version {model.version}"
+    if not spec.is_in_process:
+        return str(detector.backend.check_ready())
     from facedetect.model.builtin import builtin_model
     from facedetect.model.graph_files import SAVED_MODEL_FILE, version_folder
 
-    version = parse_qs(parts.query).get("version")
-    folder = Path(parts.path) if parts.path else builtin_model()
-    graph = version_folder(folder, int(version[0]) if version else None) / SAVED_MODEL_FILE
+    folder = spec.folder or builtin_model()
+    graph = version_folder(folder, spec.model.version) / SAVED_MODEL_FILE
     return hashlib.sha256(graph.read_bytes()).hexdigest()

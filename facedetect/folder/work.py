@@ -16,10 +16,11 @@ from facedetect.errors import (
     InvalidParams,
     InvalidSettings,
 )
-from facedetect.faces import DetectionParams, ModelVersion
+from facedetect.faces import DetectionParams
 from facedetect.folder.pictures import Metadata
 from facedetect.folder.plan import Item
 from facedetect.folder.reports import Row
+from facedetect.model_ref import ModelRef
 
 Shown = Literal["box", "blur", "pixelate", "solid", "none"]
 """How faces are shown in the results (see `render.Style`); none writes no pictures."""
@@ -49,7 +50,7 @@ class Work:
     thumbnails: bool = False
     stride: int = 1
 
-    def fingerprint(self, model: ModelVersion) -> str:
+    def fingerprint(self, model: ModelRef) -> str:
         """All that decides what the results are, apart from the sources."""
         return json.dumps([_RESULTS, asdict(self), asdict(model)], sort_keys=True)
 

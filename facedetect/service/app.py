@@ -14,7 +14,7 @@ from fastapi_offline import FastAPIOffline
 
 import facedetect
 from facedetect.detector import Detector
-from facedetect.errors import FacedetectError, told_whole
+from facedetect.errors import FacedetectError, format_with_notes
 from facedetect.service.auth import Gatekeeper
 from facedetect.service.metrics import router as metrics_call
 from facedetect.service.page import add_page
@@ -106,7 +106,7 @@ async def _warm_up(detector: Detector) -> None:
     try:
         model = await to_thread.run_sync(detector.warm_up, abandon_on_cancel=True)
     except FacedetectError as error:
-        logger.warning("the model is not ready: %s", told_whole(error))
+        logger.warning("the model is not ready: %s", format_with_notes(error))
     except Exception:  # a bug; requests will tell it, too, and must be answered
         logger.exception("the model could not be warmed up")
     else:

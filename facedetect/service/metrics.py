@@ -135,7 +135,9 @@ class Metrics:
         """Count an image and what was found in it."""
         self._faces.observe(len(detection.faces))
         self._megapixels.observe(detection.width * detection.height / 1e6)
-        self._images.labels(detection.model.name, detection.model.version).inc()
+        model = detection.model
+        version = "unknown" if model.version is None else model.version
+        self._images.labels(model.name, version).inc()
 
     def add_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that has ended; `route` is a template, never a path."""

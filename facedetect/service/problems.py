@@ -221,7 +221,7 @@ def problem_of(error: errors.FacedetectError) -> Problem:
         logger.error("an error that no request should cause", exc_info=error)
         return _problem(kind, _SEE_LOG)
     if isinstance(error, errors.BackendError):
-        logger.warning("%s", errors.told_whole(error))
+        logger.warning("%s", errors.format_with_notes(error))
     error.with_traceback(None)  # its frames would keep the image for as long as the error
     return _problem(kind, str(error))
 

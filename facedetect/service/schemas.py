@@ -7,15 +7,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from facedetect.backends import ModelChoice
 from facedetect.faces import (
     FACTOR_BOUNDS,
     MIN_SIZE_BOUND,
     DetectionParams,
     Face,
-    ModelVersion,
     parse_thresholds,
 )
+from facedetect.model_ref import MAX_VERSION, ModelRef
 from facedetect.render import Style
 from facedetect.service.problems import Problem
 from facedetect.service.worker import Outcome
@@ -47,7 +46,7 @@ class FaceQuery(BaseModel):
     model_version: int | None = Field(
         None,
         ge=0,
-        le=2**63 - 1,
+        le=MAX_VERSION,
         description="Ask this version of the model instead of the backend's own.",
     )
     model_label: str | None = Field(
@@ -61,11 +60,9 @@ class FaceQuery(BaseModel):
         """Raises InvalidParams."""
         return DetectionParams(self.min_size, self.factor, parse_thresholds(self.thresholds))
 
-    def choice(self) -> ModelChoice | None:
+    def model(self) -> ModelRef:
         """Raises InvalidParams."""
-        if self.model_version is None and self.model_label is None:
-            return None
-        return ModelChoice(self.model_version, self.model_label)
+        return ModelRef(version=self.model_version, label=self.model_label)
 
 
 class DetectQuery(FaceQuery):
@@ -97,13 +94,24 @@ class Timings(BaseModel):
     total: float = Field(description="From the arrival of the whole image to the answer.")
 
 
+class ServedModel(BaseModel):
+    """The model that answered."""
+
+    name: str
+    version: int | None = Field(description="Null if the model server does not tell.")
+
+    @classmethod
+    def of(cls, model: ModelRef) -> Self:
+        return cls(name=model.name, version=model.version)
+
+
 class DetectResponse(BaseModel):
     """The faces of one image, most certain first; none is an empty list."""
 
     image: ImageSize
     faces: list[Face]
     parameters: DetectionParams
-    model: ModelVersion
+    model: ServedModel
     timings_ms: Timings
     annotated_png: Annotated[str | None, Field(description="Base64, if `annotate` was true.")] = (
         None
@@ -116,7 +124,7 @@ class DetectResponse(BaseModel):
             image=ImageSize(width=found.width, height=found.height),
             faces=found.faces,
             parameters=params,
-            model=found.model,
+            model=ServedModel.of(found.model),
             timings_ms=Timings(
                 decode=outcome.decode_ms,
                 queue=outcome.queue_ms,
@@ -195,9 +203,9 @@ class Health(BaseModel):
 
 class Ready(BaseModel):
     status: str = "ready"
-    model: ModelVersion
+    model: ServedModel
 
 
 class Version(BaseModel):
     facedetect: str
-    model: ModelVersion | None = Field(description="Null while no model is ready.")
+    model: ServedModel | None = Field(description="Null while no model is ready.")

@@ -42,7 +42,7 @@ class Telemetry:
     @classmethod
     def open(cls, settings: Settings) -> Self:
         """What the settings ask for. Raises InvalidSettings if traces lack their extra."""
-        metrics = Metrics(backend=settings.backend.partition(":")[0])
+        metrics = Metrics(backend=settings.backend.scheme)
         return cls(metrics, _open_tracing(settings.traces_endpoint))
 
     def close(self) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from anyio import CapacityLimiter, to_thread
 
-from facedetect.backends import ModelChoice
 from facedetect.detector import Detector
 from facedetect.faces import Detection, DetectionParams
 from facedetect.images import BGRImage, decode_image, encode_image, read_header
+from facedetect.model_ref import ModelRef
 from facedetect.render import Style, render
 from facedetect.service.admission import Admission, Scale, Work
 from facedetect.service.telemetry import Elapsed, Telemetry
@@ -34,7 +34,7 @@ class Job:
     params: DetectionParams
     max_faces: int | None = None
     picture: Picture | None = None
-    choice: ModelChoice | None = None
+    model: ModelRef | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Worker:
             image = decode_image(job.data, self.detector.limits)
         with self.telemetry.stage("predict") as predict:
             found = self.detector.detect_upright(
-                image, job.params, max_faces=job.max_faces, deadline=deadline, choice=job.choice
+                image, job.params, max_faces=job.max_faces, deadline=deadline, model=job.model
             )
         self.telemetry.found(found)
         picture = self._draw(image, found, job.picture) if job.picture else None

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from facedetect.model_ref import ModelRef
+
 Arrays = Mapping[str, NDArray[Any]]
 
 DEFAULT_SIGNATURE = "serving_default"
-MAX_VERSION = 2**63 - 1
 
 
 class Code(IntEnum):
@@ -47,21 +48,6 @@ class ServingError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code.name}: {self.args[0]}"
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model by name: its version, or the one with a label, or the latest."""
-
-    name: str
-    version: int | None = None
-    label: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.version is not None and self.label is not None:
-            raise ValueError(f"model {self.name}: give a version or a label, not both")
-        if self.version is not None and not 0 <= self.version <= MAX_VERSION:
-            raise ValueError(f"model {self.name}: a version is from 0 to {MAX_VERSION}")
 
 
 @dataclass(frozen=True)
@@ -124,7 +110,7 @@ class ServingClient(Protocol):
 
     def predict(
         self,
-        model: Model,
+        model: ModelRef,
         inputs: Arrays,
         *,
         timeout_s: float,
@@ -137,11 +123,11 @@ class ServingClient(Protocol):
         """
         ...
 
-    def metadata(self, model: Model, *, timeout_s: float) -> Metadata:
+    def metadata(self, model: ModelRef, *, timeout_s: float) -> Metadata:
         """The signatures of a model."""
         ...
 
-    def status(self, model: Model, *, timeout_s: float) -> list[VersionStatus]:
+    def status(self, model: ModelRef, *, timeout_s: float) -> list[VersionStatus]:
         """The state of every version that the server knows, or of the one asked for.
 
         TensorFlow Serving does not look at labels here; `metadata` resolves them.

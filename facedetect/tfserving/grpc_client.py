@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 
+from facedetect.model_ref import ModelRef
 from facedetect.tfserving import messages
 from facedetect.tfserving import serving_pb2 as pb
 from facedetect.tfserving.api import (
@@ -17,7 +18,6 @@ from facedetect.tfserving.api import (
     Arrays,
     Code,
     Metadata,
-    Model,
     Prediction,
     ServingError,
     VersionStatus,
@@ -114,7 +114,7 @@ class GrpcClient:
 
     def predict(
         self,
-        model: Model,
+        model: ModelRef,
         inputs: Arrays,
         *,
         timeout_s: float,
@@ -124,11 +124,11 @@ class GrpcClient:
         request = messages.predict_request(model, inputs, signature, outputs)
         return messages.prediction(_call(self._predict, request, timeout_s))
 
-    def metadata(self, model: Model, *, timeout_s: float) -> Metadata:
+    def metadata(self, model: ModelRef, *, timeout_s: float) -> Metadata:
         request = messages.metadata_request(model)
         return messages.metadata(_call(self._metadata, request, timeout_s))
 
-    def status(self, model: Model, *, timeout_s: float) -> list[VersionStatus]:
+    def status(self, model: ModelRef, *, timeout_s: float) -> list[VersionStatus]:
         request = messages.status_request(model)
         return messages.statuses(_call(self._status, request, timeout_s))
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from google.protobuf.message import DecodeError
 from google.protobuf.wrappers_pb2 import Int64Value
 
+from facedetect.model_ref import ModelRef
 from facedetect.tfserving import serving_pb2 as pb
 from facedetect.tfserving.api import (
     Arrays,
     Code,
     Metadata,
-    Model,
     Prediction,
     ServingError,
     Signature,
@@ -25,7 +25,7 @@ from facedetect.tfserving.tensors import dtype_of, from_proto, to_proto
 _SIGNATURES_FIELD = "signature_def"
 
 
-def model_spec(model: Model, signature: str = "") -> pb.ModelSpec:
+def model_spec(model: ModelRef, signature: str = "") -> pb.ModelSpec:
     return pb.ModelSpec(
         name=model.name,
         signature_name=signature,
@@ -35,7 +35,7 @@ def model_spec(model: Model, signature: str = "") -> pb.ModelSpec:
 
 
 def predict_request(
-    model: Model, inputs: Arrays, signature: str, outputs: Sequence[str]
+    model: ModelRef, inputs: Arrays, signature: str, outputs: Sequence[str]
 ) -> pb.PredictRequest:
     """Raises ValueError for an array that cannot be sent."""
     return pb.PredictRequest(
@@ -53,7 +53,7 @@ def prediction(response: pb.PredictResponse) -> Prediction:
     )
 
 
-def metadata_request(model: Model) -> pb.GetModelMetadataRequest:
+def metadata_request(model: ModelRef) -> pb.GetModelMetadataRequest:
     return pb.GetModelMetadataRequest(
         model_spec=model_spec(model), metadata_field=[_SIGNATURES_FIELD]
     )
@@ -73,7 +73,7 @@ def metadata(response: pb.GetModelMetadataResponse) -> Metadata:
     )
 
 
-def status_request(model: Model) -> pb.GetModelStatusRequest:
+def status_request(model: ModelRef) -> pb.GetModelStatusRequest:
     return pb.GetModelStatusRequest(model_spec=model_spec(model))
 
 

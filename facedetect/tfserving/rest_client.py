@@ -18,12 +18,12 @@ import httpx2
 import numpy as np
 from numpy.typing import NDArray
 
+from facedetect.model_ref import ModelRef
 from facedetect.tfserving.api import (
     DEFAULT_SIGNATURE,
     Arrays,
     Code,
     Metadata,
-    Model,
     Prediction,
     ServingError,
     Signature,
@@ -74,7 +74,7 @@ class RestClient:
 
     def predict(
         self,
-        model: Model,
+        model: ModelRef,
         inputs: Arrays,
         *,
         timeout_s: float,
@@ -92,7 +92,7 @@ class RestClient:
         # The version that was found has gone in the meantime; another has come before it went.
         return self._predict(model, signature, body, outputs, deadline)
 
-    def metadata(self, model: Model, *, timeout_s: float) -> Metadata:
+    def metadata(self, model: ModelRef, *, timeout_s: float) -> Metadata:
         answer = self._call("GET", f"{_path(model)}/metadata", time.monotonic() + timeout_s)
         try:
             signatures = answer["metadata"]["signature_def"]["signature_def"]
@@ -103,7 +103,7 @@ class RestClient:
         except _WRONG_ANSWER as error:
             raise _not_understood("metadata", answer) from error
 
-    def status(self, model: Model, *, timeout_s: float) -> list[VersionStatus]:
+    def status(self, model: ModelRef, *, timeout_s: float) -> list[VersionStatus]:
         answer = self._call("GET", _path(model), time.monotonic() + timeout_s)
         try:
             found = [_status(entry) for entry in answer["model_version_status"]]
@@ -115,11 +115,11 @@ class RestClient:
         self._loop.close(self._client.aclose())
 
     def _predict(
-        self, model: Model, signature: str, body: bytes, outputs: Sequence[str], deadline: float
+        self, model: ModelRef, signature: str, body: bytes, outputs: Sequence[str], deadline: float
     ) -> Prediction:
         metadata = self.metadata(model, timeout_s=deadline - time.monotonic())
         specs = _output_specs(metadata, signature, outputs)
-        path = f"{_path(Model(model.name, metadata.version))}:predict"
+        path = f"{_path(ModelRef(model.name, metadata.version))}:predict"
         answer = self._call("POST", path, deadline, body)
         arrays = _to_arrays(answer.get("outputs"), specs)
         wanted = outputs or list(specs)
@@ -183,7 +183,7 @@ def _not_offered(what: str, known: Iterable[str]) -> ServingError:
     return ServingError(Code.INVALID_ARGUMENT, f"there is no {what}, but {', '.join(known)}")
 
 
-def _path(model: Model) -> str:
+def _path(model: ModelRef) -> str:
     if {model.name, model.label} & {"", ".", ".."}:
         raise ServingError(Code.INVALID_ARGUMENT, "a name of dots alone cannot be asked for")
     path = f"/v1/models/{quote(model.name, safe='')}"

@@ -18,6 +18,7 @@ from facedetect.evaluation.runs import KNOWN_SETTINGS, Run
 from facedetect.evaluation.truth import LabelledImage, Protocol, Truth
 from facedetect.faces import DetectionParams
 from tests.conftest import ASTRONAUT
+from tests.fake import slow
 
 PROGRAM = Path(detectors.__file__).with_name("rival_detector.py")
 FACE = [10.0, 10.0, 50.0, 50.0]
@@ -93,8 +94,8 @@ def test_recall_is_told_at_the_false_alarms_of_the_reference(truth: Truth) -> No
 
 def test_times_are_ratios_to_the_reference_on_the_same_picture(truth: Truth) -> None:
     timed = {
-        REFERENCE: Detector(FakeBackend(latency_s=0.02)),
-        "slow": Detector(FakeBackend(latency_s=0.04)),
+        REFERENCE: Detector(FakeBackend(slow(0.02))),
+        "slow": Detector(FakeBackend(slow(0.04))),
     }
     times = accuracy_times.measure_times(timed, KNOWN_SETTINGS, truth, pictures=1, rounds=3)
     assert [(row.model, row.setting) for row in times] == [

@@ -12,6 +12,7 @@ from facedetect.backends.fake import FakeBackend
 from facedetect.faces import Face
 from tests.client.servers import service
 from tests.client.waiting import AnyClient, OpenClient, open_async, open_sync
+from tests.fake import finding
 
 
 @pytest.fixture(params=[open_sync, open_async], ids=["sync", "async"])
@@ -28,7 +29,7 @@ def open_client(request: pytest.FixtureRequest) -> Iterator[OpenClient]:
 
 @pytest.fixture
 def backend(a_face: Face) -> FakeBackend:
-    return FakeBackend([a_face])
+    return finding(a_face)
 
 
 @pytest.fixture

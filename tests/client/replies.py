@@ -7,7 +7,7 @@ import json
 from facedetect.client import Retries
 from tests.client.servers import Reply
 
-FOUND = {"image": {"width": 9, "height": 8}, "faces": [], "model": {"name": "m", "version": "1"}}
+FOUND = {"image": {"width": 9, "height": 8}, "faces": [], "model": {"name": "m", "version": 1}}
 GOOD = Reply(200, json.dumps(FOUND).encode())
 PHOTO = b"the bytes of a photograph"
 HALF_DRAW = Retries(first_pause_s=1, draw=lambda: 0.5)

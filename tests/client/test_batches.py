@@ -18,6 +18,7 @@ from facedetect.errors import InvalidImage, InvalidSettings, UnsupportedImage
 from tests.client.servers import Silent, service, silent_server
 from tests.client.waiting import AnyClient, OpenClient
 from tests.conftest import ASTRONAUT
+from tests.fake import after
 
 
 def png(width: int) -> bytes:
@@ -58,7 +59,7 @@ def test_as_many_are_asked_side_by_side_as_said(open_client: OpenClient) -> None
     with service(backend, threads=8) as url:
         client = open_client(url)
         client.wait_until_ready()
-        backend.before_answer = count
+        backend.respond = after(count)
         results = list(client.detect_batch([png(20)] * 12, concurrency=3))
     assert all(result.error is None for result in results)
     assert most == 3
@@ -84,9 +85,9 @@ def test_who_stops_early_leaves_nothing_running(client: AnyClient, backend: Fake
     assert next(results).detection is not None
     results.close()  # type: ignore[attr-defined]
     time.sleep(0.3)
-    asked = len(backend.seen)
+    asked = len(backend.requests)
     time.sleep(0.3)
-    assert len(backend.seen) == asked < 10
+    assert len(backend.requests) == asked < 10
 
 
 def test_an_iterable_that_fails_is_told(client: AnyClient) -> None:

@@ -13,7 +13,6 @@ from PIL import Image
 
 import facedetect
 from facedetect import Detector, render
-from facedetect.backends import ModelChoice
 from facedetect.backends.fake import FakeBackend
 from facedetect.client import ServiceVersion, Style
 from facedetect.client.answers import ERRORS_BY_SLUG
@@ -24,14 +23,16 @@ from facedetect.errors import (
     InvalidParams,
     UnsupportedImage,
 )
-from facedetect.faces import DetectionParams, Face, ModelVersion
+from facedetect.faces import DetectionParams, Face
 from facedetect.images import BGRImage, load_image
+from facedetect.model_ref import ModelRef
 from facedetect.service.problems import KINDS
 from tests.client.servers import service
 from tests.client.waiting import AnyClient, OpenClient
 from tests.conftest import ASTRONAUT
+from tests.fake import finding, raising, recover
 
-FAKE = ModelVersion("fake", "1")
+FAKE = ModelRef("fake", 1)
 
 
 def test_a_detection_is_the_detectors_own(client: AnyClient, backend: FakeBackend) -> None:
@@ -47,15 +48,15 @@ def test_no_face_is_an_empty_list(open_client: OpenClient) -> None:
 def test_options_reach_the_model(client: AnyClient, backend: FakeBackend) -> None:
     thresholds = (0.5, 0.6, 0.65)
     client.detect(ASTRONAUT, min_size=33.5, factor=0.8, thresholds=thresholds, model_version=7)
-    assert backend.seen[-1][1] == DetectionParams(33.5, 0.8, thresholds)
-    assert backend.choices[-1] == ModelChoice(version=7)
+    assert backend.requests[-1].params == DetectionParams(33.5, 0.8, thresholds)
+    assert backend.requests[-1].model == ModelRef(version=7)
     client.detect(ASTRONAUT, model_label="canary", model_version=None)
-    assert backend.seen[-1][1] == DetectionParams()
-    assert backend.choices[-1] == ModelChoice(label="canary")
+    assert backend.requests[-1].params == DetectionParams()
+    assert backend.requests[-1].model == ModelRef(label="canary")
 
 
 def test_max_faces(open_client: OpenClient, a_face: Face) -> None:
-    with service(FakeBackend([a_face, a_face])) as url:
+    with service(finding(a_face, a_face)) as url:
         client = open_client(url)
         assert len(client.detect(ASTRONAUT).faces) == 2
         assert len(client.detect(ASTRONAUT, max_faces=1).faces) == 1
@@ -83,7 +84,7 @@ def test_every_kind_of_image_arrives_pixel_by_pixel(
     client: AnyClient, backend: FakeBackend, noise: BGRImage, to_source: Callable[[BGRImage], Any]
 ) -> None:
     client.detect(to_source(noise))
-    np.testing.assert_array_equal(backend.seen[-1][0], noise)
+    np.testing.assert_array_equal(backend.requests[-1].image, noise)
 
 
 def test_paths(client: AnyClient, backend: FakeBackend, noise: BGRImage, tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_paths(client: AnyClient, backend: FakeBackend, noise: BGRImage, tmp_pat
     path.write_bytes(a_png(noise))
     for source in (path, str(path)):
         client.detect(source)
-        np.testing.assert_array_equal(backend.seen[-1][0], noise)
+        np.testing.assert_array_equal(backend.requests[-1].image, noise)
 
 
 def test_an_open_file_is_read_from_where_it_stands_and_stays_open(
@@ -173,7 +174,8 @@ def test_ready_and_version(client: AnyClient) -> None:
 
 
 def test_not_ready_is_told_at_once(open_client: OpenClient, backend: FakeBackend) -> None:
-    backend.error = BackendUnavailable("still loading")
+    error = BackendUnavailable("still loading")
+    backend.respond, backend.ready = raising(error), raising(error)
     with service(backend) as url:
         client = open_client(url)
         with pytest.raises(BackendUnavailable, match="still loading"):
@@ -181,5 +183,5 @@ def test_not_ready_is_told_at_once(open_client: OpenClient, backend: FakeBackend
         assert client.version().model is None
         with pytest.raises(BackendUnavailable, match="still loading"):
             client.wait_until_ready(timeout_s=0.6)
-        backend.error = None
+        recover(backend)
         assert client.wait_until_ready() == FAKE

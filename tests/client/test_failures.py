@@ -190,10 +190,10 @@ def test_waiting_for_a_service_that_is_not_there_yet(open_client: OpenClient) ->
 
 def test_waiting_ends_when_the_service_is_ready(open_client: OpenClient) -> None:
     sleeper = Sleeper()
-    ready = Reply(200, b'{"status": "ready", "model": {"name": "m", "version": "2"}}')
+    ready = Reply(200, b'{"status": "ready", "model": {"name": "m", "version": 2}}')
     starting = [Reply(502, b"<html>"), problem(503, "backend-unavailable"), ready]
     with scripted(*starting) as script:
-        assert open_client(script.url, sleeper).wait_until_ready().version == "2"
+        assert open_client(script.url, sleeper).wait_until_ready().version == 2
     assert len(sleeper.slept) == 2
 
 

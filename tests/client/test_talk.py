@@ -17,10 +17,10 @@ from facedetect.client.calls import ready_call
 from facedetect.client.retries import Retries, to_seconds
 from facedetect.client.talk import Outcome, Pause, Send, Talk, Terms, await_ready, converse
 from facedetect.errors import BackendTimeout, BackendUnavailable, FacedetectError, Overloaded
-from facedetect.faces import ModelVersion
+from facedetect.model_ref import ModelRef
 
 URL = "http://service"
-READY = Answer(URL, 200, {}, json.dumps({"model": {"name": "m", "version": "1"}}).encode())
+READY = Answer(URL, 200, {}, json.dumps({"model": {"name": "m", "version": 1}}).encode())
 BUSY = Answer(URL, 429, {"retry-after": "20"}, b"busy")
 NOT_READY = Answer(URL, 503, {}, b"not yet")
 
@@ -36,8 +36,8 @@ class Clock:
 
 
 def take(
-    talk: Talk[ModelVersion], clock: Clock, outcomes: list[Outcome], *, send_s: float = 0.0
-) -> tuple[ModelVersion | FacedetectError, list[Send | Pause]]:
+    talk: Talk[ModelRef], clock: Clock, outcomes: list[Outcome], *, send_s: float = 0.0
+) -> tuple[ModelRef | FacedetectError, list[Send | Pause]]:
     """Take all steps; each sending lasts `send_s`. Returns what came of it, and the steps."""
     steps: list[Send | Pause] = []
     outcome: Outcome | None = None
@@ -48,7 +48,7 @@ def take(
             clock.time_s += step.seconds if isinstance(step, Pause) else send_s
             outcome = None if isinstance(step, Pause) else outcomes.pop(0)
     except StopIteration as end:
-        found: ModelVersion = end.value
+        found: ModelRef = end.value
         return found, steps
     except FacedetectError as error:
         return error, steps
@@ -61,7 +61,7 @@ def terms(clock: Clock, **retries: float) -> Terms:
 def test_time_that_has_passed_is_taken_from_the_next_try() -> None:
     clock = Clock()
     found, steps = take(converse(ready_call(), terms(clock)), clock, [BUSY, READY], send_s=5)
-    assert found == ModelVersion("m", "1")
+    assert found == ModelRef("m", 1)
     first, pause, second = steps
     assert first == Send(ready_call().request, f"{URL}/readyz", 60)
     assert pause == Pause(20.25)
@@ -122,7 +122,7 @@ def test_distrust_is_told_at_once() -> None:
 def test_a_server_that_ends_amid_the_handshake_is_asked_again() -> None:
     clock, failure = Clock(), failed_tls(ssl.SSLEOFError("EOF"))
     found, _ = take(converse(ready_call(), terms(clock)), clock, [failure, READY])
-    assert found == ModelVersion("m", "1")
+    assert found == ModelRef("m", 1)
 
 
 def test_waiting_for_readiness_does_not_outlast_its_time() -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, Protocol, TypeVar, cast
 
 from facedetect.client import AsyncClient, BatchResult, Client, ServiceVersion
-from facedetect.faces import Detection, ModelVersion
+from facedetect.faces import Detection
+from facedetect.model_ref import ModelRef
 
 T = TypeVar("T")
 
@@ -18,8 +19,8 @@ class AnyClient(Protocol):
     def detect(self, image: Any, **options: Any) -> Detection: ...
     def annotate(self, image: Any, **options: Any) -> bytes: ...
     def detect_batch(self, images: Any, **options: Any) -> Iterator[BatchResult[Any]]: ...
-    def ready(self) -> ModelVersion: ...
-    def wait_until_ready(self, timeout_s: float = 60.0) -> ModelVersion: ...
+    def ready(self) -> ModelRef: ...
+    def wait_until_ready(self, timeout_s: float = 60.0) -> ModelRef: ...
     def version(self) -> ServiceVersion: ...
     def close(self) -> None: ...
 
@@ -61,10 +62,10 @@ class WaitingClient:
         finally:
             self._run(results.aclose())  # type: ignore[attr-defined]
 
-    def ready(self) -> ModelVersion:
+    def ready(self) -> ModelRef:
         return self._run(self._client.ready())
 
-    def wait_until_ready(self, timeout_s: float = 60.0) -> ModelVersion:
+    def wait_until_ready(self, timeout_s: float = 60.0) -> ModelRef:
         return self._run(self._client.wait_until_ready(timeout_s))
 
     def version(self) -> ServiceVersion:

@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks.servers import TENSORFLOW_SERVING, model_server, tensorflow_serving
 from facedetect.backends import Backend, open_backend
-from facedetect.backends.fake import FakeBackend
 from facedetect.images import BGRImage
 from facedetect.model.builtin import builtin_model
 from tests.conftest import face_at, skip_or_fail
+from tests.fake import finding
 from tests.model.cases import group as make_group
 
 
@@ -37,7 +37,7 @@ def tensorflow_serving_itself(protocol: str) -> Iterator[Backend]:
 
 
 MAKERS: dict[str, Callable[[], AbstractContextManager[Backend]]] = {
-    "fake": lambda: nullcontext(FakeBackend([face_at(10, 5, side=20, confidence=0.9)])),
+    "fake": lambda: nullcontext(finding(face_at(10, 5, side=20, confidence=0.9))),
     "embedded": lambda: nullcontext(open_backend("embedded:")),
     "grpc": over_grpc,
     "rest": over_rest,

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 from facedetect import DetectionParams, Detector
-from facedetect.backends import Backend, ModelChoice
+from facedetect.backends import Backend, InferenceRequest
 from facedetect.errors import BackendTimeout, ModelNotFound
 from facedetect.images import BGRImage
+from facedetect.model_ref import ModelRef
 
 PARAMS = DetectionParams()
 
 
 def test_one_face_is_three_tensors(backend: Backend, astronaut: BGRImage) -> None:
-    raw = backend.predict(astronaut, PARAMS, deadline=None)
+    raw = backend.predict(InferenceRequest(astronaut))
     assert raw.prob.shape == (1,)
     assert raw.landmarks.shape == (1, 10)
     assert raw.box.shape == (1, 4)
@@ -25,7 +26,7 @@ def test_one_face_is_three_tensors(backend: Backend, astronaut: BGRImage) -> Non
 
 
 def test_the_answer_names_the_model_that_is_ready(backend: Backend, astronaut: BGRImage) -> None:
-    raw = backend.predict(astronaut, PARAMS, deadline=None)
+    raw = backend.predict(InferenceRequest(astronaut))
     assert backend.check_ready() == raw.model
 
 
@@ -33,9 +34,9 @@ def test_calls_side_by_side_answer_as_one_after_the_other(
     backend: Backend, astronaut: BGRImage
 ) -> None:
     images = [astronaut[: 300 + 20 * n] for n in range(8)]
-    one_by_one = [backend.predict(image, PARAMS, deadline=None) for image in images]
+    one_by_one = [backend.predict(InferenceRequest(image)) for image in images]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda i: backend.predict(i, PARAMS, deadline=None), images))
+        together = list(pool.map(lambda i: backend.predict(InferenceRequest(i)), images))
     for alone, beside in zip(one_by_one, together, strict=True):
         assert np.array_equal(alone.box, beside.box)
         assert np.array_equal(alone.prob, beside.prob)
@@ -43,21 +44,22 @@ def test_calls_side_by_side_answer_as_one_after_the_other(
 
 def test_a_deadline_that_has_passed_is_a_timeout(backend: Backend, astronaut: BGRImage) -> None:
     with pytest.raises(BackendTimeout):
-        backend.predict(astronaut, PARAMS, deadline=time.monotonic() - 1)
-    assert len(backend.predict(astronaut, PARAMS, deadline=time.monotonic() + 60).prob) == 1
+        backend.predict(InferenceRequest(astronaut, PARAMS, time.monotonic() - 1))
+    in_time = InferenceRequest(astronaut, PARAMS, time.monotonic() + 60)
+    assert len(backend.predict(in_time).prob) == 1
 
 
 def test_no_face_and_odd_shapes_are_empty(model_backend: Backend) -> None:
     for shape in [(1, 1, 3), (11, 11, 3), (1, 3000, 3), (200, 300, 3)]:
-        raw = model_backend.predict(np.zeros(shape, np.uint8), PARAMS, deadline=None)
+        raw = model_backend.predict(InferenceRequest(np.zeros(shape, np.uint8)))
         assert (raw.prob.shape, raw.landmarks.shape, raw.box.shape) == ((0,), (0, 10), (0, 4))
 
 
 def test_every_backend_answers_bit_for_bit_alike(model_backend: Backend, group: BGRImage) -> None:
     with Detector() as detector:
         for params in (PARAMS, DetectionParams(min_size=40, thresholds=(0.5, 0.6, 0.9))):
-            expected = detector.backend.predict(group, params, deadline=None)
-            raw = model_backend.predict(group, params, deadline=None)
+            expected = detector.backend.predict(InferenceRequest(group, params))
+            raw = model_backend.predict(InferenceRequest(group, params))
             assert len(raw.prob) > 1
             assert np.array_equal(raw.prob, expected.prob)
             assert np.array_equal(raw.box, expected.box)
@@ -67,9 +69,9 @@ def test_every_backend_answers_bit_for_bit_alike(model_backend: Backend, group: 
 def test_a_version_that_is_not_there_is_not_found(
     model_backend: Backend, astronaut: BGRImage
 ) -> None:
-    for choice in (ModelChoice(version=99), ModelChoice(label="canary")):
+    for model in (ModelRef(version=99), ModelRef(label="canary")):
         with pytest.raises(ModelNotFound):
-            model_backend.predict(astronaut, PARAMS, deadline=None, choice=choice)
-    version = int(model_backend.check_ready().version)
-    chosen = ModelChoice(version=version)
-    assert len(model_backend.predict(astronaut, PARAMS, deadline=None, choice=chosen).prob) == 1
+            model_backend.predict(InferenceRequest(astronaut, model=model))
+    version = model_backend.check_ready().version
+    chosen = ModelRef(version=version)
+    assert len(model_backend.predict(InferenceRequest(astronaut, model=chosen)).prob) == 1

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from facedetect import DetectionParams, Detector
-from facedetect.backends import open_backend
+from facedetect.backends import InferenceRequest, open_backend
 from facedetect.backends.embedded import EmbeddedBackend
 from facedetect.errors import (
     BackendTimeout,
@@ -30,7 +30,7 @@ def test_it_is_ready_once_loaded(astronaut: BGRImage) -> None:
     backend = open_backend("embedded:")
     with pytest.raises(BackendUnavailable, match="being loaded"):
         backend.check_ready()
-    backend.predict(astronaut, PARAMS, deadline=None)
+    backend.predict(InferenceRequest(astronaut))
     assert backend.check_ready().name == "mtcnn"
 
 
@@ -47,58 +47,58 @@ def test_the_faces_of_the_photographs() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (11, 11, 3), (1, 3000, 3), (200, 300, 3)])
 def test_no_face_and_odd_shapes_are_empty(shape: tuple[int, int, int]) -> None:
-    raw = open_backend("embedded:").predict(np.zeros(shape, np.uint8), PARAMS, deadline=None)
+    raw = open_backend("embedded:").predict(InferenceRequest(np.zeros(shape, np.uint8)))
     assert (raw.prob.shape, raw.landmarks.shape, raw.box.shape) == ((0,), (0, 10), (0, 4))
 
 
 def test_a_deadline_stops_the_work_and_the_next_call_is_right(astronaut: BGRImage) -> None:
     backend = open_backend("embedded:")
     large = np.tile(astronaut, (6, 6, 1))
-    expected = backend.predict(astronaut, PARAMS, deadline=None)
+    expected = backend.predict(InferenceRequest(astronaut))
     started = time.monotonic()
     with pytest.raises(BackendTimeout):
-        backend.predict(large, DetectionParams(min_size=8), deadline=started + 0.05)
+        backend.predict(InferenceRequest(large, DetectionParams(min_size=8), started + 0.05))
     assert time.monotonic() - started < 5
-    again = backend.predict(astronaut, PARAMS, deadline=None)
+    again = backend.predict(InferenceRequest(astronaut))
     assert np.array_equal(again.box, expected.box)
 
 
 def test_a_model_that_is_not_there_is_found_later(tmp_path: Path, astronaut: BGRImage) -> None:
     backend = EmbeddedBackend(tmp_path / "mtcnn")
     with pytest.raises(ModelNotFound, match="holds no SavedModel"):
-        backend.predict(astronaut, PARAMS, deadline=None)
+        backend.predict(InferenceRequest(astronaut))
     with pytest.raises(ModelNotFound, match="holds no SavedModel"):
         backend.check_ready()
     (tmp_path / "mtcnn").symlink_to(builtin_model())
-    assert len(backend.predict(astronaut, PARAMS, deadline=None).prob) == 1
+    assert len(backend.predict(InferenceRequest(astronaut)).prob) == 1
     backend.check_ready()
 
 
 def test_versions_are_chosen(tmp_path: Path, astronaut: BGRImage) -> None:
     for version in ("1", "10", "9"):
         (tmp_path / version).symlink_to(builtin_model() / "1")
-    highest = open_backend(f"embedded:{tmp_path}").predict(astronaut, PARAMS, deadline=None)
-    assert (highest.model.name, highest.model.version) == (tmp_path.name, "10")
+    highest = open_backend(f"embedded:{tmp_path}").predict(InferenceRequest(astronaut))
+    assert (highest.model.name, highest.model.version) == (tmp_path.name, 10)
     ninth = open_backend(f"embedded:{tmp_path}?version=9")
-    assert ninth.predict(astronaut, PARAMS, deadline=None).model.version == "9"
+    assert ninth.predict(InferenceRequest(astronaut)).model.version == 9
     with pytest.raises(ModelNotFound, match="has no version 3; it has 1, 9, 10"):
-        open_backend(f"embedded:{tmp_path}?version=3").predict(astronaut, PARAMS, deadline=None)
+        open_backend(f"embedded:{tmp_path}?version=3").predict(InferenceRequest(astronaut))
 
 
 def test_a_broken_model_is_an_error_of_the_backend(tmp_path: Path, astronaut: BGRImage) -> None:
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "saved_model.pb").write_text("broken")
     with pytest.raises(BackendUnavailable, match="cannot be loaded"):
-        EmbeddedBackend(tmp_path).predict(astronaut, PARAMS, deadline=None)
+        EmbeddedBackend(tmp_path).predict(InferenceRequest(astronaut))
 
 
 def test_a_closed_backend_answers_nothing(astronaut: BGRImage) -> None:
     backend = open_backend("embedded:")
-    backend.predict(astronaut, PARAMS, deadline=None)
+    backend.predict(InferenceRequest(astronaut))
     backend.close()
     backend.close()
     with pytest.raises(BackendUnavailable, match="closed"):
-        backend.predict(astronaut, PARAMS, deadline=None)
+        backend.predict(InferenceRequest(astronaut))
     with pytest.raises(BackendUnavailable, match="closed"):
         backend.check_ready()
 
@@ -114,7 +114,7 @@ def test_a_deadline_holds_while_the_model_is_loaded(astronaut: BGRImage) -> None
     # One loads, past its deadline; the other is not made to wait for it.
     assert min(elapsed for elapsed, _ in outcomes) < 0.2
     assert all(isinstance(error, BackendTimeout) for _, error in outcomes)
-    assert len(backend.predict(astronaut, PARAMS, deadline=None).prob) == 1
+    assert len(backend.predict(InferenceRequest(astronaut)).prob) == 1
 
 
 def timed_predict(
@@ -122,7 +122,7 @@ def timed_predict(
 ) -> tuple[float, Exception | None]:
     started = time.monotonic()
     try:
-        backend.predict(image, PARAMS, deadline=deadline)
+        backend.predict(InferenceRequest(image, PARAMS, deadline))
     except BackendTimeout as error:
         return time.monotonic() - started, error
     return time.monotonic() - started, None

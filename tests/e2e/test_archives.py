@@ -26,7 +26,6 @@ from benchmarks.kills import results_of
 from benchmarks.servers import FACEDETECT, Command, Server, model_server
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
-from facedetect.faces import ModelVersion
 from facedetect.folder.journal import Journal
 from facedetect.folder.local import LocalEngine
 from facedetect.folder.places import LocalPlace
@@ -35,6 +34,7 @@ from facedetect.folder.reports import Summary
 from facedetect.folder.run import Run as FolderRun
 from facedetect.folder.work import Work
 from facedetect.folder.worker import Worker
+from facedetect.model_ref import ModelRef
 from tests.conftest import ASTRONAUT
 from tests.e2e.processes import Run, run
 
@@ -253,7 +253,7 @@ class FullPlace(LocalPlace):
 def test_a_disk_that_is_full_ends_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
     make_archive(tmp_path / "in", 8, longest=300)
     source, work = LocalPlace(tmp_path / "in"), Work()
-    fingerprint = work.fingerprint(ModelVersion("mtcnn", "1"))
+    fingerprint = work.fingerprint(ModelRef("mtcnn", 1))
 
     def go_on(room: int) -> Summary:
         output = FullPlace(tmp_path / "out", room=room)

@@ -70,7 +70,7 @@ def test_faces_come_through_both_protocols(server: Server) -> None:
         with gateway_to(url) as running:
             answer = detect(running).json()
             assert len(answer["faces"]) == 1
-            assert answer["model"] == {"name": "mtcnn", "version": "1"}
+            assert answer["model"] == {"name": "mtcnn", "version": 1}
             assert running.client.get("/readyz").json()["model"] == answer["model"]
             png = running.client.post(
                 "/detect", files={"image": PHOTO}, headers={"Accept": "image/png"}

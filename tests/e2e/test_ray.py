@@ -15,7 +15,6 @@ import pytest
 from benchmarks.servers import model_server
 from facedetect.detector import Detector
 from facedetect.errors import BackendUnavailable, InvalidSettings
-from facedetect.faces import ModelVersion
 from facedetect.folder.cluster import Job, RayEngine
 from facedetect.folder.cluster.messages import Chunk
 from facedetect.folder.journal import Journal
@@ -28,6 +27,7 @@ from facedetect.folder.reports import Row, Summary
 from facedetect.folder.run import Engine, Run
 from facedetect.folder.work import Work
 from facedetect.folder.worker import Worker
+from facedetect.model_ref import ModelRef
 from facedetect.settings import Settings
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
 from tests.e2e.processes import run
@@ -115,7 +115,7 @@ def do(
     stop: Event | None = None,
     on_row: Callable[[Row], None] = lambda _: None,
 ) -> Summary:
-    fingerprint = WORK.fingerprint(ModelVersion("mtcnn", "1"))
+    fingerprint = WORK.fingerprint(ModelRef("mtcnn", 1))
     whole = Run(Plan(source), output, journal, fingerprint, stop or Event())
     summary = whole.do(engine, on_row)
     if not summary.interrupted:

@@ -33,7 +33,7 @@ def test_the_astronaut_is_found(service: httpx2.Client) -> None:
     )
     assert 55 < box["y_min"] < marks["nose"]["y"] < marks["mouth_left"]["y"] < box["y_max"] < 195
     assert face["confidence"] > 0.99
-    assert answer["model"] == {"name": "mtcnn", "version": "1"}
+    assert answer["model"] == {"name": "mtcnn", "version": 1}
 
 
 def test_the_annotated_picture_is_a_png(service: httpx2.Client) -> None:

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from facedetect import DetectionParams, Detector
+from facedetect.backends import InferenceRequest
 from facedetect.backends.embedded import EmbeddedBackend
 from facedetect.errors import InvalidModel, OutputExists
 from facedetect.images import BGRImage
@@ -88,8 +89,8 @@ def test_our_graph_answers_the_same_as_a_saved_model(
     check_signature(folder)
     params = DetectionParams(min_size=40)
     expected = our_graph.detect(astronaut, params)
-    raw = EmbeddedBackend(tmp_path / "mtcnn").predict(astronaut, params, deadline=None)
-    assert (raw.model.name, raw.model.version) == ("mtcnn", "1")
+    raw = EmbeddedBackend(tmp_path / "mtcnn").predict(InferenceRequest(astronaut, params))
+    assert (raw.model.name, raw.model.version) == ("mtcnn", 1)
     for name, array in expected.items():
         assert np.array_equal(getattr(raw, name), array)
 

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from facedetect.tfserving.api import Code, Model, ServingClient, ServingError
+from facedetect.model_ref import ModelRef
+from facedetect.tfserving.api import Code, ServingClient, ServingError
 from facedetect.tfserving.grpc_client import GrpcClient
 from facedetect.tfserving.rest_client import RestClient
 
-HALF = Model("half_plus_two")
+HALF = ModelRef("half_plus_two")
 X = {"x": np.array([1.0, 2.0, 5.0], np.float32)}
 
 

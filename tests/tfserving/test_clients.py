@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from benchmarks.servers import Server, model_server
+from facedetect.errors import InvalidParams
 from facedetect.model import tensorflow as tf
-from facedetect.tfserving.api import Code, Model, ServingClient, ServingError, State
+from facedetect.model_ref import ModelRef
+from facedetect.tfserving.api import Code, ServingClient, ServingError, State
 from facedetect.tfserving.grpc_client import GrpcClient
 from facedetect.tfserving.rest_client import RestClient
 
-HALF = Model("half_plus_two")
+HALF = ModelRef("half_plus_two")
 X = {"x": np.array([1.0, 2.0, 5.0], np.float32)}
 
 
@@ -80,9 +82,9 @@ def test_strings_integers_and_booleans(client: ServingClient) -> None:
 
 @pytest.mark.parametrize(
     ("model", "version"),
-    [(HALF, 2), (Model("half_plus_two", 1), 1), (Model("half_plus_two", label="stable"), 1)],
+    [(HALF, 2), (ModelRef("half_plus_two", 1), 1), (ModelRef("half_plus_two", label="stable"), 1)],
 )
-def test_versions_and_labels(client: ServingClient, model: Model, version: int) -> None:
+def test_versions_and_labels(client: ServingClient, model: ModelRef, version: int) -> None:
     assert client.predict(model, X, timeout_s=20).version == version
     assert client.metadata(model, timeout_s=20).version == version
 
@@ -99,22 +101,22 @@ def test_metadata_lists_the_signatures(client: ServingClient) -> None:
 def test_status_lists_the_versions_latest_first(client: ServingClient) -> None:
     statuses = client.status(HALF, timeout_s=20)
     assert [(s.version, s.state) for s in statuses] == [(2, State.AVAILABLE), (1, State.AVAILABLE)]
-    (first,) = client.status(Model("half_plus_two", 1), timeout_s=20)
+    (first,) = client.status(ModelRef("half_plus_two", 1), timeout_s=20)
     assert (first.version, first.code) == (1, Code.OK)
 
 
 @pytest.mark.parametrize(
     ("model", "inputs", "signature", "code"),
     [
-        (Model("whole_plus_two"), X, "serving_default", Code.NOT_FOUND),
-        (Model("half_plus_two", 9), X, "serving_default", Code.NOT_FOUND),
+        (ModelRef("whole_plus_two"), X, "serving_default", Code.NOT_FOUND),
+        (ModelRef("half_plus_two", 9), X, "serving_default", Code.NOT_FOUND),
         (HALF, {"z": X["x"]}, "serving_default", Code.INVALID_ARGUMENT),
-        (Model("half_plus_two", label="unknown"), X, "serving_default", Code.INVALID_ARGUMENT),
+        (ModelRef("half_plus_two", label="unknown"), X, "serving_default", Code.INVALID_ARGUMENT),
     ],
 )
 def test_refusals_have_their_codes(
     client: ServingClient,
-    model: Model,
+    model: ModelRef,
     inputs: dict[str, np.ndarray],
     signature: str,
     code: Code,
@@ -152,16 +154,16 @@ def test_a_closed_client_says_so(server: Server) -> None:
 
 
 def test_a_model_has_a_version_or_a_label() -> None:
-    with pytest.raises(ValueError, match="not both"):
-        Model("m", 1, "stable")
+    with pytest.raises(InvalidParams, match="give one of them"):
+        ModelRef("m", 1, "stable")
     for version in (-1, 2**63):
-        with pytest.raises(ValueError, match="a version is from 0"):
-            Model("m", version)
+        with pytest.raises(InvalidParams, match="must be from 0"):
+            ModelRef("m", version)
 
 
 @pytest.mark.parametrize("label", ["..", ".", ""])
 def test_labels_do_not_lead_elsewhere_in_a_path(server: Server, label: str) -> None:
     client = RestClient(f"http://127.0.0.1:{server.rest_port}")
     with pytest.raises(ServingError, match="dots alone"):
-        client.predict(Model("half_plus_two", label=label), X, timeout_s=20)
+        client.predict(ModelRef("half_plus_two", label=label), X, timeout_s=20)
     client.close()

@@ -21,9 +21,10 @@ from tensorflow_serving.apis import (
 )
 
 from facedetect.model import tensorflow as tf
+from facedetect.model_ref import ModelRef
 from facedetect.tfserving import messages
 from facedetect.tfserving import serving_pb2 as ours
-from facedetect.tfserving.api import Code, Model, ServingError, State
+from facedetect.tfserving.api import Code, ServingError, State
 from facedetect.tfserving.tensors import dtype_named, from_proto, to_proto
 
 OFFICIAL: dict[str, type[Message]] = {
@@ -177,7 +178,7 @@ def test_arrays_that_cannot_be_sent_are_refused(array: NDArray[Any]) -> None:
         to_proto(array)
 
 
-def official_spec(model: Model, signature: str = "") -> model_pb2.ModelSpec:
+def official_spec(model: ModelRef, signature: str = "") -> model_pb2.ModelSpec:
     spec = model_pb2.ModelSpec(name=model.name, signature_name=signature)
     if model.version is not None:
         spec.version.value = model.version
@@ -186,11 +187,16 @@ def official_spec(model: Model, signature: str = "") -> model_pb2.ModelSpec:
     return spec
 
 
-MODELS = [Model("mtcnn"), Model("mtcnn", version=0), Model("mtcnn", 3), Model("m", label="stable")]
+MODELS = [
+    ModelRef("mtcnn"),
+    ModelRef("mtcnn", version=0),
+    ModelRef("mtcnn", 3),
+    ModelRef("m", label="stable"),
+]
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_requests_have_the_official_bytes(model: Model) -> None:
+def test_requests_have_the_official_bytes(model: ModelRef) -> None:
     inputs: dict[str, NDArray[Any]] = {
         "input": pixels(),
         "thresholds": np.array([0.6, 0.7, 0.7], np.float32),
@@ -224,7 +230,7 @@ def test_requests_have_the_official_bytes(model: Model) -> None:
 def test_a_prediction_is_read() -> None:
     arrays = {"prob": np.array([0.9], np.float32), "box": np.zeros((0, 4), np.float32)}
     official = predict_pb2.PredictResponse(
-        model_spec=official_spec(Model("mtcnn", 7)),
+        model_spec=official_spec(ModelRef("mtcnn", 7)),
         outputs={name: tf.make_tensor_proto(array) for name, array in arrays.items()},
     )
     found = messages.prediction(ours.PredictResponse.FromString(official.SerializeToString()))
@@ -243,7 +249,7 @@ def test_metadata_is_read() -> None:
     signature.outputs["y"].tensor_shape.unknown_rank = True
     signatures = get_model_metadata_pb2.SignatureDefMap(signature_def={"s": signature})
     official = get_model_metadata_pb2.GetModelMetadataResponse(
-        model_spec=official_spec(Model("m", 2))
+        model_spec=official_spec(ModelRef("m", 2))
     )
     official.metadata["signature_def"].Pack(signatures)
     metadata = messages.metadata(

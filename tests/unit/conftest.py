@@ -21,6 +21,7 @@ from facedetect.folder.remote import RemotePlace, open_place
 from facedetect.images import BGRImage, write_image
 from facedetect.service import create_app
 from facedetect.settings import Settings
+from tests.fake import finding
 from tests.s3 import s3_server
 from tests.unit.folders import make_source
 from tests.unit.keys import new_key
@@ -43,7 +44,7 @@ def make_client() -> Iterator[MakeClient]:
             )
             app = create_app(settings, detector)
             client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
-            while not backend.seen:  # the warm-up runs beside the start
+            while not backend.requests:  # the warm-up runs beside the start
                 time.sleep(0.01)
             return client
 
@@ -52,7 +53,7 @@ def make_client() -> Iterator[MakeClient]:
 
 @pytest.fixture
 def backend(a_face: Face) -> FakeBackend:
-    return FakeBackend([a_face])
+    return finding(a_face)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from threading import Event
 
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
-from facedetect.faces import ModelVersion
 from facedetect.folder.journal import Journal
 from facedetect.folder.local import LocalEngine
 from facedetect.folder.places import LocalPlace
@@ -20,9 +19,10 @@ from facedetect.folder.reports import Row, Summary
 from facedetect.folder.run import Run
 from facedetect.folder.work import Work
 from facedetect.folder.worker import Worker
+from facedetect.model_ref import ModelRef
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
 
-MODEL = ModelVersion("fake", "1")
+MODEL = ModelRef("fake", 1)
 
 
 def make_source(folder: Path) -> Path:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from facedetect.backends import open_backend
+from facedetect.backends import BackendSpec, open_backend
 from facedetect.backends.serving import ServingBackend
 from facedetect.errors import InvalidSettings
+from facedetect.model_ref import ModelRef
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,51 @@ def test_urls_of_servers_open_without_one(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "spec"),
+    [
+        ("embedded:", BackendSpec("embedded")),
+        (
+            "embedded:models/my mtcnn?version=3&inter_op_threads=4",
+            BackendSpec(
+                "embedded",
+                folder=Path("models/my mtcnn"),
+                model=ModelRef("", 3),
+                inter_op_threads=4,
+            ),
+        ),
+        (
+            "grpc://[::1]:8500/a%20model?label=stable&dns=127.0.0.1:5353",
+            BackendSpec(
+                "grpc",
+                "[::1]:8500",
+                model=ModelRef("a model", label="stable"),
+                dns="127.0.0.1:5353",
+            ),
+        ),
+        (
+            "grpcs://models:9000/m?version=0&ca_file=/ca.pem&cert_file=c.pem&key_file=k.pem",
+            BackendSpec(
+                "grpcs",
+                "models:9000",
+                model=ModelRef("m", 0),
+                ca_file=Path("/ca.pem"),
+                cert_file=Path("c.pem"),
+                key_file=Path("k.pem"),
+            ),
+        ),
+    ],
+)
+def test_a_url_is_a_spec_and_a_spec_a_url(url: str, spec: BackendSpec) -> None:
+    assert BackendSpec.parse(url) == spec
+    assert str(spec) == url
+
+
+def test_a_server_has_a_default_port() -> None:
+    assert BackendSpec.parse("grpcs://models/m").address == "models:8500"
+    assert BackendSpec.parse("http://models/m").address == "models:8501"
+
+
+@pytest.mark.parametrize(
     ("url", "words"),
     [
         ("", "no known kind"),
@@ -45,7 +91,7 @@ def test_urls_of_servers_open_without_one(url: str) -> None:
         ("grpc://models/v1/mtcnn", "names no model"),
         ("grpc://models/mtcnn?version=new", r"version=new; it takes version \(a whole number\)"),
         ("grpc://models/mtcnn?version=1&version=2", "version=1,2"),
-        ("grpc://models/mtcnn?version=1&label=stable", "not both"),
+        ("grpc://models/mtcnn?version=1&label=stable", "give one of them"),
         ("grpc://models/mtcnn?label=", "label="),
         ("grpc://models/mtcnn?dns=resolver", "dns=resolver"),
         ("grpc://models/mtcnn?ca_file=ca.pem", "ca_file=ca.pem"),

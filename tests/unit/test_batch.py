@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from facedetect.backends import InferenceRequest
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import BackendTimeout
+from facedetect.faces import Face
 from facedetect.images import encode_image
+from tests.fake import slow
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 
 Files = list[tuple[str, Any]]
@@ -46,12 +50,15 @@ def test_an_image_that_fails_has_a_problem_and_stops_no_other(make_client: MakeC
 def test_errors_of_the_backend_are_each_images_own(make_client: MakeClient) -> None:
     backend = FakeBackend()
     client = make_client(backend, threads=1)
-    errors = iter([None, BackendTimeout("slow"), None])
+    responses: Iterator[list[Face] | BackendTimeout] = iter([[], BackendTimeout("slow"), []])
 
-    def fail_once() -> None:
-        backend.error = next(errors)
+    def respond(_: InferenceRequest) -> Sequence[Face]:
+        response = next(responses)
+        if isinstance(response, BackendTimeout):
+            raise response
+        return response
 
-    backend.before_answer = fail_once
+    backend.respond = respond
     results = client.post("/detect/batch", files=images(PHOTO, PHOTO, PHOTO)).json()["results"]
     assert ["problem" in result for result in results] == [False, True, False]
 
@@ -89,7 +96,7 @@ def test_only_forms_hold_several_images(client: TestClient) -> None:
 
 
 def test_a_batch_does_not_fill_the_queue(make_client: MakeClient) -> None:
-    client = make_client(FakeBackend(latency_s=0.05), threads=2, max_queued=1)
+    client = make_client(FakeBackend(slow(0.05)), threads=2, max_queued=1)
     results = client.post("/detect/batch", files=images(*[PHOTO] * 8)).json()["results"]
     assert all("detection" in result for result in results)
 

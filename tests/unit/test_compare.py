@@ -8,19 +8,21 @@ from pathlib import Path
 import pytest
 
 from facedetect import DetectionParams, Detector
+from facedetect.backends import BackendSpec
 from facedetect.backends.fake import FakeBackend
 from facedetect.cli.compare import backend_of
 from facedetect.errors import BackendUnavailable
 from facedetect.faces import Box, Face, pair_boxes
 from facedetect.folder.compare import Comparison, NotCompared, compare_faces, compare_images
 from tests.conftest import ASTRONAUT, face_at
+from tests.fake import failing, finding
 
 LEFT, RIGHT = (face_at(x, 10, side=20, confidence=0.9) for x in (10, 200))
 
 
 def rows(first: list[Face], second: list[Face], *images: Path) -> list[Comparison | NotCompared]:
     named = [(path.name, path) for path in images]
-    one, other = (Detector(FakeBackend(faces)) for faces in (first, second))
+    one, other = (Detector(finding(*faces)) for faces in (first, second))
     return list(compare_images(one, other, named, DetectionParams(), threads=2))
 
 
@@ -58,7 +60,7 @@ def test_images_come_in_order_and_bad_ones_are_told(tmp_path: Path) -> None:
 
 
 def test_a_backend_that_is_down_ends_it() -> None:
-    down = Detector(FakeBackend(error=BackendUnavailable("down")))
+    down = Detector(failing(BackendUnavailable("down")))
     with pytest.raises(BackendUnavailable):
         list(
             compare_images(
@@ -80,11 +82,11 @@ def test_boxes_are_paired_one_to_one_by_overlap() -> None:
 @pytest.mark.parametrize(
     ("name", "url"),
     [
-        ("2", "grpcs://models:8500/mtcnn?ca_file=/ca.pem&dns=10.0.0.2:53&version=2"),
-        ("canary", "grpcs://models:8500/mtcnn?ca_file=/ca.pem&dns=10.0.0.2:53&label=canary"),
+        ("2", "grpcs://models:8500/mtcnn?version=2&dns=10.0.0.2:53&ca_file=/ca.pem"),
+        ("canary", "grpcs://models:8500/mtcnn?label=canary&dns=10.0.0.2:53&ca_file=/ca.pem"),
         ("embedded:models/new", "embedded:models/new"),
     ],
 )
 def test_a_version_keeps_the_other_options_of_the_backend(name: str, url: str) -> None:
     backend = "grpcs://models:8500/mtcnn?ca_file=/ca.pem&label=stable&dns=10.0.0.2:53"
-    assert backend_of(name, backend) == url
+    assert str(backend_of(name, BackendSpec.parse(backend))) == url

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.memory import resident_mb
 from facedetect.backends.fake import FakeBackend
 from facedetect.images import encode_image
+from tests.fake import after
 from tests.live import Live, live
 from tests.unit.service import PHOTO
 from tests.unit.wire import bytes_until_closed, head, is_well
@@ -134,7 +135,7 @@ def held() -> Iterator[tuple[Live, socket.socket]]:
         assert release.wait(20)
 
     with live(backend, threads=1) as service, service.connect() as connection:
-        backend.before_answer = block
+        backend.respond = after(block)
         try:
             connection.sendall(head(f"Content-Length: {len(PHOTO)}") + PHOTO)
             assert busy.wait(10)

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import BackendUnavailable
 from tests.conftest import face_at
+from tests.fake import failing, finding
 from tests.unit.service import JPEG, PHOTO, MakeClient
 
 CALL = "/v1/vision/face"
@@ -39,7 +40,7 @@ def test_no_face_is_a_success(make_client: MakeClient) -> None:
 
 def test_less_certain_faces_are_left_out_if_asked(make_client: MakeClient) -> None:
     faces = [face_at(0, 0, side=30, confidence=0.95), face_at(50, 0, side=30, confidence=0.75)]
-    client = make_client(FakeBackend(faces))
+    client = make_client(finding(*faces))
     data = {"min_confidence": "0.8", "api_key": ""}
     answer = client.post(CALL, files={"image": PHOTO}, data=data).json()
     assert [face["x_min"] for face in answer["predictions"]] == [0]
@@ -47,7 +48,7 @@ def test_less_certain_faces_are_left_out_if_asked(make_client: MakeClient) -> No
 
 def test_the_cameras_address_may_have_parameters(client: TestClient, backend: FakeBackend) -> None:
     client.post(f"{CALL}?min_size=60", files={"image": PHOTO})
-    assert backend.seen[-1][1].min_size == 60
+    assert backend.requests[-1].params.min_size == 60
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_other_bodies_are_refused(client: TestClient) -> None:
 
 
 def test_a_missing_model_is_told_with_when_to_come_again(make_client: MakeClient) -> None:
-    client = make_client(FakeBackend(error=BackendUnavailable("down")))
+    client = make_client(failing(BackendUnavailable("down")))
     response = client.post(CALL, files={"image": PHOTO})
     assert failure(response, 503) == "down"
     assert int(response.headers["retry-after"]) > 0

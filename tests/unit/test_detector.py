@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facedetect import DetectionParams, Detector, ImageLimits
-from facedetect.backends import ModelVersion, RawDetections
+from facedetect.backends import RawDetections
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import (
     BackendProtocolError,
@@ -18,11 +18,13 @@ from facedetect.errors import (
 )
 from facedetect.faces import Face
 from facedetect.images import BGRImage
+from facedetect.model_ref import ModelRef
 from tests.conftest import ASTRONAUT, face_at
+from tests.fake import failing, finding, slow
 
 
 def test_faces_come_back_as_the_model_gave_them(noise: BGRImage, a_face: Face) -> None:
-    (found,) = Detector(FakeBackend([a_face])).detect(noise)
+    (found,) = Detector(finding(a_face)).detect(noise)
     assert found.confidence == pytest.approx(0.9)
     assert (found.box.x_min, found.box.y_min) == (10, 5)
     assert (found.box.width, found.box.height, found.box.area) == (20, 20, 400)
@@ -37,7 +39,7 @@ def test_no_face_is_an_empty_list(noise: BGRImage) -> None:
 def test_most_certain_face_comes_first(noise: BGRImage) -> None:
     scores = [0.7, 0.95, 0.8]
     faces = [face_at(5 * n, 0, side=10, confidence=score) for n, score in enumerate(scores)]
-    found = Detector(FakeBackend(faces)).detect(noise)
+    found = Detector(finding(*faces)).detect(noise)
     assert [round(face.confidence, 3) for face in found] == [0.95, 0.8, 0.7]
 
 
@@ -46,14 +48,14 @@ def test_max_faces_keeps_the_largest(noise: BGRImage) -> None:
         face_at(0, 0, side=10, confidence=0.99),
         face_at(20, 0, side=30, confidence=0.7),
     )
-    (found,) = Detector(FakeBackend([small, large])).detect(noise, max_faces=1)
+    (found,) = Detector(finding(small, large)).detect(noise, max_faces=1)
     assert found.box.width == 30
 
 
 def test_boxes_end_at_the_edges_of_the_image(noise: BGRImage) -> None:
     over_the_edge = face_at(-5, 30, side=20, confidence=0.9)
     outside = face_at(100, 100, side=20, confidence=0.9)
-    (found,) = Detector(FakeBackend([over_the_edge, outside])).detect(noise)
+    (found,) = Detector(finding(over_the_edge, outside)).detect(noise)
     box = found.box
     assert (box.x_min, box.y_min, box.x_max, box.y_max) == (0, 30, 15, 40)
 
@@ -62,16 +64,16 @@ def test_parameters_and_upright_image_reach_the_backend(noise: BGRImage) -> None
     backend = FakeBackend()
     params = DetectionParams(min_size=30, factor=0.8, thresholds=(0.5, 0.6, 0.7))
     Detector(backend).detect(noise, params)
-    image, seen = backend.seen[0]
-    assert np.array_equal(image, noise)
-    assert seen == params
+    (request,) = backend.requests
+    assert np.array_equal(request.image, noise)
+    assert request.params == params
 
 
 def test_too_much_work_never_reaches_the_backend(noise: BGRImage) -> None:
     backend = FakeBackend()
     with pytest.raises(InvalidParams, match="use min_size"):
         Detector(backend, max_pyramid_pixels=100).detect(noise)
-    assert not backend.seen
+    assert not backend.requests
 
 
 def test_limits_hold_for_files() -> None:
@@ -80,7 +82,7 @@ def test_limits_hold_for_files() -> None:
 
 
 def test_timeout_ends_a_call(noise: BGRImage) -> None:
-    detector = Detector(FakeBackend(latency_s=30), timeout_s=0.05)
+    detector = Detector(FakeBackend(slow(30)), timeout_s=0.05)
     started = time.monotonic()
     with pytest.raises(BackendTimeout):
         detector.detect(noise)
@@ -89,7 +91,7 @@ def test_timeout_ends_a_call(noise: BGRImage) -> None:
 
 def test_errors_of_the_backend_pass_through(noise: BGRImage) -> None:
     with pytest.raises(BackendUnavailable, match="down"):
-        Detector(FakeBackend(error=BackendUnavailable("down"))).detect(noise)
+        Detector(failing(BackendUnavailable("down"))).detect(noise)
 
 
 @pytest.mark.parametrize(
@@ -100,16 +102,14 @@ def test_answers_of_the_wrong_shape_are_refused(
     prob: tuple[int, ...], landmarks: tuple[int, ...], box: tuple[int, ...]
 ) -> None:
     arrays = (np.zeros(shape, np.float32) for shape in (prob, landmarks, box))
-    with pytest.raises(BackendProtocolError, match="of the shapes"):
-        RawDetections(next(arrays), next(arrays), next(arrays), ModelVersion("m", "1"))
+    with pytest.raises(BackendProtocolError, match="with shapes"):
+        RawDetections(next(arrays), next(arrays), next(arrays), ModelRef("m", 1))
 
 
 def test_answers_that_are_not_finite_are_refused() -> None:
     box = np.full((1, 4), np.nan, np.float32)
     with pytest.raises(BackendProtocolError, match="not finite"):
-        RawDetections(
-            np.ones(1, np.float32), np.ones((1, 10), np.float32), box, ModelVersion("", "")
-        )
+        RawDetections(np.ones(1, np.float32), np.ones((1, 10), np.float32), box, ModelRef("m"))
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,12 @@ from facedetect.evaluation.subjects import BackendSubject, Subject
 from facedetect.evaluation.truth import LabelledImage
 from facedetect.faces import DetectionParams, Face
 from tests.conftest import ASTRONAUT, face_at
+from tests.fake import finding, raising, slow
 from tests.unit.labelled import DEFAULTS, run_all, truth_of
 
 
 def fake(*faces: Face, name: str = "fake", source: str = "fake:") -> tuple[FakeBackend, Subject]:
-    backend = FakeBackend(faces)
+    backend = finding(*faces)
     return backend, BackendSubject(name, Detector(backend), source)
 
 
@@ -68,7 +69,7 @@ def test_every_subject_looks_at_every_setting(tmp_path: Path) -> None:
         "other, recipe",
     ]
     for backend in (one, other):
-        sizes = [params.min_size for _, params in backend.seen]
+        sizes = [request.params.min_size for request in backend.requests]
         assert sizes == [20, 20, 20, 10, 10]  # the first one warms up
 
 
@@ -77,10 +78,10 @@ def test_a_picture_that_cannot_be_read_is_an_error_of_its_own(tmp_path: Path) ->
     run = run_all(truth_of("missing"), subject, tmp_path)
     assert "does not exist" in run.errors["missing"]
     assert run.found[0].boxes.shape == (0, 4)
-    backend.error = BackendProtocolError("an odd answer")
+    backend.respond = raising(BackendProtocolError("an odd answer"))
     run = run_all(truth_of("there", path=ASTRONAUT), subject, tmp_path)
     assert run.errors == {"there": "an odd answer"}
-    backend.error = BackendUnavailable("gone")
+    backend.respond = raising(BackendUnavailable("gone"))
     with pytest.raises(BackendUnavailable, match="gone"):
         run_all(truth_of("another", path=ASTRONAUT), subject, tmp_path)
 
@@ -94,7 +95,7 @@ def test_what_was_answered_is_not_asked_for_again(tmp_path: Path) -> None:
     kept.write_bytes(kept.read_bytes()[:-5])  # killed while it wrote the last line
     backend, subject = fake(face_at(10, 5, side=20, confidence=0.5))
     run = run_all(truth, subject, tmp_path)
-    assert len(backend.seen) == 2
+    assert len(backend.requests) == 2
     assert [found.scores.tolist() for found in run.found] == [[0.5]] * 3
     head, *lines = kept.read_text().splitlines(keepends=True)
     assert len(lines) == 3
@@ -117,7 +118,7 @@ def test_answers_of_another_detector_setting_or_truth_are_asked_for_again(
         backend, subject = fake(source=source)
         with caplog.at_level(logging.WARNING):
             list(evaluate(other, [subject], {"defaults": params}, tmp_path))
-        assert len(backend.seen) == 2
+        assert len(backend.requests) == 2
         assert "is begun anew" in caplog.text
     (tmp_path / "detections" / "fake" / "defaults.jsonl").write_text('{"kind": "face')
     assert not run_all(truth, fake()[1], tmp_path).errors
@@ -143,7 +144,7 @@ def test_errors_are_asked_for_again_unless_they_are_to_stay(tmp_path: Path) -> N
     truth = truth_of("a", path=ASTRONAUT)
     backend, subject = fake()
     run_all(truth_of("before", path=ASTRONAUT), subject, tmp_path)
-    backend.error = BackendProtocolError("tired")
+    backend.respond = raising(BackendProtocolError("tired"))
     assert run_all(truth, subject, tmp_path).errors
     assert run_all(truth, fake()[1], tmp_path, repeat_errors=False).errors == {"a": "tired"}
     assert not run_all(truth, fake()[1], tmp_path).errors
@@ -193,7 +194,7 @@ def test_an_evaluation_that_is_to_end_finishes_what_is_under_way(
 ) -> None:
     truth = truth_of(*"abcdefgh", path=ASTRONAUT)
     backend, subject = fake()
-    backend.latency_s = 0.1
+    backend.respond = slow(0.1)
     ending = Ending()
     runs = evaluate(truth, [subject], DEFAULTS, tmp_path, threads=threads, progress=ending)
     assert not list(runs)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from facedetect.backends.base import RawDetections
 from facedetect.backends.fake import FakeBackend
 from facedetect.faces import Face
 from facedetect.folder.reports import Row
 from facedetect.folder.work import Work
 from facedetect.images import ImageLimits, load_image, write_image
+from tests.fake import after, finding
 from tests.unit.folders import do_folder, names_below, rows_of, tree
 
 
 def test_every_file_has_a_row(source: Path, out: Path, a_face: Face) -> None:
     told: list[Row] = []
-    summary = do_folder(source, out, FakeBackend([a_face]), on_row=told.append)
+    summary = do_folder(source, out, finding(a_face), on_row=told.append)
     rows = rows_of(out)
     assert sorted(told, key=lambda row: str(row["file"])) == rows
     assert [(row["file"], row["status"]) for row in rows] == [
@@ -41,8 +40,8 @@ def test_every_file_has_a_row(source: Path, out: Path, a_face: Face) -> None:
 
 def test_sources_stay_as_they_are(source: Path, out: Path, a_face: Face) -> None:
     before = tree(source)
-    do_folder(source, out, FakeBackend([a_face]))
-    do_folder(source, source / "deep" / "out", FakeBackend([a_face]))
+    do_folder(source, out, finding(a_face))
+    do_folder(source, source / "deep" / "out", finding(a_face))
     assert tree(source) == before | {f"deep/out/{k}": v for k, v in tree(out).items()}
 
 
@@ -73,7 +72,7 @@ def test_crops_and_thumbnails_are_written_if_asked_for(
     source: Path, out: Path, a_face: Face
 ) -> None:
     work = Work(style="none", crops="aligned", thumbnails=True)
-    do_folder(source, out, FakeBackend([a_face, a_face]), work)
+    do_folder(source, out, finding(a_face, a_face), work)
     assert rows_of(out)[0]["results"] == {
         "crops": ["crops/b.jpg-1.jpg", "crops/b.jpg-2.jpg"],
         "thumbnail": "contact-sheet/thumbnails/b.jpg.jpg",
@@ -88,23 +87,16 @@ def test_faces_that_are_hidden_are_hidden_on_thumbnails_too(
 ) -> None:
     white = np.full((100, 100, 3), 255, np.uint8)
     write_image(tmp_path / "in" / "a.png", white)
-    do_folder(tmp_path / "in", out, FakeBackend([a_face]), Work(style="solid", thumbnails=True))
+    do_folder(tmp_path / "in", out, finding(a_face), Work(style="solid", thumbnails=True))
     thumbnail = load_image(out / "contact-sheet" / "thumbnails" / "a.png.jpg")
     assert thumbnail[15, 20].max() < 20
     assert thumbnail[80, 80].min() > 235
 
 
 def test_few_images_are_in_memory_at_a_time(many: Path, out: Path) -> None:
-    class Counting(FakeBackend):
-        ahead = 0
-
-        def predict(self, *args: Any, **kwargs: Any) -> RawDetections:
-            answer = super().predict(*args, **kwargs)
-            self.ahead = max(self.ahead, len(self.seen) - len(rows))
-            return answer
-
     rows: list[Row] = []
-    backend = Counting()
+    ahead: list[int] = []
+    backend = FakeBackend(after(lambda: ahead.append(len(backend.requests) - len(rows))))
     do_folder(many, out, backend, on_row=rows.append)
     assert len(rows) == 40
-    assert backend.ahead <= 6
+    assert max(ahead) <= 6

@@ -11,21 +11,23 @@ from facedetect.backends.fake import FakeBackend
 from facedetect.errors import (
     BackendTimeout,
 )
-from facedetect.faces import Face, ModelVersion
+from facedetect.faces import Face
 from facedetect.folder.journal import Journal
 from facedetect.folder.places import LocalPlace
 from facedetect.folder.reports import Row
 from facedetect.folder.work import Work
+from facedetect.model_ref import ModelRef
+from tests.fake import failing, finding
 from tests.unit.folders import do_folder, names_below, rows_of, tree
 
 
 def test_nothing_that_is_done_is_done_again(source: Path, out: Path, a_face: Face) -> None:
-    do_folder(source, out, FakeBackend([a_face]))
+    do_folder(source, out, finding(a_face))
     first = tree(out)
     times = {name: (out / name).stat().st_mtime_ns for name in names_below(out)}
-    backend = FakeBackend([a_face])
+    backend = finding(a_face)
     summary = do_folder(source, out, backend)
-    assert backend.seen == []
+    assert backend.requests == []
     assert (summary.unchanged, summary.images, summary.faces, summary.failed) == (2, 2, 2, 2)
     assert tree(out) == first
     del times["report.jsonl"]
@@ -34,9 +36,9 @@ def test_nothing_that_is_done_is_done_again(source: Path, out: Path, a_face: Fac
 
 def test_what_has_changed_is_done_again(source: Path, out: Path, a_face: Face) -> None:
     def images_seen(work: Work | None = None) -> int:
-        backend = FakeBackend([a_face])
+        backend = finding(a_face)
         do_folder(source, out, backend, work)
-        return len(backend.seen)
+        return len(backend.requests)
 
     assert images_seen() == 2
     os.utime(source / "b.jpg", (0, 0))
@@ -62,9 +64,9 @@ def test_a_file_that_is_mended_is_done(source: Path, out: Path) -> None:
 def test_crops_of_faces_that_are_found_no_more_are_removed(
     source: Path, out: Path, a_face: Face
 ) -> None:
-    do_folder(source, out, FakeBackend([a_face, a_face]), Work(crops="plain"))
+    do_folder(source, out, finding(a_face, a_face), Work(crops="plain"))
     (source / "deep" / "er" / "a.JPG").unlink()
-    do_folder(source, out, FakeBackend([a_face]), Work(DetectionParams(40), crops="plain"))
+    do_folder(source, out, finding(a_face), Work(DetectionParams(40), crops="plain"))
     assert names_below(out / "crops") == [
         "b.jpg-1.jpg",
         "deep/er/a.JPG-1.jpg",
@@ -73,7 +75,7 @@ def test_crops_of_faces_that_are_found_no_more_are_removed(
 
 
 def test_what_failed_is_tried_again(source: Path, out: Path) -> None:
-    do_folder(source, out, FakeBackend(error=BackendTimeout("slow")))
+    do_folder(source, out, failing(BackendTimeout("slow")))
     assert do_folder(source, out, FakeBackend()).images == 2
 
 
@@ -81,7 +83,7 @@ def test_nothing_of_a_killed_run_is_left_that_this_one_does_not_want(
     source: Path, out: Path, a_face: Face
 ) -> None:
     """A picture with faces and a crop were written, and nobody has recorded them."""
-    do_folder(source, out, FakeBackend([a_face]), Work(style="solid"))
+    do_folder(source, out, finding(a_face), Work(style="solid"))
     with Journal(out / ".facedetect" / "journal.sqlite") as journal:
         journal.begin({"b.jpg": "b.jpg"})
     hidden = (out / "b.jpg").read_bytes()
@@ -91,7 +93,7 @@ def test_nothing_of_a_killed_run_is_left_that_this_one_does_not_want(
         path.parent.mkdir(parents=True)
         path.touch()
     (out / "crops" / "b.jpg-1.jpg-1.jpg").touch()  # of another file, whose name is much the same
-    summary = do_folder(source, out, FakeBackend([a_face]), Work(style="solid"))
+    summary = do_folder(source, out, finding(a_face), Work(style="solid"))
     assert summary.unchanged == 1
     assert (out / "b.jpg").read_bytes() == hidden
     assert not any(path.exists() for path in places)
@@ -106,7 +108,7 @@ def test_reports_that_are_not_asked_for_any_more_are_removed(source: Path, out: 
 
 
 def test_another_model_is_another_work() -> None:
-    works = [Work().fingerprint(ModelVersion("mtcnn", version)) for version in ("1", "2")]
+    works = [Work().fingerprint(ModelRef("mtcnn", version)) for version in (1, 2)]
     assert works[0] != works[1]
 
 

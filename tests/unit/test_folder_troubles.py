@@ -5,12 +5,11 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from facedetect import Detector
-from facedetect.backends.base import RawDetections
+from facedetect.backends import InferenceRequest
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import (
     BackendProtocolError,
@@ -22,18 +21,19 @@ from facedetect.folder.places import LocalPlace
 from facedetect.folder.plan import Item
 from facedetect.folder.work import Work
 from facedetect.folder.worker import Worker
-from facedetect.images import BGRImage, ImageLimits
+from facedetect.images import ImageLimits
+from tests.fake import failing, finding
 from tests.unit.folders import do_folder, names_below, rows_of, tree
 
 
 def test_one_odd_answer_fails_one_image(source: Path, out: Path) -> None:
-    summary = do_folder(source, out, FakeBackend(error=BackendProtocolError("odd")))
+    summary = do_folder(source, out, failing(BackendProtocolError("odd")))
     assert summary.failures["BackendProtocolError"] == 2
 
 
 def test_a_backend_that_is_down_ends_the_run(source: Path, out: Path) -> None:
     with pytest.raises(BackendUnavailable):
-        do_folder(source, out, FakeBackend(error=BackendUnavailable("down")))
+        do_folder(source, out, failing(BackendUnavailable("down")))
     assert names_below(out) == []
     assert do_folder(source, out, FakeBackend()).images == 2
 
@@ -101,7 +101,7 @@ def test_what_is_no_regular_file_fails_and_nothing_waits_for_it(source: Path, ou
 def test_a_file_that_fails_leaves_no_results(source: Path, out: Path, a_face: Face) -> None:
     (out / "crops").mkdir(parents=True)
     (out / "crops" / "deep").touch()
-    summary = do_folder(source, out, FakeBackend([a_face]), Work(crops="plain"))
+    summary = do_folder(source, out, finding(a_face), Work(crops="plain"))
     assert summary.failures["NotADirectoryError"] == 1
     assert not (out / "deep" / "er" / "a.JPG").exists()
     assert (out / "crops" / "b.jpg-1.jpg").exists()
@@ -128,13 +128,12 @@ def test_errors_of_libraries_that_are_os_errors_fail_one_file(source: Path, out:
 
 
 def test_what_nobody_foresaw_fails_one_file(source: Path, out: Path) -> None:
-    class Odd(FakeBackend):
-        def predict(self, image: BGRImage, *args: Any, **kwargs: Any) -> RawDetections:
-            if image.shape[0] == 600:
-                raise MemoryError("no room for it")
-            return super().predict(image, *args, **kwargs)
+    def fail_on_tall_images(request: InferenceRequest) -> list[Face]:
+        if request.image.shape[0] == 600:
+            raise MemoryError("no room for it")
+        return []
 
-    summary = do_folder(source, out, Odd())
+    summary = do_folder(source, out, FakeBackend(fail_on_tall_images))
     assert (summary.images, summary.failures["MemoryError"]) == (1, 1)
 
 

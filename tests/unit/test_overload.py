@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 
 from facedetect.backends.fake import FakeBackend
+from tests.fake import after, slow
 from tests.live import Live, live
 from tests.unit.service import JPEG, PHOTO, problem
 
@@ -26,7 +27,7 @@ class Busy:
         self.backend = backend
         self._pool = pool
         self._hold = Event()
-        backend.before_answer = self._wait
+        backend.respond = after(self._wait)
 
     def _wait(self) -> None:
         assert self._hold.wait(20)
@@ -69,7 +70,7 @@ def test_what_finds_no_room_is_told_when_to_come_again() -> None:
         assert int(third.headers["retry-after"]) >= 1
         held.let_go()
         assert second.result().status_code == 200
-    assert len(held.backend.seen) == 3  # the warm-up's, too
+    assert len(held.backend.requests) == 3  # the warm-up's, too
 
 
 def test_no_body_is_asked_for_where_there_is_no_room() -> None:
@@ -90,7 +91,7 @@ def test_a_client_that_goes_away_is_not_worked_for() -> None:
             )
             held.wait_for(running=1, queued=1)
         held.wait_for(running=1, queued=0)
-    assert len(held.backend.seen) == 2
+    assert len(held.backend.requests) == 2
 
 
 def test_bad_images_do_not_wait_for_good_ones() -> None:
@@ -102,12 +103,12 @@ def test_bad_images_do_not_wait_for_good_ones() -> None:
 
 
 def test_what_was_taken_is_finished_when_the_service_is_told_to_stop() -> None:
-    backend = FakeBackend(latency_s=0.5)
+    backend = FakeBackend(slow(0.5))
     with ThreadPoolExecutor(1) as pool:
         with live(backend) as service:
             client = httpx2.Client(base_url=service.url)
             post = pool.submit(client.post, "/detect", content=PHOTO, headers=JPEG)
-            while len(backend.seen) == 1:
+            while len(backend.requests) == 1:
                 time.sleep(0.01)
         assert post.result().status_code == 200
 
@@ -122,7 +123,7 @@ def test_what_cannot_be_finished_in_time_is_told_so() -> None:
     with ThreadPoolExecutor(2) as pool:
         with live(backend, threads=1, shutdown_timeout_s=0.5) as service:
             client = httpx2.Client(base_url=service.url, timeout=20)
-            backend.before_answer = block
+            backend.respond = after(block)
             posts = [
                 pool.submit(client.post, "/detect", content=PHOTO, headers=JPEG) for _ in range(2)
             ]

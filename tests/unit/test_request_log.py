@@ -20,6 +20,7 @@ from facedetect.service.keys.key_file import read_keys
 from facedetect.service.request_log import RequestLog
 from facedetect.service.telemetry import Telemetry
 from facedetect.settings import Settings
+from tests.fake import after
 from tests.unit.monitoring import LogLines, number, parse_lines
 from tests.unit.service import JPEG, PHOTO, MakeClient
 
@@ -127,7 +128,7 @@ def test_any_other_is_made_new(client: TestClient, given: str | None) -> None:
 def test_every_line_within_a_request_has_its_id(make_client: MakeClient, log: LogLines) -> None:
     backend = FakeBackend()
     client = make_client(backend)
-    backend.before_answer = lambda: LOGGER.warning("deep in a thread")
+    backend.respond = after(lambda: LOGGER.warning("deep in a thread"))
     files = [("image", PHOTO), ("image", PHOTO)]
     client.post("/detect", files={"image": PHOTO}, headers={"X-Request-ID": "one"})
     client.post("/detect/batch", files=files, headers={"X-Request-ID": "two"})
@@ -142,7 +143,7 @@ def test_a_bug_has_an_id_in_answer_and_log(make_client: MakeClient, log: LogLine
 
     backend = FakeBackend()
     client = make_client(backend)
-    backend.before_answer = fail
+    backend.respond = after(fail)
     response = client.post("/detect", content=PHOTO, headers={**JPEG, "X-Request-ID": "it"})
     assert (response.status_code, response.headers["x-request-id"]) == (500, "it")
     (line,) = requests_in(log)

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import InvalidSettings
 from facedetect.settings import Settings
+from tests.fake import raising
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 
 SITE = "https://app.example"
@@ -63,15 +64,10 @@ def test_every_answer_has_the_headers(
 
 
 def test_the_answer_to_a_bug_has_them_too(make_client: MakeClient) -> None:
-    class Buggy(FakeBackend):
-        """Breaks once it is asked for faces by a request."""
-
-        def predict(self, *arguments: Any, **options: Any) -> Any:
-            if self.seen:
-                raise ZeroDivisionError
-            return super().predict(*arguments, **options)
-
-    response = detect(make_client(Buggy(), cors_origins=SITE), Origin=SITE)
+    backend = FakeBackend()
+    client = make_client(backend, cors_origins=SITE)
+    backend.respond = raising(ZeroDivisionError())
+    response = detect(client, Origin=SITE)
     problem(response, 500, "internal")
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["access-control-allow-origin"] == SITE

@@ -16,6 +16,7 @@ from facedetect import DetectionParams
 from facedetect.backends.fake import FakeBackend
 from facedetect.images import BGRImage, ImageLimits, decode_image, encode_image
 from tests.conftest import face_at
+from tests.fake import finding
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 
 
@@ -43,7 +44,7 @@ def test_the_answer_has_the_documented_shape(client: TestClient) -> None:
         "factor": 0.709,
         "thresholds": [0.6, 0.7, 0.7],
     }
-    assert answer["model"] == {"name": "fake", "version": "1"}
+    assert answer["model"] == {"name": "fake", "version": 1}
     assert "annotated_png" not in answer
 
 
@@ -56,13 +57,13 @@ def test_no_face_is_200_with_an_empty_list(make_client: MakeClient) -> None:
 def test_parameters_reach_the_backend(client: TestClient, backend: FakeBackend) -> None:
     query = "min_size=40&factor=0.8&thresholds=0.5,0.6,0.8"
     answer = client.post(f"/detect?{query}", files={"image": PHOTO}).json()
-    assert backend.seen[-1][1] == DetectionParams(40, 0.8, (0.5, 0.6, 0.8))
+    assert backend.requests[-1].params == DetectionParams(40, 0.8, (0.5, 0.6, 0.8))
     assert answer["parameters"]["min_size"] == 40
 
 
 def test_max_faces_answers_the_largest(make_client: MakeClient) -> None:
     faces = [face_at(0, 0, side=10, confidence=0.9), face_at(20, 0, side=30, confidence=0.8)]
-    client = make_client(FakeBackend(faces))
+    client = make_client(finding(*faces))
     (face,) = client.post("/detect?max_faces=1", files={"image": PHOTO}).json()["faces"]
     assert face["box"]["x_min"] == 20
 
@@ -96,7 +97,7 @@ def test_a_photo_stored_sideways_is_upright_in_the_answer(
     Image.new("RGB", (300, 200)).save(buffer, "JPEG", exif=exif)
     answer = client.post("/detect", content=buffer.getvalue(), headers=JPEG).json()
     assert answer["image"] == {"width": 200, "height": 300}
-    assert backend.seen[-1][0].shape == (300, 200, 3)
+    assert backend.requests[-1].image.shape == (300, 200, 3)
 
 
 @pytest.mark.parametrize(
@@ -120,10 +121,10 @@ def test_wrong_parameters_are_named(client: TestClient, query: str, words: str) 
 
 def test_too_much_work_is_refused(make_client: MakeClient, backend: FakeBackend) -> None:
     client = make_client(backend, max_pyramid_pixels=100_000)
-    calls = len(backend.seen)
+    calls = len(backend.requests)
     response = client.post("/detect", files={"image": PHOTO})
     assert "use min_size 28 or more" in problem(response, 422, "invalid-params")
-    assert len(backend.seen) == calls
+    assert len(backend.requests) == calls
 
 
 @pytest.mark.parametrize(

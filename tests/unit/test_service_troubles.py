@@ -16,7 +16,8 @@ from facedetect.errors import (
     BackendUnavailable,
     ModelNotFound,
 )
-from facedetect.faces import ModelVersion
+from facedetect.model_ref import ModelRef
+from tests.fake import after, failing, recover
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 
 
@@ -32,12 +33,12 @@ from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 def test_errors_of_the_backend_show_and_pass(
     make_client: MakeClient, error: BackendError, status: int, slug: str
 ) -> None:
-    backend = FakeBackend(error=error)
+    backend = failing(error)
     client = make_client(backend)
     response = client.post("/detect", files={"image": PHOTO})
     assert problem(response, status, slug) == str(error)
     assert ("retry-after" in response.headers) == (status == 503)
-    backend.error = None
+    recover(backend)
     assert client.post("/detect", files={"image": PHOTO}).status_code == 200
 
 
@@ -47,7 +48,7 @@ def test_a_bug_shows_nothing_of_itself(make_client: MakeClient) -> None:
 
     backend = FakeBackend()
     client = make_client(backend)
-    backend.before_answer = fail
+    backend.respond = after(fail)
     response = client.post("/detect", files={"image": PHOTO})
     assert "secret" not in problem(response, 500, "internal")
 
@@ -61,7 +62,7 @@ def test_waiting_for_a_thread_counts_towards_the_timeout(make_client: MakeClient
         busy.set()
         release.wait(30)
 
-    backend.before_answer = block
+    backend.respond = after(block)
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(client.post, "/detect", files={"image": PHOTO})
         assert busy.wait(10)
@@ -76,14 +77,14 @@ def test_waiting_for_a_thread_counts_towards_the_timeout(make_client: MakeClient
 
 
 def test_readiness_follows_the_backend(make_client: MakeClient) -> None:
-    backend = FakeBackend(error=BackendUnavailable("not yet"))
+    backend = failing(BackendUnavailable("not yet"))
     client = make_client(backend)
     assert problem(client.get("/readyz"), 503, "backend-unavailable") == "not yet"
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/version").json()["model"] is None
-    backend.error = None
+    recover(backend)
     time.sleep(1.1)  # so long an answer holds
-    model = {"name": "fake", "version": "1"}
+    model = {"name": "fake", "version": 1}
     assert client.get("/readyz").json() == {"status": "ready", "model": model}
     assert client.get("/version").json()["model"] == model
 
@@ -93,7 +94,7 @@ class CountingBackend(FakeBackend):
 
     asked = 0
 
-    def check_ready(self) -> ModelVersion:
+    def check_ready(self) -> ModelRef:
         self.asked += 1
         time.sleep(0.2)
         return super().check_ready()
@@ -115,7 +116,7 @@ def test_the_log_has_what_strangers_are_not_told(
 ) -> None:
     error = BackendUnavailable("the model server cannot be reached")
     error.add_note("10.0.0.7:8500 said UNAVAILABLE")
-    client = make_client(FakeBackend(error=error))
+    client = make_client(failing(error))
     response = client.post("/detect", content=PHOTO, headers=JPEG)
     assert problem(response, 503, "backend-unavailable") == str(error)
     assert "10.0.0.7" in caplog.text

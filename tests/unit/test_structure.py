@@ -17,8 +17,9 @@ PACKAGE = Path(facedetect.__file__).parent
 
 # A module may import from its own layer and those above it.
 LAYERS = [
-    ["cores", "errors", "files", "memory", "tfserving"],
-    ["faces"],
+    ["cores", "errors", "files", "memory"],
+    ["model_ref"],
+    ["faces", "tfserving"],
     ["images", "render", "crops", "backends", "model"],
     ["detector", "video"],
     ["settings", "folder", "model_server", "client"],

@@ -27,6 +27,7 @@ from facedetect.errors import (
 )
 from facedetect.service.telemetry import Telemetry
 from facedetect.settings import Settings
+from tests.fake import after, failing
 from tests.unit.monitoring import number, samples_of
 from tests.unit.service import JPEG, PHOTO, MakeClient
 
@@ -66,7 +67,7 @@ def test_work_under_way_shows(make_client: MakeClient) -> None:
         busy.set()
         release.wait(30)
 
-    backend.before_answer = block
+    backend.respond = after(block)
     with ThreadPoolExecutor(1) as pool:
         post = pool.submit(client.post, "/detect", content=PHOTO, headers=JPEG)
         assert busy.wait(10)
@@ -98,7 +99,7 @@ def test_callers_turned_away_are_counted_by_reason(
 
 
 def test_errors_of_the_model_are_counted_not_those_of_probes(make_client: MakeClient) -> None:
-    client = make_client(FakeBackend(error=ModelNotFound("no version 9")))
+    client = make_client(failing(ModelNotFound("no version 9")))
     files = [("image", PHOTO), ("image", PHOTO)]
     assert client.get("/readyz").status_code == 503
     assert client.post("/detect", files={"image": PHOTO}).status_code == 503

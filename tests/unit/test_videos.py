@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from facedetect import Detector
-from facedetect.backends.fake import FakeBackend
 from facedetect.errors import (
     BackendUnavailable,
     ImageTooLarge,
@@ -21,12 +20,12 @@ from facedetect.errors import (
 )
 from facedetect.folder.work import Interrupted
 from facedetect.images import ImageLimits, load_image
+from tests.fake import failing
 from tests.unit.videos import (
     FRAMES,
     HEIGHT,
     RATE,
     WIDTH,
-    RedSquares,
     add_pictures,
     do,
     encode,
@@ -38,6 +37,8 @@ from tests.unit.videos import (
     packets_of,
     pictures_of,
     red_box,
+    red_squares,
+    seen_sizes,
     square_at,
     times_of,
     written,
@@ -132,11 +133,11 @@ def test_pictures_are_turned_upright(tmp_path: Path, out: Path, degrees: int, hf
         pictures = add_pictures(output)
         pictures.set_display_rotation(degrees, hflip=hflip)
         encode(output, pictures, frames=3, paint=lambda _: stored)
-    backend = RedSquares()
+    backend = red_squares()
     row = do(path, out, style="box", detector=Detector(backend)).row
     turned = np.rot90(stored, degrees // 90)[:, :: -1 if hflip else 1]
-    assert backend.seen == [(turned.shape[1], turned.shape[0])] * 3
-    assert (row["width"], row["height"]) == backend.seen[0]
+    assert seen_sizes(backend) == [(turned.shape[1], turned.shape[0])] * 3
+    assert (row["width"], row["height"]) == seen_sizes(backend)[0]
     found, expected = row["faces"][0]["box"], red_box(turned)
     assert expected is not None
     assert found["x_min"] == pytest.approx(expected.x_min, abs=2)
@@ -144,7 +145,7 @@ def test_pictures_are_turned_upright(tmp_path: Path, out: Path, degrees: int, hf
     with av.open(str(out / "phone.mp4")) as made:
         frame = next(made.decode(video=0))
         assert frame.rotation == 0
-        assert (frame.width, frame.height) == backend.seen[0]
+        assert (frame.width, frame.height) == seen_sizes(backend)[0]
 
 
 def test_interlaced_pictures_become_whole_ones(tmp_path: Path, out: Path) -> None:
@@ -201,7 +202,7 @@ def test_a_video_that_ends_too_early_is_done_as_far_as_it_goes(tmp_path: Path, o
 
 def fails(path: Path, out: Path, **limits: int) -> str:
     """The message for a video that cannot be done; it leaves nothing behind."""
-    detector = Detector(RedSquares(), limits=ImageLimits(**limits))
+    detector = Detector(red_squares(), limits=ImageLimits(**limits))
     with pytest.raises((InvalidVideo, UnsupportedVideo, ImageTooLarge)) as caught:
         do(path, out, detector=detector)
     assert not [file for file in out.rglob("*") if file.is_file()]
@@ -267,7 +268,7 @@ def test_a_stop_leaves_nothing_half_done(clip: Path, out: Path) -> None:
 
 
 def test_a_model_that_is_away_ends_it(clip: Path, out: Path) -> None:
-    backend = FakeBackend(error=BackendUnavailable("gone"))
+    backend = failing(BackendUnavailable("gone"))
     with pytest.raises(BackendUnavailable):
         do(clip, out, detector=Detector(backend))
     assert not [file for file in out.rglob("*") if file.is_file()]

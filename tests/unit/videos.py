@@ -15,9 +15,9 @@ import numpy as np
 from av.container import OutputContainer
 
 from facedetect import Detector
-from facedetect.backends import ModelChoice, RawDetections
-from facedetect.backends.fake import to_raw
-from facedetect.faces import Box, DetectionParams, Face, Landmarks, ModelVersion, Point
+from facedetect.backends import InferenceRequest
+from facedetect.backends.fake import FakeBackend
+from facedetect.faces import Box, Face, Landmarks, Point
 from facedetect.folder.outputs import Outputs
 from facedetect.folder.places import LocalPlace
 from facedetect.folder.plan import Item
@@ -33,30 +33,19 @@ SOUND_RATE = 48_000
 Paint = Callable[[int], BGRImage]
 
 
-class RedSquares:
-    """A backend that finds what is red, as a model finds a face; for `seen` see FakeBackend."""
+def find_red_square(request: InferenceRequest) -> list[Face]:
+    """Find what is red, as a model finds a face."""
+    box = red_box(request.image)
+    return [] if box is None else [_face_in(box)]
 
-    def __init__(self) -> None:
-        self.model = ModelVersion("red", "1")
-        self.seen: list[tuple[int, int]] = []
 
-    def predict(
-        self,
-        image: BGRImage,
-        params: DetectionParams,  # noqa: ARG002
-        *,
-        deadline: float | None,  # noqa: ARG002
-        choice: ModelChoice | None = None,  # noqa: ARG002
-    ) -> RawDetections:
-        self.seen.append((image.shape[1], image.shape[0]))
-        box = red_box(image)
-        return to_raw([] if box is None else [_face_in(box)], self.model)
+def red_squares() -> FakeBackend:
+    return FakeBackend(find_red_square)
 
-    def check_ready(self) -> ModelVersion:
-        return self.model
 
-    def close(self) -> None:
-        pass
+def seen_sizes(backend: FakeBackend) -> list[tuple[int, int]]:
+    """The width and height of each image that the model was given."""
+    return [request.image.shape[1::-1] for request in backend.requests]
 
 
 def red_box(image: BGRImage) -> Box | None:
@@ -198,7 +187,7 @@ def do(
     **work: Any,
 ) -> Outcome:
     """Do one video, red squares being the faces; `suffix` is added to the result's name."""
-    detector = detector or Detector(RedSquares())
+    detector = detector or Detector(red_squares())
     item = item or item_of(path, suffix)
     asked = Work(**{"style": "solid", **work})
     source, outputs = LocalPlace(path.parent), Outputs(LocalPlace(out))

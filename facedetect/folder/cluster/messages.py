@@ -29,7 +29,7 @@ class Job:
     @property
     def is_model_within(self) -> bool:
         """Whether the model runs in the workers, not on other machines."""
-        return self.settings.backend.startswith("embedded:")
+        return self.settings.backend.is_in_process
 
 
 @dataclass(frozen=True)

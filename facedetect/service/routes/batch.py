@@ -66,7 +66,7 @@ async def detect_batch(
     uploads: TheUploads,
 ) -> Response:
     """Find the faces in several images, the form's parts `image`; one that fails stops no other."""
-    query.params(), query.choice()
+    query.params(), query.model()
     with uploads.open(request) as upload:
         parts = [_checked(part) async for part in upload.batch()]
         if not parts:
@@ -107,7 +107,7 @@ async def _detect(
 ) -> BatchResult:
     params = query.params()
     try:
-        job = Job(part.take(), params, query.max_faces, choice=query.choice())
+        job = Job(part.take(), params, query.max_faces, model=query.model())
         outcome = await worker.run(job, gone)
     except FacedetectError as error:
         return BatchResult(filename=part.filename, problem=problem_of(error))

@@ -103,7 +103,7 @@ async def vision_face(
         if is_unknown:
             await gatekeeper.admit(request, None)
         least = _min_confidence(parts)
-        job = Job(_image(parts).take(), query.params(), query.max_faces, choice=query.choice())
+        job = Job(_image(parts).take(), query.params(), query.max_faces, model=query.model())
         async with watch_client(request) as gone:
             outcome = await worker.run(job, gone)
     answer = DeepStackAnswer.of(outcome, least)

@@ -69,7 +69,7 @@ DETECTION_EXAMPLE: dict[str, Any] = {
         }
     ],
     "parameters": {"min_size": 20.0, "factor": 0.709, "thresholds": [0.6, 0.7, 0.7]},
-    "model": {"name": "mtcnn", "version": "1"},
+    "model": {"name": "mtcnn", "version": 1},
     "timings_ms": {"decode": 2.1, "queue": 0.0, "predict": 21.8, "total": 24.2},
 }
 

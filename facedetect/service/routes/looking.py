@@ -16,8 +16,8 @@ async def look_at_image(
 
     Raises what `Upload.image` and `Worker.run` raise.
     """
-    params, choice = query.params(), query.choice()
+    params, model = query.params(), query.model()
     with uploads.open(request) as upload:
-        job = Job(await upload.image(), params, query.max_faces, picture, choice)
+        job = Job(await upload.image(), params, query.max_faces, picture, model)
         async with watch_client(request) as gone:
             return await worker.run(job, gone)

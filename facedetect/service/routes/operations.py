@@ -8,7 +8,7 @@ import facedetect
 from facedetect.errors import BackendUnavailable, Forbidden, Unauthorized
 from facedetect.service.problems import documented
 from facedetect.service.routes.dependencies import TheReadiness
-from facedetect.service.schemas import Health, Ready, Version
+from facedetect.service.schemas import Health, Ready, ServedModel, Version
 
 router = APIRouter(tags=["operations"])
 health = APIRouter(tags=["operations"])
@@ -26,14 +26,14 @@ async def healthz() -> Health:
 @health.get("/readyz", responses=documented(BackendUnavailable))
 async def readyz(readiness: TheReadiness) -> Ready:
     """The model would answer now; 503 with the reason if it would not."""
-    return Ready(model=await readiness.check())
+    return Ready(model=ServedModel.of(await readiness.check()))
 
 
 @router.get("/version", responses=documented(Unauthorized, Forbidden))
 async def version(readiness: TheReadiness) -> Version:
     """What is running here."""
     try:
-        model = await readiness.check()
+        model = ServedModel.of(await readiness.check())
     except BackendUnavailable:
         model = None
     return Version(facedetect=facedetect.__version__, model=model)
