@@ -17,7 +17,7 @@ import uvicorn
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.service.server import make_server
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Live:
 @contextmanager
 def live(backend: FakeBackend, certificate: Path | None = None, **overrides: Any) -> Iterator[Live]:
     """Run the service until the block ends, with TLS if given; settings by keyword."""
-    settings = Settings.load(port=0, **overrides)
+    settings = ServiceSettings.load(port=0, **overrides)
     detector = Detector(backend, limits=settings.limits, timeout_s=settings.timeout_s)
     server = make_server(settings, detector)
     server.config.ssl_certfile = certificate

@@ -11,7 +11,7 @@ from facedetect.evaluation.external import ExternalSubject
 from facedetect.evaluation.runs import KNOWN_SETTINGS
 from facedetect.evaluation.subjects import BackendSubject, Subject
 from facedetect.faces import DetectionParams, parse_thresholds
-from facedetect.settings import Settings
+from facedetect.settings import DetectorSettings
 
 _NAMED = re.compile(r"([^=:/?]+)=(.+)")
 _OWN_NAME = "facedetect"
@@ -33,7 +33,7 @@ def parse_settings(texts: Sequence[str]) -> dict[str, DetectionParams]:
 
 @contextmanager
 def opened_subjects(
-    detectors: Sequence[str], externals: Sequence[str], settings: Settings, timeout_s: float
+    detectors: Sequence[str], externals: Sequence[str], settings: DetectorSettings, timeout_s: float
 ) -> Iterator[list[Subject]]:
     """Open every detector, so that one that cannot be right is told before hours of work.
 

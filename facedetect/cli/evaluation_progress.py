@@ -11,8 +11,8 @@ from rich import progress as rich
 from rich.console import Console
 from rich.markup import escape
 
+from facedetect.cli.formatting import printable
 from facedetect.cli.progress import Lines
-from facedetect.cli.words import printable
 from facedetect.evaluation.detections import Found
 from facedetect.evaluation.runs import Progress
 

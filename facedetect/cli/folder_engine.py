@@ -23,7 +23,7 @@ from facedetect.folder.remote_journal import RemoteJournal
 from facedetect.folder.run import Engine
 from facedetect.folder.worker import Worker
 from facedetect.model_ref import ModelRef
-from facedetect.settings import Settings
+from facedetect.settings import DetectorSettings
 
 EngineName = Literal["local", "ray"]
 
@@ -51,7 +51,7 @@ def opened_engine(
     yield model, ray
 
 
-def _anywhere(settings: Settings) -> Settings:
+def _anywhere(settings: DetectorSettings) -> DetectorSettings:
     """A model's folder is named in full: workers need not run in this one."""
     spec = settings.backend
     if spec.folder is None:
@@ -75,7 +75,7 @@ def opened_journal(results: Place, *, dry_run: bool) -> Iterator[Journal]:
         yield stack.enter_context(Journal(path))
 
 
-def _with_cores(settings: Settings, cores: int) -> Settings:
+def _with_cores(settings: DetectorSettings, cores: int) -> DetectorSettings:
     """TensorFlow in a process gets a core for each worker there, unless the URL says otherwise.
 
     One worker would have all of them otherwise, and several would be in each other's way.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import typer
 
-from facedetect.cli.words import counted, printable
+from facedetect.cli.formatting import counted, printable
 from facedetect.folder.plan import Item, LeftAlone
 from facedetect.folder.reports import Summary
 from facedetect.folder.run import Run

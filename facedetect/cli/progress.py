@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from facedetect.cli.words import counted, printable
+from facedetect.cli.formatting import counted, printable
 from facedetect.folder.plan import LeftAlone, Plan
 from facedetect.folder.reports import Row, Summary
 from facedetect.folder.run import Run

@@ -31,7 +31,7 @@ from facedetect.service.security import Cors, SecurityHeaders
 from facedetect.service.telemetry import Telemetry
 from facedetect.service.uploads import Uploads
 from facedetect.service.worker import Worker
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class _State(TypedDict):
     gatekeeper: Gatekeeper
 
 
-def create_app(settings: Settings, detector: Detector) -> FastAPI:
+def create_app(settings: ServiceSettings, detector: Detector) -> FastAPI:
     """Make the service around a detector, which it warms up as it starts."""
     telemetry = Telemetry.open(settings)
     gatekeeper = Gatekeeper(settings)
@@ -69,7 +69,7 @@ def create_app(settings: Settings, detector: Detector) -> FastAPI:
 
 @asynccontextmanager
 async def _running(
-    settings: Settings, detector: Detector, telemetry: Telemetry, gatekeeper: Gatekeeper
+    settings: ServiceSettings, detector: Detector, telemetry: Telemetry, gatekeeper: Gatekeeper
 ) -> AsyncIterator[_State]:
     """What the calls are given, from the start of the service to its end."""
     worker = Worker(detector, settings, telemetry)

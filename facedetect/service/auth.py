@@ -14,7 +14,7 @@ from facedetect.service.keys.keyring import Keyring
 from facedetect.service.keys.records import KeyRecord
 from facedetect.service.rate_limits import RateLimit, RateLimits, parse_rate_limit
 from facedetect.service.security import check_host, check_origin
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 
 KEY_HEADER = "X-API-Key"
 _HOW = f"send it as `{KEY_HEADER}: KEY` or as `Authorization: Bearer KEY`"
@@ -51,7 +51,7 @@ class Gatekeeper:
     It makes the dependencies of routes, which put the Caller into `request.state.caller`.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServiceSettings) -> None:
         """Raises InvalidSettings for keys or a rate limit that cannot be read."""
         self._keyring = None if settings.keys_file is None else Keyring(settings.keys_file)
         self._limit = _limit_of(settings)
@@ -132,7 +132,7 @@ def key_of(request: Request) -> str | None:
     return key
 
 
-def _limit_of(settings: Settings) -> RateLimit:
+def _limit_of(settings: ServiceSettings) -> RateLimit:
     if settings.rate_limit is None:
         return ()
     try:

@@ -10,10 +10,10 @@ import uvicorn
 from facedetect.detector import Detector
 from facedetect.service.app import create_app
 from facedetect.service.connections import GuardedProtocol
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 
 
-def make_server(settings: Settings, detector: Detector) -> uvicorn.Server:
+def make_server(settings: ServiceSettings, detector: Detector) -> uvicorn.Server:
     """The service, ready to `run`: it ends at SIGTERM, once what was taken is finished."""
     config = uvicorn.Config(
         create_app(settings, detector),

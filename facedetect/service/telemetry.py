@@ -19,7 +19,7 @@ from facedetect.faces import Detection
 from facedetect.service.metrics import Metrics, Stage
 from facedetect.service.notes import current_notes
 from facedetect.service.problems import kind_of
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 
 if TYPE_CHECKING:  # it needs an extra
     from facedetect.service.tracing import Tracing
@@ -40,7 +40,7 @@ class Telemetry:
         self.tracing = tracing
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
+    def open(cls, settings: ServiceSettings) -> Self:
         """What the settings ask for. Raises InvalidSettings if traces lack their extra."""
         metrics = Metrics(backend=settings.backend.scheme)
         return cls(metrics, _open_tracing(settings.traces_endpoint))

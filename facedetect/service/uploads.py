@@ -18,7 +18,7 @@ from facedetect.errors import (
 from facedetect.service import forms
 from facedetect.service.forms import Part, read_parts
 from facedetect.service.telemetry import Telemetry
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 
 IMAGE_PART = "image"
 
@@ -29,7 +29,7 @@ _FORM_OVERHEAD_BYTES = 16 * 2**10
 class Uploads:
     """Takes in bodies: at most `max_upload_memory` bytes at once, each within a time-out."""
 
-    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+    def __init__(self, settings: ServiceSettings, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
         self.limits = settings.limits
         self.max_memory = settings.max_upload_memory

@@ -15,7 +15,7 @@ from facedetect.model_ref import ModelRef
 from facedetect.render import Style, render
 from facedetect.service.admission import Admission, Scale, Work
 from facedetect.service.telemetry import Elapsed, Telemetry
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Worker:
     bounded by the limits on an image's size instead.
     """
 
-    def __init__(self, detector: Detector, settings: Settings, telemetry: Telemetry) -> None:
+    def __init__(self, detector: Detector, settings: ServiceSettings, telemetry: Telemetry) -> None:
         self.threads = settings.threads
         self.detector = detector
         self.telemetry = telemetry

@@ -20,7 +20,7 @@ from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.model.geometry import ACCURATE, REFERENCE
 from facedetect.service import create_app
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 from tests.conftest import DATA
 from tests.e2e.processes import run, served
 
@@ -138,14 +138,20 @@ def test_the_commands_that_build_a_model(tmp_path: Path) -> None:
 
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (ROOT / "docs/settings.md").read_text("utf-8")
-    for name, field in Settings.model_fields.items():
-        row = f"| `FACEDETECT_{name.upper()}` | `{field.default}` | {field.description} |"
-        assert row in page
+    for name, field in ServiceSettings.model_fields.items():
+        default = shown_default(field.default)
+        assert f"| `FACEDETECT_{name.upper()}` | {default} | {field.description} |" in page
+
+
+def shown_default(value: object) -> str:
+    if value is None or value == ():
+        return "not set"
+    return f"`{str(value).lower()}`" if isinstance(value, bool) else f"`{value}`"
 
 
 def test_every_call_and_parameter_is_documented() -> None:
     page = (ROOT / "docs/http.md").read_text("utf-8")
-    document = create_app(Settings.load(), Detector(FakeBackend())).openapi()
+    document = create_app(ServiceSettings.load(), Detector(FakeBackend())).openapi()
     for path, methods in document["paths"].items():
         for method, call in methods.items():
             assert f"`{method.upper()} {path}`" in page

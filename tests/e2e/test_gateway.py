@@ -98,7 +98,7 @@ def test_the_gateway_has_no_tensorflow_and_is_small(server: Server) -> None:
 def test_what_a_gateway_imports_has_no_tensorflow() -> None:
     code = (
         "import sys; from facedetect.service import create_app; from facedetect.settings import "
-        "Settings; settings = Settings.load(backend='grpc://localhost:1/mtcnn'); "
+        "ServiceSettings; settings = ServiceSettings.load(backend='grpc://localhost:1/mtcnn'); "
         "create_app(settings, settings.open_detector()); print(*sys.modules)"
     )
     ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -185,7 +185,7 @@ def test_without_the_extra_the_setting_is_refused() -> None:
 def test_nothing_that_sends_spans_is_loaded_unless_asked_for() -> None:
     code = (
         "import sys; from facedetect.service import create_app; from facedetect.settings import "
-        "Settings; settings = Settings.load(backend='grpc://localhost:1/mtcnn'); "
+        "ServiceSettings; settings = ServiceSettings.load(backend='grpc://localhost:1/mtcnn'); "
         "create_app(settings, settings.open_detector()); print(*sys.modules)"
     )
     ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -6,13 +6,13 @@ from benchmarks.promises import check_promises
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.service import create_app
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 
 
 def test_the_service_keeps_what_its_document_promises() -> None:
     ended = check_promises(examples=30, seed=7)
     assert ended.returncode == 0, ended.stdout
-    document = create_app(Settings.load(), Detector(FakeBackend())).openapi()
+    document = create_app(ServiceSettings.load(), Detector(FakeBackend())).openapi()
     calls = sum(len(methods) for methods in document["paths"].values())
     assert calls >= 8
     assert f"Selected: {calls}/{calls}" in ended.stdout

@@ -28,7 +28,7 @@ from facedetect.folder.run import Engine, Run
 from facedetect.folder.work import Work
 from facedetect.folder.worker import Worker
 from facedetect.model_ref import ModelRef
-from facedetect.settings import Settings
+from facedetect.settings import DetectorSettings
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
 from tests.e2e.processes import run
 from tests.s3 import s3_server
@@ -39,14 +39,14 @@ _STORE = 80 * 2**20
 
 
 @pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
+def settings() -> Iterator[DetectorSettings]:
     """One model server for all workers: each would load the model otherwise."""
     with model_server() as server:
-        yield Settings.load(backend=server.grpc_url)
+        yield DetectorSettings.load(backend=server.grpc_url)
 
 
 @pytest.fixture(scope="module")
-def detector(settings: Settings) -> Iterator[Detector]:
+def detector(settings: DetectorSettings) -> Iterator[Detector]:
     with settings.open_detector() as opened:
         yield opened
 
@@ -133,7 +133,11 @@ def assert_same(output: Place, expected: LocalPlace) -> None:
 
 
 def test_a_stopped_run_is_gone_on_with_on_one_machine(
-    cluster: Any, detector: Detector, settings: Settings, expected: LocalPlace, tmp_path: Path
+    cluster: Any,
+    detector: Detector,
+    settings: DetectorSettings,
+    expected: LocalPlace,
+    tmp_path: Path,
 ) -> None:
     source, output, stop = open_place("s3://photos/in"), LocalPlace(tmp_path / "out"), Event()
     engine = RayEngine(Job(settings, WORK, source, output, 2, cluster.address), stop)
@@ -162,7 +166,7 @@ def test_the_command_starts_a_ray_of_its_own(expected: LocalPlace) -> None:
 def test_a_model_that_is_not_there_ends_the_run(
     cluster: Any, archive: LocalPlace, tmp_path: Path
 ) -> None:
-    settings = Settings.load(backend="grpc://127.0.0.1:9/mtcnn", timeout_s=2)
+    settings = DetectorSettings.load(backend="grpc://127.0.0.1:9/mtcnn", timeout_s=2)
     output = LocalPlace(tmp_path)
     engine = RayEngine(Job(settings, WORK, archive, output, 2, cluster.address), Event())
     with (
@@ -173,7 +177,7 @@ def test_a_model_that_is_not_there_ends_the_run(
 
 
 def test_a_machine_that_dies_loses_nothing(
-    cluster: Any, settings: Settings, expected: LocalPlace
+    cluster: Any, settings: DetectorSettings, expected: LocalPlace
 ) -> None:
     source, output = open_place("s3://photos/in"), open_place("s3://photos/out")
     engine = RayEngine(Job(settings, WORK, source, output, 2, cluster.address), Event())
@@ -209,7 +213,7 @@ def test_chunks_that_overtake_each_other_are_all_done() -> None:
     assert asyncio.run(taken()) == [0, 1]
 
 
-def test_a_cluster_that_is_not_there(archive: LocalPlace, settings: Settings) -> None:
+def test_a_cluster_that_is_not_there(archive: LocalPlace, settings: DetectorSettings) -> None:
     engine = RayEngine(Job(settings, WORK, archive, archive, 2, "127.0.0.1:9"), Event())
     with pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:9 cannot be reached"):
         list(engine.run(iter([])))

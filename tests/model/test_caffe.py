@@ -11,7 +11,7 @@ from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from facedetect.cli.freeze import freeze as freeze_command
+from facedetect.cli.freeze_command import freeze as freeze_command
 from facedetect.errors import InvalidModel, InvalidSettings
 from facedetect.model.caffe import read_caffe
 from facedetect.model.caffe_pb2 import BlobProto, BlobShape, LayerParameter, NetParameter

@@ -20,7 +20,7 @@ from facedetect.folder.places import Place
 from facedetect.folder.remote import RemotePlace, open_place
 from facedetect.images import BGRImage, write_image
 from facedetect.service import create_app
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 from tests.fake import finding
 from tests.s3 import s3_server
 from tests.unit.folders import make_source
@@ -35,7 +35,7 @@ def make_client() -> Iterator[MakeClient]:
     with ExitStack() as stack:
 
         def make(backend: FakeBackend, **overrides: Any) -> TestClient:
-            settings = Settings.load(**overrides)
+            settings = ServiceSettings.load(**overrides)
             detector = Detector(
                 backend,
                 limits=settings.limits,

@@ -19,7 +19,7 @@ from facedetect.backends.fake import FakeBackend
 from facedetect.errors import InvalidSettings
 from facedetect.service import create_app
 from facedetect.service.rate_limits import parse_rate_limit
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 from tests.unit.keys import another_secret, new_key
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 
@@ -79,7 +79,7 @@ def test_a_key_in_the_query_is_none(guarded: TestClient, key: str) -> None:
 
 def test_the_body_of_a_stranger_is_not_read(keys_file: Path, key: str) -> None:
     assert key
-    app = create_app(Settings.load(keys_file=keys_file), Detector(FakeBackend()))
+    app = create_app(ServiceSettings.load(keys_file=keys_file), Detector(FakeBackend()))
     answered: list[Any] = []
 
     async def receive() -> Any:
@@ -153,14 +153,14 @@ def test_openapi_says_which_calls_need_a_key(guarded: TestClient, client: TestCl
 
 def test_a_service_does_not_start_without_its_keys(keys_file: Path) -> None:
     with pytest.raises(InvalidSettings, match="facedetect keys add"):
-        create_app(Settings.load(keys_file=keys_file), Detector(FakeBackend()))
+        create_app(ServiceSettings.load(keys_file=keys_file), Detector(FakeBackend()))
 
 
 def test_a_service_whose_file_is_empty_says_so(
     keys_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     keys_file.touch()
-    create_app(Settings.load(keys_file=keys_file), Detector(FakeBackend()))
+    create_app(ServiceSettings.load(keys_file=keys_file), Detector(FakeBackend()))
     assert "holds no keys" in caplog.text
 
 
@@ -230,4 +230,4 @@ def test_words_are_a_limit_or_are_refused(words: str) -> None:
 def test_a_limit_that_cannot_be_read_stops_the_start() -> None:
     for words in ("often", "0/minute", "5/fortnight", ""):
         with pytest.raises(InvalidSettings, match=r"FACEDETECT_RATE_LIMIT: .* is no rate limit"):
-            create_app(Settings.load(rate_limit=words), Detector(FakeBackend()))
+            create_app(ServiceSettings.load(rate_limit=words), Detector(FakeBackend()))

@@ -10,7 +10,7 @@ import pytest
 from facedetect import DetectionParams, Detector
 from facedetect.backends import BackendSpec
 from facedetect.backends.fake import FakeBackend
-from facedetect.cli.compare import backend_of
+from facedetect.cli.compare_command import backend_of
 from facedetect.errors import BackendUnavailable
 from facedetect.faces import Box, Face, pair_boxes
 from facedetect.folder.compare import Comparison, NotCompared, compare_faces, compare_images

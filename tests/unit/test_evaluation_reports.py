@@ -23,7 +23,7 @@ from facedetect.evaluation.runs import KNOWN_SETTINGS, Run
 from facedetect.evaluation.tables import tables
 from facedetect.evaluation.truth import LabelledImage, Protocol, Truth
 from facedetect.faces import DetectionParams
-from facedetect.settings import Settings
+from facedetect.settings import DetectorSettings
 from tests.conftest import ASTRONAUT, face_at
 
 PAGE = Path(__file__).parents[2] / "docs/evaluation.md"
@@ -244,7 +244,7 @@ def test_settings_that_cannot_be_read_are_refused(text: str, error: type[Excepti
 def test_a_detector_without_a_name_is_refused(text: str) -> None:
     with (
         pytest.raises(InvalidSettings, match="has no name"),
-        opened_subjects([text], [], Settings.load(), 1.0),
+        opened_subjects([text], [], DetectorSettings.load(), 1.0),
     ):
         pass
 
@@ -253,7 +253,7 @@ def test_a_model_that_is_not_there_is_told_before_any_work() -> None:
     detector = f"a=http://127.0.0.1:{free_port()}/mtcnn"
     with (
         pytest.raises(BackendUnavailable),
-        opened_subjects([detector], [], Settings.load(), 1.0),
+        opened_subjects([detector], [], DetectorSettings.load(), 1.0),
     ):
         pass
 

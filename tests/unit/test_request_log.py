@@ -19,7 +19,7 @@ from facedetect.cli.logs import make_formatter
 from facedetect.service.keys.key_file import read_keys
 from facedetect.service.request_log import RequestLog
 from facedetect.service.telemetry import Telemetry
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 from tests.fake import after
 from tests.unit.monitoring import LogLines, number, parse_lines
 from tests.unit.service import JPEG, PHOTO, MakeClient
@@ -230,4 +230,4 @@ def test_a_traceback_is_text_in_one_line_of_json() -> None:
 
 
 def test_levels_may_be_written_in_capitals() -> None:
-    assert Settings.load(log_level="WARNING").log_level == "warning"
+    assert ServiceSettings.load(log_level="WARNING").log_level == "warning"

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import InvalidSettings
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 from tests.fake import raising
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 
@@ -184,13 +184,13 @@ def test_only_hosts_that_are_named_are_served(
     assert client.get("/healthz", headers={"Host": "10.0.0.7:8000"}).status_code == 200
 
 
-# Settings
+# ServiceSettings
 
 
 def test_lists_have_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACEDETECT_CORS_ORIGINS", f" {SITE}, http://localhost:3000 ,")
     monkeypatch.setenv("FACEDETECT_ALLOWED_HOSTS", "Faces.Example")
-    settings = Settings.load()
+    settings = ServiceSettings.load()
     assert settings.cors_origins == (SITE, "http://localhost:3000")
     assert settings.allowed_hosts == ("faces.example",)
 
@@ -198,12 +198,12 @@ def test_lists_have_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("origin", ["app.example", f"{SITE}/", f"{SITE}/page", "null", "https://"])
 def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
     with pytest.raises(InvalidSettings, match="is no origin; write https://HOST"):
-        Settings.load(cors_origins=f"{SITE},{origin}")
+        ServiceSettings.load(cors_origins=f"{SITE},{origin}")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_this_machine_may_be_served_without_keys(host: str) -> None:
-    Settings.load(host=host).check_reach()
+    ServiceSettings.load(host=host).require_keys_on_public_host()
 
 
 @pytest.mark.parametrize(
@@ -212,12 +212,12 @@ def test_this_machine_may_be_served_without_keys(host: str) -> None:
 )
 def test_others_may_not_unless_somebody_says_so(host: str) -> None:
     with pytest.raises(InvalidSettings, match=r"facedetect keys add .*--without-keys"):
-        Settings.load(host=host).check_reach()
-    Settings.load(host=host, without_keys=True).check_reach()
-    Settings.load(host=host, keys_file=Path("keys")).check_reach()
+        ServiceSettings.load(host=host).require_keys_on_public_host()
+    ServiceSettings.load(host=host, without_keys=True).require_keys_on_public_host()
+    ServiceSettings.load(host=host, keys_file=Path("keys")).require_keys_on_public_host()
 
 
 def test_with_and_without_keys_is_a_contradiction() -> None:
-    settings = Settings.load(keys_file=Path("keys"), without_keys=True)
+    settings = ServiceSettings.load(keys_file=Path("keys"), without_keys=True)
     with pytest.raises(InvalidSettings, match="unset one of them"):
-        settings.check_reach()
+        settings.require_keys_on_public_host()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import facedetect
-from facedetect.cli.errors import EXIT_CODES
+from facedetect.cli.exit_codes import EXIT_CODES
 from facedetect.errors import FacedetectError
 from facedetect.service.problems import KINDS
 

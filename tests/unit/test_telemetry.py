@@ -26,7 +26,7 @@ from facedetect.errors import (
     UploadTimeout,
 )
 from facedetect.service.telemetry import Telemetry
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 from tests.fake import after, failing
 from tests.unit.monitoring import number, samples_of
 from tests.unit.service import JPEG, PHOTO, MakeClient
@@ -209,4 +209,4 @@ def test_two_services_do_not_share_numbers(make_client: MakeClient) -> None:
 @pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://collector", "http://", "https:///x"])
 def test_a_collector_is_a_url(endpoint: str) -> None:
     with pytest.raises(InvalidSettings, match="--traces_endpoint="):
-        Settings.load(traces_endpoint=endpoint)
+        ServiceSettings.load(traces_endpoint=endpoint)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from facedetect.folder.places import Place
 from facedetect.folder.plan import Item
 from facedetect.folder.work import Outcome, Work
-from facedetect.settings import Settings
+from facedetect.settings import DetectorSettings
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Job:
     for each core of the cluster, two where the model runs elsewhere.
     """
 
-    settings: Settings
+    settings: DetectorSettings
     work: Work
     source: Place
     output: Place

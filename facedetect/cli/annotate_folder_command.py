@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 
 from facedetect.cli import options
-from facedetect.cli.errors import INTERRUPTED
+from facedetect.cli.exit_codes import INTERRUPTED
 from facedetect.cli.folder_engine import EngineName, opened_engine, opened_journal
 from facedetect.cli.folder_summary import Ended, print_json, print_plan, print_summary
 from facedetect.cli.progress import shown_progress
-from facedetect.cli.stopping import stopped_by_signals
+from facedetect.cli.signals import stopped_by_signals
 from facedetect.crops import CropStyle
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams, parse_thresholds
@@ -25,7 +25,7 @@ from facedetect.folder.plan import Plan
 from facedetect.folder.reports import ReportName, check_report
 from facedetect.folder.run import Engine, Run
 from facedetect.folder.work import Shown, Work
-from facedetect.settings import Settings
+from facedetect.settings import DetectorSettings
 
 _FAILED = 1
 
@@ -117,7 +117,7 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     pictures, results = open_places(source, output, follow_links=follow_links)
     plan = Plan(pictures, videos=videos)
     plan.check()
-    settings = Settings.load(backend=backend)
+    settings = DetectorSettings.load(backend=backend)
     job = Job(settings, work, pictures, results, workers, ray_address)
     console = Console(stderr=True, quiet=quiet)
     stop = Event()

@@ -9,11 +9,11 @@ import typer
 
 from facedetect import render
 from facedetect.cli import options
-from facedetect.cli.words import counted
+from facedetect.cli.formatting import counted
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams, parse_thresholds
 from facedetect.images import check_encoded_suffix, load_image, write_image
-from facedetect.settings import Settings
+from facedetect.settings import DetectorSettings
 
 
 def annotate(
@@ -40,7 +40,7 @@ def annotate(
     check_encoded_suffix(output.suffix)
     if output.exists() and output.samefile(image):
         raise InvalidSettings(f"{output} is the image itself; give another file")
-    with Settings.load(backend=backend).open_detector() as detector:
+    with DetectorSettings.load(backend=backend).open_detector() as detector:
         upright = load_image(image, detector.limits)
         faces = detector.detect(upright, params)
     write_image(output, render.annotate(upright, faces))

@@ -34,7 +34,7 @@ def freeze(
         ),
     ] = False,
 ) -> None:
-    """Build the frozen MTCNN graph.
+    """Build MTCNN as one frozen graph.
 
     Examples:
 

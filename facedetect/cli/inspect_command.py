@@ -21,7 +21,7 @@ def inspect(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of tables.")] = False,
 ) -> None:
-    """List possible inputs and outputs, and the signatures, of a model.
+    """List a model's signatures, and its possible inputs and outputs.
 
     MODEL is a frozen graph, a checkpoint folder or a SavedModel's folder.
 

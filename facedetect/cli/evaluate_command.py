@@ -13,11 +13,11 @@ from rich import table as rich
 from rich.console import Console
 from rich.markup import escape
 
-from facedetect.cli.errors import INTERRUPTED
 from facedetect.cli.evaluation_options import opened_subjects, parse_settings
 from facedetect.cli.evaluation_progress import shown_evaluation
-from facedetect.cli.stopping import stopped_by_signals
-from facedetect.cli.words import counted, printable
+from facedetect.cli.exit_codes import INTERRUPTED
+from facedetect.cli.formatting import counted, printable
+from facedetect.cli.signals import stopped_by_signals
 from facedetect.evaluation.datasets import Kind, open_truth
 from facedetect.evaluation.external import DEFAULT_TIMEOUT_S
 from facedetect.evaluation.plots import check_plots
@@ -25,7 +25,7 @@ from facedetect.evaluation.report import write_report
 from facedetect.evaluation.results import Evaluation, conclude, score_run, to_json
 from facedetect.evaluation.runs import evaluate as evaluate_all
 from facedetect.evaluation.tables import tables
-from facedetect.settings import Settings
+from facedetect.settings import DetectorSettings
 
 _FAILED = 1
 _WIDEST = 1000  # columns of a file or a pipe: no table needs more
@@ -101,7 +101,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
         facedetect evaluate labels.json --external mine="python my_detector.py"
     """
     check_plots()
-    settings = Settings.load()
+    settings = DetectorSettings.load()
     labelled = open_truth(truth, images=images, kind=kind, one_based=one_based)
     for remark in labelled.remarks:
         typer.echo(remark, err=True)

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from facedetect.errors import InvalidSettings
-from facedetect.settings import Settings
+from facedetect.settings import KeysSettings
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     help="Make, list and remove the API keys of the HTTP service.",
 )
 
@@ -114,7 +115,7 @@ def remove(
 
 
 def _path(file: Path | None) -> Path:
-    path = Settings.load(keys_file=file).keys_file
+    path = KeysSettings.load(keys_file=file).keys_file
     if path is None:
         raise InvalidSettings(
             "it is not said which file has the keys; use --file FILE or set FACEDETECT_KEYS_FILE"

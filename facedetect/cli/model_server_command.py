@@ -49,7 +49,7 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
     tls_cert: _Cert = None,
     tls_key: _Key = None,
 ) -> None:
-    """Serve a SavedModel as TensorFlow Serving does, where its binary is not to be had.
+    """Serve a SavedModel as TensorFlow Serving does, where its binary is not available.
 
     It is for development and tests: production uses TensorFlow Serving itself. FOLDER holds a
     folder for each version, called by its number, and is watched: move a complete one in, and it

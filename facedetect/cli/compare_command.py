@@ -16,14 +16,14 @@ from rich.table import Table
 
 from facedetect.backends import BackendSpec
 from facedetect.cli import options
-from facedetect.cli.words import counted
+from facedetect.cli.formatting import counted
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams
 from facedetect.folder.compare import Comparison, NotCompared, compare_images
 from facedetect.folder.places import LocalPlace
 from facedetect.folder.plan import Plan
 from facedetect.model_ref import ModelRef
-from facedetect.settings import Settings
+from facedetect.settings import DetectorSettings
 
 _DIFFERENT = 1
 _SHOWN = 20
@@ -79,7 +79,7 @@ def compare(
         facedetect compare embedded: grpc://models:8500/mtcnn photos/
     """
     params = DetectionParams(min_size)
-    settings = Settings.load(backend=backend)
+    settings = DetectorSettings.load(backend=backend)
     plan = Plan(LocalPlace(folder), videos=False)
     plan.check()
     images = [(item.name, folder / item.name) for item in plan.items()]

@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from facedetect.cli import options
-from facedetect.cli.errors import EXIT_CODES
-from facedetect.cli.words import counted
+from facedetect.cli.exit_codes import EXIT_CODES
+from facedetect.cli.formatting import counted
 from facedetect.faces import DetectionParams, Face, Point, parse_thresholds
 from facedetect.folder.reports import failed_row, found_row, to_json_line
 from facedetect.folder.work import OF_ONE_IMAGE
 from facedetect.images import load_image
-from facedetect.settings import Settings
+from facedetect.settings import DetectorSettings
 
 
 def detect(
@@ -44,7 +44,7 @@ def detect(
     """
     params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
     exit_code = 0
-    with Settings.load(backend=backend).open_detector() as detector:
+    with DetectorSettings.load(backend=backend).open_detector() as detector:
         for path in images:
             try:
                 image = load_image(path, detector.limits)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facedetect.settings import Settings
+from facedetect.settings import ServiceSettings
 
 _NOT_STARTED = 3  # the port is taken, for one
 
@@ -40,10 +40,10 @@ def serve(
 
     keep_freed_buffers()
     allow_many_connections()
-    settings = Settings.load(
+    settings = ServiceSettings.load(
         host=host, port=port, backend=backend, without_keys=without_keys or None
     )
-    settings.check_reach()
+    settings.require_keys_on_public_host()
     set_up_logs(settings.log_format, settings.log_level)
     with settings.open_detector() as detector:
         server = make_server(settings, detector)

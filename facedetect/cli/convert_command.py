@@ -28,7 +28,7 @@ def convert(
         int, typer.Option(min=1, help="Largest encoded image that the model decodes.")
     ] = DEFAULT_MAX_IMAGE_PIXELS,
 ) -> None:
-    """Write a SavedModel for TensorFlow Serving from a frozen MTCNN graph or a checkpoint folder.
+    """Turn a frozen graph or a checkpoint into a SavedModel for TensorFlow Serving.
 
     Its signatures take float32 or uint8 pixels, an encoded image, or a batch of those; the model
     itself refuses parameters out of bounds. `facedetect inspect` shows what a graph calls its

@@ -1,0 +1,30 @@
+"""Commands are imported when they run: their help must not need them, nor lie about them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from facedetect.cli.lazy_commands import COMMANDS, load_command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_summary_is_the_commands_own(name: str) -> None:
+    command = load_command(name)
+    assert command.name == name
+    assert command.help.splitlines()[0] == COMMANDS[name].summary
+
+
+def test_the_help_imports_no_command() -> None:
+    code = (
+        "import sys\nfrom facedetect.cli import app\n"
+        "try: app(['--help'])\nexcept SystemExit: print(*sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = set(run.stdout.splitlines()[-1].split())
+    assert not loaded & {"numpy", "cv2", "pydantic", "fastapi", "tensorflow"}
+    assert not {
+        name for name in loaded if name.startswith("facedetect.cli.") and "_command." in name
+    }
