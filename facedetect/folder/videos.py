@@ -1,7 +1,7 @@
-"""One video of a folder: its faces found, followed, drawn or hidden, and told about.
+"""One video of a folder: faces are detected, tracked, drawn or hidden, and reported.
 
-It is read twice: where faces are in a frame is known only when those behind it have been looked
-at, and frames are too large to wait for that.
+The file is read twice: where faces are in a frame is known only once later frames have been
+processed, and frames are too large to be kept until then.
 """
 
 from __future__ import annotations
@@ -26,19 +26,18 @@ from facedetect.folder.work import Interrupted, Work, ends_run
 from facedetect.images import BGRImage, encode_image
 from facedetect.render import render
 from facedetect.video import (
-    Frame,
-    FramePool,
-    Hit,
-    Look,
-    Pictures,
+    DecodedFrame,
+    FrameDetectionPool,
+    FrameDetections,
+    FrameSize,
+    Observation,
     Tracker,
-    Tracks,
+    TrackingResult,
     VideoReader,
     VideoWriter,
-    container_of,
-    look_at_frames,
-    opened_video,
-    written_video,
+    container_for,
+    open_video_reader,
+    open_video_writer,
 )
 
 # Times in reports: microseconds, as fine as any container's.
@@ -51,10 +50,10 @@ def do_video(
     work: Work,
     source: Place,
     outputs: Outputs,
-    pool: FramePool,
+    pool: FrameDetectionPool,
     stop: Event,
 ) -> Row:
-    """Do what is asked for with one video, its frames looked at in the pool; returns its row.
+    """Process one video, detecting faces in the pool; returns its row of the reports.
 
     Raises ImageError's subclasses, InvalidParams, BackendError's, OSError if the results cannot be
     written, and Interrupted when `stop` is set.
@@ -72,19 +71,19 @@ def do_video(
 
 @dataclass
 class _Found:
-    """What the first reading found out."""
+    """The result of the first reading."""
 
-    pictures: Pictures
-    tracks: Tracks
+    frame_size: FrameSize
+    tracking: TrackingResult
     facts: dict[str, Any]
     fullest_frame: int
 
-    def best_hits(self) -> dict[int, list[tuple[int, Face]]]:
-        """The tracks that are seen best in a frame, and their faces there, by the frame."""
-        hits: dict[int, list[tuple[int, Face]]] = {}
-        for track in self.tracks.tracks:
-            hits.setdefault(track.best.frame, []).append((track.number, track.best.face))
-        return hits
+    def best_faces(self) -> dict[int, list[tuple[int, Face]]]:
+        """By frame number, the tracks whose best observation is there, with their faces."""
+        faces: dict[int, list[tuple[int, Face]]] = {}
+        for track in self.tracking.tracks:
+            faces.setdefault(track.best.frame_number, []).append((track.number, track.best.face))
+        return faces
 
 
 class _Job:
@@ -96,7 +95,7 @@ class _Job:
         item: Item,
         work: Work,
         outputs: Outputs,
-        pool: FramePool,
+        pool: FrameDetectionPool,
         stop: Event,
     ) -> None:
         self._detector = detector
@@ -110,49 +109,46 @@ class _Job:
 
     def do(self, path: Path) -> Row:
         name = frames_path(self._item.result)
-        with self._outputs.written_to(name) as looks:
-            found = self._find(path, looks)
+        with self._outputs.written_to(name) as lines:
+            found = self._find(path, lines)
             results = self._show(path, found)
         return _row(self._item, found, {**results, "frames": name})
 
-    def _find(self, path: Path, looks: Path) -> _Found:
-        """Look at the frames, and tell of each one in the file `looks`."""
+    def _find(self, path: Path, lines_path: Path) -> _Found:
+        """Detect and track the faces; writes a line for each processed frame."""
         tracker = Tracker()
         looked_at = most = fullest = 0
         with (
-            opened_video(path, self._detector.limits) as reader,
-            looks.open("w", encoding="utf-8") as lines,
+            open_video_reader(path, self._detector.limits) as reader,
+            lines_path.open("w", encoding="utf-8") as lines,
         ):
-            for look in self._looks(reader):
-                numbers = tracker.look(look.frame, look.time_s, look.faces)
-                lines.write(to_json_line(_told(look, numbers)))
+            for detections in self._detect(reader):
+                number, faces = detections.frame_number, detections.faces
+                track_numbers = tracker.update(number, detections.time_s, faces)
+                lines.write(to_json_line(_frame_row(detections, track_numbers)))
                 looked_at += 1
-                if len(look.faces) > most:
-                    most, fullest = len(look.faces), look.frame
-        pictures = reader.pictures
-        tracks = tracker.finish(reader.seconds, pictures.width, pictures.height)
+                if len(faces) > most:
+                    most, fullest = len(faces), number
+        size = reader.frame_size
+        tracking = tracker.finish(reader.duration_s, size.width, size.height)
         facts = {
             "frames": reader.frame_count,
             "looked_at": looked_at,
-            "seconds": round(reader.seconds, _DIGITS),
-            "tracks": len(tracks.tracks),
+            "seconds": round(reader.duration_s, _DIGITS),
+            "tracks": len(tracking.tracks),
             "damaged": reader.damaged,
             "missing_s": round(reader.missing_s, _DIGITS),
         }
-        return _Found(pictures, tracks, facts, fullest)
+        return _Found(size, tracking, facts, fullest)
 
-    def _looks(self, reader: VideoReader) -> Iterator[Look]:
-        def find(image: BGRImage) -> list[Face]:
+    def _detect(self, reader: VideoReader) -> Iterator[FrameDetections]:
+        def detect_faces(image: BGRImage) -> list[Face]:
             return self._detector.detect_upright(image, self._work.params).faces
 
-        return look_at_frames(
-            self._unless_stopped(reader.frames()),
-            find,
-            self._pool,
-            stride=self._work.stride,
-        )
+        frames = self._unless_stopped(reader.frames())
+        return self._pool.detect_in_frames(frames, detect_faces, stride=self._work.stride)
 
-    def _unless_stopped(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def _unless_stopped(self, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
         for frame in frames:
             if self._stop.is_set():
                 raise Interrupted
@@ -161,7 +157,7 @@ class _Job:
     def _show(self, path: Path, found: _Found) -> dict[str, object]:
         """Write the video, the crops and the thumbnail, as far as they are asked for."""
         results: dict[str, object] = {}
-        with opened_video(path, self._detector.limits) as reader:
+        with open_video_reader(path, self._detector.limits) as reader:
             if self._work.style == "none":
                 self._read_again(reader, found, None)
             else:
@@ -176,9 +172,9 @@ class _Job:
         name = self._item.result
         keep_tags = self._work.metadata == "keep"
         with self._outputs.written_to(name) as path:
-            container = container_of(name)
-            with written_video(
-                path, container, reader, found.pictures, keep_tags=keep_tags
+            container = container_for(name)
+            with open_video_writer(
+                path, container, reader, found.frame_size, keep_tags=keep_tags
             ) as writer:
                 self._read_again(reader, found, writer)
             found.facts["damaged"] += writer.damaged
@@ -186,20 +182,20 @@ class _Job:
         return name
 
     def _read_again(self, reader: VideoReader, found: _Found, writer: VideoWriter | None) -> None:
-        """Do with each frame what is asked for; ends early where nothing more is."""
-        best_hits = found.best_hits() if self._work.crops is not None else {}
+        """Render, crop and write each frame as asked for; ends early where nothing is left."""
+        best_faces = found.best_faces() if self._work.crops is not None else {}
         for_thumbnail = {found.fullest_frame} if self._work.thumbnails else set()
-        last = max([*best_hits, *for_thumbnail], default=-1)
+        last = max([*best_faces, *for_thumbnail], default=-1)
         on_packet = writer.copy if writer is not None else None
         for frame in self._unless_stopped(reader.frames(on_packet)):
             if writer is None and frame.number > last:
                 return
-            if writer is None and frame.number not in for_thumbnail | best_hits.keys():
+            if writer is None and frame.number not in for_thumbnail | best_faces.keys():
                 continue
-            image = frame.image()
-            for number, face in best_hits.get(frame.number, []):
+            image = frame.to_bgr()
+            for number, face in best_faces.get(frame.number, []):
                 self._crops[number] = self._write_crop(number, image, face)
-            shown = self._shown(image, found.tracks.faces_at(frame.time_s))
+            shown = self._shown(image, found.tracking.faces_at(frame.time_s))
             if frame.number in for_thumbnail:
                 thumbnail = make_thumbnail(shown)
                 self._thumbnail = self._outputs.write(thumbnail_path(self._item.result), thumbnail)
@@ -215,33 +211,37 @@ class _Job:
         return self._outputs.write(name, encode_image(cropped, ".jpg"))
 
 
-def _told(look: Look, numbers: list[int]) -> Row:
+def _frame_row(detections: FrameDetections, track_numbers: list[int]) -> Row:
     """A frame's line: its faces with their tracks."""
-    faces = [{"track": n, **asdict(face)} for n, face in zip(numbers, look.faces, strict=True)]
-    return {"frame": look.frame, "time_s": round(look.time_s, _DIGITS), "faces": faces}
+    pairs = zip(track_numbers, detections.faces, strict=True)
+    return {
+        "frame": detections.frame_number,
+        "time_s": round(detections.time_s, _DIGITS),
+        "faces": [{"track": number, **asdict(face)} for number, face in pairs],
+    }
 
 
 def _row(item: Item, found: _Found, results: dict[str, object]) -> Row:
     return {
         "file": item.name,
         "status": "ok",
-        "width": found.pictures.width,
-        "height": found.pictures.height,
+        "width": found.frame_size.width,
+        "height": found.frame_size.height,
         "video": found.facts,
         "faces": [
             _track_row(track.number, track.best, track.first_s, track.last_s)
-            for track in found.tracks.tracks
+            for track in found.tracking.tracks
         ],
         "results": results,
     }
 
 
-def _track_row(number: int, best: Hit, first_s: float, last_s: float) -> Row:
-    """A face where the detector was surest of it, and when it was in the picture."""
+def _track_row(number: int, best: Observation, first_s: float, last_s: float) -> Row:
+    """A track's best observation, and when its face was first and last detected."""
     return {
         **asdict(best.face),
         "track": number,
-        "frame": best.frame,
+        "frame": best.frame_number,
         "time_s": round(best.time_s, _DIGITS),
         "first_s": round(first_s, _DIGITS),
         "last_s": round(last_s, _DIGITS),

@@ -21,7 +21,7 @@ from facedetect.folder.videos import do_video
 from facedetect.folder.work import OF_ONE_IMAGE, Interrupted, Outcome, Work, ends_run
 from facedetect.images import BGRImage, check_byte_count, decode_image, encode_image
 from facedetect.render import render
-from facedetect.video import FramePool
+from facedetect.video import FrameDetectionPool
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Worker:
         self._source = source
         self._output = output
         self._stop = stop or Event()
-        self._frames = FramePool(workers)
+        self._frames = FrameDetectionPool(workers)
 
     def do(self, item: Item) -> Outcome:
         """Look at a file and write what is asked for; what is wrong with it becomes its row.

@@ -1,26 +1,30 @@
-"""Videos: reading and writing their files, and following faces through them.
+"""Reading and writing videos, and tracking faces through them.
 
-PyAV comes with the extra `video` and is imported at the first video only.
+PyAV comes with the extra `video` and is imported when the first video is opened.
 """
 
-from facedetect.video.look import FramePool, Look, look_at_frames
-from facedetect.video.read import Frame, Pictures, VideoReader, opened_video
-from facedetect.video.tracking import Hit, Track, Tracker, Tracks
-from facedetect.video.write import VideoWriter, container_of, written_video
+from facedetect.video.frame_detection import FrameDetectionPool, FrameDetections
+from facedetect.video.tracking import Observation, Track, Tracker, TrackingResult
+from facedetect.video.video_reader import (
+    DecodedFrame,
+    FrameSize,
+    VideoReader,
+    open_video_reader,
+)
+from facedetect.video.video_writer import VideoWriter, container_for, open_video_writer
 
 __all__ = [
-    "Frame",
-    "FramePool",
-    "Hit",
-    "Look",
-    "Pictures",
+    "DecodedFrame",
+    "FrameDetectionPool",
+    "FrameDetections",
+    "FrameSize",
+    "Observation",
     "Track",
     "Tracker",
-    "Tracks",
+    "TrackingResult",
     "VideoReader",
     "VideoWriter",
-    "container_of",
-    "look_at_frames",
-    "opened_video",
-    "written_video",
+    "container_for",
+    "open_video_reader",
+    "open_video_writer",
 ]

@@ -1,13 +1,11 @@
-"""Where PyAV is imported, and what its failures mean."""
+"""Importing PyAV, and telling which of its errors are a video's fault."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import ModuleType
 
-from facedetect.errors import InvalidVideo, UnsupportedVideo
+from facedetect.errors import UnsupportedVideo
 
 
 def import_av() -> ModuleType:
@@ -16,46 +14,24 @@ def import_av() -> ModuleType:
         import av
     except ImportError as error:
         raise UnsupportedVideo(
-            "videos are not taken here; leave them out with --no-videos, or install facedetect "
-            "with its extra video"
+            "videos need PyAV, which is not installed; run pip install 'facedetect[video]', or "
+            "skip videos with --no-videos"
         ) from error
-    # SVT-AV1 tells its life on standard error, and listens to this alone: errors only.
+    # SVT-AV1 logs to standard error whatever FFmpeg's log level is; 1 means errors only.
     os.environ.setdefault("SVT_LOG", "1")
     module: ModuleType = av
     return module
 
 
-@contextmanager
-def failures_as(told: Callable[[Exception], Exception]) -> Iterator[None]:
-    """Around calls of PyAV: where one fails over a video, what `told` makes of it is raised.
+def av_errors() -> tuple[type[Exception], ...]:
+    """The exceptions that PyAV raises for a video: FFmpeg's, and its own for unexpected numbers.
 
-    That is FFmpeg's errors, some of which are OSErrors, too, and PyAV's own for numbers that it did
-    not expect. `told` may return the error itself. Python's OSErrors, of files that PyAV reads or
-    writes through, pass.
+    Some of FFmpeg's are OSErrors as well. Python's own OSErrors, from files that PyAV reads or
+    writes through, are not among them.
     """
-    try:
-        yield
-    except (import_av().FFmpegError, ValueError, IndexError, OverflowError) as error:
-        problem = told(error)
-        if problem is error:
-            raise
-        raise problem from error
+    return import_av().FFmpegError, ValueError, IndexError, OverflowError
 
 
-def invalid(error: Exception) -> InvalidVideo:
-    """The error for a file that FFmpeg cannot read."""
-    return InvalidVideo(
-        f"the video does not decode ({why(error)}); use the original, complete file"
-    )
-
-
-def unsupported_pictures(kind: str) -> UnsupportedVideo:
-    """The error for pictures that are not taken; `kind` is FFmpeg's name for their pixels."""
-    return UnsupportedVideo(
-        f"the video's pictures, of the type {kind}, are not taken; save it as H.264"
-    )
-
-
-def why(error: Exception) -> str:
-    """FFmpeg's reason alone: its whole words name the machine's paths."""
+def ffmpeg_reason(error: Exception) -> str:
+    """FFmpeg's reason alone: the whole message contains this machine's paths."""
     return getattr(error, "strerror", None) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Following faces: synthetic tracks whose answers are known."""
+"""Tracking: synthetic faces whose tracks are known."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedetect.faces import Box, Face
-from facedetect.video import Tracker, Tracks
-from facedetect.video.course import Floats
-from facedetect.video.nearness import nearest_first
+from facedetect.video import Tracker, TrackingResult
+from facedetect.video.matching import match_boxes, near_pairs
+from facedetect.video.trajectory import Floats
 from tests.conftest import face_at
 
 WIDTH, HEIGHT = 640, 480
@@ -24,14 +24,14 @@ def at(x: float, y: float = 100, side: float = 40) -> Face:
     return face_at(x, y, side=side, confidence=0.9)
 
 
-def track(looks: dict[int, list[Face]], frames: int) -> tuple[list[list[int]], Tracks]:
-    """Look at these frames of 25 a second; returns the track numbers of each, and the tracks."""
+def track(detections: dict[int, list[Face]], frames: int) -> tuple[list[list[int]], TrackingResult]:
+    """Process these frames of 25 a second; returns each one's track numbers, and the tracks."""
     tracker = Tracker()
-    numbers = [tracker.look(frame, frame / RATE, faces) for frame, faces in looks.items()]
+    numbers = [tracker.update(frame, frame / RATE, faces) for frame, faces in detections.items()]
     return numbers, tracker.finish(frames / RATE, WIDTH, HEIGHT)
 
 
-def boxes_at(tracks: Tracks, frame: int) -> list[Box]:
+def boxes_at(tracks: TrackingResult, frame: int) -> list[Box]:
     return [face.box for face in tracks.faces_at(frame / RATE)]
 
 
@@ -44,15 +44,15 @@ def covers(outer: Box, inner: Box, slack: float = 1e-3) -> bool:
     )
 
 
-def is_covered(tracks: Tracks, frame: int, face: Face) -> bool:
+def is_covered(tracks: TrackingResult, frame: int, face: Face) -> bool:
     return any(covers(box, face.box) for box in boxes_at(tracks, frame))
 
 
 def test_a_moving_face_is_one_track_and_covered_in_every_frame() -> None:
-    looks = {n: [at(50 + 4 * n)] for n in range(60)}
-    numbers, tracks = track(looks, 60)
+    detections = {n: [at(50 + 4 * n)] for n in range(60)}
+    numbers, tracks = track(detections, 60)
     assert numbers == [[1]] * 60
-    assert all(is_covered(tracks, n, faces[0]) for n, faces in looks.items())
+    assert all(is_covered(tracks, n, faces[0]) for n, faces in detections.items())
     assert [(t.first_s, t.last_s) for t in tracks.tracks] == [(0.0, 59 / RATE)]
 
 
@@ -63,25 +63,25 @@ def test_boxes_grow_little_where_a_face_rests() -> None:
 
 
 def test_jitter_is_smoothed_and_still_covered() -> None:
-    looks = {n: [at(200 + (3 if n % 2 else -3))] for n in range(50)}
-    _, tracks = track(looks, 50)
+    detections = {n: [at(200 + (3 if n % 2 else -3))] for n in range(50)}
+    _, tracks = track(detections, 50)
     lefts = [boxes_at(tracks, n)[0].x_min for n in range(10, 40)]
     assert max(lefts) - min(lefts) < 0.5
-    assert all(is_covered(tracks, n, faces[0]) for n, faces in looks.items())
+    assert all(is_covered(tracks, n, faces[0]) for n, faces in detections.items())
 
 
 def test_crossing_faces_keep_their_numbers() -> None:
     """One walks right, the other left and 30 px below; they overlap on the way."""
-    looks = {n: [at(100 + 6 * n), at(400 - 6 * n, 130)] for n in range(50)}
-    numbers, tracks = track(looks, 50)
+    detections = {n: [at(100 + 6 * n), at(400 - 6 * n, 130)] for n in range(50)}
+    numbers, tracks = track(detections, 50)
     assert numbers == [[1, 2]] * 50
     assert len(tracks.tracks) == 2
 
 
 def test_missed_frames_are_filled_in_between() -> None:
     missed = range(20, 40)
-    looks = {n: [] if n in missed else [at(100 + 5 * n)] for n in range(60)}
-    numbers, tracks = track(looks, 60)
+    detections = {n: [] if n in missed else [at(100 + 5 * n)] for n in range(60)}
+    numbers, tracks = track(detections, 60)
     assert len(tracks.tracks) == 1
     assert all(is_covered(tracks, n, at(100 + 5 * n)) for n in missed)
     faces = tracks.faces_at(30 / RATE)
@@ -91,15 +91,15 @@ def test_missed_frames_are_filled_in_between() -> None:
 
 
 def test_after_a_second_it_is_another_track() -> None:
-    looks = {n: [] if 20 <= n < 50 else [at(100)] for n in range(70)}
-    numbers, tracks = track(looks, 70)
+    detections = {n: [] if 20 <= n < 50 else [at(100)] for n in range(70)}
+    numbers, tracks = track(detections, 70)
     assert (numbers[0], numbers[-1]) == ([1], [2])
     assert boxes_at(tracks, 35) == []
 
 
 def test_a_scene_cut_does_not_smear() -> None:
-    looks = {n: [at(60)] if n < 25 else [at(500, 300)] for n in range(50)}
-    _, tracks = track(looks, 50)
+    detections = {n: [at(60)] if n < 25 else [at(500, 300)] for n in range(50)}
+    _, tracks = track(detections, 50)
     assert len(tracks.tracks) == 2
     for n in range(50):
         for box in boxes_at(tracks, n):
@@ -108,42 +108,44 @@ def test_a_scene_cut_does_not_smear() -> None:
     assert not is_covered(tracks, 10, at(500, 300))
 
 
-def test_a_face_is_held_before_its_first_and_after_its_last_hit() -> None:
+def test_a_face_is_held_before_its_first_and_after_its_last_observation() -> None:
     """It walks in from the left and out again; the detector is late both times."""
-    looks = {n: [at(5 * n)] if 20 <= n < 40 else [] for n in range(60)}
-    _, tracks = track(looks, 60)
+    detections = {n: [at(5 * n)] if 20 <= n < 40 else [] for n in range(60)}
+    _, tracks = track(detections, 60)
     assert all(is_covered(tracks, n, at(5 * n)) for n in range(14, 46))
     assert boxes_at(tracks, 5) == []
     assert boxes_at(tracks, 55) == []
 
 
 def test_what_leaves_the_picture_is_cut_at_its_edge_or_gone() -> None:
-    looks = {n: [face_at(600 - 30 * (20 - n), 100, side=30, confidence=0.9)] for n in range(21)}
-    looks |= {n: [] for n in range(21, 40)}
-    _, tracks = track(looks, 40)
+    detections = {
+        n: [face_at(600 - 30 * (20 - n), 100, side=30, confidence=0.9)] for n in range(21)
+    }
+    detections |= {n: [] for n in range(21, 40)}
+    _, tracks = track(detections, 40)
     for n in range(40):
         for box in boxes_at(tracks, n):
             assert 0 <= box.x_min < box.x_max <= WIDTH
 
 
 @pytest.mark.parametrize("stride", [2, 3, 5, 12])
-def test_frames_between_looks_are_covered(stride: int) -> None:
+def test_frames_that_are_not_processed_are_covered(stride: int) -> None:
     frames = 100
-    looks = {n: [at(50 + 4 * n)] for n in range(0, frames, stride)}
-    numbers, tracks = track(looks, frames)
+    detections = {n: [at(50 + 4 * n)] for n in range(0, frames, stride)}
+    numbers, tracks = track(detections, frames)
     assert all(found == [1] for found in numbers)
     assert all(is_covered(tracks, n, at(50 + 4 * n)) for n in range(frames - stride))
     assert all(boxes_at(tracks, n) for n in range(frames))
 
 
-def test_a_face_seen_at_one_look_is_hidden_until_the_next_ones() -> None:
-    looks: dict[int, list[Face]] = {0: [], 50: [at(100)], 100: []}
-    _, tracks = track(looks, 120)
+def test_a_face_seen_once_is_hidden_from_the_frame_before_to_the_one_after() -> None:
+    detections: dict[int, list[Face]] = {0: [], 50: [at(100)], 100: []}
+    _, tracks = track(detections, 120)
     assert all(is_covered(tracks, n, at(100)) for n in range(1, 100))
     assert boxes_at(tracks, 110) == []
 
 
-def test_the_last_look_counts_to_the_end() -> None:
+def test_a_face_in_the_last_processed_frame_is_hidden_to_the_end() -> None:
     _, tracks = track({0: [], 50: [at(100)]}, 90)
     assert is_covered(tracks, 89, at(100))
 
@@ -153,18 +155,18 @@ def test_a_face_that_was_missed_and_found_again_stays_to_the_end() -> None:
     assert is_covered(tracks, 89, at(100))
 
 
-def test_a_single_hit_is_kept() -> None:
-    looks = {n: [at(100)] if n == 10 else [] for n in range(20)}
-    numbers, tracks = track(looks, 20)
+def test_a_single_observation_is_kept() -> None:
+    detections = {n: [at(100)] if n == 10 else [] for n in range(20)}
+    numbers, tracks = track(detections, 20)
     assert numbers[10] == [1]
     assert is_covered(tracks, 10, at(100))
 
 
-def test_the_best_hit_is_the_surest() -> None:
+def test_the_best_observation_has_the_highest_confidence() -> None:
     faces = [face_at(100, 100, side=40, confidence=c) for c in (0.8, 0.95, 0.95, 0.9)]
     _, tracks = track({n: [face] for n, face in enumerate(faces)}, 4)
     best = tracks.tracks[0].best
-    assert (best.frame, best.face.confidence) == (1, 0.95)
+    assert (best.frame_number, best.face.confidence) == (1, 0.95)
 
 
 def test_nothing_found_is_no_track() -> None:
@@ -179,7 +181,7 @@ def test_a_crowd_takes_little_memory() -> None:
     crowd = [at(30 * (n % 60), 30 * (n // 60), 20) for n in range(3000)]
     tracker = Tracker()
     tracemalloc.start()
-    numbers = [tracker.look(frame, frame / RATE, crowd) for frame in range(2)]
+    numbers = [tracker.update(frame, frame / RATE, crowd) for frame in range(2)]
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert numbers == [list(range(1, 3001))] * 2
@@ -205,7 +207,7 @@ def test_near_pairs_are_those_of_all_pairs(first: Floats, second: Floats, limit:
         for column, other in enumerate(second)
     }
     near = [pair for pair, step in steps.items() if step <= limit]
-    found = list(nearest_first(first, second, limit))
+    found = list(near_pairs(first, second, limit))
     assert sorted(found) == sorted(near)
     assert [steps[pair] for pair in found] == pytest.approx(sorted(steps[pair] for pair in near))
 
@@ -213,9 +215,16 @@ def test_near_pairs_are_those_of_all_pairs(first: Floats, second: Floats, limit:
 @pytest.mark.parametrize(("left", "side", "limit"), [(7.9, 10, 0.8), (22, 10, 2.3), (3.5, 35, 2.3)])
 def test_a_box_at_the_limit_is_near(left: float, side: float, limit: float) -> None:
     first, second = np.array([[0, 0, 10, 10]]), np.array([[left, 0, left + side, side]])
-    assert list(nearest_first(first, second, limit)) == [(0, 0)]
-    assert list(nearest_first(second, first, limit)) == [(0, 0)]
-    assert not list(nearest_first(first, second + 5, limit))
+    assert list(near_pairs(first, second, limit)) == [(0, 0)]
+    assert list(near_pairs(second, first, limit)) == [(0, 0)]
+    assert not list(near_pairs(first, second + 5, limit))
+
+
+def test_nearest_boxes_are_matched_first_and_once() -> None:
+    first = np.array([[0.0, 0, 10, 10], [4, 0, 14, 10], [100, 0, 110, 10]])
+    second = np.array([[3.0, 0, 13, 10], [8, 0, 18, 10], [300, 0, 310, 10]])
+    assert match_boxes(first, second, 1.0) == [(1, 0), (0, 1)]
+    assert match_boxes(first, second, 0.5) == [(1, 0)]
 
 
 places = st.floats(0, 400, width=32)
@@ -228,19 +237,19 @@ videos = st.lists(some_faces, min_size=1, max_size=25)
 @settings(max_examples=60, deadline=None)
 @given(videos, st.integers(1, 30))
 def test_whatever_is_found_is_covered(found: list[list[Face]], stride: int) -> None:
-    looks = {n * stride: faces for n, faces in enumerate(found)}
-    numbers, tracks = track(looks, len(found) * stride)
-    for frame, faces in looks.items():
+    detections = {n * stride: faces for n, faces in enumerate(found)}
+    numbers, tracks = track(detections, len(found) * stride)
+    for frame, faces in detections.items():
         assert all(is_covered(tracks, frame, face) for face in faces)
-    assert {n for look in numbers for n in look} == set(range(1, len(tracks.tracks) + 1))
-    assert all(len(set(look)) == len(look) for look in numbers)
+    assert {n for frame in numbers for n in frame} == set(range(1, len(tracks.tracks) + 1))
+    assert all(len(set(frame)) == len(frame) for frame in numbers)
 
 
 @settings(max_examples=20, deadline=None)
 @given(videos)
 def test_the_same_faces_give_the_same_tracks(found: list[list[Face]]) -> None:
-    looks = dict(enumerate(found))
-    (first, tracks), (again, same) = track(looks, len(found)), track(looks, len(found))
+    detections = dict(enumerate(found))
+    (first, tracks), (again, same) = track(detections, len(found)), track(detections, len(found))
     assert first == again
     for frame in range(len(found)):
         assert tracks.faces_at(frame / RATE) == same.faces_at(frame / RATE)

@@ -15,8 +15,8 @@ import pytest
 from av.stream import Disposition
 
 from facedetect.images import ImageLimits
-from facedetect.video import Pictures, opened_video, written_video
-from facedetect.video.others import Copied
+from facedetect.video import FrameSize, open_video_reader, open_video_writer
+from facedetect.video.stream_copier import PacketCopier
 from tests.unit.videos import (
     HEIGHT,
     SOUND_RATE,
@@ -30,7 +30,7 @@ from tests.unit.videos import (
     written,
 )
 
-PICTURES = Pictures(WIDTH, HEIGHT, Fraction(1))
+SIZE = FrameSize(WIDTH, HEIGHT, Fraction(1))
 
 
 def test_sound_is_copied_packet_by_packet(tmp_path: Path, out: Path) -> None:
@@ -120,8 +120,8 @@ def copy(
 ) -> int:
     """Copy a video whose packets are spoilt on their way; returns how many were damaged."""
     with (
-        opened_video(path, ImageLimits()) as source,
-        written_video(result, container, source, PICTURES, keep_tags=False) as writer,
+        open_video_reader(path, ImageLimits()) as source,
+        open_video_writer(result, container, source, SIZE, keep_tags=False) as writer,
     ):
 
         def take(packet: Any) -> None:
@@ -129,7 +129,7 @@ def copy(
             writer.copy(packet)
 
         for frame in source.frames(take):
-            writer.write(frame, frame.image())
+            writer.write(frame, frame.to_bgr())
     return writer.damaged
 
 
@@ -167,8 +167,8 @@ def test_sound_without_a_decoder_is_left_out(tmp_path: Path, out: Path) -> None:
 def test_sound_that_webm_does_not_take_is_left_out(tmp_path: Path) -> None:
     path = make_loud(tmp_path / "clip.mkv", "aac")
     with (
-        opened_video(path, ImageLimits()) as source,
-        written_video(tmp_path / "clip.webm", "webm", source, PICTURES, keep_tags=False) as writer,
+        open_video_reader(path, ImageLimits()) as source,
+        open_video_writer(tmp_path / "clip.webm", "webm", source, SIZE, keep_tags=False) as writer,
     ):
         assert writer.left_out == ["audio stream 1"]
 
@@ -182,10 +182,10 @@ def test_no_room_is_no_damage(tmp_path: Path) -> None:
     path = make_loud(tmp_path / "clip.mkv", "aac")
     with av.open(str(path)) as source:
         sound = source.streams.audio[0]
-        copied: Any = Copied(FullDisk(), sound)  # type: ignore[arg-type]
+        copier: Any = PacketCopier(FullDisk(), sound)  # type: ignore[arg-type]
         with pytest.raises(OSError, match="No space left"):
-            copied.take(next(source.demux(sound)))
-    assert copied.damaged == 0
+            copier.write(next(source.demux(sound)))
+    assert copier.damaged == 0
 
 
 def test_times_as_coarse_as_a_containers_become_even(tmp_path: Path, out: Path) -> None:

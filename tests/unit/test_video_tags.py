@@ -8,7 +8,7 @@ import av
 import cv2
 import pytest
 
-from facedetect.video.tags import without_comments
+from facedetect.video.tags import strip_vorbis_comments
 from tests.unit.videos import (
     SOUND_RATE,
     add_pictures,
@@ -113,7 +113,7 @@ def vorbis_headers(identification: bytes, setup: bytes) -> bytes:
 def test_comments_of_vorbis_are_emptied() -> None:
     identification, setup = b"\x01vorbis" + bytes(23), b"\x05vorbis" + bytes(300)
     empty = b"\x03vorbis" + bytes(8) + b"\x01"
-    kept = without_comments(vorbis_headers(identification, setup))
+    kept = strip_vorbis_comments(vorbis_headers(identification, setup))
     assert kept == b"\x02\x1e\x10" + identification + empty + setup
 
 
@@ -128,7 +128,7 @@ def test_comments_of_vorbis_are_emptied() -> None:
     ],
 )
 def test_broken_headers_of_vorbis(headers: bytes) -> None:
-    assert without_comments(headers) is None
+    assert strip_vorbis_comments(headers) is None
 
 
 @pytest.mark.parametrize("metadata", ["strip", "keep"])
@@ -145,7 +145,9 @@ def test_comments_and_covers_in_the_sound_are_left_out(
     path = tmp_path / "in" / "clip.mkv"
     with av.open(str(plain)) as source, written(path) as output:
         streams = [output.add_stream_from_template(stream) for stream in source.streams]
-        headers = without_comments(source.streams.audio[0].codec_context.extradata or b"") or b""
+        headers = (
+            strip_vorbis_comments(source.streams.audio[0].codec_context.extradata or b"") or b""
+        )
         streams[1].codec_context.extradata = vorbis_headers(headers[3:33], headers[49:])
         for packet in source.demux():
             if packet.size:

@@ -13,7 +13,7 @@ import pytest
 
 from facedetect.errors import UnsupportedVideo
 from facedetect.images import BGRImage, ImageLimits
-from facedetect.video import Pictures, opened_video, written_video
+from facedetect.video import FrameSize, open_video_reader, open_video_writer
 from tests.unit.videos import (
     FRAMES,
     HEIGHT,
@@ -95,16 +95,16 @@ def test_colours_stay(tmp_path: Path, out: Path) -> None:
 
 
 def test_no_room_is_no_fault_of_the_video(clip: Path) -> None:
-    pictures = Pictures(WIDTH, HEIGHT, Fraction(1))
+    pictures = FrameSize(WIDTH, HEIGHT, Fraction(1))
     full = Path("/dev/full")
 
     def copy() -> None:
         with (
-            opened_video(clip, ImageLimits()) as source,
-            written_video(full, "mp4", source, pictures, keep_tags=True) as result,
+            open_video_reader(clip, ImageLimits()) as source,
+            open_video_writer(full, "mp4", source, pictures, keep_tags=True) as result,
         ):
             for frame in source.frames(result.copy):
-                result.write(frame, frame.image())
+                result.write(frame, frame.to_bgr())
 
     with pytest.raises(OSError, match="No space left"):
         copy()
@@ -141,7 +141,7 @@ def test_hevc_has_the_tag_that_players_want(tmp_path: Path, out: Path) -> None:
 def test_colours_of_rgb_stay(tmp_path: Path, out: Path) -> None:
     path = make_video(tmp_path / "in" / "clip.mkv", codec="libx264rgb", pix_fmt="bgr24")
     do(path, out, style="none")
-    with opened_video(path, ImageLimits()) as source:
+    with open_video_reader(path, ImageLimits()) as source:
         assert source.stream.codec_context.colorspace == 0
     do(path, out, style="box")
     with av.open(str(out / "clip.mkv")) as made:
@@ -195,11 +195,11 @@ def test_what_begins_late_begins_at_once(tmp_path: Path, out: Path, name: str) -
 
 def test_pictures_that_a_codec_does_not_take(tmp_path: Path) -> None:
     path = make_video(tmp_path / "clip.webm", codec="libvpx")
-    pictures = Pictures(2**14, HEIGHT, Fraction(1))
+    pictures = FrameSize(2**14, HEIGHT, Fraction(1))
     with (
         pytest.raises(UnsupportedVideo, match=r"cannot be written as webm \("),
-        opened_video(path, ImageLimits()) as source,
-        written_video(tmp_path / "result.webm", "webm", source, pictures, keep_tags=False),
+        open_video_reader(path, ImageLimits()) as source,
+        open_video_writer(tmp_path / "result.webm", "webm", source, pictures, keep_tags=False),
     ):
         pytest.fail("it began")
 

@@ -227,7 +227,7 @@ def test_sound_alone_fails(tmp_path: Path, out: Path) -> None:
     path = tmp_path / "in" / "song.mp4"
     with written(path) as output:
         encode_tone(output, output.add_stream("aac", rate=48000, layout="stereo"))
-    assert "no moving pictures" in fails(path, out)
+    assert "no video stream" in fails(path, out)
 
 
 def test_a_file_that_is_not_there_fails(tmp_path: Path, out: Path) -> None:
@@ -279,9 +279,9 @@ def test_without_pyav_the_extra_is_named(clip: Path) -> None:
         "import sys; sys.modules['av'] = None\n"
         "from pathlib import Path\n"
         "from facedetect.images import ImageLimits\n"
-        "from facedetect.video import opened_video\n"
-        f"with opened_video(Path({str(clip)!r}), ImageLimits()): pass\n"
+        "from facedetect.video import open_video_reader\n"
+        f"with open_video_reader(Path({str(clip)!r}), ImageLimits()): pass\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "UnsupportedVideo" in run.stderr
-    assert "with its extra video" in run.stderr
+    assert "pip install 'facedetect[video]'" in run.stderr

@@ -24,7 +24,7 @@ from facedetect.folder.plan import Item
 from facedetect.folder.videos import do_video
 from facedetect.folder.work import Outcome, Work
 from facedetect.images import BGRImage
-from facedetect.video import FramePool
+from facedetect.video import FrameDetectionPool
 
 WIDTH, HEIGHT, FRAMES, RATE = 160, 120, 20, 25
 SIDE = 24
@@ -191,7 +191,7 @@ def do(
     item = item or item_of(path, suffix)
     asked = Work(**{"style": "solid", **work})
     source, outputs = LocalPlace(path.parent), Outputs(LocalPlace(out))
-    row = do_video(detector, item, asked, source, outputs, FramePool(2), stop or Event())
+    row = do_video(detector, item, asked, source, outputs, FrameDetectionPool(2), stop or Event())
     return Outcome(item, row, outputs.sizes)
 
 

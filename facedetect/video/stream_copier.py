@@ -1,0 +1,168 @@
+"""Copying a video's audio and subtitles: as they are, or re-encoded for another container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Protocol
+
+from facedetect.video.pyav import av_errors, import_av
+from facedetect.video.tags import strip_vorbis_comments
+
+if TYPE_CHECKING:
+    from av import AudioCodecContext, AudioFrame, AudioStream, Packet
+    from av.container import OutputContainer
+    from av.stream import Stream
+
+# AAC is transparent from about 64 kbit/s a channel; this leaves a margin.
+_AAC_BITS_PER_CHANNEL = 96_000
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+_DEFAULT_RATE = 48_000
+# By the number of channels, since files do not always say which is which.
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+_DEFAULT_LAYOUT = "stereo"
+# FFmpeg's names for layouts that say no more than a number end so.
+_UNKNOWN_LAYOUT = " channels"
+# A larger gap between two timestamps is silence; a smaller one is rounding.
+_GAP_S = Fraction(1, 10)
+
+
+class StreamCopier(Protocol):
+    """Writes a source stream's packets; `damaged` counts those that could not be written."""
+
+    damaged: int
+
+    @property
+    def stream(self) -> Stream:
+        """The output's stream."""
+        ...
+
+    def write(self, packet: Packet[Any]) -> None:
+        """Write a packet."""
+        ...
+
+    def finish(self) -> None:
+        """Write what is still buffered."""
+        ...
+
+
+def add_stream_copier(output: OutputContainer, source: Stream) -> StreamCopier | None:
+    """Add a stream like `source`, audio or subtitles; None if the container takes nothing like it.
+
+    The packets are copied if the container takes the codec; other audio is re-encoded as AAC.
+    """
+    if source.codec_context is None:
+        return None
+    if _can_copy(source, output.format.name):
+        stream = _add_copy(output, source)
+        stream.disposition = source.disposition
+        return PacketCopier(output, stream)
+    if source.type != "audio" or "aac" not in output.supported_codecs:
+        return None
+    return _add_aac(output, source)  # type: ignore[arg-type]
+
+
+class PacketCopier:
+    """Copies packets. Their timestamps are made to increase, as containers demand."""
+
+    def __init__(self, output: OutputContainer, stream: Stream) -> None:
+        self.stream = stream
+        self.damaged = 0
+        self._output = output
+        self._next_dts: int | None = None
+
+    def write(self, packet: Packet[Any]) -> None:
+        if packet.dts is None:
+            packet.dts = packet.pts if packet.pts is not None else self._next_dts or 0
+        if self._next_dts is not None:
+            packet.dts = max(packet.dts, self._next_dts)
+        packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+        self._next_dts = packet.dts + 1
+        packet.stream = self.stream
+        try:
+            self._output.mux(packet)
+        except OSError:  # a full disk, for example; some of PyAV's errors are OSErrors
+            raise
+        except av_errors():
+            self.damaged += 1
+
+    def finish(self) -> None:
+        pass
+
+
+class AudioReencoder:
+    """Decodes audio and encodes it as AAC."""
+
+    def __init__(self, output: OutputContainer, source: AudioStream, stream: AudioStream) -> None:
+        self.stream = stream
+        self.damaged = 0
+        self._output = output
+        self._source = source
+        self._next_pts: int | None = None
+
+    def write(self, packet: Packet[Any]) -> None:
+        self._output.mux(list(self._reencode(packet)))
+
+    def finish(self) -> None:
+        self._output.mux([*self._reencode(None), *self.stream.encode(None)])
+
+    def _reencode(self, packet: Packet[Any] | None) -> Iterator[Packet[Any]]:
+        try:
+            for frame in self._source.decode(packet):
+                self._set_time(frame)
+                yield from self.stream.encode(frame)
+        except av_errors():
+            self.damaged += 1
+
+    def _set_time(self, frame: AudioFrame) -> None:
+        """Give the frame a timestamp in samples; containers' may be as coarse as whole frames."""
+        tick = Fraction(1, frame.sample_rate)
+        pts = self._next_pts
+        if frame.pts is not None and frame.time_base is not None:
+            pts = round(frame.pts * frame.time_base / tick)
+        if self._next_pts is not None and pts is not None and pts - self._next_pts < _GAP_S / tick:
+            pts = self._next_pts
+        frame.pts, frame.time_base = pts or 0, tick
+        self._next_pts = frame.pts + frame.samples
+
+
+def _can_copy(source: Stream, container: str) -> bool:
+    """Try a copy in memory: some containers refuse a codec only when the file begins."""
+    av = import_av()
+    try:
+        with av.open(BytesIO(), "w", format=container) as trial:
+            _add_copy(trial, source)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _add_copy(output: OutputContainer, source: Stream) -> Stream:
+    """Add a stream for the source's packets; raises ValueError if the container cannot have it."""
+    stream: Stream = output.add_stream_from_template(source)
+    if stream.type == "audio":
+        _set_layout(stream.codec_context)  # type: ignore[arg-type]
+    if stream.codec_context.codec.canonical_name == "vorbis":
+        headers = strip_vorbis_comments(stream.codec_context.extradata or b"")
+        if headers is None:
+            raise ValueError("the Vorbis headers are damaged")
+        stream.codec_context.extradata = headers
+    return stream
+
+
+def _set_layout(context: AudioCodecContext) -> None:
+    """Name the speakers for MP4, which needs them; AVI and MXF do not store them."""
+    if context.layout.name.endswith(_UNKNOWN_LAYOUT):
+        if context.layout.nb_channels not in _LAYOUTS:
+            raise ValueError(f"no layout is known for {context.layout.name}")
+        context.layout = _LAYOUTS[context.layout.nb_channels]
+
+
+def _add_aac(output: OutputContainer, source: AudioStream) -> AudioReencoder:
+    rate = source.rate if source.rate in _AAC_RATES else _DEFAULT_RATE
+    layout = _LAYOUTS.get(source.layout.nb_channels, _DEFAULT_LAYOUT)
+    stream: AudioStream = output.add_stream("aac", rate=rate, layout=layout)
+    stream.codec_context.bit_rate = _AAC_BITS_PER_CHANNEL * stream.layout.nb_channels
+    return AudioReencoder(output, source, stream)

@@ -1,0 +1,91 @@
+"""Which encoder writes a video's frames, and with what quality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from facedetect.video.pyav import import_av
+from facedetect.video.video_reader import FrameSize, VideoReader
+
+if TYPE_CHECKING:
+    from av import VideoStream
+    from av.container import OutputContainer
+
+# The encoded bytes depend on the number of threads, so it is the same on all machines.
+_THREADS = 4
+
+# FFmpeg's numbers for colour matrices and ranges.
+_RGB, _BT601 = 0, 6
+_LIMITED_RANGE, _FULL_RANGE = 1, 2
+
+
+@dataclass(frozen=True)
+class VideoEncoder:
+    """FFmpeg's name of an encoder, its options, and the codec tag players want by container."""
+
+    name: str
+    options: dict[str, str]
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+# The quality is what each encoder's documentation calls visually lossless, or near it;
+# docs/folders.md has the decibels and bytes.
+# x264's code for a machine's own instructions does not always give the same bytes, even there.
+_H264 = VideoEncoder(
+    "libx264", {"crf": "18", "preset": "medium", "x264-params": "cpu-independent=1"}
+)
+_VP9 = VideoEncoder("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4"})
+_ENCODERS = {
+    "h264": _H264,
+    "hevc": VideoEncoder(
+        "libx265",
+        {"crf": "20", "preset": "medium", "x265-params": "log-level=error"},
+        {"mp4": "hvc1", "mov": "hvc1"},
+    ),
+    "vp8": VideoEncoder(
+        "libvpx", {"crf": "8", "b": "20000000", "deadline": "good", "cpu-used": "4"}
+    ),
+    "vp9": _VP9,
+    "av1": VideoEncoder("libsvtav1", {"crf": "25", "preset": "8", "svtav1-params": "lp=4"}),
+}
+
+
+def add_video_stream(output: OutputContainer, source: VideoReader, size: FrameSize) -> VideoStream:
+    """Add a stream of the source's codec; of H.264, or VP9 in WebM, if it cannot be written.
+
+    Pixels are 8-bit 4:2:0, which every player supports.
+    """
+    encoder = _encoder_for(source.stream.codec.canonical_name, output)
+    stream: VideoStream = output.add_stream(  # type: ignore[assignment]  # by its encoder's name
+        encoder.name,
+        rate=source.rate,
+        options=dict(encoder.options),
+        time_base=source.time_base,
+    )
+    context = stream.codec_context
+    context.width, context.height = size.width, size.height
+    context.sample_aspect_ratio = size.pixel_aspect
+    context.pix_fmt = "yuv420p"
+    context.thread_count = _THREADS
+    context.flags |= int(import_av().codec.context.Flags.bitexact)
+    if output.format.name in encoder.tags:
+        context.codec_tag = encoder.tags[output.format.name]
+    _copy_colour(source.stream, stream)
+    return stream
+
+
+def _encoder_for(codec: str, output: OutputContainer) -> VideoEncoder:
+    if codec in _ENCODERS and codec in output.supported_codecs:
+        return _ENCODERS[codec]
+    return _H264 if "h264" in output.supported_codecs else _VP9
+
+
+def _copy_colour(source: VideoStream, stream: VideoStream) -> None:
+    """Make the pixels' numbers mean the same colours as in the source."""
+    old, new = source.codec_context, stream.codec_context
+    is_full = old.color_range == _FULL_RANGE or (old.pix_fmt or "").startswith("yuvj")
+    new.color_range = _FULL_RANGE if is_full else _LIMITED_RANGE
+    new.color_primaries, new.color_trc = old.color_primaries, old.color_trc
+    # RGB is converted with the matrix of SD video.
+    new.colorspace = _BT601 if old.colorspace == _RGB else old.colorspace

@@ -1,0 +1,245 @@
+"""Reading a video: its frames upright and in order, its audio and subtitle packets in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from facedetect.errors import InvalidVideo
+from facedetect.images import BGRImage, ImageLimits, check_pixel_count
+from facedetect.video.deinterlacer import Deinterlacer
+from facedetect.video.frame_clock import FrameClock
+from facedetect.video.frame_orientation import UprightConverter, read_display_matrix, swaps_sides
+from facedetect.video.pixel_conversion import check_pixel_format
+from facedetect.video.pyav import av_errors, ffmpeg_reason, import_av
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame, VideoStream
+    from av.container import InputContainer
+    from av.stream import Stream
+
+# The formats of cameras and archives. FFmpeg's others are many more parsers, some of them for
+# playlists, which name other files and addresses.
+_DEMUXERS = "asf,avi,flv,matroska,mov,mpeg,mpegts,mpegvideo,mxf,ogg"
+# Python opens the file; FFmpeg opens nothing else, whatever the file asks for.
+OPEN_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": _DEMUXERS}
+_BUFFER_BYTES = 2**18
+# Several threads decode damaged frames differently each time, and do not report all of them: the
+# frames written would not be those in which faces were detected. The model takes most of the time.
+_DECODER_THREADS = 1
+# A file can refer to the same bytes from any number of frames, and compress its packets.
+_MAX_EXPANSION = 4
+_MIN_BYTES = 2**20
+# Files round their duration, and some include the audio's.
+_MIN_MISSING_S = 0.5
+# FFmpeg's unit for the times of whole files.
+_TICKS_PER_S = 1_000_000
+# Decoders pad frames to sides that are multiples of up to 64; the exact check follows them.
+_DECODER_PIXELS = 2
+
+
+@dataclass(frozen=True)
+class FrameSize:
+    """The size of upright frames, px, and the width of a pixel for its height."""
+
+    width: int
+    height: int
+    pixel_aspect: Fraction
+
+
+@dataclass(frozen=True)
+class DecodedFrame:
+    """A frame: its number from 0, when it is shown, and that time in the file's ticks."""
+
+    number: int
+    time_s: float
+    ticks: int
+    _av_frame: VideoFrame
+    _converter: UprightConverter
+
+    def to_bgr(self) -> BGRImage:
+        """Convert its pixels, anew at each call; not thread-safe."""
+        return self._converter.to_bgr(self._av_frame)
+
+
+@contextmanager
+def open_video_reader(path: Path, limits: ImageLimits) -> Iterator[VideoReader]:
+    """Open a video for reading its frames once.
+
+    Raises InvalidVideo, UnsupportedVideo, ImageTooLarge.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise _unreadable(error) from error
+    with file, _open_container(file) as container:
+        yield VideoReader(container, path.stat().st_size, limits)
+
+
+class VideoReader:
+    """An open video's streams and properties.
+
+    `time_base` is the length of a tick in s; `start_s` the file's first timestamp; `rate` about
+    how many frames a second there are. `frame_size` is exact once a frame has been read.
+    `frame_count` counts the frames read so far, `damaged` the packets and frames among them that
+    did not decode completely.
+    """
+
+    def __init__(self, container: InputContainer, byte_count: int, limits: ImageLimits) -> None:
+        self.container = container
+        self.stream = _find_video_stream(container)
+        self.frame_count = self.damaged = 0
+        self._limits = limits
+        self._bytes_left = _MIN_BYTES + _MAX_EXPANSION * byte_count
+        context = self.stream.codec_context
+        check_pixel_count(context.width, context.height, limits)
+        context.options["max_pixels"] = str(_DECODER_PIXELS * limits.max_pixels)
+        context.thread_count = _DECODER_THREADS
+        # Copies, since PyAV's streams must not be used once their file is closed.
+        self.frame_size = FrameSize(context.width, context.height, Fraction(1))
+        self.time_base = self.stream.time_base or Fraction(1, 1000)
+        self.start_s = Fraction(container.start_time or 0, _TICKS_PER_S)
+        self.rate = _frame_rate(self.stream)
+        self._declared_s = _declared_duration_s(container, self.stream)
+        self._clock = FrameClock(self.time_base, self.rate)
+
+    @property
+    def duration_s(self) -> float:
+        """How long the frames read so far are shown."""
+        return self._clock.duration_s
+
+    @property
+    def missing_s(self) -> float:
+        """How much longer the video should be by its header; 0 for less than half a second."""
+        missing_s = self._declared_s - self.duration_s
+        return missing_s if missing_s > _MIN_MISSING_S else 0.0
+
+    @property
+    def audio_and_subtitles(self) -> list[Stream]:
+        """The streams that may be copied: other pictures and data may show who is hidden."""
+        return [s for s in self.container.streams if s.type in {"audio", "subtitle"}]
+
+    def frames(
+        self, on_packet: Callable[[Packet[Any]], object] | None = None
+    ) -> Iterator[DecodedFrame]:
+        """Yield all frames; `on_packet` gets the audio and subtitle packets in between.
+
+        What does not decode is skipped and counted. Raises InvalidVideo if nothing decodes,
+        UnsupportedVideo, ImageTooLarge.
+        """
+        converter = UprightConverter()
+        for number, frame in enumerate(self._progressive_frames(on_packet)):
+            if number == 0:
+                self.frame_size = self._upright_size(frame)
+            self.frame_count = number + 1
+            ticks = self._clock.next(frame.pts, frame.time_base)
+            yield DecodedFrame(number, self._clock.seconds_at(ticks), ticks, frame, converter)
+        if not self.frame_count:
+            raise InvalidVideo("no frame of the video decodes; use the original, complete file")
+
+    def _progressive_frames(
+        self, on_packet: Callable[[Packet[Any]], object] | None
+    ) -> Iterator[VideoFrame]:
+        deinterlacer = Deinterlacer()
+        others = self.audio_and_subtitles if on_packet is not None else []
+        for packet in self._packets(self.stream, *others):
+            if packet.stream_index == self.stream.index:
+                for frame in self._decode(packet):
+                    yield from deinterlacer.process(frame)
+            elif on_packet is not None:
+                on_packet(packet)
+        for frame in self._decode(None):
+            yield from deinterlacer.process(frame)
+        yield from deinterlacer.finish()
+
+    def _packets(self, *streams: Stream) -> Iterator[Packet[Any]]:
+        """Yield the streams' packets; ends early where the file is damaged."""
+        packets = self.container.demux(*streams)
+        while (packet := self._next(packets)) is not None:
+            self._bytes_left -= packet.size
+            if self._bytes_left < 0:
+                raise InvalidVideo(
+                    "the video refers to the same bytes repeatedly: its packets have more than "
+                    f"{_MAX_EXPANSION} times the file's size; re-encode it"
+                )
+            if packet.size:
+                yield packet
+
+    def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
+        try:
+            return next(packets, None)
+        except IndexError:  # from PyAV, for streams that were not there at first
+            return None
+        except av_errors():
+            self.damaged += 1
+            return None
+        except OSError as error:
+            raise _unreadable(error) from error
+
+    def _decode(self, packet: Packet[Any] | None) -> list[VideoFrame]:
+        """Return the frames that a packet completes; for None, those the decoder still holds."""
+        try:
+            frames = self.stream.decode(packet)
+        except av_errors():
+            self.damaged += 1
+            return []
+        for frame in frames:
+            check_pixel_count(frame.width, frame.height, self._limits)
+            check_pixel_format(frame.format)
+            self.damaged += frame.is_corrupt
+        return frames
+
+    def _upright_size(self, frame: VideoFrame) -> FrameSize:
+        pixel_aspect = self.stream.sample_aspect_ratio or Fraction(1)
+        if swaps_sides(read_display_matrix(frame)):
+            return FrameSize(frame.height, frame.width, 1 / pixel_aspect)
+        return FrameSize(frame.width, frame.height, pixel_aspect)
+
+
+def _open_container(file: BinaryIO) -> InputContainer:
+    errors: tuple[type[Exception], ...] = (*av_errors(), OSError)  # from seeking beyond the end
+    try:
+        container: InputContainer = import_av().open(
+            file,
+            options=OPEN_OPTIONS,
+            buffer_size=_BUFFER_BYTES,
+            metadata_errors="surrogateescape",
+        )
+    except errors as error:
+        raise InvalidVideo(
+            f"the video does not decode ({ffmpeg_reason(error)}); use the original, complete file"
+        ) from error
+    return container
+
+
+def _find_video_stream(container: InputContainer) -> VideoStream:
+    """The first video stream that is not a cover."""
+    for stream in container.streams.video:
+        if not stream.disposition & type(stream.disposition).attached_pic:
+            if stream.codec_context is None:
+                raise InvalidVideo(
+                    "the video's codec is unknown; use the original, complete file, or re-encode "
+                    "it as H.264"
+                )
+            return stream
+    raise InvalidVideo("the file has no video stream; use a video, or leave the file out")
+
+
+def _frame_rate(stream: VideoStream) -> Fraction:
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    return next((rate for rate in rates if rate), Fraction(25))
+
+
+def _declared_duration_s(container: InputContainer, stream: VideoStream) -> float:
+    """The duration by the file's header; 0 if there is none."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / _TICKS_PER_S
+
+
+def _unreadable(error: OSError) -> InvalidVideo:
+    return InvalidVideo(f"the file cannot be read: {error.strerror or error}")

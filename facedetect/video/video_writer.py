@@ -1,0 +1,166 @@
+"""Writing a copy of a video with other pixels, its audio and subtitles included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from facedetect.errors import UnsupportedVideo
+from facedetect.images import BGRImage
+from facedetect.video.pixel_conversion import PixelConverter
+from facedetect.video.pyav import av_errors, ffmpeg_reason, import_av
+from facedetect.video.stream_copier import StreamCopier, add_stream_copier
+from facedetect.video.tags import copy_tags
+from facedetect.video.video_encoders import add_video_stream
+from facedetect.video.video_reader import DecodedFrame, FrameSize, VideoReader
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame
+    from av.container import OutputContainer
+    from av.stream import Stream
+
+_CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+}
+# No creation time, no encoder version, no random numbers: the same frames give the same bytes.
+_BITEXACT = {"fflags": "+bitexact"}
+# The index comes first, so that players on the web start before they have the whole file.
+_FASTSTART = {**_BITEXACT, "movflags": "+faststart"}
+_CONTAINER_OPTIONS = {
+    "mp4": _FASTSTART,
+    "mov": _FASTSTART,
+    "matroska": _BITEXACT,
+    "webm": _BITEXACT,
+}
+
+
+def container_for(name: str) -> str:
+    """Return FFmpeg's name of the container for a file name; raises UnsupportedVideo."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix not in _CONTAINERS:
+        raise UnsupportedVideo(
+            f"cannot write a video as {suffix!r}; use one of {', '.join(_CONTAINERS)}"
+        )
+    return _CONTAINERS[suffix]
+
+
+@contextmanager
+def open_video_writer(
+    path: Path, container: str, source: VideoReader, size: FrameSize, *, keep_tags: bool
+) -> Iterator[VideoWriter]:
+    """Write a video to `path` in one of the containers that `container_for` returns.
+
+    `size` is that of the upright frames; `keep_tags` copies titles, places, times, chapters and
+    subtitles. The first stream begins at 0 s. The same frames give the same bytes.
+    Raises UnsupportedVideo, and OSError if the file cannot be written.
+    """
+    try:
+        with import_av().open(
+            str(path.absolute()),  # a colon in a relative one would make it a URL
+            "w",
+            format=container,
+            container_options=_CONTAINER_OPTIONS[container],
+            metadata_errors="surrogateescape",
+        ) as output:
+            writer = VideoWriter(output, source, size, keep_tags=keep_tags)
+            yield writer
+            writer.finish()
+    except OSError:  # a full disk, for example; some of PyAV's errors are OSErrors
+        raise
+    except av_errors() as error:
+        raise UnsupportedVideo(
+            f"the video cannot be written as {container} ({ffmpeg_reason(error)}); re-encode it as "
+            "H.264 in MP4"
+        ) from error
+
+
+class VideoWriter:
+    """Takes a source's frames with new pixels, and the packets of its audio and subtitles.
+
+    `left_out` lists the source's streams that are not in the result.
+    """
+
+    def __init__(
+        self, output: OutputContainer, source: VideoReader, size: FrameSize, *, keep_tags: bool
+    ) -> None:
+        self._output = output
+        self._converter = PixelConverter()
+        # Recorders count from when they were switched on: the result begins at 0 s instead.
+        self._start_s = source.start_s
+        self._time_base = source.time_base
+        self._video = add_video_stream(output, source, _with_even_sides(size))
+        self._copiers: dict[int, StreamCopier] = {}
+        streams: list[tuple[Stream, Stream]] = [(source.stream, self._video)]
+        for stream in source.audio_and_subtitles:
+            if stream.type == "subtitle" and not keep_tags:
+                continue  # drones write GPS positions there
+            copier = add_stream_copier(output, stream)
+            if copier is not None:
+                self._copiers[stream.index] = copier
+                streams.append((stream, copier.stream))
+        self.left_out = _list_left_out(source, self._copiers)
+        if keep_tags:
+            copy_tags(source.container, output, streams, self._start_s)
+        # If the container refuses its streams, FFmpeg must not be called again: it fails here.
+        output.start_encoding()
+
+    @property
+    def damaged(self) -> int:
+        """How many audio and subtitle packets could not be copied so far."""
+        return sum(copier.damaged for copier in self._copiers.values())
+
+    def write(self, frame: DecodedFrame, image_bgr: BGRImage) -> None:
+        """Write a frame with these pixels."""
+        self._output.mux(self._video.encode(self._to_yuv(frame, image_bgr)))
+
+    def copy(self, packet: Packet[Any]) -> None:
+        """Write a packet of one of the source's audio or subtitle streams."""
+        if packet.stream_index in self._copiers:
+            start = round(self._start_s / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - start
+            packet.dts = None if packet.dts is None else packet.dts - start
+            self._copiers[packet.stream_index].write(packet)
+
+    def finish(self) -> None:
+        """Write what is still buffered."""
+        self._output.mux(self._video.encode(None))
+        for copier in self._copiers.values():
+            copier.finish()
+
+    def _to_yuv(self, frame: DecodedFrame, image_bgr: BGRImage) -> VideoFrame:
+        context = self._video.codec_context
+        image_bgr = _pad_to_even_sides(image_bgr)
+        yuv = self._converter.to_yuv(image_bgr, context.colorspace, context.color_range)
+        yuv.pts = frame.ticks - round(self._start_s / self._time_base)
+        yuv.time_base = self._time_base
+        return yuv
+
+
+def _with_even_sides(size: FrameSize) -> FrameSize:
+    """In 4:2:0 two by two pixels share a colour: odd sides grow by one."""
+    width, height = size.width, size.height
+    return FrameSize(width + width % 2, height + height % 2, size.pixel_aspect)
+
+
+def _pad_to_even_sides(image_bgr: BGRImage) -> BGRImage:
+    """Repeat the last row and column where sides are odd."""
+    height, width = image_bgr.shape[:2]
+    if height % 2 or width % 2:
+        padded = cv2.copyMakeBorder(image_bgr, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        return np.asarray(padded, np.uint8)
+    return image_bgr
+
+
+def _list_left_out(source: VideoReader, copiers: dict[int, StreamCopier]) -> list[str]:
+    kept = {source.stream.index, *copiers}
+    streams = (stream for stream in source.container.streams if stream.index not in kept)
+    return [f"{stream.type} stream {stream.index}" for stream in streams]
