@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facedetect.images import BGRImage
 from facedetect.video.pixel_conversion import PixelConverter
+from facedetect.video.pyav import import_av
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -27,16 +28,10 @@ class UprightConverter:
     def __init__(self) -> None:
         self._converter = PixelConverter()
         self._size_wh: tuple[int, int] | None = None
-        # Reading a PyAV frame's side data creates a reference cycle, which keeps the frame in
-        # memory until garbage collection; so it is read only where the rotation changes.
-        self._rotation: int | None = None
-        self._matrix: DisplayMatrix | None = None
 
     def to_bgr(self, frame: VideoFrame) -> BGRImage:
         """Convert one frame."""
-        if frame.rotation != self._rotation:
-            self._rotation, self._matrix = frame.rotation, read_display_matrix(frame)
-        image = _apply(self._matrix, self._converter.to_bgr(frame))
+        image = _apply(read_display_matrix(frame), self._converter.to_bgr(frame))
         size_wh = image.shape[1], image.shape[0]
         self._size_wh = self._size_wh or size_wh
         if size_wh != self._size_wh:
@@ -46,8 +41,12 @@ class UprightConverter:
 
 def read_display_matrix(frame: VideoFrame) -> DisplayMatrix | None:
     """Return how the frame must be turned for display; None if it does not say."""
-    data = frame.side_data.get("DISPLAYMATRIX")
-    return None if data is None else np.frombuffer(bytes(data), np.int32).reshape(3, 3)  # type: ignore[call-overload]
+    # `frame.side_data` would keep the frame until garbage collection, since each refers to the
+    # other. Decoders reuse the memory of freed frames without clearing it, and HEVC's shows it
+    # where data is damaged: what is in a frame would depend on when garbage is collected.
+    side_data = import_av().sidedata.sidedata.SideDataContainer(frame)
+    data = side_data.get("DISPLAYMATRIX")
+    return None if data is None else np.frombuffer(bytes(data), np.int32).reshape(3, 3)
 
 
 def swaps_sides(matrix: DisplayMatrix | None) -> bool:
