@@ -1,11 +1,11 @@
-"""`facedetect keys`: the API keys of the HTTP service."""
+"""`facedetect keys`: manages the API keys of the HTTP service."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,16 +14,19 @@ from rich.table import Table
 from facedetect.errors import InvalidSettings
 from facedetect.settings import KeysSettings
 
+if TYPE_CHECKING:
+    from facedetect.service.keys.key_record import KeyRecord
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Make, list and remove the API keys of the HTTP service.",
+    help="Add, list and remove the API keys of the HTTP service.",
 )
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 File = Annotated[
-    Path | None, typer.Option(help="The file of keys.", show_default="FACEDETECT_KEYS_FILE")
+    Path | None, typer.Option(help="API key file.", show_default="FACEDETECT_KEYS_FILE")
 ]
 
 
@@ -32,25 +35,26 @@ def add(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="Who gets it; it stands in the log.", show_default=False
+            metavar="NAME", help="Name of the caller; it appears in the log.", show_default=False
         ),
     ],
     *,
     expires: Annotated[
-        str | None, typer.Option(help="After what time: 12h, 90d or 52w.", show_default="never")
+        str | None,
+        typer.Option(help="Expires after this time: 12h, 90d or 52w.", show_default="never"),
     ] = None,
     rate_limit: Annotated[
         str | None,
         typer.Option(
-            help="Most requests: 600/minute, or 10/second;600/minute.",
+            help="Maximum request rate: 600/minute, or 10/second;600/minute.",
             show_default="FACEDETECT_RATE_LIMIT",
         ),
     ] = None,
     file: File = None,
 ) -> None:
-    """Make a key and print it, once: only a hash of it is kept.
+    """Add a key and print it. It is shown only once: the file holds just a hash of it.
 
-    A service that runs takes it within a second.
+    A running service accepts it within a second.
 
     Examples:
 
@@ -60,40 +64,51 @@ def add(
     """
     from facedetect.service.keys.key_file import add_key
 
-    path = _path(file)
-    record, text = add_key(path, name, lifetime=_lifetime(expires), rate_limit=rate_limit)
+    path = _key_file(file)
+    record, text = add_key(path, name, lifetime=_parse_lifetime(expires), rate_limit=rate_limit)
     typer.echo(text)
-    until = "" if record.expires is None else f", until {_day(record.expires)}"
+    until = "" if record.expires is None else f", valid until {_format_time(record.expires)}"
     typer.echo(
-        f"This key is shown once. {path} has its hash, as {record.id} ({name}){until}; "
-        f"the service reads it with FACEDETECT_KEYS_FILE={path}",
+        f"Added {record.id} ({name}) to {path}{until}. Copy the key now: it is not shown again. "
+        f"The service uses this file with FACEDETECT_KEYS_FILE={path}",
         err=True,
     )
 
 
 @app.command("list")
 def list_keys(file: File = None) -> None:
-    """List the keys: all of them but their secrets.
+    """List the keys, without their secrets.
 
     Examples:
 
         facedetect keys list --file keys.jsonl
     """
-    from facedetect.service.keys.key_file import read_keys
+    from facedetect.service.keys.key_file import read_keys, renewal_command
 
+    path = _key_file(file)
+    keys = read_keys(path)
     table = Table()
-    for heading in ("id", "name", "made", "expires", "rate limit"):
-        table.add_column(heading)
-    for key in read_keys(_path(file)):
-        expires = "never" if key.expires is None else _day(key.expires)
+    for heading in ("id", "name", "created", "expires", "rate limit", "status"):
+        table.add_column(heading, overflow="fold")
+    for key in keys:
         table.add_row(
             key.id,
             key.name,
-            _day(key.created),
-            f"{expires} (over)" if key.is_expired() else expires,
-            key.rate_limit or "as all",
+            _format_time(key.created),
+            "never" if key.expires is None else _format_time(key.expires),
+            key.rate_limit or "default",
+            _status(key),
         )
     Console().print(table)
+    outdated = [key for key in keys if key.needs_renewal]
+    if outdated:
+        typer.echo(
+            "Keys marked `renew` were created by an earlier version and no longer work. Replace "
+            "them, with the same --expires and --rate-limit if they had any:",
+            err=True,
+        )
+    for key in outdated:
+        typer.echo(f"  {renewal_command(path, key)}", err=True)
 
 
 @app.command(no_args_is_help=True)
@@ -101,7 +116,7 @@ def remove(
     key: Annotated[str, typer.Argument(metavar="ID|NAME", show_default=False)],
     file: File = None,
 ) -> None:
-    """Remove a key. A service that runs refuses it within a second.
+    """Remove a key. A running service rejects it within a second.
 
     Examples:
 
@@ -109,30 +124,34 @@ def remove(
     """
     from facedetect.service.keys.key_file import remove_key
 
-    path = _path(file)
+    path = _key_file(file)
     removed = remove_key(path, key)
-    typer.echo(f"{removed.id} ({removed.name}) is no key any more in {path}", err=True)
+    typer.echo(f"Removed {removed.id} ({removed.name}) from {path}", err=True)
 
 
-def _path(file: Path | None) -> Path:
+def _key_file(file: Path | None) -> Path:
     path = KeysSettings.load(keys_file=file).keys_file
     if path is None:
-        raise InvalidSettings(
-            "it is not said which file has the keys; use --file FILE or set FACEDETECT_KEYS_FILE"
-        )
+        raise InvalidSettings("no API key file given; use --file FILE or set FACEDETECT_KEYS_FILE")
     return path
 
 
-def _lifetime(words: str | None) -> timedelta | None:
-    if words is None:
+def _status(key: KeyRecord) -> str:
+    if key.needs_renewal:
+        return "renew"
+    return "expired" if key.is_expired() else "valid"
+
+
+def _parse_lifetime(text: str | None) -> timedelta | None:
+    if text is None:
         return None
-    found = re.fullmatch(r"([1-9][0-9]{0,4})([hdw])", words)
-    if found is None:
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([hdw])", text)
+    if match is None:
         raise InvalidSettings(
-            f"--expires={words!r} is no time; give hours, days or weeks, such as 12h, 90d or 52w"
+            f"invalid --expires={text!r}: give hours, days or weeks, such as 12h, 90d or 52w"
         )
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-def _day(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"

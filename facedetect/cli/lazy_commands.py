@@ -51,7 +51,7 @@ COMMANDS = {
         "evaluate_command:evaluate",
         "Measure how accurate detectors are on the labelled pictures LABELS.",
     ),
-    "keys": _Source("keys_command:app", "Make, list and remove the API keys of the HTTP service."),
+    "keys": _Source("keys_command:app", "Add, list and remove the API keys of the HTTP service."),
 }
 
 

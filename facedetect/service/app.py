@@ -15,7 +15,7 @@ from fastapi_offline import FastAPIOffline
 import facedetect
 from facedetect.detector import Detector
 from facedetect.errors import FacedetectError, format_with_notes
-from facedetect.service.auth import Gatekeeper
+from facedetect.service.access_control import AccessControl
 from facedetect.service.metrics import router as metrics_call
 from facedetect.service.page import add_page
 from facedetect.service.problems import Problem, add_problem_handlers
@@ -41,21 +41,21 @@ class _State(TypedDict):
     uploads: Uploads
     readiness: Readiness
     telemetry: Telemetry
-    gatekeeper: Gatekeeper
+    access_control: AccessControl
 
 
 def create_app(settings: ServiceSettings, detector: Detector) -> FastAPI:
     """Make the service around a detector, which it warms up as it starts."""
     telemetry = Telemetry.open(settings)
-    gatekeeper = Gatekeeper(settings)
+    access_control = AccessControl(settings)
     app: FastAPI = FastAPIOffline(
         title="facedetect",
         summary="Finds faces in images: boxes, five landmarks and scores.",
         version=facedetect.__version__,
         redoc_url=None,
-        lifespan=lambda _: _running(settings, detector, telemetry, gatekeeper),
+        lifespan=lambda _: _running(settings, detector, telemetry, access_control),
     )
-    _add_calls(app, gatekeeper, open_metrics=settings.open_metrics)
+    _add_calls(app, access_control, open_metrics=settings.open_metrics)
     add_page(app)
     add_problem_handlers(app)
     _add_schema(app)
@@ -69,7 +69,7 @@ def create_app(settings: ServiceSettings, detector: Detector) -> FastAPI:
 
 @asynccontextmanager
 async def _running(
-    settings: ServiceSettings, detector: Detector, telemetry: Telemetry, gatekeeper: Gatekeeper
+    settings: ServiceSettings, detector: Detector, telemetry: Telemetry, access_control: AccessControl
 ) -> AsyncIterator[_State]:
     """What the calls are given, from the start of the service to its end."""
     worker = Worker(detector, settings, telemetry)
@@ -86,18 +86,18 @@ async def _running(
             "uploads": uploads,
             "readiness": Readiness(detector.backend),
             "telemetry": telemetry,
-            "gatekeeper": gatekeeper,
+            "access_control": access_control,
         }
         tasks.cancel_scope.cancel()
     await to_thread.run_sync(telemetry.close)
 
 
-def _add_calls(app: FastAPI, gatekeeper: Gatekeeper, *, open_metrics: bool) -> None:
-    of_operations = gatekeeper.of_operations()
-    app.include_router(image_calls, dependencies=gatekeeper.of_images())
-    app.include_router(deepstack_calls, dependencies=gatekeeper.of_forms())
-    app.include_router(operations_calls, dependencies=of_operations)
-    app.include_router(metrics_call, dependencies=[] if open_metrics else of_operations)
+def _add_calls(app: FastAPI, access_control: AccessControl, *, open_metrics: bool) -> None:
+    operations = access_control.operations_dependencies()
+    app.include_router(image_calls, dependencies=access_control.image_dependencies())
+    app.include_router(deepstack_calls, dependencies=access_control.form_dependencies())
+    app.include_router(operations_calls, dependencies=operations)
+    app.include_router(metrics_call, dependencies=[] if open_metrics else operations)
     app.include_router(health_calls)
 
 

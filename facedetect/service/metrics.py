@@ -35,7 +35,6 @@ _REASONS = (
     "rate_limited",
     "unauthorized",
     "forbidden",
-    "key_checks",
     "stopping",
 )
 _BACKEND_ERRORS = (

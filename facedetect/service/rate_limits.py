@@ -1,4 +1,4 @@
-"""How many requests a caller may send."""
+"""Rate limits: how many requests a caller may send."""
 
 from __future__ import annotations
 
@@ -12,41 +12,44 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from facedetect.errors import RateLimited
 
 RateLimit = tuple[RateLimitItem, ...]
-"""Each of these must have room."""
+"""All of them apply."""
 
 
-def parse_rate_limit(words: str) -> RateLimit:
-    """Read `600/minute`, or several joined by `;`. Raises ValueError."""
+def parse_rate_limit(text: str) -> RateLimit:
+    """Parse `600/minute`, or several limits joined by `;`. Raises ValueError."""
     try:
-        limits = tuple(parse_many(words))
+        limits = tuple(parse_many(text))
     except ValueError:
         limits = ()
     if not limits or any(limit.amount < 1 for limit in limits):
         raise ValueError(
-            f"{words!r} is no rate limit; say how many requests in what time, such as 600/minute, "
-            "or several as in 10/second;600/minute"
+            f"invalid rate limit {text!r}: write a number of requests per second, minute, hour or "
+            "day, such as 600/minute; join several with a semicolon, such as "
+            "10/second;600/minute"
         )
     return limits
 
 
 class RateLimits:
-    """Counts requests, in two numbers a caller and limit however many they are. For one event loop.
+    """Counts requests in sliding windows: two numbers per caller and limit. For one event loop.
 
-    The window slides: what the last one held counts by the share of it that is still in sight.
+    The previous window counts by the fraction of it that the sliding window still covers.
     """
 
     def __init__(self) -> None:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     async def count(self, caller: str, limit: RateLimit) -> None:
-        """Raise RateLimited if one of the limits is used up, else count a request."""
+        """Count a request. Raises RateLimited, and counts nothing, if a limit is used up."""
         for item in limit:
             if not await self._limiter.test(item, caller):
-                raise await self._refusal(caller, item)
+                raise await self._error(caller, item)
         for item in limit:
             await self._limiter.hit(item, caller)
 
-    async def _refusal(self, caller: str, item: RateLimitItem) -> RateLimited:
+    async def _error(self, caller: str, item: RateLimitItem) -> RateLimited:
         stats = await self._limiter.get_window_stats(item, caller)
-        wait_s = max(1, math.ceil(stats.reset_time - time.time()))
-        return RateLimited(f"the limit of {item} is used up; come again in {wait_s} s", wait_s)
+        retry_after_s = max(1, math.ceil(stats.reset_time - time.time()))
+        return RateLimited(
+            f"rate limit of {item} exceeded; retry in {retry_after_s} s", retry_after_s
+        )

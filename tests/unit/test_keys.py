@@ -1,8 +1,11 @@
-"""API keys: their form and their file."""
+"""API keys: their format, their records and their file."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,15 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facedetect.errors import InvalidSettings
-from facedetect.service.keys.key_file import add_key, read_keys, remove_key
+from facedetect.service.keys.key_file import add_key, read_keys, remove_key, renewal_command
+from facedetect.service.keys.key_record import make_key, parse_key
 from facedetect.service.keys.keyring import Keyring
-from facedetect.service.keys.records import make_key, parse_key
-from tests.unit.keys import new_key
-
-
-def append(path: Path, text: str) -> None:
-    with path.open("a") as file:
-        file.write(text)
+from tests.unit.keys import ARGON2_LINE, append, new_key
 
 
 def test_a_key_is_its_id_and_a_secret_that_is_not_kept(keys_file: Path) -> None:
@@ -31,7 +29,7 @@ def test_a_key_is_its_id_and_a_secret_that_is_not_kept(keys_file: Path) -> None:
     assert presented.secret not in keys_file.read_text()
     assert record.has_secret(presented.secret)
     assert not record.has_secret(presented.secret[::-1])
-    assert record.hash.startswith("$argon2id$")
+    assert record.hash == hashlib.sha256(presented.secret.encode()).hexdigest()
 
 
 @given(st.text() | st.from_regex(r"fd_[0-9a-f]{6,10}_[0-9a-f]{38,42}", fullmatch=True))
@@ -88,7 +86,7 @@ def test_a_key_is_removed_by_its_id_or_its_name(keys_file: Path) -> None:
     assert remove_key(keys_file, first.id).name == "camera"
     remove_key(keys_file, "gate")
     assert [key.name for key in read_keys(keys_file)] == ["door"]
-    with pytest.raises(InvalidSettings, match=r"no key 'gate'; there are: [0-9a-f]{8} \(door\)"):
+    with pytest.raises(InvalidSettings, match=r"no key 'gate'; its keys: [0-9a-f]{8} \(door\)"):
         remove_key(keys_file, "gate")
 
 
@@ -103,11 +101,11 @@ def test_a_name_is_given_once(keys_file: Path, key: str) -> None:
 @pytest.mark.parametrize(
     ("name", "rate_limit", "words"),
     [
-        ("", None, "is no name"),
-        ("two\nlines", None, "is no name"),
-        ("x" * 65, None, "at most 64"),
-        ("camera", "often", "'often' is no rate limit"),
-        ("camera", "0/minute", "no rate limit"),
+        ("", None, "invalid key name"),
+        ("two\nlines", None, "invalid key name"),
+        ("x" * 65, None, "1 to 64"),
+        ("camera", "often", "invalid rate limit 'often'"),
+        ("camera", "0/minute", "invalid rate limit"),
         ("camera", "5/fortnight", "such as 600/minute"),
     ],
 )
@@ -122,9 +120,9 @@ def test_what_cannot_be_kept_is_refused(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("{", "line 2, is no API key: the line"),
-        ('{"id": "0123abcd"}', "line 2, is no API key: name"),
-        ('{"id": "x"}', "line 2, is no API key: id"),
+        ("{", "line 2: not a valid API key: JSON"),
+        ('{"id": "0123abcd"}', "line 2: not a valid API key: name"),
+        ('{"id": "x"}', "line 2: not a valid API key: id"),
     ],
 )
 def test_a_broken_line_is_named(line: str, words: str, keys_file: Path, key: str) -> None:
@@ -141,11 +139,29 @@ def test_a_hash_of_another_kind_and_an_id_given_twice_are_named(keys_file: Path,
     assert key
     whole = keys_file.read_text()
     keys_file.write_text(whole * 2)
-    with pytest.raises(InvalidSettings, match="two keys with one id"):
+    with pytest.raises(InvalidSettings, match="two keys with the same id"):
         read_keys(keys_file)
-    keys_file.write_text(whole.replace("$argon2id$", "$md5$"))
-    with pytest.raises(InvalidSettings, match="hash"):
-        read_keys(keys_file)
+    hash_ = json.loads(whole)["hash"]
+    for other in (f"$md5${hash_}", hash_[1:], hash_.upper(), "$argon2id$é"):
+        keys_file.write_text(whole.replace(hash_, other))
+        with pytest.raises(InvalidSettings, match=r"hash: .* must be a SHA-256 digest"):
+            read_keys(keys_file)
+
+
+def test_a_key_hashed_with_argon2_is_listed_kept_and_replaced(keys_file: Path) -> None:
+    append(keys_file, ARGON2_LINE)
+    (old,) = read_keys(keys_file)
+    assert (old.id, old.name, old.rate_limit) == ("bf1f5a9b", "old camera", "600/minute")
+    assert old.needs_renewal
+    new_key(keys_file, "door")
+    assert read_keys(keys_file)[0] == old
+    remove, add = renewal_command(keys_file, old).split(" && ")
+    file = ["--file", str(keys_file)]
+    assert shlex.split(remove) == ["facedetect", "keys", "remove", old.id, *file]
+    assert shlex.split(add) == ["facedetect", "keys", "add", old.name, *file]
+    remove_key(keys_file, old.id)
+    new_key(keys_file, old.name)
+    assert not any(key.needs_renewal for key in read_keys(keys_file))
 
 
 def test_a_file_that_is_not_there_says_what_to_run(keys_file: Path) -> None:

@@ -1,1 +1,1 @@
-"""API keys: their file, and who is known by them."""
+"""API keys: their records, their file, and checking them."""

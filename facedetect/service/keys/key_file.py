@@ -1,10 +1,11 @@
-"""The file of API keys: a line of JSON for each, written whole or not at all."""
+"""The file of API keys: one JSON line per key, always replaced as a whole."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,25 +16,25 @@ from pydantic import ValidationError
 
 from facedetect.errors import InvalidSettings
 from facedetect.files import written_whole
-from facedetect.service.keys.records import KeyRecord, make_key
+from facedetect.service.keys.key_record import KeyRecord, make_key
 
 _MODE = 0o600
 
 
 def read_keys(path: Path) -> list[KeyRecord]:
-    """Raises InvalidSettings for a file that is not there, cannot be read or has a broken line."""
+    """Raises InvalidSettings if the file is missing, unreadable or has an invalid line."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except FileNotFoundError as error:
         raise InvalidSettings(
-            f"there is no file of API keys at {path}; make it with "
+            f"the API key file {path} does not exist; create it with "
             f"facedetect keys add NAME --file {path}"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"the file of API keys cannot be read: {path}: {error}") from error
+        raise InvalidSettings(f"the API key file {path} cannot be read: {error}") from error
     keys = [_read_line(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if len({key.id for key in keys}) < len(keys):
-        raise InvalidSettings(f"{path} has two keys with one id; remove one of them")
+        raise InvalidSettings(f"{path} has two keys with the same id; remove one of the lines")
     return keys
 
 
@@ -42,52 +43,60 @@ def _read_line(path: Path, number: int, line: str) -> KeyRecord:
         return KeyRecord.model_validate_json(line)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the line"
+        field = ".".join(map(str, first["loc"])) or "JSON"
         raise InvalidSettings(
-            f"{path}, line {number}, is no API key: {place}: {first['msg']}; "
-            "put it back as it was, or remove the line"
+            f"{path}, line {number}: not a valid API key: {field}: {first['msg']}; "
+            "restore the line or remove it"
         ) from error
+
+
+def renewal_command(path: Path, key: KeyRecord) -> str:
+    """The shell command that replaces a key by a new one with the same name."""
+    remove = ["facedetect", "keys", "remove", key.id, "--file", str(path)]
+    add = ["facedetect", "keys", "add", key.name, "--file", str(path)]
+    return f"{shlex.join(remove)} && {shlex.join(add)}"
 
 
 def add_key(
     path: Path, name: str, *, lifetime: timedelta | None, rate_limit: str | None
 ) -> tuple[KeyRecord, str]:
-    """Add a new key and return its record and its text; the file is made if it is not there.
+    """Add a new key and return its record and its text; creates the file if there is none.
 
-    Raises InvalidSettings for a name or rate limit that cannot be one, or a name that is taken.
+    Raises InvalidSettings for an invalid name or rate limit, or a name already in use.
     """
-    with _changing(path) as keys:
+    with _edit_keys(path) as keys:
         taken = {key.id for key in keys} | {key.name for key in keys}
         if name in taken:
             raise InvalidSettings(
-                f"{path} has a key named {name!r}; choose another name, or remove that one first"
+                f"{path} already has a key named {name!r}; choose another name or remove that "
+                "key first"
             )
         try:
             record, text = make_key(name, lifetime=lifetime, rate_limit=rate_limit, taken=taken)
         except ValidationError as error:
-            words = (str(item["ctx"]["error"]) for item in error.errors())
-            raise InvalidSettings("; ".join(words)) from error
+            messages = (str(item["ctx"]["error"]) for item in error.errors())
+            raise InvalidSettings("; ".join(messages)) from error
         keys.append(record)
     return record, text
 
 
 def remove_key(path: Path, id_or_name: str) -> KeyRecord:
-    """Remove a key and return what its record was. Raises InvalidSettings if there is no such."""
-    read_keys(path)  # a file that is not there is not made
-    with _changing(path) as keys:
+    """Remove a key and return its record. Raises InvalidSettings if there is none."""
+    read_keys(path)  # raises for a missing file, which _edit_keys would create
+    with _edit_keys(path) as keys:
         for key in keys:
             if id_or_name in {key.id, key.name}:
                 keys.remove(key)
                 return key
-        names = ", ".join(f"{key.id} ({key.name})" for key in keys) or "none"
-        raise InvalidSettings(f"{path} has no key {id_or_name!r}; there are: {names}")
+        present = ", ".join(f"{key.id} ({key.name})" for key in keys) or "none"
+        raise InvalidSettings(f"{path} has no key {id_or_name!r}; its keys: {present}")
 
 
 @contextmanager
-def _changing(path: Path) -> Iterator[list[KeyRecord]]:
-    """Give the keys to change, and write them if all went well. Others wait meanwhile."""
+def _edit_keys(path: Path) -> Iterator[list[KeyRecord]]:
+    """Yield the keys to change and write them on success; one process at a time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The folder is locked: the file itself is replaced, and a lock on it with it.
+    # Lock the folder: the file is replaced, and a lock on it would be lost.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -101,7 +110,7 @@ def _changing(path: Path) -> Iterator[list[KeyRecord]]:
 def _write(path: Path, keys: list[KeyRecord]) -> None:
     with written_whole(path) as unfinished:
         unfinished.touch(_MODE, exist_ok=False)
-        if path.exists():  # whoever reads it now, such as the user of a container, still may
+        if path.exists():  # keep it readable for its readers, such as a container's user
             old = path.stat()
             unfinished.chmod(S_IMODE(old.st_mode))
             os.chown(unfinished, old.st_uid, old.st_gid)

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from facedetect.errors import FacedetectError, InvalidParams
 from facedetect.service.forms import Part
 from facedetect.service.problems import answer_to, as_invalid_params
-from facedetect.service.routes.dependencies import TheGatekeeper, TheUploads, TheWorker
+from facedetect.service.routes.dependencies import TheAccessControl, TheUploads, TheWorker
 from facedetect.service.routes.documents import (
     BINARY,
     IMAGE_PROBLEMS,
@@ -88,20 +88,20 @@ async def vision_face(
     query: Annotated[FaceQuery, Query()],
     worker: TheWorker,
     uploads: TheUploads,
-    gatekeeper: TheGatekeeper,
+    access_control: TheAccessControl,
 ) -> Response:
     """Find faces as DeepStack does: a form with `image` and perhaps `min_confidence`."""
-    is_unknown = gatekeeper.asks_for_form(request)
+    is_unknown = access_control.needs_form_key(request)
     with uploads.open(request, is_known=not is_unknown) as upload:
         parts: dict[str, Part] = {}
         async for part in upload.parts(most=_MOST_PARTS):
             parts[part.name] = part
             if is_unknown and part.name == _KEY_PART:  # often sent before the image
-                await gatekeeper.admit(request, _text(part))
+                await access_control.admit(request, _text(part))
                 uploads.know(upload)
                 is_unknown = False
         if is_unknown:
-            await gatekeeper.admit(request, None)
+            await access_control.admit(request, None)
         least = _min_confidence(parts)
         job = Job(_image(parts).take(), query.params(), query.max_faces, model=query.model())
         async with watch_client(request) as gone:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from facedetect.service.auth import Gatekeeper
+from facedetect.service.access_control import AccessControl
 from facedetect.service.readiness import Readiness
 from facedetect.service.uploads import Uploads
 from facedetect.service.worker import Worker
@@ -27,15 +27,15 @@ async def _readiness(request: Request) -> Readiness:
     return readiness
 
 
-async def _gatekeeper(request: Request) -> Gatekeeper:
-    gatekeeper: Gatekeeper = request.state.gatekeeper
-    return gatekeeper
+async def _access_control(request: Request) -> AccessControl:
+    access_control: AccessControl = request.state.access_control
+    return access_control
 
 
 TheWorker = Annotated[Worker, Depends(_worker)]
 TheUploads = Annotated[Uploads, Depends(_uploads)]
 TheReadiness = Annotated[Readiness, Depends(_readiness)]
-TheGatekeeper = Annotated[Gatekeeper, Depends(_gatekeeper)]
+TheAccessControl = Annotated[AccessControl, Depends(_access_control)]
 
 
 async def check_room(worker: TheWorker) -> None:

@@ -1,4 +1,4 @@
-"""Who may call: from a page that is allowed to, with a key, no more often than agreed."""
+"""Access control: where a request comes from, its API key and its rate limit."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from fastapi import Depends, Request, Security, params
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from facedetect.errors import InvalidSettings, Unauthorized
+from facedetect.service.keys.key_record import KeyRecord
 from facedetect.service.keys.keyring import Keyring
-from facedetect.service.keys.records import KeyRecord
 from facedetect.service.rate_limits import RateLimit, RateLimits, parse_rate_limit
 from facedetect.service.security import check_host, check_origin
 from facedetect.settings import ServiceSettings
 
 KEY_HEADER = "X-API-Key"
-_HOW = f"send it as `{KEY_HEADER}: KEY` or as `Authorization: Bearer KEY`"
-_MADE_BY = "`facedetect keys add NAME` makes one."
+_KEY_DESCRIPTION = "Create one with `facedetect keys add NAME`."
 
 Dependencies = list[params.Depends]
 
@@ -27,54 +26,56 @@ async def _document_keys(
     _: Annotated[
         str | None,
         Security(
-            APIKeyHeader(name=KEY_HEADER, scheme_name="key", description=_MADE_BY, auto_error=False)
+            APIKeyHeader(
+                name=KEY_HEADER, scheme_name="key", description=_KEY_DESCRIPTION, auto_error=False
+            )
         ),
     ],
     __: Annotated[
         object,
-        Security(HTTPBearer(scheme_name="bearer", description=_MADE_BY, auto_error=False)),
+        Security(HTTPBearer(scheme_name="bearer", description=_KEY_DESCRIPTION, auto_error=False)),
     ],
 ) -> None:
-    """For the OpenAPI document, and whoever tries calls out at /docs."""
+    """Checks nothing: adds both headers to the OpenAPI document and to /docs."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sends a request: the name of a key, or None where no keys are asked for."""
+    """Who sends a request: the name of the API key, or None if the service has no keys."""
 
     name: str | None
 
 
-class Gatekeeper:
-    """Lets requests in, before their bodies are read. For one event loop.
+class AccessControl:
+    """Makes the routes' dependencies that admit requests before their bodies are read.
 
-    It makes the dependencies of routes, which put the Caller into `request.state.caller`.
+    They put the Caller into `request.state.caller`. For one event loop.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
-        """Raises InvalidSettings for keys or a rate limit that cannot be read."""
+        """Raises InvalidSettings for an unusable key file or an invalid rate limit."""
         self._keyring = None if settings.keys_file is None else Keyring(settings.keys_file)
-        self._limit = _limit_of(settings)
-        self._limits_of_keys: dict[str, RateLimit] = {}
+        self._limit = _default_limit(settings)
+        self._parsed_limits: dict[str, RateLimit] = {}
         self._counts = RateLimits()
         self._origins = frozenset(settings.cors_origins)
         self._hosts = frozenset(settings.allowed_hosts)
 
-    def of_images(self) -> Dependencies:
-        """For calls that look at images."""
+    def image_dependencies(self) -> Dependencies:
+        """For routes that process images."""
         return [Depends(self._check_source), *self._documented(), Depends(self._check_caller)]
 
-    def of_forms(self) -> Dependencies:
-        """For calls with images that may have the key in their form, see `asks_for_form`."""
+    def form_dependencies(self) -> Dependencies:
+        """For routes whose form may hold the image and the key; see `needs_form_key`."""
         return [Depends(self._check_source), *self._documented(), Depends(self._check_form)]
 
-    def of_operations(self) -> Dependencies:
-        """For calls that tell of the service; they are not counted."""
+    def operations_dependencies(self) -> Dependencies:
+        """For routes about the service itself, which have no rate limit."""
         return [Depends(self._check_host), *self._documented(), Depends(self._check_key)]
 
-    def asks_for_form(self, request: Request) -> bool:
-        """Whether `admit` is still to be called, with what the form has for a key."""
-        return self._keyring is not None and key_of(request) is None
+    def needs_form_key(self, request: Request) -> bool:
+        """Whether the route must still call `admit` with the key from the form, or with None."""
+        return self._keyring is not None and _key_in_headers(request) is None
 
     def _documented(self) -> Dependencies:
         return [] if self._keyring is None else [Depends(_document_keys)]
@@ -87,43 +88,45 @@ class Gatekeeper:
         check_host(request.headers, self._hosts)
 
     async def _check_key(self, request: Request) -> None:
-        await self._identify(request, key_of(request))
+        self._authenticate(request, _key_in_headers(request))
 
     async def _check_caller(self, request: Request) -> None:
-        await self.admit(request, key_of(request))
+        await self.admit(request, _key_in_headers(request))
 
     async def _check_form(self, request: Request) -> None:
-        if not self.asks_for_form(request):
-            await self.admit(request, key_of(request))
+        if not self.needs_form_key(request):
+            await self.admit(request, _key_in_headers(request))
 
     async def admit(self, request: Request, key: str | None) -> None:
-        """Find out who calls, and count the call. Raises Unauthorized and RateLimited."""
-        record = await self._identify(request, key)
+        """Authenticate the caller and count the request. Raises Unauthorized and RateLimited."""
+        record = self._authenticate(request, key)
         if record is None:
             if self._limit:
-                await self._counts.count(_address_of(request), self._limit)
+                await self._counts.count(_client_address(request), self._limit)
             return
-        limit = self._limit if record.rate_limit is None else self._own_limit(record.rate_limit)
+        limit = self._limit if record.rate_limit is None else self._key_limit(record.rate_limit)
         if limit:
             await self._counts.count(record.id, limit)
 
-    async def _identify(self, request: Request, key: str | None) -> KeyRecord | None:
+    def _authenticate(self, request: Request, key: str | None) -> KeyRecord | None:
         record = None
         if self._keyring is not None:
             if not key:
-                raise Unauthorized(f"no API key was sent; {_HOW}")
-            record = await self._keyring.identify(key)
+                raise Unauthorized(
+                    f"missing API key; send it as `{KEY_HEADER}: KEY` or as "
+                    "`Authorization: Bearer KEY`"
+                )
+            record = self._keyring.authenticate(key)
         request.state.caller = Caller(None if record is None else record.name)
         return record
 
-    def _own_limit(self, words: str) -> RateLimit:
-        if words not in self._limits_of_keys:
-            self._limits_of_keys[words] = parse_rate_limit(words)
-        return self._limits_of_keys[words]
+    def _key_limit(self, text: str) -> RateLimit:
+        if text not in self._parsed_limits:
+            self._parsed_limits[text] = parse_rate_limit(text)
+        return self._parsed_limits[text]
 
 
-def key_of(request: Request) -> str | None:
-    """The key in a request's headers."""
+def _key_in_headers(request: Request) -> str | None:
     key = request.headers.get(KEY_HEADER)
     if key is None:
         scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
@@ -132,7 +135,7 @@ def key_of(request: Request) -> str | None:
     return key
 
 
-def _limit_of(settings: ServiceSettings) -> RateLimit:
+def _default_limit(settings: ServiceSettings) -> RateLimit:
     if settings.rate_limit is None:
         return ()
     try:
@@ -141,12 +144,12 @@ def _limit_of(settings: ServiceSettings) -> RateLimit:
         raise InvalidSettings(f"FACEDETECT_RATE_LIMIT: {error}") from error
 
 
-def _address_of(request: Request) -> str:
-    """Whom to count an unknown caller as: an IPv6 network of 64 bits is one home or one machine."""
+def _client_address(request: Request) -> str:
+    """What to count a caller without a key by: an IPv6 /64 is one home or one machine."""
     host = request.client.host if request.client else ""
     try:
         address = ip_address(host.partition("%")[0])
-    except ValueError:  # what a proxy says need not be an address
+    except ValueError:  # a proxy may send anything
         return host
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped:

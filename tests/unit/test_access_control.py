@@ -1,4 +1,4 @@
-"""The service that asks for keys, and counts."""
+"""The service with API keys and rate limits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from facedetect.errors import InvalidSettings
 from facedetect.service import create_app
 from facedetect.service.rate_limits import parse_rate_limit
 from facedetect.settings import ServiceSettings
-from tests.unit.keys import another_secret, new_key
+from tests.unit.keys import ARGON2_KEY, ARGON2_LINE, another_secret, append, new_key
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 
 IMAGE_CALLS = ["/detect", "/detect/batch", "/annotate"]
@@ -36,7 +36,7 @@ def guarded(make_client: MakeClient, backend: FakeBackend, keys_file: Path, key:
 def test_calls_without_a_key_are_refused(guarded: TestClient) -> None:
     for path in IMAGE_CALLS:
         response = guarded.post(path, files={"image": PHOTO})
-        assert "no API key was sent" in problem(response, 401, "unauthorized")
+        assert "missing API key" in problem(response, 401, "unauthorized")
         assert response.headers["www-authenticate"] == "Bearer"
     for path in ("/version", "/metrics"):
         problem(guarded.get(path), 401, "unauthorized")
@@ -161,7 +161,23 @@ def test_a_service_whose_file_is_empty_says_so(
 ) -> None:
     keys_file.touch()
     create_app(ServiceSettings.load(keys_file=keys_file), Detector(FakeBackend()))
-    assert "holds no keys" in caplog.text
+    assert "holds no API keys" in caplog.text
+
+
+def test_a_service_with_keys_hashed_with_argon2_starts_and_refuses_them(
+    make_client: MakeClient,
+    backend: FakeBackend,
+    keys_file: Path,
+    key: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    append(keys_file, ARGON2_LINE)
+    client = make_client(backend, keys_file=keys_file)
+    assert "facedetect keys remove bf1f5a9b" in caplog.text
+    refused = post(client, **{"X-API-Key": ARGON2_KEY})
+    assert "ask the operator of the service for a new one" in problem(refused, 401, "unauthorized")
+    assert refused.headers["www-authenticate"] == "Bearer"
+    assert post(client, **{"X-API-Key": key}).status_code == 200
 
 
 def post(client: TestClient, **headers: str) -> Any:
@@ -216,7 +232,7 @@ def test_retry_after_is_true(make_client: MakeClient, backend: FakeBackend) -> N
             response = post(client)
             if response.status_code == 429:
                 break
-        assert "come again in 1 s" in problem(response, 429, "rate-limited")
+        assert "retry in 1 s" in problem(response, 429, "rate-limited")
         time.sleep(int(response.headers["retry-after"]))
         assert post(client).status_code == 200
 
@@ -229,5 +245,5 @@ def test_words_are_a_limit_or_are_refused(words: str) -> None:
 
 def test_a_limit_that_cannot_be_read_stops_the_start() -> None:
     for words in ("often", "0/minute", "5/fortnight", ""):
-        with pytest.raises(InvalidSettings, match=r"FACEDETECT_RATE_LIMIT: .* is no rate limit"):
+        with pytest.raises(InvalidSettings, match=r"FACEDETECT_RATE_LIMIT: invalid rate limit"):
             create_app(ServiceSettings.load(rate_limit=words), Detector(FakeBackend()))
