@@ -94,13 +94,14 @@ KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
         HTTPStatus.UNAUTHORIZED,
         "unauthorized",
         "An API key is needed",
-        "there is no API key; send it as X-API-Key",
+        "missing API key; send it as `X-API-Key: KEY` or as `Authorization: Bearer KEY`",
     ),
     errors.Forbidden: ProblemKind(
         HTTPStatus.FORBIDDEN,
         "forbidden",
-        "Not from there",
-        "a page of https://elsewhere.example sends this, and it is not allowed to",
+        "The origin or host is not allowed",
+        "cross-origin request from https://elsewhere.example; add the origin to "
+        "FACEDETECT_CORS_ORIGINS to allow it",
     ),
     errors.Stopping: ProblemKind(
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -124,7 +125,7 @@ KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
         HTTPStatus.TOO_MANY_REQUESTS,
         "rate-limited",
         "Too many requests from one caller",
-        "the limit of 600 per 1 minute is used up; come again in 12 s",
+        "rate limit of 600 per 1 minute exceeded; retry in 12 s",
     ),
     errors.BackendError: ProblemKind(
         HTTPStatus.SERVICE_UNAVAILABLE,

@@ -1,4 +1,4 @@
-"""What browsers are told and asked: security headers, and which sites' pages may call."""
+"""Protection in browsers: security headers, CORS, and checks of origin and host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POLICY = {
     "frame-ancestors": "'none'",
     "form-action": "'none'",
 }
-# Swagger's page starts itself by a script within, and sets styles on its elements.
+# Swagger UI needs its inline script and styles.
 _POLICY_OF_DOCS = {
     **_POLICY,
     "script-src": "'self' 'unsafe-inline'",
@@ -38,7 +38,7 @@ _RawHeaders = list[tuple[bytes, bytes]]
 
 
 class SecurityHeaders:
-    """Adds to every answer what browsers should not do with it."""
+    """Middleware that adds security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -52,7 +52,7 @@ class SecurityHeaders:
         path: str = scope["path"]
         is_docs = path == _DOCS or path.startswith(f"{_DOCS}/")
         added = self._headers_of_docs if is_docs else self._headers
-        if scope["method"] == "POST":  # faces, and pictures of them
+        if scope["method"] == "POST":  # responses with faces must not be cached
             added = [*added, (b"cache-control", b"no-store")]
 
         async def send_with_headers(message: Message) -> None:
@@ -64,13 +64,13 @@ class SecurityHeaders:
 
 
 def _raw(policy: dict[str, str]) -> _RawHeaders:
-    words = "; ".join(f"{directive} {sources}" for directive, sources in policy.items())
-    headers = {**_HEADERS, "Content-Security-Policy": words}
+    directives = (f"{directive} {sources}" for directive, sources in policy.items())
+    headers = {**_HEADERS, "Content-Security-Policy": "; ".join(directives)}
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 class Cors(CORSMiddleware):
-    """Lets pages of some sites call and read the answers; their cookies are never asked for."""
+    """CORS for the allowed origins, always without credentials."""
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
         super().__init__(
@@ -83,11 +83,11 @@ class Cors(CORSMiddleware):
 
 
 def check_origin(headers: Headers, allowed: Collection[str]) -> None:
-    """Raise Forbidden if a browser sends this for a page of a site that is not allowed.
+    """Raise Forbidden for a cross-origin request from a browser, unless its origin is allowed.
 
-    Without CORS such a page cannot read the answer, but it could have the work done. As Go's
-    net/http.CrossOriginProtection does: browsers say where a request comes from in Sec-Fetch-Site,
-    or where that is missing (plain HTTP, old ones) in Origin; programs say neither.
+    Without CORS a foreign page cannot read the response, but it could still make the service work.
+    The check is that of Go's net/http.CrossOriginProtection: Sec-Fetch-Site tells, or Origin where
+    a browser does not send it (plain HTTP, old versions); other programs send neither.
     """
     origin = headers.get("origin")
     if "*" in allowed or origin in allowed:
@@ -100,13 +100,13 @@ def check_origin(headers: Headers, allowed: Collection[str]) -> None:
         is_foreign = site not in {"same-origin", "none"}
     if is_foreign:
         raise Forbidden(
-            f"a page of {origin or 'another site'} sends this, and it is not allowed to; "
-            "FACEDETECT_CORS_ORIGINS names the sites whose pages are"
+            f"cross-origin request from {origin or 'another site'}; add the origin to "
+            "FACEDETECT_CORS_ORIGINS to allow it"
         )
 
 
 def check_host(headers: Headers, allowed: Collection[str]) -> None:
-    """Raise Forbidden if the request is for a host that is not named; all are if none is."""
+    """Raise Forbidden if the Host header names none of the `allowed`; if empty, all are."""
     if not allowed:
         return
     given = headers.get("host", "")
@@ -116,6 +116,5 @@ def check_host(headers: Headers, allowed: Collection[str]) -> None:
         name = None
     if name not in allowed:
         raise Forbidden(
-            f"the request is for the host {given!r}, which is not this service's; "
-            "FACEDETECT_ALLOWED_HOSTS names those that are"
+            f"host {given!r} is not allowed; FACEDETECT_ALLOWED_HOSTS lists the allowed hosts"
         )
