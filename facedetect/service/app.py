@@ -69,7 +69,10 @@ def create_app(settings: ServiceSettings, detector: Detector) -> FastAPI:
 
 @asynccontextmanager
 async def _running(
-    settings: ServiceSettings, detector: Detector, telemetry: Telemetry, access_control: AccessControl
+    settings: ServiceSettings,
+    detector: Detector,
+    telemetry: Telemetry,
+    access_control: AccessControl,
 ) -> AsyncIterator[_State]:
     """What the calls are given, from the start of the service to its end."""
     worker = Worker(detector, settings, telemetry)
