@@ -9,7 +9,7 @@ import typer
 
 from facedetect.cli.formatting import counted, printable
 from facedetect.folder.plan import Item, LeftAlone
-from facedetect.folder.reports import Summary
+from facedetect.folder.reports import RunSummary
 from facedetect.folder.run import Run
 
 
@@ -21,7 +21,7 @@ class Ended:
     them that were done with other options.
     """
 
-    summary: Summary
+    summary: RunSummary
     seconds: float
     reports: list[str]
     unseen: int = 0

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from facedetect.cli.formatting import counted, printable
 from facedetect.folder.plan import LeftAlone, Plan
-from facedetect.folder.reports import Row, Summary
+from facedetect.folder.reports import Row, RunSummary
 from facedetect.folder.run import Run
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -32,7 +32,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 class Tally:
     """What a progress display tells: the run's counts, and the total once it is known."""
 
-    summary: Summary
+    summary: RunSummary
     total: int | None = None
     started: float = field(default_factory=time.monotonic)
 

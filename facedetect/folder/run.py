@@ -16,7 +16,7 @@ from facedetect.folder.present import Present
 from facedetect.folder.reports import (
     ReportName,
     Row,
-    Summary,
+    RunSummary,
     failed_row,
     remove_report,
     write_report,
@@ -51,7 +51,7 @@ class Run:
     journal: Journal
     fingerprint: str
     stop: Event = field(default_factory=Event)
-    summary: Summary = field(default_factory=Summary)
+    summary: RunSummary = field(default_factory=RunSummary)
 
     @cached_property
     def _present(self) -> Present:
@@ -65,7 +65,7 @@ class Run:
         row, outputs = found
         return row if self._present.has(outputs) else None
 
-    def do(self, engine: Engine, on_row: Callable[[Row], None] = lambda _: None) -> Summary:
+    def do(self, engine: Engine, on_row: Callable[[Row], None] = lambda _: None) -> RunSummary:
         """Do what is not done yet; `on_row` hears of each file as it is done.
 
         Whatever ends it, the journal has what was done. Raises what the engine raises.

@@ -30,7 +30,7 @@ from facedetect.folder.journal import Journal
 from facedetect.folder.local import LocalEngine
 from facedetect.folder.places import LocalPlace
 from facedetect.folder.plan import Plan
-from facedetect.folder.reports import Summary
+from facedetect.folder.reports import RunSummary
 from facedetect.folder.run import Run as FolderRun
 from facedetect.folder.work import Work
 from facedetect.folder.worker import Worker
@@ -255,7 +255,7 @@ def test_a_disk_that_is_full_ends_the_run_and_the_next_one_goes_on(tmp_path: Pat
     source, work = LocalPlace(tmp_path / "in"), Work()
     fingerprint = work.fingerprint(ModelRef("mtcnn", 1))
 
-    def go_on(room: int) -> Summary:
+    def go_on(room: int) -> RunSummary:
         output = FullPlace(tmp_path / "out", room=room)
         with Journal(tmp_path / "journal") as journal, Detector(FakeBackend()) as detector:
             engine = LocalEngine(Worker(detector, work, source, output, workers=1))

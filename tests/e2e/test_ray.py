@@ -23,7 +23,7 @@ from facedetect.folder.places import STATE, LocalPlace, Place
 from facedetect.folder.plan import Plan
 from facedetect.folder.remote import open_place
 from facedetect.folder.remote_journal import RemoteJournal
-from facedetect.folder.reports import Row, Summary
+from facedetect.folder.reports import Row, RunSummary
 from facedetect.folder.run import Engine, Run
 from facedetect.folder.work import Work
 from facedetect.folder.worker import Worker
@@ -114,7 +114,7 @@ def do(
     *,
     stop: Event | None = None,
     on_row: Callable[[Row], None] = lambda _: None,
-) -> Summary:
+) -> RunSummary:
     fingerprint = WORK.fingerprint(ModelRef("mtcnn", 1))
     whole = Run(Plan(source), output, journal, fingerprint, stop or Event())
     summary = whole.do(engine, on_row)

@@ -15,7 +15,7 @@ from facedetect.folder.journal import Journal
 from facedetect.folder.local import LocalEngine
 from facedetect.folder.places import LocalPlace
 from facedetect.folder.plan import Plan
-from facedetect.folder.reports import Row, Summary
+from facedetect.folder.reports import Row, RunSummary
 from facedetect.folder.run import Run
 from facedetect.folder.work import Work
 from facedetect.folder.worker import Worker
@@ -45,7 +45,7 @@ def do_folder(
     workers: int = 2,
     stop: Event | None = None,
     on_row: Callable[[Row], None] = lambda _: None,
-) -> Summary:
+) -> RunSummary:
     """Do a whole run, reports included unless it is interrupted."""
     work, stop = work or Work(), stop or Event()
     places = LocalPlace(source, left_out=output), LocalPlace(output)

@@ -14,7 +14,7 @@ from facedetect.cli.progress import Lines, Tally, shown_progress
 from facedetect.folder.journal import Journal
 from facedetect.folder.places import LocalPlace
 from facedetect.folder.plan import Plan
-from facedetect.folder.reports import Row, Summary
+from facedetect.folder.reports import Row, RunSummary
 from facedetect.folder.run import Run
 from tests.unit.folders import make_source
 
@@ -57,7 +57,7 @@ def test_quiet_shows_nothing(run: Run) -> None:
 
 
 def test_a_line_tells_how_far_it_is() -> None:
-    summary = Summary(images=1500, videos=2, faces=1, unchanged=504)
+    summary = RunSummary(images=1500, videos=2, faces=1, unchanged=504)
     summary.failures["InvalidImage"] = 2
     tally = Tally(summary, started=time.monotonic() - 100)
     assert str(tally) == "1,504 files, 10.0/s, 1 face, 2 failed"
@@ -67,7 +67,7 @@ def test_a_line_tells_how_far_it_is() -> None:
 
 def test_a_line_comes_every_ten_seconds() -> None:
     file = io.StringIO()
-    lines = Lines(Tally(Summary(images=3)), Console(file=file))
+    lines = Lines(Tally(RunSummary(images=3)), Console(file=file))
     lines.refresh()
     assert not file.getvalue()
     lines.last -= 10

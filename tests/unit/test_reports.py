@@ -22,7 +22,7 @@ from facedetect.folder.places import LocalPlace
 from facedetect.folder.reports import (
     ReportName,
     Row,
-    Summary,
+    RunSummary,
     failed_row,
     make_thumbnail,
     report_path,
@@ -200,7 +200,7 @@ def test_a_report_that_cannot_be_finished_leaves_the_earlier_one(
 
 
 def test_the_summary_counts() -> None:
-    summary = Summary()
+    summary = RunSummary()
     for row in ROWS:
         summary.add(row)
     assert (summary.images, summary.videos, summary.faces, summary.without_face) == (3, 1, 4, 1)

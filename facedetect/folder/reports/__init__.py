@@ -1,20 +1,20 @@
-"""Telling what was found: a row for each file, and reports made of them."""
+"""Reports of a run: a row for each file, and the report files made from all rows."""
 
-from facedetect.folder.reports.rows import Row, failed_row, found_row, to_json_line
-from facedetect.folder.reports.summary import Summary
-from facedetect.folder.reports.thumbnails import make_thumbnail
-from facedetect.folder.reports.write import (
+from facedetect.folder.reports.report_rows import Row, failed_row, found_row, to_json_line
+from facedetect.folder.reports.report_writers import (
     ReportName,
     check_report,
     remove_report,
     report_path,
     write_report,
 )
+from facedetect.folder.reports.run_summary import RunSummary
+from facedetect.folder.reports.thumbnails import make_thumbnail
 
 __all__ = [
     "ReportName",
     "Row",
-    "Summary",
+    "RunSummary",
     "check_report",
     "failed_row",
     "found_row",

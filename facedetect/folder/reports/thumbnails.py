@@ -1,4 +1,4 @@
-"""Small pictures for the contact sheet."""
+"""Thumbnails for the contact sheet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _QUALITY = 80
 
 
 def make_thumbnail(image: BGRImage) -> bytes:
-    """Return a JPEG of at most 320 px on its longest side; small images keep their size."""
+    """Return a JPEG whose longest side is at most 320 px; small images keep their size."""
     height, width = image.shape[:2]
     scale = _LONGEST_SIDE / max(height, width)
     if scale < 1:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from facedetect.folder.reports.contact_sheet.words import counted, in_html, reason_in_words
-from facedetect.folder.reports.rows import Row
+from facedetect.folder.reports.report_rows import Row
 
 _LISTED_PER_REASON = 100
 

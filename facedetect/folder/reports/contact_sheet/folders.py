@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from facedetect.folder.reports.contact_sheet.words import in_html
-from facedetect.folder.reports.rows import Row
+from facedetect.folder.reports.report_rows import Row
 
 _MOST = 1000
 

@@ -19,8 +19,8 @@ from facedetect.folder.reports.contact_sheet.folders import Folders
 from facedetect.folder.reports.contact_sheet.navigation import navigation_html, page_name
 from facedetect.folder.reports.contact_sheet.tiles import NumberedRow, folders_html
 from facedetect.folder.reports.contact_sheet.words import counted
-from facedetect.folder.reports.rows import Row
-from facedetect.folder.reports.summary import Summary
+from facedetect.folder.reports.report_rows import Row
+from facedetect.folder.reports.run_summary import RunSummary
 
 INDEX = f"{CONTACT_SHEET}/index.html"
 
@@ -34,7 +34,7 @@ class _Contents:
     """What every page tells of the others."""
 
     pages: int = 0
-    summary: Summary = field(default_factory=Summary)
+    summary: RunSummary = field(default_factory=RunSummary)
     failures: Failures = field(default_factory=Failures)
     folders: Folders = field(default_factory=Folders)
 
@@ -110,7 +110,7 @@ def _page_html(template: Template, number: int, tiles: str, contents: _Contents)
     )
 
 
-def _summary_html(summary: Summary) -> str:
+def _summary_html(summary: RunSummary) -> str:
     parts = [(summary.images, "picture"), (summary.videos, "video"), (summary.faces, "face")]
     items = [counted(count, noun) for count, noun in parts if count or noun != "video"]
     if summary.without_face:

@@ -12,7 +12,7 @@ from facedetect.folder.reports.contact_sheet.words import (
     link_to,
     reason_in_words,
 )
-from facedetect.folder.reports.rows import Row
+from facedetect.folder.reports.report_rows import Row
 
 NumberedRow = tuple[int, Row]
 """A row and its place in the whole sheet, counted from 1."""

@@ -6,7 +6,7 @@ from html import escape
 from urllib.parse import quote
 
 from facedetect.folder.layout import CONTACT_SHEET
-from facedetect.folder.reports.rows import Row, to_utf8
+from facedetect.folder.reports.report_rows import Row, to_utf8
 
 _REASONS = {
     "InvalidImage": "Damaged, or no image",

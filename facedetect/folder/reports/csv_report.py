@@ -1,4 +1,4 @@
-"""Reports as text, line by line: JSON Lines and CSV."""
+"""The report as CSV, for spreadsheets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from facedetect.folder.reports.rows import LANDMARKS, Row, to_json_line, to_utf8
+from facedetect.folder.reports.report_rows import LANDMARKS, Row, to_utf8
 
 CSV_COLUMNS = (
     *("file", "status", "reason", "message", "width", "height"),
@@ -16,21 +16,15 @@ CSV_COLUMNS = (
     *("track", "frame", "time_s", "first_s", "last_s"),
 )
 
-# A spreadsheet takes text that begins so for a formula, and a formula can run commands and send
-# cells away: https://owasp.org/www-community/attacks/CSV_Injection
+# Spreadsheets read text with such a start as a formula, and a formula can run commands and leak
+# cells: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def write_json_lines(rows: Iterable[Row], path: Path) -> None:
-    """Write each row as a line."""
-    with path.open("w", encoding="utf-8") as report:
-        report.writelines(map(to_json_line, rows))
-
-
 def write_csv(rows: Iterable[Row], path: Path) -> None:
-    """Write a line for each face, and one for each file without."""
+    """Write one line per face, and one for each file without faces. Raises OSError."""
     with path.open("w", encoding="utf-8", newline="") as report:
-        # All text in quotes: a spreadsheet that splits at semicolons then leaves names whole.
+        # All text is quoted, so that names survive a spreadsheet that splits at semicolons.
         writer = csv.writer(report, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
         writer.writerow(CSV_COLUMNS)
         for row in rows:
@@ -38,7 +32,7 @@ def write_csv(rows: Iterable[Row], path: Path) -> None:
 
 
 def _csv_lines(row: Row) -> Iterator[list[Any]]:
-    texts = [_cell(row.get(column)) for column in ("file", "status", "reason", "message")]
+    texts = [_text_cell(row.get(column)) for column in ("file", "status", "reason", "message")]
     file_cells = [*texts, row.get("width"), row.get("height")]
     for number, face in enumerate(row.get("faces", ()), start=1):
         yield [*file_cells, number, *_face_cells(face)]
@@ -56,8 +50,8 @@ def _face_cells(face: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _cell(text: str | None) -> str | None:
-    """An apostrophe in front makes it text for every spreadsheet."""
+def _text_cell(text: str | None) -> str | None:
+    """Prefix what looks like a formula with an apostrophe: every spreadsheet reads that as text."""
     if text is None:
         return None
     return f"'{to_utf8(text)}" if text.startswith(_FORMULA_STARTS) else to_utf8(text)

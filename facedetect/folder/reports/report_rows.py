@@ -1,4 +1,4 @@
-"""Rows: what is told about each file, ready to become JSON."""
+"""Report rows: the result of one file as a dict that can become JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LANDMARKS = tuple(point.name for point in fields(Landmarks))
 
 
 def found_row(name: str, found: Detection) -> Row:
-    """An image that was looked at; no face is an empty list."""
+    """Return the row of an image that was processed; without faces, `faces` is an empty list."""
     return {
         "file": name,
         "status": "ok",
@@ -25,18 +25,21 @@ def found_row(name: str, found: Detection) -> Row:
 
 
 def failed_row(name: str, error: Exception, message: str = "") -> Row:
-    """A file that could not be looked at; `reason` is the error's class, its words the message."""
-    reason, words = type(error).__name__, message or str(error)
-    return {"file": name, "status": "failed", "reason": reason, "message": words}
+    """Return the row of a file that failed: `reason` is the name of the error's class.
+
+    `message` is the error's own unless another one is given.
+    """
+    reason = type(error).__name__
+    return {"file": name, "status": "failed", "reason": reason, "message": message or str(error)}
 
 
 def to_json_line(row: Row) -> str:
-    """File names that are not UTF-8 become escapes, so that the line is valid JSON."""
+    """Return the row as a line of ASCII: file names that are not UTF-8 become escapes."""
     return json.dumps(row) + "\n"
 
 
 def to_utf8(text: str) -> str:
-    r"""Write the bytes of a file name that are not UTF-8 as \xe9, for formats that need UTF-8."""
+    r"""Replace bytes of a file name that are not UTF-8 by `\xe9`, for formats that need UTF-8."""
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

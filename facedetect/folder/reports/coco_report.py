@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
-from facedetect.folder.reports.rows import LANDMARKS, Row, to_utf8
+from facedetect.folder.reports.report_rows import LANDMARKS, Row, to_utf8
 
 _LABELLED_AND_VISIBLE = 2
 _FACE = {

@@ -1,4 +1,4 @@
-"""Writing a report from its rows."""
+"""Write, check and remove the reports by their names."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Literal
 from facedetect.folder.layout import REPORTS
 from facedetect.folder.places import Place
 from facedetect.folder.reports import contact_sheet
-from facedetect.folder.reports.coco import write_coco
-from facedetect.folder.reports.lines import write_csv, write_json_lines
-from facedetect.folder.reports.parquet import check_parquet, write_parquet
-from facedetect.folder.reports.rows import Row
+from facedetect.folder.reports.coco_report import write_coco
+from facedetect.folder.reports.csv_report import write_csv
+from facedetect.folder.reports.jsonl_report import write_jsonl
+from facedetect.folder.reports.parquet_report import check_parquet, write_parquet
+from facedetect.folder.reports.report_rows import Row
 
 ReportName = Literal["jsonl", "csv", "coco", "parquet", "html"]
 
 _Writer = Callable[[Iterable[Row], Path], None]
 _WRITERS: dict[ReportName, _Writer] = {
-    "jsonl": write_json_lines,
+    "jsonl": write_jsonl,
     "csv": write_csv,
     "coco": write_coco,
     "parquet": write_parquet,

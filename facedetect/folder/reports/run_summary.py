@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from facedetect.folder.reports.rows import Row
+from facedetect.folder.reports.report_rows import Row
 
 
 @dataclass
-class Summary:
+class RunSummary:
     """Counts over the rows of one run.
 
-    `images` and `videos` were looked at; `faces` are those found in them, of a video one for each
-    track; `without_face` counts files; `unchanged` are those that an earlier run had done already,
-    which are counted as well; `others` are files that are neither pictures nor videos, and folders
-    that were not entered.
+    `images` and `videos` were processed. `faces` were found in them, one per track in a video.
+    `without_face` counts files without any. `unchanged` files were finished by an earlier run; they
+    are included in the other counts. `others` are files that are neither pictures nor videos, and
+    folders that were not entered.
     """
 
     images: int = 0
@@ -32,6 +32,7 @@ class Summary:
         return self.failures.total()
 
     def add(self, row: Row) -> None:
+        """Count a row; `unchanged`, `others` and `interrupted` are up to the caller."""
         if row["status"] == "failed":
             self.failures[row["reason"]] += 1
             return

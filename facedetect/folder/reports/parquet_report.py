@@ -7,29 +7,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facedetect.errors import InvalidSettings
-from facedetect.folder.reports.rows import LANDMARKS, Row, to_utf8
+from facedetect.folder.reports.report_rows import LANDMARKS, Row, to_utf8
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# A row group is written when it has so many rows or faces: so many are held in memory.
+# A row group is written once it has this many rows or faces: no more than that is in memory.
 _ROWS_PER_GROUP = 5_000
 _FACES_PER_GROUP = 20_000
 
 
 def check_parquet() -> None:
-    """Raise InvalidSettings if what writes Parquet is not installed."""
+    """Raise InvalidSettings if pyarrow is not installed."""
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
         raise InvalidSettings(
-            "reports in Parquet cannot be written here; install facedetect with its extra parquet, "
-            "or choose another report"
+            "the Parquet report needs pyarrow, which is not installed: install facedetect with its "
+            "extra parquet, or choose another report"
         ) from error
 
 
 def write_parquet(rows: Iterable[Row], path: Path) -> None:
-    """Write a row for each file, with its faces as a list. Wants check_parquet."""
+    """Write a row for each file, with its faces as a list.
+
+    Call check_parquet first. Raises OSError.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -37,11 +40,11 @@ def write_parquet(rows: Iterable[Row], path: Path) -> None:
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for group in _groups(rows):
             writer.write_table(pa.Table.from_pylist(group, schema))
-            del group  # before the next one is gathered
+            del group  # frees it before the next one is collected
 
 
 def parquet_schema() -> pa.Schema:
-    """Return the columns: a row's keys, of the same shape."""
+    """Return the columns: the keys of a report row, nested as there."""
     import pyarrow as pa
 
     text, whole, number = pa.string(), pa.int64(), pa.float64()
@@ -80,7 +83,7 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _in_utf8(value: Any) -> Any:
-    """A copy in which no text has surrogate escapes. Faces are numbers alone: they stay."""
+    """Copy a value with all its text in UTF-8. Faces hold only numbers and are not copied."""
     if isinstance(value, str):
         return to_utf8(value)
     if isinstance(value, dict):
