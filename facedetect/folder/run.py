@@ -90,7 +90,7 @@ class Run:
         for name in get_args(ReportName):
             if name not in reports:
                 remove_report(name, self.output)
-        return [write_report(name, self.journal.rows(), self.output) for name in reports]
+        return [write_report(name, self.journal.rows, self.output) for name in reports]
 
     def unseen(self) -> tuple[int, int]:
         """How many files with results this run has not seen, and how many of other work."""

@@ -37,7 +37,7 @@ def rows(place: LocalPlace, image: BGRImage) -> Iterator[Row]:
 def out(tmp_path_factory: pytest.TempPathFactory, astronaut: BGRImage) -> Path:
     folder = tmp_path_factory.mktemp("out")
     place = LocalPlace(folder)
-    write_report("html", rows(place, astronaut), place)
+    write_report("html", lambda: rows(place, astronaut), place)
     return folder
 
 

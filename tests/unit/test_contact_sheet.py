@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
@@ -55,8 +55,9 @@ def found(file: str, **more: Any) -> Row:
     return {**row, "results": {"picture": file, "thumbnail": thumbnail}, **more}
 
 
-def sheet(folder: Path, rows: Iterator[Row]) -> Path:
-    assert write_report("html", rows, LocalPlace(folder)) == "contact-sheet/index.html"
+def sheet(folder: Path, rows: Iterable[Row]) -> Path:
+    listed = list(rows)
+    assert write_report("html", lambda: listed, LocalPlace(folder)) == "contact-sheet/index.html"
     return folder / "contact-sheet"
 
 
@@ -70,7 +71,7 @@ def test_links_lead_to_the_files_whatever_their_names_are(tmp_path: Path) -> Non
     for row in rows:
         place.write(row["results"]["picture"], b"picture")
         place.write(row["results"]["thumbnail"], b"thumbnail")
-    folder = sheet(tmp_path, iter(rows))
+    folder = sheet(tmp_path, rows)
     page = Page(folder / "index.html")
     addresses = [a["href"] for a in page.all("a") if a["href"].startswith("..")]
     addresses += [img["src"] for img in page.all("img") if img["src"].startswith("thumb")]
@@ -84,7 +85,7 @@ def test_names_are_text_and_nothing_else(tmp_path: Path) -> None:
     rows = [found(name) for name in ODD_NAMES]
     rows += [failed_row(f"{name}/", OSError(name)) for name in ODD_NAMES]
     rows += [{**failed_row("x.jpg", OSError("")), "reason": "<b>"}]
-    page = Page(sheet(tmp_path, iter(rows)) / "index.html")
+    page = Page(sheet(tmp_path, rows) / "index.html")
     assert not page.all("b")
     assert [script["src"] for script in page.all("script")] == ["script.js"]
     assert {name for _, attributes in page.tags for name in attributes if name[:2] == "on"} == set()
@@ -122,7 +123,7 @@ def test_the_first_page_tells_where_the_folders_begin(tmp_path: Path) -> None:
 def test_what_failed_is_told_by_reason(tmp_path: Path) -> None:
     rows = [*numbered(250), *(failed_row(f"x/{n}.jpg", OSError("no")) for n in range(120))]
     rows += [failed_row("y/", PermissionError("Permission denied"))]
-    first = Page(sheet(tmp_path, iter(rows)) / "index.html")
+    first = Page(sheet(tmp_path, rows) / "index.html")
     assert first.text.index("120 files") < first.text.index("Not permitted")
     assert "And 20 other files." in first.text
     assert first.all("a", href="index.html#failed")
@@ -136,7 +137,7 @@ def test_tiles_tell_what_was_found(tmp_path: Path) -> None:
     video = {"frames": 100, "looked_at": 100, "seconds": 83.4, "tracks": 1}
     rows = [found("a.jpg"), found("b.jpg", faces=[]), found("c.mp4", video=video)]
     rows.append(found("d.jpg", results={}))
-    page = Page(sheet(tmp_path, iter(rows)) / "index.html")
+    page = Page(sheet(tmp_path, rows) / "index.html")
     alts = [img["alt"] for img in page.all("img", loading="lazy")]
     assert alts == ["Picture with 1 face", "Picture with no face", "Video with 1 face"]
     assert "1:23" in page.text
@@ -158,7 +159,7 @@ def test_pages_of_an_earlier_longer_sheet_go(tmp_path: Path) -> None:
 
 
 def test_an_empty_sheet_says_so(tmp_path: Path) -> None:
-    page = Page(sheet(tmp_path, iter(())) / "index.html")
+    page = Page(sheet(tmp_path, []) / "index.html")
     assert "There is no picture or video" in page.text
 
 

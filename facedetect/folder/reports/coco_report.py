@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
-from facedetect.folder.reports.report_rows import LANDMARKS, Row, to_utf8
+from facedetect.folder.reports.report_rows import LANDMARKS, Row, RowReader, to_utf8
 
 _LABELLED_AND_VISIBLE = 2
 _FACE = {
@@ -17,7 +16,7 @@ _FACE = {
     "name": "face",
     "supercategory": "person",
     "keypoints": list(LANDMARKS),
-    "skeleton": [[1, 2], [1, 3], [2, 3], [3, 4], [3, 5], [4, 5]],  # counted from 1, as COCO does
+    "skeleton": [[1, 2], [1, 3], [2, 3], [3, 4], [3, 5], [4, 5]],  # COCO counts from 1
 }
 _START: dict[str, Any] = {
     "info": {"description": "Faces found by facedetect"},
@@ -26,41 +25,42 @@ _START: dict[str, Any] = {
 }
 
 
-def write_coco(rows: Iterable[Row], path: Path) -> None:
-    """Write the images that were looked at, and their faces as annotations.
+def write_coco(read_rows: RowReader, path: Path) -> None:
+    """Write the processed images, and their faces as annotations. Raises OSError.
 
-    Both are arrays of one object, so the annotations wait in a file beside `path`, which nobody
-    sees and which is gone however the process ends.
+    The rows are read twice, as both are arrays of one JSON object.
     """
-    with (
-        path.open("w", encoding="utf-8") as report,
-        tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent) as annotations,
-    ):
+    with path.open("w", encoding="utf-8") as report:
         report.write(json.dumps(_START)[:-1] + ', "images": [')
-        _write_items(_images(rows, annotations), report)
+        _write_items(_images(read_rows()), report)
         report.write('\n], "annotations": [')
-        annotations.seek(0)
-        _write_items((line.rstrip("\n") for line in annotations), report)
+        _write_items(_annotations(read_rows()), report)
         report.write("\n]}\n")
 
 
-def _write_items(items: Iterable[str], report: IO[str]) -> None:
+def _write_items(items: Iterable[dict[str, Any]], report: IO[str]) -> None:
     separator = "\n"
     for item in items:
-        report.write(separator + item)
+        report.write(separator + json.dumps(item))
         separator = ",\n"
 
 
-def _images(rows: Iterable[Row], annotations: IO[str]) -> Iterator[str]:
-    """Give each image's object, and write those of its faces as lines."""
-    face_ids = count(1)
+def _numbered_images(rows: Iterable[Row]) -> Iterator[tuple[int, Row]]:
     images = (row for row in rows if row["status"] == "ok" and "video" not in row)
-    for image_id, row in enumerate(images, start=1):
-        for face in row["faces"]:
-            annotation = {"id": next(face_ids), "image_id": image_id, **_annotation(face)}
-            annotations.write(json.dumps(annotation) + "\n")
+    return enumerate(images, start=1)
+
+
+def _images(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    for image_id, row in _numbered_images(rows):
         size = {"width": row["width"], "height": row["height"]}
-        yield json.dumps({"id": image_id, "file_name": to_utf8(row["file"]), **size})
+        yield {"id": image_id, "file_name": to_utf8(row["file"]), **size}
+
+
+def _annotations(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    face_ids = count(1)
+    for image_id, row in _numbered_images(rows):
+        for face in row["faces"]:
+            yield {"id": next(face_ids), "image_id": image_id, **_annotation(face)}
 
 
 def _annotation(face: dict[str, Any]) -> dict[str, Any]:

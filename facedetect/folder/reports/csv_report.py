@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from facedetect.folder.reports.report_rows import LANDMARKS, Row, to_utf8
+from facedetect.folder.reports.report_rows import LANDMARKS, Row, RowReader, to_utf8
 
 CSV_COLUMNS = (
     *("file", "status", "reason", "message", "width", "height"),
@@ -21,13 +21,13 @@ CSV_COLUMNS = (
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def write_csv(rows: Iterable[Row], path: Path) -> None:
+def write_csv(read_rows: RowReader, path: Path) -> None:
     """Write one line per face, and one for each file without faces. Raises OSError."""
     with path.open("w", encoding="utf-8", newline="") as report:
         # All text is quoted, so that names survive a spreadsheet that splits at semicolons.
         writer = csv.writer(report, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
         writer.writerow(CSV_COLUMNS)
-        for row in rows:
+        for row in read_rows():
             writer.writerows(_csv_lines(row))
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
-from facedetect.folder.reports.report_rows import Row, to_json_line
+from facedetect.folder.reports.report_rows import RowReader, to_json_line
 
 
-def write_jsonl(rows: Iterable[Row], path: Path) -> None:
+def write_jsonl(read_rows: RowReader, path: Path) -> None:
     """Write one line per row. Raises OSError."""
     with path.open("w", encoding="utf-8") as report:
-        report.writelines(map(to_json_line, rows))
+        report.writelines(map(to_json_line, read_rows()))

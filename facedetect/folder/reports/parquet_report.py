@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facedetect.errors import InvalidSettings
-from facedetect.folder.reports.report_rows import LANDMARKS, Row, to_utf8
+from facedetect.folder.reports.report_rows import LANDMARKS, Row, RowReader, to_utf8
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +28,7 @@ def check_parquet() -> None:
         ) from error
 
 
-def write_parquet(rows: Iterable[Row], path: Path) -> None:
+def write_parquet(read_rows: RowReader, path: Path) -> None:
     """Write a row for each file, with its faces as a list.
 
     Call check_parquet first. Raises OSError.
@@ -38,7 +38,7 @@ def write_parquet(rows: Iterable[Row], path: Path) -> None:
 
     schema = parquet_schema()
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for group in _groups(rows):
+        for group in _groups(read_rows()):
             writer.write_table(pa.Table.from_pylist(group, schema))
             del group  # frees it before the next one is collected
 

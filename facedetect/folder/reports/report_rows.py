@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from typing import Any
 
 from facedetect.faces import Detection, Landmarks
 
 Row = dict[str, Any]
+
+RowReader = Callable[[], Iterable[Row]]
+"""Reads all rows of a run from the start; the same rows in the same order at each call."""
 
 LANDMARKS = tuple(point.name for point in fields(Landmarks))
 
