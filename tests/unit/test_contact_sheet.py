@@ -25,6 +25,8 @@ ODD_NAMES = [
     "a b/東京.jpg",
     "javascript:alert(1).jpg",
     "two\nlines.jpg",
+    "{{ 7 * 7 }}{% if %}.jpg",
+    "bell\x07, it's.jpg",
 ]
 
 

@@ -168,7 +168,7 @@ class Faces(list[Any]):
         ("jsonl", 1, 2, 1),
         ("csv", 1, 2, 1),
         ("coco", 1, 2, 2),
-        ("html", 1, 401, 1),
+        ("html", 1, 3, 2),
         ("parquet", 100, 201, 1),
     ],
 )

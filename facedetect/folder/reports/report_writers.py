@@ -45,7 +45,7 @@ def write_report(name: ReportName, read_rows: RowReader, output: Place) -> str:
     """
     check_report(name)
     if name == "html":
-        contact_sheet.write_contact_sheet(read_rows(), output)
+        contact_sheet.write_contact_sheet(read_rows, output)
     else:
         with output.written_to(report_path(name)) as unfinished:
             _WRITERS[name](read_rows, unfinished)

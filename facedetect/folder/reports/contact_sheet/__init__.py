@@ -1,6 +1,6 @@
-"""The report as pages to look at, which need no server and no network."""
+"""The report as HTML pages that open from a disk, without a server or a network."""
 
-from facedetect.folder.reports.contact_sheet.pages import (
+from facedetect.folder.reports.contact_sheet.sheet_writer import (
     INDEX,
     remove_contact_sheet,
     write_contact_sheet,

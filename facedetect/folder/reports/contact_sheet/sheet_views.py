@@ -1,0 +1,234 @@
+"""What the contact sheet's templates show, as plain data.
+
+Text is valid UTF-8 and not escaped: the templates escape everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Literal
+from urllib.parse import quote
+
+from facedetect.folder.layout import CONTACT_SHEET
+from facedetect.folder.reports.report_rows import Row, to_utf8
+from facedetect.folder.reports.run_summary import RunSummary
+
+TILES_PER_PAGE = 200
+_FILES_PER_REASON = 100
+_MAX_FOLDERS = 1000
+_PAGES_AROUND = 2
+
+_REASONS = {
+    "InvalidImage": "Damaged, or no image",
+    "UnsupportedImage": "A format that is not supported",
+    "InvalidVideo": "Damaged, or no video",
+    "UnsupportedVideo": "A video that is not supported",
+    "ImageTooLarge": "Larger than the limits allow",
+    "InvalidParams": "More work than the limits allow",
+    "BackendTimeout": "Not looked at in time",
+    "BackendProtocolError": "The model's answer could not be used",
+    "PermissionError": "Not permitted",
+}
+
+
+@dataclass(frozen=True)
+class TileView:
+    """One file; `number` is its place in the whole sheet, from 1, and `kind` what one filters by.
+
+    `message` says why a file failed. `link` and `thumbnail` are addresses, "" without such a file;
+    `length` is a video's, minutes and seconds.
+    """
+
+    number: int
+    kind: Literal["faces", "none", "failed"]
+    path: str
+    name: str
+    about: str
+    message: str = ""
+    link: str = ""
+    thumbnail: str = ""
+    alt: str = ""
+    length: str = ""
+
+
+@dataclass(frozen=True)
+class TileGroup:
+    """Consecutive tiles of one folder, which is "" at the top."""
+
+    folder: str
+    tiles: list[TileView]
+
+
+@dataclass(frozen=True)
+class PageLink:
+    number: int
+    address: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Pagination:
+    """Addresses of the pages before and after, "" at the ends; None in `links` stands for a gap."""
+
+    previous: str
+    next: str
+    links: list[PageLink | None]
+
+
+@dataclass(frozen=True)
+class FailedFile:
+    """A file that failed, with a link to its tile."""
+
+    name: str
+    message: str
+    link: str
+
+
+@dataclass(frozen=True)
+class FailureGroup:
+    """The files that failed for one reason, of which only the first hundred are listed."""
+
+    reason: str
+    description: str
+    count: int
+    listed: list[FailedFile]
+
+
+@dataclass
+class FolderEntry:
+    """A folder at the top, with a link to its first tile."""
+
+    name: str
+    link: str
+    files: int = 0
+
+
+@dataclass
+class SheetIndex:
+    """What the pages show of the whole sheet: counts, failures by reason, and folders.
+
+    Its size is bounded: of each reason the first 100 files are listed, and the first 1,000 folders.
+    """
+
+    summary: RunSummary = field(default_factory=RunSummary)
+    rows: int = 0
+    failures: dict[str, list[FailedFile]] = field(default_factory=dict)
+    folders: dict[str, FolderEntry] = field(default_factory=dict)
+
+    @property
+    def pages(self) -> int:
+        """The number of pages; an empty sheet has one."""
+        return max(1, -(-self.rows // TILES_PER_PAGE))
+
+    def add(self, row: Row) -> None:
+        """Count the next row."""
+        link = f"{page_name(self.rows // TILES_PER_PAGE + 1)}#f{self.rows + 1}"
+        self.rows += 1
+        self.summary.add(row)
+        self._add_folder(row, link)
+        if row["status"] == "failed":
+            self._add_failure(row, link)
+
+    def failure_groups(self) -> list[FailureGroup]:
+        """Return the failures by reason, the most frequent one first."""
+        counts = self.summary.failures
+        reasons = sorted(counts, key=lambda reason: (-counts[reason], reason))
+        return [
+            FailureGroup(reason, _describe(reason), counts[reason], self.failures[reason])
+            for reason in reasons
+        ]
+
+    def _add_folder(self, row: Row, link: str) -> None:
+        folder, inside, _ = row["file"].partition("/")
+        if inside and (folder in self.folders or len(self.folders) < _MAX_FOLDERS):
+            self.folders.setdefault(folder, FolderEntry(to_utf8(folder), link)).files += 1
+
+    def _add_failure(self, row: Row, link: str) -> None:
+        listed = self.failures.setdefault(row["reason"], [])
+        if len(listed) < _FILES_PER_REASON:
+            listed.append(FailedFile(to_utf8(row["file"]), to_utf8(row["message"]), link))
+
+
+def page_name(number: int) -> str:
+    """Return the file name of a page, counted from 1."""
+    return "index.html" if number == 1 else f"page-{number:04}.html"
+
+
+def pluralize(count: int, noun: str) -> str:
+    """Return "1 face" or "1,234 faces"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def build_pagination(number: int, last: int) -> Pagination:
+    """Return links from a page to its neighbours and to both ends."""
+    near = range(max(1, number - _PAGES_AROUND), min(last, number + _PAGES_AROUND) + 1)
+    links: list[PageLink | None] = []
+    before = 0
+    for page in sorted({1, last, *near}):
+        if page > before + 1:
+            links.append(None)
+        links.append(PageLink(page, page_name(page), page == number))
+        before = page
+    previous = page_name(number - 1) if number > 1 else ""
+    following = page_name(number + 1) if number < last else ""
+    return Pagination(previous, following, links)
+
+
+def group_tiles(rows: Iterable[tuple[int, Row]]) -> list[TileGroup]:
+    """Return the tiles of numbered rows, in groups of the same folder; their order stays."""
+    groups = groupby(rows, key=lambda numbered: _split_path(numbered[1]["file"])[0])
+    return [
+        TileGroup(to_utf8(folder), [_build_tile(number, row) for number, row in group])
+        for folder, group in groups
+    ]
+
+
+def _build_tile(number: int, row: Row) -> TileView:
+    path = to_utf8(row["file"])
+    name = to_utf8(_split_path(row["file"])[1])
+    if row["status"] == "failed":
+        about, message = _describe(to_utf8(row["reason"])), to_utf8(row["message"])
+        return TileView(number, "failed", path, name, about, message)
+    faces = pluralize(len(row["faces"]), "face") if row["faces"] else "no face"
+    results = row.get("results", {})
+    return TileView(
+        number,
+        "faces" if row["faces"] else "none",
+        path,
+        name,
+        about=f"{faces.capitalize()} · {row['width']} \u00d7 {row['height']}",
+        link=_address(results.get("picture")),
+        thumbnail=_address(results.get("thumbnail")),
+        alt=f"{'Video' if 'video' in row else 'Picture'} with {faces}",
+        length=_format_length(row["video"]["seconds"]) if "video" in row else "",
+    )
+
+
+def _split_path(path: str) -> tuple[str, str]:
+    """Split a path into its folder, "" at the top, and its name. Names of folders end with "/"."""
+    folder, _, name = path.rstrip("/").rpartition("/")
+    return folder, name + path[len(path.rstrip("/")) :]
+
+
+def _address(path: str | None) -> str:
+    """Return the address of an output file, relative to the sheet's pages; "" for none.
+
+    It is made of the name's bytes, so it works for names that are not UTF-8 as well.
+    """
+    if path is None:
+        return ""
+    inside = path.removeprefix(f"{CONTACT_SHEET}/")
+    relative = inside if inside != path else f"../{path}"
+    return quote(relative.encode("utf-8", "surrogateescape"))
+
+
+def _format_length(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02}"
+
+
+def _describe(reason: str) -> str:
+    """Say what an error's class means to the reader."""
+    return _REASONS.get(reason, "Could not be done")
