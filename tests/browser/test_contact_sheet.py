@@ -71,7 +71,7 @@ def test_leafing_and_filtering(visit: Visit) -> None:
     expect(page).to_have_title("Contact sheet, page 2 of 2")
     assert shown(page) == 1  # the next page shows the same kind
     page.get_by_role("radio", name="With faces").check()
-    expect(page.locator("#nothing")).to_have_text("Nothing of this kind on this page.")
+    expect(page.locator("#nothing")).to_have_text("No files on this page match the filter.")
     page.get_by_role("link", name="4 failed").click()
     page.locator("#failed").get_by_role("link", name="b/200.jpg").click()
     expect(page.locator("#f201")).to_be_in_viewport()

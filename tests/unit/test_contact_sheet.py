@@ -126,8 +126,8 @@ def test_what_failed_is_told_by_reason(tmp_path: Path) -> None:
     rows = [*numbered(250), *(failed_row(f"x/{n}.jpg", OSError("no")) for n in range(120))]
     rows += [failed_row("y/", PermissionError("Permission denied"))]
     first = Page(sheet(tmp_path, rows) / "index.html")
-    assert first.text.index("120 files") < first.text.index("Not permitted")
-    assert "And 20 other files." in first.text
+    assert first.text.index("120 files") < first.text.index("Permission denied")
+    assert "And 20 more files." in first.text
     assert first.all("a", href="index.html#failed")
     assert first.all("section", id="failed")
     assert len(first.all("a", href="page-0002.html#f371")) == 2  # as a folder and as a failure
@@ -141,7 +141,7 @@ def test_tiles_tell_what_was_found(tmp_path: Path) -> None:
     rows.append(found("d.jpg", results={}))
     page = Page(sheet(tmp_path, rows) / "index.html")
     alts = [img["alt"] for img in page.all("img", loading="lazy")]
-    assert alts == ["Picture with 1 face", "Picture with no face", "Video with 1 face"]
+    assert alts == ["Picture with 1 face", "Picture with no faces", "Video with 1 face"]
     assert "1:23" in page.text
     assert "No preview" in page.text
     assert not page.all("a", href="../d.jpg")
@@ -162,7 +162,7 @@ def test_pages_of_an_earlier_longer_sheet_go(tmp_path: Path) -> None:
 
 def test_an_empty_sheet_says_so(tmp_path: Path) -> None:
     page = Page(sheet(tmp_path, []) / "index.html")
-    assert "There is no picture or video" in page.text
+    assert "No pictures or videos" in page.text
 
 
 @pytest.mark.parametrize("name", ["style.css", "script.js"])

@@ -21,15 +21,15 @@ _MAX_FOLDERS = 1000
 _PAGES_AROUND = 2
 
 _REASONS = {
-    "InvalidImage": "Damaged, or no image",
-    "UnsupportedImage": "A format that is not supported",
-    "InvalidVideo": "Damaged, or no video",
-    "UnsupportedVideo": "A video that is not supported",
-    "ImageTooLarge": "Larger than the limits allow",
-    "InvalidParams": "More work than the limits allow",
-    "BackendTimeout": "Not looked at in time",
-    "BackendProtocolError": "The model's answer could not be used",
-    "PermissionError": "Not permitted",
+    "InvalidImage": "Damaged, or not an image",
+    "UnsupportedImage": "Unsupported image format",
+    "InvalidVideo": "Damaged, or not a video",
+    "UnsupportedVideo": "Unsupported video format",
+    "ImageTooLarge": "Exceeds the size limits",
+    "InvalidParams": "Exceeds the work limit",
+    "BackendTimeout": "Timed out",
+    "BackendProtocolError": "Invalid response from the model",
+    "PermissionError": "Permission denied",
 }
 
 
@@ -191,7 +191,7 @@ def _build_tile(number: int, row: Row) -> TileView:
     if row["status"] == "failed":
         about, message = _describe(to_utf8(row["reason"])), to_utf8(row["message"])
         return TileView(number, "failed", path, name, about, message)
-    faces = pluralize(len(row["faces"]), "face") if row["faces"] else "no face"
+    faces = pluralize(len(row["faces"]), "face") if row["faces"] else "no faces"
     results = row.get("results", {})
     return TileView(
         number,
@@ -230,5 +230,5 @@ def _format_length(seconds: float) -> str:
 
 
 def _describe(reason: str) -> str:
-    """Say what an error's class means to the reader."""
-    return _REASONS.get(reason, "Could not be done")
+    """Return what an error class means, in words for the reader."""
+    return _REASONS.get(reason, "Other error")
