@@ -35,10 +35,10 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class TileView:
-    """One file; `number` is its place in the whole sheet, from 1, and `kind` what one filters by.
+    """One file; `number` is its place in the whole sheet, from 1, and `kind` is for the filter.
 
-    `message` says why a file failed. `link` and `thumbnail` are addresses, "" without such a file;
-    `length` is a video's, minutes and seconds.
+    `message` says why a file failed. `link` and `thumbnail` are addresses, "" if there is no such
+    file. `length` is a video's, in minutes and seconds.
     """
 
     number: int
@@ -62,22 +62,6 @@ class TileGroup:
 
 
 @dataclass(frozen=True)
-class PageLink:
-    number: int
-    address: str
-    is_current: bool
-
-
-@dataclass(frozen=True)
-class Pagination:
-    """Addresses of the pages before and after, "" at the ends; None in `links` stands for a gap."""
-
-    previous: str
-    next: str
-    links: list[PageLink | None]
-
-
-@dataclass(frozen=True)
 class FailedFile:
     """A file that failed, with a link to its tile."""
 
@@ -86,14 +70,20 @@ class FailedFile:
     link: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class FailureGroup:
     """The files that failed for one reason, of which only the first hundred are listed."""
 
     reason: str
     description: str
-    count: int
-    listed: list[FailedFile]
+    count: int = 0
+    listed: list[FailedFile] = field(default_factory=list)
+
+    def add(self, row: Row, link: str) -> None:
+        """Count a row; `link` leads to its tile."""
+        self.count += 1
+        if len(self.listed) < _FILES_PER_REASON:
+            self.listed.append(FailedFile(to_utf8(row["file"]), to_utf8(row["message"]), link))
 
 
 @dataclass
@@ -107,14 +97,14 @@ class FolderEntry:
 
 @dataclass
 class SheetIndex:
-    """What the pages show of the whole sheet: counts, failures by reason, and folders.
+    """What the pages show about the whole sheet: counts, failures by reason, and folders.
 
-    Its size is bounded: of each reason the first 100 files are listed, and the first 1,000 folders.
+    Its size is bounded: it lists the first 100 files per reason, and the first 1,000 folders.
     """
 
     summary: RunSummary = field(default_factory=RunSummary)
     rows: int = 0
-    failures: dict[str, list[FailedFile]] = field(default_factory=dict)
+    failures: dict[str, FailureGroup] = field(default_factory=dict)
     folders: dict[str, FolderEntry] = field(default_factory=dict)
 
     @property
@@ -129,26 +119,17 @@ class SheetIndex:
         self.summary.add(row)
         self._add_folder(row, link)
         if row["status"] == "failed":
-            self._add_failure(row, link)
+            reason = row["reason"]
+            self.failures.setdefault(reason, FailureGroup(reason, _describe(reason))).add(row, link)
 
     def failure_groups(self) -> list[FailureGroup]:
         """Return the failures by reason, the most frequent one first."""
-        counts = self.summary.failures
-        reasons = sorted(counts, key=lambda reason: (-counts[reason], reason))
-        return [
-            FailureGroup(reason, _describe(reason), counts[reason], self.failures[reason])
-            for reason in reasons
-        ]
+        return sorted(self.failures.values(), key=lambda group: (-group.count, group.reason))
 
     def _add_folder(self, row: Row, link: str) -> None:
         folder, inside, _ = row["file"].partition("/")
         if inside and (folder in self.folders or len(self.folders) < _MAX_FOLDERS):
             self.folders.setdefault(folder, FolderEntry(to_utf8(folder), link)).files += 1
-
-    def _add_failure(self, row: Row, link: str) -> None:
-        listed = self.failures.setdefault(row["reason"], [])
-        if len(listed) < _FILES_PER_REASON:
-            listed.append(FailedFile(to_utf8(row["file"]), to_utf8(row["message"]), link))
 
 
 def page_name(number: int) -> str:
@@ -161,23 +142,14 @@ def pluralize(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def build_pagination(number: int, last: int) -> Pagination:
-    """Return links from a page to its neighbours and to both ends."""
-    near = range(max(1, number - _PAGES_AROUND), min(last, number + _PAGES_AROUND) + 1)
-    links: list[PageLink | None] = []
-    before = 0
-    for page in sorted({1, last, *near}):
-        if page > before + 1:
-            links.append(None)
-        links.append(PageLink(page, page_name(page), page == number))
-        before = page
-    previous = page_name(number - 1) if number > 1 else ""
-    following = page_name(number + 1) if number < last else ""
-    return Pagination(previous, following, links)
+def linked_pages(number: int, last: int) -> list[int]:
+    """Return the pages that a page links to by number: those around it and both ends."""
+    around = range(max(1, number - _PAGES_AROUND), min(last, number + _PAGES_AROUND) + 1)
+    return sorted({1, last, *around})
 
 
 def group_tiles(rows: Iterable[tuple[int, Row]]) -> list[TileGroup]:
-    """Return the tiles of numbered rows, in groups of the same folder; their order stays."""
+    """Return the tiles of numbered rows, grouped by folder as long as it stays the same."""
     groups = groupby(rows, key=lambda numbered: _split_path(numbered[1]["file"])[0])
     return [
         TileGroup(to_utf8(folder), [_build_tile(number, row) for number, row in group])
@@ -189,8 +161,8 @@ def _build_tile(number: int, row: Row) -> TileView:
     path = to_utf8(row["file"])
     name = to_utf8(_split_path(row["file"])[1])
     if row["status"] == "failed":
-        about, message = _describe(to_utf8(row["reason"])), to_utf8(row["message"])
-        return TileView(number, "failed", path, name, about, message)
+        about = _describe(row["reason"])
+        return TileView(number, "failed", path, name, about, message=to_utf8(row["message"]))
     faces = pluralize(len(row["faces"]), "face") if row["faces"] else "no faces"
     results = row.get("results", {})
     return TileView(

@@ -13,8 +13,8 @@ from facedetect.folder.places import Place
 from facedetect.folder.reports.contact_sheet.sheet_views import (
     TILES_PER_PAGE,
     SheetIndex,
-    build_pagination,
     group_tiles,
+    linked_pages,
     page_name,
     pluralize,
 )
@@ -67,7 +67,7 @@ def _render_pages(rows: Iterable[Row], index: SheetIndex) -> Iterator[bytes]:
         page = template.render(
             index=index,
             number=number,
-            pagination=build_pagination(number, index.pages),
+            linked_pages=linked_pages(number, index.pages),
             groups=group_tiles(islice(numbered, TILES_PER_PAGE)),
         )
         yield page.encode()
@@ -84,7 +84,7 @@ def _load_template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(pluralize=pluralize, thousands="{:,}".format)
+    environment.filters.update(page_name=page_name, pluralize=pluralize, thousands="{:,}".format)
     return environment.get_template("page.html.j2")
 
 
