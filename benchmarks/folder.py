@@ -36,7 +36,7 @@ from facedetect import Detector, load_image
 from facedetect.folder.pictures import encode_picture
 from facedetect.folder.places import LocalPlace
 from facedetect.folder.plan import Item, Plan
-from facedetect.images import BGRImage, decode_image
+from facedetect.images import BGRImage, SourceImage
 from facedetect.render import render
 
 ONE, TWO = "one worker, one core", "two workers, two cores"
@@ -198,13 +198,15 @@ def _stages(
     times = [time.perf_counter()]
     data = source.read(item.name)
     times.append(time.perf_counter())
-    image = decode_image(data, detector.limits)
+    with SourceImage.open(data, detector.limits) as opened:
+        encoding = opened.read_encoding()
+        image = opened.decode()
     times.append(time.perf_counter())
     found = detector.detect_upright(image)
     times.append(time.perf_counter())
     shown = render(image, found.faces, "box")
     times.append(time.perf_counter())
-    encoded = encode_picture(shown, Path(item.result).suffix, data, "keep")
+    encoded = encode_picture(shown, Path(item.result).suffix, encoding, "keep")
     times.append(time.perf_counter())
     output.write(item.result, encoded)
     times.append(time.perf_counter())

@@ -19,7 +19,7 @@ from facedetect.faces import (
     Landmarks,
     Point,
 )
-from facedetect.images import BGRImage, ImageLimits, ImageSource, load_image
+from facedetect.images import BGRImage, ImageInput, ImageLimits, load_image
 from facedetect.model_ref import ModelRef
 
 DEFAULT_BACKEND = "embedded:"
@@ -67,7 +67,7 @@ class Detector:
 
     def detect(
         self,
-        image: ImageSource,
+        image: ImageInput,
         params: DetectionParams | None = None,
         *,
         max_faces: int | None = None,

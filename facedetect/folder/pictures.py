@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from facedetect.images import BGRImage, ImageLimits, check_encoded_suffix, encode_image
-from facedetect.images.encode import no_room
+from facedetect.images import BGRImage, check_encoded_suffix, encode_image
+from facedetect.images.encode import side_too_long_error
 from facedetect.images.exif import Exif, read_exif, tiff_with_exif
-from facedetect.images.traits import ImageTraits, JpegCoding, profile_fits, read_traits
+from facedetect.images.source_encoding import JpegCoding, SourceEncoding, profile_fits
 
 Metadata = Literal["keep", "colour", "strip"]
 """What a result keeps of its source's: EXIF, colour profile and resolution; profile; nothing."""
@@ -57,35 +57,33 @@ class _Kept:
 def encode_picture(
     image: BGRImage,
     suffix: str,
-    source: bytes,
+    encoding: SourceEncoding,
     metadata: Metadata,
-    limits: ImageLimits | None = None,
 ) -> bytes:
-    """Encode an upright image as `suffix` says, as near to the file `source` as can be.
+    """Encode an upright image as `suffix` says, as near to its source's `encoding` as can be.
 
     A JPEG file keeps its source's quantisation tables and chroma subsampling, WebP whether it loses
     anything, TIFF its compression; grey stays grey. The same arguments give the same bytes.
-    Raises InvalidSettings if `suffix` is none of ENCODED_SUFFIXES, ImageTooLarge if the format has
-    no room for so many pixels a side, and what `read_header` raises for `source`.
+    Raises InvalidSettings if `suffix` is not in ENCODED_SUFFIXES, ImageTooLarge if a side has more
+    pixels than the format allows.
     """
     check_encoded_suffix(suffix)
     suffix = suffix.lower()
     if max(image.shape[:2]) > _LONGEST_SIDE.get(suffix, max(image.shape[:2])):
-        raise no_room(image, suffix)
-    traits = read_traits(source, limits or ImageLimits())
-    if suffix != ".webp" and traits.is_grey:
+        raise side_too_long_error(image, suffix)
+    if suffix != ".webp" and encoding.is_grey:
         image = _grey_if_it_is(image)
-    kept = _kept(image, traits, metadata)
+    kept = _kept(image, encoding, metadata)
     match suffix:
         case ".png":
             return _with_chunks(encode_image(image, suffix), kept)
         case ".jpg" | ".jpeg":
-            return _jpeg(_pillow_image(image), traits.jpeg, kept)
+            return _jpeg(_pillow_image(image), encoding.jpeg, kept)
         case ".webp":
-            return _webp(_pillow_image(image), traits.is_lossy_webp, kept)
+            return _webp(_pillow_image(image), encoding.is_lossy_webp, kept)
         case ".bmp":
             return _saved(_pillow_image(image), "BMP", **kept.options())
-    return _tiff(_pillow_image(image), traits.compression, kept)
+    return _tiff(_pillow_image(image), encoding.compression, kept)
 
 
 def _grey_if_it_is(image: BGRImage) -> BGRImage:
@@ -95,15 +93,15 @@ def _grey_if_it_is(image: BGRImage) -> BGRImage:
     return np.asarray(blue, np.uint8) if is_grey else image
 
 
-def _kept(image: BGRImage, traits: ImageTraits, metadata: Metadata) -> _Kept:
+def _kept(image: BGRImage, encoding: SourceEncoding, metadata: Metadata) -> _Kept:
     if metadata == "strip":
         return _Kept()
-    fits = profile_fits(traits.icc_profile, is_grey=image.ndim == 2)  # noqa: PLR2004 - rows, columns
-    profile = traits.icc_profile if fits else b""
+    fits = profile_fits(encoding.icc_profile, is_grey=image.ndim == 2)  # noqa: PLR2004 - rows, columns
+    profile = encoding.icc_profile if fits else b""
     if metadata == "colour":
         return _Kept(icc_profile=profile)
     height, width = image.shape[:2]
-    return _Kept(read_exif(traits.exif, width, height), profile, traits.dpi)
+    return _Kept(read_exif(encoding.exif, width, height), profile, encoding.dpi)
 
 
 def _pillow_image(image: BGRImage) -> Image.Image:

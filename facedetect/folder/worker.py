@@ -19,7 +19,7 @@ from facedetect.folder.plan import Item
 from facedetect.folder.reports import Row, failed_row, found_row, make_thumbnail
 from facedetect.folder.videos import do_video
 from facedetect.folder.work import OF_ONE_IMAGE, Interrupted, Outcome, Work, ends_run
-from facedetect.images import BGRImage, check_byte_count, decode_image, encode_image
+from facedetect.images import BGRImage, SourceImage, check_byte_count, encode_image
 from facedetect.render import render
 from facedetect.video import FrameDetectionPool
 
@@ -73,16 +73,17 @@ class Worker:
         )
 
     def _do_image(self, item: Item, outputs: Outputs) -> Row:
-        data = self._read(item)
-        work, limits = self._work, self._detector.limits
-        image = decode_image(data, limits)
+        work = self._work
+        with SourceImage.open(self._read(item), self._detector.limits) as source:
+            encoding = source.read_encoding() if work.style != "none" else None
+            image = source.decode()
         found = self._detector.detect_upright(image, work.params)
         results: dict[str, object] = {}
         shown = image
-        if work.style != "none":
+        if work.style != "none" and encoding is not None:
             shown = render(image, found.faces, work.style)
             suffix = PurePosixPath(item.result).suffix
-            picture = encode_picture(shown, suffix, data, work.metadata, limits)
+            picture = encode_picture(shown, suffix, encoding, work.metadata)
             results["picture"] = outputs.write(item.result, picture)
         if work.crops is not None:
             crops = _crops(item, image, found.faces, work.crops)

@@ -1,6 +1,5 @@
-"""Bytes to an upright BGR image, within limits, and back to bytes."""
+"""Decode image files to upright BGR images, within limits, and encode them again."""
 
-from facedetect.images.decode import ImageHeader, decode_image, read_header
 from facedetect.images.encode import (
     ENCODED_SUFFIXES,
     check_encoded_suffix,
@@ -13,23 +12,24 @@ from facedetect.images.limits import (
     check_byte_count,
     check_pixel_count,
 )
-from facedetect.images.load import ImageSource, load_image, read_image_file
+from facedetect.images.load import ImageInput, decode_image, load_image, read_image_file
 from facedetect.images.pixels import BGRImage
+from facedetect.images.source_image import ImageHeader, SourceImage
 
 __all__ = [
     "DEFAULT_MAX_IMAGE_PIXELS",
     "ENCODED_SUFFIXES",
     "BGRImage",
     "ImageHeader",
+    "ImageInput",
     "ImageLimits",
-    "ImageSource",
+    "SourceImage",
     "check_byte_count",
     "check_encoded_suffix",
     "check_pixel_count",
     "decode_image",
     "encode_image",
     "load_image",
-    "read_header",
     "read_image_file",
     "write_image",
 ]

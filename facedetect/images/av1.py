@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from facedetect.images.slim import Pieces
+from facedetect.images.limits import PieceCounter
 
 _SEQUENCE_HEADER = 1
+_MAX_HEADER_BYTES = 200
 
 
-class _Bits:
-    """Reads bits one after the other; zeros behind the end."""
+class _BitReader:
+    """Reads bits one after the other; past the end they are zeros."""
 
     def __init__(self, data: bytes) -> None:
         self._value, self._left = int.from_bytes(data), 8 * len(data)
 
-    def take(self, count: int) -> int:
+    def read(self, count: int) -> int:
         self._left -= count
         shifted = self._value >> self._left if self._left >= 0 else 0
         return shifted & (1 << count) - 1
 
-    def take_uvlc(self) -> int:
+    def read_uvlc(self) -> int:
         zeros = 0
-        while self._left > 0 and not self.take(1):
+        while self._left > 0 and not self.read(1):
             zeros += 1
-        return self.take(min(zeros, 32))
+        return self.read(min(zeros, 32))
 
 
-def coded_sizes(data: bytes, pieces: Pieces) -> list[tuple[int, int]]:
-    """Width and height that each sequence header of a stream of OBUs allows its frames."""
+def read_coded_sizes(data: bytes, pieces: PieceCounter) -> list[tuple[int, int]]:
+    """The largest frame (width, height) that each sequence header of a stream of OBUs allows."""
     sizes, at = [], 0
     while at < len(data):
         pieces.count()
@@ -34,14 +35,15 @@ def coded_sizes(data: bytes, pieces: Pieces) -> list[tuple[int, int]]:
         at += 2 if header & 4 else 1
         length = len(data) - at
         if header & 2:
-            length, at = _leb128(data, at)
+            length, at = _read_leb128(data, at)
         if header >> 3 & 15 == _SEQUENCE_HEADER:
-            sizes.append(_max_frame_size(_Bits(data[at : at + min(length, 200)])))
+            bits = _BitReader(data[at : at + min(length, _MAX_HEADER_BYTES)])
+            sizes.append(_read_max_frame_size(bits))
         at += length
     return sizes
 
 
-def _leb128(data: bytes, at: int) -> tuple[int, int]:
+def _read_leb128(data: bytes, at: int) -> tuple[int, int]:
     """A number of seven bits a byte, and where it ends."""
     value = 0
     for index in range(8):
@@ -52,33 +54,33 @@ def _leb128(data: bytes, at: int) -> tuple[int, int]:
     return value, at + index + 1
 
 
-def _max_frame_size(bits: _Bits) -> tuple[int, int]:
-    bits.take(3 + 1)
-    if bits.take(1):  # a still picture's short header
-        bits.take(5)
+def _read_max_frame_size(bits: _BitReader) -> tuple[int, int]:
+    bits.read(3 + 1)
+    if bits.read(1):  # a still picture's short header
+        bits.read(5)
     else:
         _skip_operating_points(bits)
-    width_bits, height_bits = bits.take(4) + 1, bits.take(4) + 1
-    return bits.take(width_bits) + 1, bits.take(height_bits) + 1
+    width_bits, height_bits = bits.read(4) + 1, bits.read(4) + 1
+    return bits.read(width_bits) + 1, bits.read(height_bits) + 1
 
 
-def _skip_operating_points(bits: _Bits) -> None:
+def _skip_operating_points(bits: _BitReader) -> None:
     delay_bits = 0
     has_model = False
-    if bits.take(1):
-        bits.take(32 + 32)
-        if bits.take(1):
-            bits.take_uvlc()
-        has_model = bool(bits.take(1))
+    if bits.read(1):
+        bits.read(32 + 32)
+        if bits.read(1):
+            bits.read_uvlc()
+        has_model = bool(bits.read(1))
         if has_model:
-            delay_bits = bits.take(5) + 1
-            bits.take(32 + 5 + 5)
-    has_delays = bits.take(1)
-    for _ in range(bits.take(5) + 1):
-        bits.take(12)
-        if bits.take(5) > 7:  # noqa: PLR2004 - levels from 4.0 have two tiers
-            bits.take(1)
-        if has_model and bits.take(1):
-            bits.take(2 * delay_bits + 1)
-        if has_delays and bits.take(1):
-            bits.take(4)
+            delay_bits = bits.read(5) + 1
+            bits.read(32 + 5 + 5)
+    has_delays = bits.read(1)
+    for _ in range(bits.read(5) + 1):
+        bits.read(12)
+        if bits.read(5) > 7:  # noqa: PLR2004 - levels from 4.0 have two tiers
+            bits.read(1)
+        if has_model and bits.read(1):
+            bits.read(2 * delay_bits + 1)
+        if has_delays and bits.read(1):
+            bits.read(4)

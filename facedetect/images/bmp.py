@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from facedetect.errors import UnsupportedImage
 from facedetect.images.limits import ImageLimits
-from facedetect.images.slim import Slim
+from facedetect.images.stripped_file import StrippedFile
 
 _COMPRESSION = slice(30, 34)
-_RUN_LENGTHS = (1, 2)
+_RUN_LENGTH_ENCODINGS = (1, 2)
 
 
-def slim_bmp(data: bytes, _: ImageLimits) -> Slim:
-    """Refuse run-length encoding, of which a full file would take Pillow half a minute."""
-    if int.from_bytes(data[_COMPRESSION], "little") in _RUN_LENGTHS:
+def strip_bmp(data: bytes, _: ImageLimits) -> StrippedFile:
+    """Strip nothing; raises UnsupportedImage for run-length encoding.
+
+    Pillow decodes that in Python: a file at the byte limit would take half a minute.
+    """
+    if int.from_bytes(data[_COMPRESSION], "little") in _RUN_LENGTH_ENCODINGS:
         raise UnsupportedImage("the BMP file is run-length encoded; save it as PNG")
-    return Slim(data)
+    return StrippedFile.whole(data)

@@ -1,4 +1,4 @@
-"""A BGR image to an image file."""
+"""Encode a BGR image as an image file."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _QUALITY_FLAGS = {
 
 
 def encode_image(image: BGRImage, suffix: str, *, quality: int | None = None) -> bytes:
-    """Encode as the format that a file name's `suffix` (".png", ".jpg", ...) stands for.
+    """Encode an image in the format of a file name's `suffix` (".png", ".jpg", ...).
 
     `quality`, 1 to 100, is for JPEG (95 by default) and WebP (lossless by default); the other
-    formats lose nothing.
-    Raises InvalidSettings if it is none of ENCODED_SUFFIXES, ImageTooLarge if the format has no
-    room for so many pixels a side.
+    formats are lossless.
+    Raises InvalidSettings if `suffix` is not in ENCODED_SUFFIXES, ImageTooLarge if a side has more
+    pixels than the format allows.
     """
     check_encoded_suffix(suffix)
     flag = _QUALITY_FLAGS.get(suffix.lower())
@@ -36,27 +36,28 @@ def encode_image(image: BGRImage, suffix: str, *, quality: int | None = None) ->
     except cv2.error:
         is_encoded = False
     if not is_encoded:
-        raise no_room(image, suffix)
+        raise side_too_long_error(image, suffix)
     return encoded.tobytes()
 
 
-def no_room(image: BGRImage, suffix: str) -> ImageTooLarge:
-    """The error for an image with more pixels a side than the format can say."""
+def side_too_long_error(image: BGRImage, suffix: str) -> ImageTooLarge:
+    """The error for an image with more pixels a side than its format allows."""
     height, width = image.shape[:2]
     return ImageTooLarge(f"{width}x{height} pixels do not fit into {suffix}; write a .png")
 
 
 def write_image(path: str | os.PathLike[str], image: BGRImage) -> None:
-    """Write an image file in the format of its suffix, whole or not at all.
+    """Write an image file in the format of its suffix, atomically.
 
-    Raises InvalidSettings for suffixes not in ENCODED_SUFFIXES, OSError if it cannot be written.
+    Raises InvalidSettings for suffixes not in ENCODED_SUFFIXES, ImageTooLarge as `encode_image`
+    does, OSError if the file cannot be written.
     """
     path = Path(path)
     write_whole(path, encode_image(image, path.suffix))
 
 
 def check_encoded_suffix(suffix: str) -> None:
-    """Raise InvalidSettings if images cannot be written with this file name's suffix."""
+    """Raise InvalidSettings if images cannot be written with this suffix of a file name."""
     if suffix.lower() not in ENCODED_SUFFIXES:
         raise InvalidSettings(
             f"images cannot be written as {suffix or 'a file without a suffix'}; "

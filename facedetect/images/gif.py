@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-from facedetect.images.limits import ImageLimits
-from facedetect.images.slim import Pieces, Slim, check_frame_count, ends_too_early
+from facedetect.images.limits import ImageLimits, PieceCounter, check_frame_count
+from facedetect.images.stripped_file import StrippedFile, truncated_error
 
 _SCREEN_BYTES = 13
 _FRAME_BYTES = 10
-_TRAILER, _EXTENSION, _FRAME = b";", b"!", b","
+_EXTENSION, _FRAME = b"!", b","
 _GRAPHIC_CONTROL = b"\xf9"
 
 
-def slim_gif(data: bytes, limits: ImageLimits) -> Slim:
-    """Keep the screen and the first frame, with what says which of its colours is transparent.
+def strip_gif(data: bytes, limits: ImageLimits) -> StrippedFile:
+    """Keep the screen and the first frame, with the block that names its transparent colour.
 
-    Raises ImageTooLarge for an animation, InvalidImage for a first frame that ends too early. A
-    file without its last byte, the trailer, has all its pixels and is taken.
+    Raises ImageTooLarge for an animation, InvalidImage for a first frame that ends too early. The
+    trailer, a file's last byte, may be missing: all pixels are there.
     """
-    pieces = Pieces(data)
+    pieces = PieceCounter(data)
     at = _SCREEN_BYTES + _palette_bytes(data, _SCREEN_BYTES - 3)
-    kept, control, frames = [data[:at]], b"", 0
+    stripped = StrippedFile(data)
+    stripped.keep(0, at)
+    control, frames = (at, at), 0
     while (kind := data[at : at + 1]) in {_EXTENSION, _FRAME}:
         pieces.count()
         start = at
         if kind == _EXTENSION:
             at = _end_of_blocks(data, at + 2, pieces)
-            control = data[start:at] if data[start + 1 : start + 2] == _GRAPHIC_CONTROL else control
+            control = (start, at) if data.startswith(_GRAPHIC_CONTROL, start + 1) else control
             continue
         frames += 1
         check_frame_count("GIF", frames, limits)
         at += _FRAME_BYTES + _palette_bytes(data, at + _FRAME_BYTES - 1) + 1
-        at = _end_of_blocks(data, at, pieces, whole=frames == 1)
+        at = _end_of_blocks(data, at, pieces, must_be_complete=frames == 1)
         if frames == 1:
-            kept += [control, data[start:at]]
+            stripped.keep(*control)
+            stripped.keep(start, at)
     if not frames:
-        raise ends_too_early()
-    return Slim(b"".join([*kept, _TRAILER]))
+        raise truncated_error()
+    return stripped
 
 
 def _palette_bytes(data: bytes, at: int) -> int:
@@ -44,11 +47,13 @@ def _palette_bytes(data: bytes, at: int) -> int:
     return 3 * 2 ** (flags % 8 + 1) if flags & 0x80 else 0
 
 
-def _end_of_blocks(data: bytes, at: int, pieces: Pieces, *, whole: bool = False) -> int:
-    """Where a row of blocks ends, each with its length before it, the last one empty."""
+def _end_of_blocks(
+    data: bytes, at: int, pieces: PieceCounter, *, must_be_complete: bool = False
+) -> int:
+    """The end of a sequence of blocks, each preceded by its length, the last one empty."""
     while length := int.from_bytes(data[at : at + 1]):
         pieces.count()
         at += 1 + length
-    if whole and at >= len(data):
-        raise ends_too_early()
+    if must_be_complete and at >= len(data):
+        raise truncated_error()
     return at + 1

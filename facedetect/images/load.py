@@ -1,4 +1,4 @@
-"""Any image source to an upright BGR image."""
+"""Load an upright BGR image from whatever holds it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facedetect.errors import InvalidImage
-from facedetect.images.decode import decode_image, decoding_errors
 from facedetect.images.limits import ImageLimits, check_byte_count, check_pixel_count
 from facedetect.images.pixels import BGRImage, array_to_bgr, pillow_to_bgr
+from facedetect.images.source_image import SourceImage, decoding_errors
 
 Bytes = bytes | bytearray | memoryview
-ImageSource = str | os.PathLike[str] | Bytes | NDArray[np.uint8] | Image.Image
+ImageInput = str | os.PathLike[str] | Bytes | NDArray[np.uint8] | Image.Image
 """A path, an image file's bytes, a BGR, BGRA or grey array, or a Pillow image."""
 
 
-def load_image(source: ImageSource, limits: ImageLimits | None = None) -> BGRImage:
-    """Return any image source as an upright BGR image.
+def load_image(source: ImageInput, limits: ImageLimits | None = None) -> BGRImage:
+    """Return any image as an upright BGR image.
 
-    Arrays are decoded already, so the limits are for the others.
+    The limits do not apply to arrays, which are decoded already.
     Raises InvalidImage, UnsupportedImage or ImageTooLarge.
     """
     limits = limits or ImageLimits()
@@ -35,6 +35,15 @@ def load_image(source: ImageSource, limits: ImageLimits | None = None) -> BGRIma
         with decoding_errors():
             return pillow_to_bgr(source)
     return decode_image(read_image_file(Path(source), limits), limits)
+
+
+def decode_image(data: bytes, limits: ImageLimits) -> BGRImage:
+    """Decode an image file's bytes, see `SourceImage.decode`.
+
+    Raises InvalidImage, UnsupportedImage or ImageTooLarge.
+    """
+    with SourceImage.open(data, limits) as source:
+        return source.decode()
 
 
 def read_image_file(path: Path, limits: ImageLimits) -> bytes:

@@ -1,4 +1,4 @@
-"""Pixels of every type to upright 8-bit BGR."""
+"""Convert pixels of every type to upright 8-bit BGR."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from facedetect.errors import InvalidImage, UnsupportedImage
 
 BGRImage = NDArray[np.uint8]
-"""uint8 [height, width, 3], blue first, as OpenCV has it."""
+"""uint8 [height, width, 3] in OpenCV's order: blue, green, red."""
 
 _ORIENTATION_TAG = 0x0112
 _SIDES_SWAPPED = range(5, 9)
@@ -21,14 +21,14 @@ _WHITE = np.uint8(255)
 
 
 def upright_size(header: Image.Image) -> tuple[int, int]:
-    """Width and height once the orientation is applied; no pixels are decoded for it."""
+    """Width and height once the orientation is applied; decodes no pixels."""
     width, height = header.size
     return (height, width) if are_sides_swapped(header) else (width, height)
 
 
 def are_sides_swapped(header: Image.Image) -> bool:
-    """Whether the upright image is as wide as the stored one is high."""
-    if isinstance(header, TiffImageFile):  # its plugin turns the pixels, and says so at once
+    """Whether the orientation swaps width and height."""
+    if isinstance(header, TiffImageFile):  # its plugin applies the orientation itself
         return False
     return _orientation(header) in _SIDES_SWAPPED
 
@@ -52,7 +52,7 @@ def pillow_to_bgr(image: Image.Image) -> BGRImage:
     image.load()
     width, height = image.size
     pixels = np.empty((height, width, 3), np.uint8)
-    for top in range(0, height, _BAND_ROWS):  # at once, each step would be a copy of the whole
+    for top in range(0, height, _BAND_ROWS):  # else each step would copy the whole image
         bottom = min(top + _BAND_ROWS, height)
         band = np.asarray(_to_rgb(image.crop((0, top, width, bottom)), _is_inverted(image)))
         cv2.cvtColor(band, cv2.COLOR_RGB2BGR, dst=pixels[top:bottom])
@@ -60,7 +60,7 @@ def pillow_to_bgr(image: Image.Image) -> BGRImage:
 
 
 def array_to_bgr(array: NDArray[np.uint8]) -> BGRImage:
-    """Take a BGR [height, width, 3], BGRA [.., 4] or grey array; raises InvalidImage for others."""
+    """Convert a BGR [height, width, 3], BGRA [.., 4] or grey array; raises InvalidImage."""
     shape = array.shape
     if array.dtype != np.uint8 or array.size == 0:
         raise InvalidImage(
@@ -80,7 +80,7 @@ def array_to_bgr(array: NDArray[np.uint8]) -> BGRImage:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation; 1 if there is none, or the EXIF data is damaged."""
+    """The EXIF orientation; 1 if there is none or the EXIF data is damaged."""
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001 - a photograph is worth more than its broken metadata
@@ -89,7 +89,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _turn_upright(pixels: BGRImage, orientation: int) -> BGRImage:
-    """Undo what EXIF says was done to the upright image before it was stored."""
+    """Undo the turn or mirroring that the EXIF orientation stands for."""
     if orientation in _SIDES_SWAPPED:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in {3, 4, 7, 8}:
@@ -100,7 +100,7 @@ def _turn_upright(pixels: BGRImage, orientation: int) -> BGRImage:
 
 
 def _is_inverted(image: Image.Image) -> bool:
-    """Whether 0 is white where Pillow does not say so: 16-bit grey TIFF."""
+    """Whether 0 is white and Pillow did not invert it: 16-bit grey TIFF."""
     tags = getattr(image, "tag_v2", {})
     return image.mode.startswith("I;16") and tags.get(_PHOTOMETRIC_TAG) == _MIN_IS_WHITE
 
@@ -120,7 +120,7 @@ def _to_rgb(image: Image.Image, is_inverted: bool) -> Image.Image:
 def _cut_to_8_bits(image: Image.Image, is_inverted: bool) -> NDArray[np.uint8]:
     deep = np.asarray(image).astype(np.uint16)
     grey = (deep >> 8).astype(np.uint8)
-    transparent = image.info.get("transparency")  # which Pillow knows for 8 bits only
+    transparent = image.info.get("transparency")  # Pillow applies it to 8 bits only
     if isinstance(transparent, int):
         grey[deep == transparent] = _WHITE
     return _WHITE - grey if is_inverted else grey

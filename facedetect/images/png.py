@@ -6,58 +6,59 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from facedetect.images.limits import ImageLimits
-from facedetect.images.slim import Pieces, Slim, check_frame_count, ends_too_early
+from facedetect.images.limits import ImageLimits, PieceCounter, check_frame_count
+from facedetect.images.stripped_file import NO_EXIF, StrippedFile, truncated_error
 
 _SIGNATURE_BYTES = 8
 # Length, name and checksum around a chunk's content.
 _CHUNK_BYTES = 12
-_FOR_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}
+_END = b"IEND"
+_NEEDED_FOR_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", _END}
 _EXIF = b"eXIf"
 _ANIMATION = b"acTL"
-_END = b"IEND"
 _PROFILE, _DENSITY = b"iCCP", b"pHYs"
 _DENSITY_BYTES, _PER_METRE = 9, 1
 _METRES_PER_INCH = 0.0254
 
-MOST_PROFILE_BYTES = 4 * 2**20
+MAX_PROFILE_BYTES = 4 * 2**20
 """Colour profiles have 3 kB; those of printers, which are tables, some hundreds."""
 
 
-def slim_png(data: bytes, limits: ImageLimits) -> Slim:
+def strip_png(data: bytes, limits: ImageLimits) -> StrippedFile:
     """Keep the chunks that the pixels of the first frame need.
 
-    Texts and colour profiles, which may be compressed bombs, are not looked into.
+    Texts and colour profiles, which may be compressed bombs, are not parsed.
     Raises ImageTooLarge for an animation, InvalidImage for a file that ends too early.
     """
-    kept, exif = [data[:_SIGNATURE_BYTES]], b""
-    for name, at, end in _chunks(data):
-        content = slice(at + 8, end - 4)
-        if name in _FOR_PIXELS or name == _END:
-            kept.append(data[at:end])
-        elif name == _EXIF:
-            exif = exif or data[content]
+    stripped, exif_span = StrippedFile(data), None
+    stripped.keep(0, _SIGNATURE_BYTES)
+    for name, start, end in _chunks(data):
+        if name in _NEEDED_FOR_PIXELS:
+            stripped.keep(start, end)
+        elif name == _EXIF and end - start > _CHUNK_BYTES:
+            exif_span = exif_span or slice(start + 8, end - 4)
         elif name == _ANIMATION:
-            check_frame_count("PNG", int.from_bytes(data[content][:4]), limits)
-    return Slim(b"".join(kept), exif)
+            check_frame_count("PNG", int.from_bytes(data[start + 8 : end - 4][:4]), limits)
+    stripped.exif_span = exif_span or NO_EXIF
+    return stripped
 
 
-def read_png_extras(data: bytes) -> dict[str, Any]:
-    """What Pillow's `info` would say of a whole file's colour profile and resolution."""
-    extras: dict[str, Any] = {}
-    for name, at, end in _chunks(data):
-        content = data[at + 8 : end - 4]
+def read_png_metadata(data: bytes) -> dict[str, Any]:
+    """Read the colour profile and resolution, under the names of Pillow's `info`."""
+    metadata: dict[str, Any] = {}
+    for name, start, end in _chunks(data):
+        content = data[start + 8 : end - 4]
         if name == _PROFILE:
-            extras["icc_profile"] = _unpacked(content)
+            metadata["icc_profile"] = _decompress_profile(content)
         elif name == _DENSITY and len(content) == _DENSITY_BYTES and content[8] == _PER_METRE:
             across, down = int.from_bytes(content[:4]), int.from_bytes(content[4:8])
-            extras["dpi"] = across * _METRES_PER_INCH, down * _METRES_PER_INCH
-    return extras
+            metadata["dpi"] = across * _METRES_PER_INCH, down * _METRES_PER_INCH
+    return metadata
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, beginning and end of each chunk up to the last; raises InvalidImage without one."""
-    pieces, at = Pieces(data), _SIGNATURE_BYTES
+    """Name, start and end of each chunk up to the last; raises InvalidImage without a last."""
+    pieces, at = PieceCounter(data), _SIGNATURE_BYTES
     while at + _CHUNK_BYTES <= len(data):
         pieces.count()
         length, name = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
@@ -68,13 +69,13 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         if name == _END:
             return
         at = end
-    raise ends_too_early()
+    raise truncated_error()
 
 
-def _unpacked(content: bytes) -> bytes:
-    """The profile of an iCCP chunk: behind a name and the method's number; empty if broken."""
-    _, _, packed = content.partition(b"\0")
+def _decompress_profile(content: bytes) -> bytes:
+    """Decompress an iCCP chunk, which has a name and the method before it; empty if damaged."""
+    _, _, compressed = content.partition(b"\0")
     try:
-        return zlib.decompressobj().decompress(packed[1:], MOST_PROFILE_BYTES)
+        return zlib.decompressobj().decompress(compressed[1:], MAX_PROFILE_BYTES)
     except zlib.error:
         return b""

@@ -1,26 +1,28 @@
-"""The header of a WebP file."""
+"""The chunks of a WebP file."""
 
 from __future__ import annotations
 
-from facedetect.images.limits import ImageLimits
-from facedetect.images.slim import Pieces, Slim, ends_too_early
+from facedetect.images.limits import ImageLimits, PieceCounter
+from facedetect.images.stripped_file import StrippedFile, truncated_error
 
-_HEAD_BYTES = 8
-_CHUNKS_AT = 12
+_RIFF_HEADER_BYTES = 8
+_CHUNKS_OFFSET = 12
 _LOSSLESS = b"VP8L"
 
 
-def slim_webp(data: bytes, _: ImageLimits) -> Slim:
-    """Cut what stands behind the file's end; raises InvalidImage if the end is missing."""
-    end = _HEAD_BYTES + int.from_bytes(data[4:_HEAD_BYTES], "little")
+def strip_webp(data: bytes, _: ImageLimits) -> StrippedFile:
+    """Cut off what follows the end of the file; raises InvalidImage if the end is missing."""
+    end = _RIFF_HEADER_BYTES + int.from_bytes(data[4:_RIFF_HEADER_BYTES], "little")
     if end > len(data):
-        raise ends_too_early()
-    return Slim(data[:end])
+        raise truncated_error()
+    stripped = StrippedFile(data)
+    stripped.keep(0, end)
+    return stripped
 
 
 def is_lossless_webp(data: bytes) -> bool:
-    """Whether the pixels are stored as they are."""
-    pieces, at = Pieces(data), _CHUNKS_AT
+    """Whether the pixels are stored without loss."""
+    pieces, at = PieceCounter(data), _CHUNKS_OFFSET
     while at < len(data):
         pieces.count()
         if data[at : at + 4] == _LOSSLESS:

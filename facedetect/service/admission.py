@@ -94,6 +94,10 @@ class Admission:
         if wait_s > self._queue_timeout_s:
             raise self._overloaded("queue_full", f"an image would have to wait {wait_s:.0f} s")
 
+    def must_wait(self, work: Work) -> bool:
+        """Whether an image that came now would not be let in at once."""
+        return bool(self._queue) or work.slots > self._free
+
     async def enter(self, work: Work, gone: asyncio.Future[None]) -> Ticket:
         """Wait for the slots that the work takes; they are held until the ticket is given back.
 

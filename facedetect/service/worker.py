@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, to_thread
 
 from facedetect.detector import Detector
 from facedetect.faces import Detection, DetectionParams
-from facedetect.images import BGRImage, decode_image, encode_image, read_header
+from facedetect.images import BGRImage, SourceImage, encode_image
 from facedetect.model_ref import ModelRef
 from facedetect.render import Style, render
 from facedetect.service.admission import Admission, Scale, Work
@@ -78,28 +78,32 @@ class Worker:
         ClientDisconnect.
         """
         submitted = time.monotonic()
-        work = await to_thread.run_sync(self._weigh, job, limiter=self._header_limiter)
-        with self.telemetry.stage("queue") as queue:
-            ticket = await self.admission.enter(work, gone)
-        outcome = None
-        try:
-            deadline = submitted + self._timeout_s
-            outcome = await to_thread.run_sync(
-                self._do, job, deadline, queue, limiter=self._limiter
-            )
-            return outcome
-        finally:
-            self.admission.leave(ticket, is_done=outcome is not None)
+        source, work = await to_thread.run_sync(self._open, job, limiter=self._header_limiter)
+        with source:
+            if self.admission.must_wait(work):
+                source.close()  # an open file may hold memory; decoding opens it again
+            with self.telemetry.stage("queue") as queue:
+                ticket = await self.admission.enter(work, gone)
+            outcome = None
+            try:
+                deadline = submitted + self._timeout_s
+                outcome = await to_thread.run_sync(
+                    self._do, job, source, deadline, queue, limiter=self._limiter
+                )
+                return outcome
+            finally:
+                self.admission.leave(ticket, is_done=outcome is not None)
 
-    def _weigh(self, job: Job) -> Work:
-        """Look at the header, so that what is refused never waits."""
-        header = read_header(job.data, self.detector.limits)
+    def _open(self, job: Job) -> tuple[SourceImage, Work]:
+        """Open the image and weigh its work by the header, so that what is refused never waits."""
+        source = SourceImage.open(job.data, self.detector.limits)
+        header = source.header
         job.params.check_work(header.width, header.height, self._max_pyramid_pixels)
-        return self._scale.weigh(header, job.params)
+        return source, self._scale.weigh(header, job.params)
 
-    def _do(self, job: Job, deadline: float, queue: Elapsed) -> Outcome:
+    def _do(self, job: Job, source: SourceImage, deadline: float, queue: Elapsed) -> Outcome:
         with self.telemetry.stage("decode") as decode:
-            image = decode_image(job.data, self.detector.limits)
+            image = source.decode()
         with self.telemetry.stage("predict") as predict:
             found = self.detector.detect_upright(
                 image, job.params, max_faces=job.max_faces, deadline=deadline, model=job.model

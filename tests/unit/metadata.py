@@ -9,7 +9,8 @@ from typing import Any
 from PIL import ExifTags, Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 
-from facedetect.images import BGRImage
+from facedetect.folder.pictures import Metadata, encode_picture
+from facedetect.images import BGRImage, ImageLimits, SourceImage
 from tests.unit.pictures import chunk, encode, rgb, segment
 
 WITH_EXIF = (".png", ".jpg", ".webp", ".tif")
@@ -83,6 +84,12 @@ def a_source(image: BGRImage, kind: str, **more: Any) -> bytes:
         case _:
             extras = {"comment": b"of a comment"}
     return encode(picture, kind, **extras)
+
+
+def encode_like(source: bytes, image: BGRImage, suffix: str, metadata: Metadata) -> bytes:
+    """Encode an image as `annotate-folder` does for that source."""
+    with SourceImage.open(source, ImageLimits()) as file:
+        return encode_picture(image, suffix, file.read_encoding(), metadata)
 
 
 def opened(data: bytes) -> Any:

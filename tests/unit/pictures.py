@@ -12,7 +12,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-from facedetect.images import BGRImage
+from facedetect.images import BGRImage, ImageHeader, ImageLimits, SourceImage
 
 ORIENTATION = 0x0112
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
@@ -37,6 +37,11 @@ def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     else:
         image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def read_header(data: bytes, limits: ImageLimits) -> ImageHeader:
+    with SourceImage.open(data, limits) as source:
+        return source.header
 
 
 def rgb(bgr: BGRImage) -> Image.Image:

@@ -241,6 +241,24 @@ def test_slots_are_never_lost_nor_given_twice(events: list[tuple[int, str]]) -> 
     run(test())
 
 
+def test_it_is_known_beforehand_who_must_wait() -> None:
+    async def test() -> None:
+        door = admission(slots=4)
+        clients = Clients(door)
+        heavy = Work(slots=4, cost=1e6)
+        assert not door.must_wait(heavy)
+        await clients.come("first")
+        assert not door.must_wait(LIGHT)
+        assert door.must_wait(heavy)
+        await clients.come("heavy", heavy)
+        assert door.must_wait(LIGHT)
+        await clients.leave("first")
+        await clients.leave("heavy")
+        assert not door.must_wait(heavy)
+
+    run(test())
+
+
 def test_an_image_at_a_limit_takes_all_slots() -> None:
     scale = Scale(ImageLimits(max_pixels=1_000_000), max_pyramid_pixels=1e6, slots=4)
     params = DetectionParams(min_size=24)

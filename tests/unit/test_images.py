@@ -15,16 +15,15 @@ from facedetect.errors import ImageTooLarge, InvalidImage, InvalidSettings, Unsu
 from facedetect.images import (
     BGRImage,
     ImageHeader,
+    ImageInput,
     ImageLimits,
-    ImageSource,
     decode_image,
     encode_image,
     load_image,
-    read_header,
     read_image_file,
 )
 from tests.conftest import ASTRONAUT
-from tests.unit.pictures import FORMATS, TURNS, encode, rgb, tiff_of, with_orientation
+from tests.unit.pictures import FORMATS, TURNS, encode, read_header, rgb, tiff_of, with_orientation
 
 LIMITS = ImageLimits()
 
@@ -172,8 +171,8 @@ def test_lab_colours_are_refused() -> None:
 def test_heic_needs_its_extra() -> None:
     code = (
         "import sys; sys.modules['pillow_heif'] = None; "
-        "from facedetect.images import ImageLimits, read_header; "
-        "read_header(sys.stdin.buffer.read(), ImageLimits())"
+        "from facedetect.images import ImageLimits, decode_image; "
+        "decode_image(sys.stdin.buffer.read(), ImageLimits())"
     )
     data = encode(Image.new("RGB", (64, 64)), "HEIF")
     ended = subprocess.run(
@@ -184,7 +183,7 @@ def test_heic_needs_its_extra() -> None:
 
 
 def test_paths_strings_bytes_arrays_and_pillow_images_are_the_same(astronaut: BGRImage) -> None:
-    sources: list[ImageSource] = [
+    sources: list[ImageInput] = [
         ASTRONAUT,
         str(ASTRONAUT),
         ASTRONAUT.read_bytes(),

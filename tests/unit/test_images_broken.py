@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facedetect.errors import FacedetectError, InvalidImage, UnsupportedImage
-from facedetect.images import BGRImage, ImageLimits, decode_image, read_header
+from facedetect.images import BGRImage, ImageLimits, decode_image
 from tests.unit.pictures import (
     FORMATS,
     ORIENTATION,
     encode,
+    read_header,
     rgb,
     segment,
     with_orientation,

@@ -14,8 +14,8 @@ from PIL import Image
 
 from benchmarks.memory import resident_mb
 from facedetect.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImage
-from facedetect.images import BGRImage, ImageLimits, decode_image, read_header
-from facedetect.images.boxes import Item
+from facedetect.images import BGRImage, ImageLimits, decode_image
+from facedetect.images.isobmff import HeifItem
 from tests.conftest import ASTRONAUT
 from tests.unit.pictures import (
     FORMATS,
@@ -29,6 +29,7 @@ from tests.unit.pictures import (
     heic_with,
     jpeg_of_scans,
     png_with,
+    read_header,
     rgb,
     tiff_of,
     tiff_of_pages,
@@ -153,10 +154,10 @@ def test_an_items_largest_size_is_looked_for_once() -> None:
             return super().__iter__()
 
     sizes = Sizes([(2, 3), (9, 4)])
-    item = Item(sizes_wh=sizes)
-    assert [item.most_pixels for _ in range(3)] == [36] * 3
+    item = HeifItem(sizes_wh=sizes)
+    assert [item.max_pixels for _ in range(3)] == [36] * 3
     assert sizes.looks == 1
-    assert Item().most_pixels == 0
+    assert HeifItem().max_pixels == 0
 
 
 @pytest.mark.parametrize("name", [b"zTXt", b"iCCP"])

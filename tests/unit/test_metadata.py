@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from facedetect.folder.pictures import Metadata, encode_picture
+from facedetect.folder.pictures import Metadata
 from facedetect.images import (
     ENCODED_SUFFIXES,
     BGRImage,
@@ -28,6 +28,7 @@ from tests.unit.metadata import (
     SUBJECT_AREA,
     WITH_EXIF,
     a_source,
+    encode_like,
     exif_data,
     opened,
 )
@@ -43,7 +44,7 @@ def test_nothing_is_told_that_should_not_be(noise: BGRImage, kind: str, suffix: 
     private = [*SECRETS, b"Nikon", ARTIST, b"2026:01:02"]
     for metadata in get_args(Metadata):
         secrets = SECRETS if metadata == "keep" else private
-        result = encode_picture(noise, suffix, source, metadata)
+        result = encode_like(source, noise, suffix, metadata)
         assert not [secret for secret in secrets if secret in result]
         file = opened(result)
         assert not {"xmp", "comment", "Comment", "XML:com.adobe.xmp", "photoshop"} & set(file.info)
@@ -74,7 +75,7 @@ def test_the_sources_hold_what_results_must_not(noise: BGRImage, kind: str) -> N
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
 def test_exif_is_kept(noise: BGRImage, kind: str, suffix: str, order: str) -> None:
     source = a_source(noise, kind, exif=exif_data(order))
-    result = encode_picture(noise, suffix, source, "keep")
+    result = encode_like(source, noise, suffix, "keep")
     assert (ARTIST if kind != "AVIF" else b"Jos??") in result  # as Pillow wrote it
     exif = opened(result).getexif()
     assert exif[ExifTags.Base.Make] == "Nikon"
@@ -95,7 +96,7 @@ def test_exif_is_kept(noise: BGRImage, kind: str, suffix: str, order: str) -> No
 def test_the_fields_of_a_tiff_file_are_kept(noise: BGRImage, order: str, suffix: str) -> None:
     source = a_tiff_of_a_camera(noise, order)
     assert b"maker's note" in source
-    result = encode_picture(noise, suffix, source, "keep")
+    result = encode_like(source, noise, suffix, "keep")
     assert b"maker's note" not in result
     exif = opened(result).getexif()
     assert exif[ExifTags.Base.Make] == "Nikon"
@@ -122,7 +123,7 @@ def a_tiff_of_a_camera(image: BGRImage, order: str) -> bytes:
 def test_the_colour_profile_is_kept(noise: BGRImage, kind: str, suffix: str) -> None:
     source = a_source(noise, kind)
     for metadata in get_args(Metadata):
-        result = encode_picture(noise, suffix, source, metadata)
+        result = encode_like(source, noise, suffix, metadata)
         profile = None if metadata == "strip" else SRGB
         assert opened(result).info.get("icc_profile") == profile
 
@@ -130,21 +131,21 @@ def test_the_colour_profile_is_kept(noise: BGRImage, kind: str, suffix: str) -> 
 def test_a_colour_profile_in_several_parts_is_kept(noise: BGRImage) -> None:
     profile = SRGB + np.random.default_rng(3).bytes(200_000)
     source = a_source(noise, "JPEG", icc_profile=profile)
-    result = encode_picture(noise, ".jpg", source, "colour")
+    result = encode_like(source, noise, ".jpg", "colour")
     assert opened(result).info["icc_profile"] == profile
     lacking = source.replace(b"ICC_PROFILE\0\4", b"ICC_PROFILE\0\5")
-    assert "icc_profile" not in opened(encode_picture(noise, ".jpg", lacking, "keep")).info
+    assert "icc_profile" not in opened(encode_like(lacking, noise, ".jpg", "keep")).info
 
 
 @pytest.mark.parametrize("profile", [b"", b"short", bytes(200), CMYK, GREY, SRGB[:30]])
 def test_profiles_of_other_pixels_are_left_away(noise: BGRImage, profile: bytes) -> None:
     source = encode(rgb(noise), "JPEG", icc_profile=profile)
-    assert "icc_profile" not in opened(encode_picture(noise, ".png", source, "keep")).info
+    assert "icc_profile" not in opened(encode_like(source, noise, ".png", "keep")).info
 
 
 def test_a_packed_profile_of_any_length_is_no_danger() -> None:
     source = png_with(chunk(b"iCCP", b"ICC\0\0" + zlib.compress(SRGB + bytes(50_000_000))))
-    result = encode_picture(np.zeros((8, 8, 3), np.uint8), ".png", source, "keep")
+    result = encode_like(source, np.zeros((8, 8, 3), np.uint8), ".png", "keep")
     assert b"iCCP" not in result
 
 
@@ -152,11 +153,11 @@ def test_a_packed_profile_of_any_length_is_no_danger() -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF"])
 def test_the_resolution_is_kept(noise: BGRImage, kind: str, suffix: str) -> None:
     source = encode(rgb(noise), kind, dpi=(300, 150))
-    result = opened(encode_picture(noise, suffix, source, "keep"))
+    result = opened(encode_like(source, noise, suffix, "keep"))
     assert result.info["dpi"] == pytest.approx((300, 150), abs=0.02)
     turned = encode(rgb(noise), kind, dpi=(300, 150), exif=exif_data())
     if kind in {"JPEG", "PNG"} and suffix != ".tif":
-        result = opened(encode_picture(noise, suffix, turned, "keep"))
+        result = opened(encode_like(turned, noise, suffix, "keep"))
         assert result.info["dpi"] == pytest.approx((150, 300), abs=0.02)
 
 
@@ -165,7 +166,7 @@ def test_the_resolution_is_kept(noise: BGRImage, kind: str, suffix: str) -> None
 def test_broken_exif_is_left_away(noise: BGRImage, kind: str, exif: bytes) -> None:
     source = encode(rgb(noise), kind, exif=exif, icc_profile=SRGB)
     for suffix in WITH_EXIF:
-        result = opened(encode_picture(noise, suffix, source, "keep"))
+        result = opened(encode_like(source, noise, suffix, "keep"))
         assert "exif" not in result.info
         assert result.info["icc_profile"] == SRGB
 
@@ -175,7 +176,7 @@ def test_exif_that_no_jpeg_has_room_for_is_left_away(noise: BGRImage) -> None:
     for tag in (270, 315, 33432):
         exif[tag] = "long" * 8_000
     source = encode(rgb(noise), "PNG", exif=exif)
-    assert b"longlong" not in encode_picture(noise, ".jpg", source, "keep")
+    assert b"longlong" not in encode_like(source, noise, ".jpg", "keep")
 
 
 def test_directories_within_each_other_come_to_an_end() -> None:
@@ -214,7 +215,7 @@ def test_damaged_exif_gives_whole_exif_or_none(changes: list[tuple[int, int]]) -
         image = np.zeros((4, 4, 3), np.uint8)
         source = encode(Image.new("RGB", (4, 4)), "WEBP", exif=bytes(damaged))
         for suffix in WITH_EXIF:
-            decode_image(encode_picture(image, suffix, source, "keep"), LIMITS)
+            decode_image(encode_like(source, image, suffix, "keep"), LIMITS)
 
 
 @given(data=st.binary(max_size=200))

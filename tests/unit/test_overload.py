@@ -14,6 +14,7 @@ import httpx2
 from facedetect.backends.fake import FakeBackend
 from tests.fake import after, slow
 from tests.live import Live, live
+from tests.unit.counting import counted_opening
 from tests.unit.service import JPEG, PHOTO, problem
 
 Post = Future[httpx2.Response]
@@ -71,6 +72,16 @@ def test_what_finds_no_room_is_told_when_to_come_again() -> None:
         held.let_go()
         assert second.result().status_code == 200
     assert len(held.backend.requests) == 3  # the warm-up's, too
+
+
+def test_an_image_that_waits_is_closed_meanwhile() -> None:
+    """An open one may hold memory: a WebP decoder its pixels. So it is opened again."""
+    with counted_opening() as counts, busy() as held:
+        second = held.post()
+        held.wait_for(running=1, queued=1)
+        held.let_go()
+        assert second.result().status_code == 200
+    assert counts == {"strip JPEG": 2, "open JPEG": 3}
 
 
 def test_no_body_is_asked_for_where_there_is_no_room() -> None:

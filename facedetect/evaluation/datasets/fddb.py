@@ -17,7 +17,7 @@ from facedetect.evaluation.truth import (
     Protocol,
     Truth,
 )
-from facedetect.images import ImageLimits, read_header, read_image_file
+from facedetect.images import ImageLimits, SourceImage, read_image_file
 
 IMAGES = Path("originalPics")
 
@@ -75,7 +75,8 @@ def bounding_boxes(ellipses: FloatArray) -> BoxArray:
 def _size(path: Path) -> tuple[int, int]:
     limits = ImageLimits()
     try:
-        header = read_header(read_image_file(path, limits), limits)
+        with SourceImage.open(read_image_file(path, limits), limits) as source:
+            header = source.header
     except ImageError as error:
         raise InvalidDataset(
             f"the size of {path} is needed: {error}; is it in the folder given with --images?"

@@ -1,4 +1,4 @@
-"""How an image file is stored, and what it says beside its pixels."""
+"""How an image file is encoded, so that a result can be encoded in the same way."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Any
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from facedetect.images.decode import opened_image
 from facedetect.images.heif import read_heif_exif
 from facedetect.images.jpeg import read_jpeg_profile
-from facedetect.images.limits import ImageLimits
 from facedetect.images.pixels import are_sides_swapped
-from facedetect.images.png import MOST_PROFILE_BYTES, read_png_extras
+from facedetect.images.png import MAX_PROFILE_BYTES, read_png_metadata
 from facedetect.images.webp import is_lossless_webp
 
 _GREY_MODES = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I;16N")
@@ -22,7 +20,8 @@ _DPI_BOUNDS = (1, 65535)
 # Pillow's numbers by how many pixels one of colour stands for, across and down.
 _SUBSAMPLINGS: dict[tuple[float, float], int] = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 
-_KIND_OF_PROFILE, _PROFILE_MARK, _MARK = slice(16, 20), slice(36, 40), b"acsp"
+# The fields of an ICC profile's header (ICC.1, 7.2).
+_PROFILE_COLOURS, _PROFILE_SIGNATURE, _SIGNATURE = slice(16, 20), slice(36, 40), b"acsp"
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,12 @@ class JpegCoding:
 
 
 @dataclass(frozen=True)
-class ImageTraits:
-    """How an image file is stored, and what it says beside its pixels.
+class SourceEncoding:
+    """How an image file is encoded, and its metadata.
 
-    `exif` is as it stands there, or the whole file if that is a TIFF. `compression` is Pillow's
-    name for a TIFF file's. `jpeg` is None for CMYK.
+    `exif` is as in the file, or the whole file if that is a TIFF. `dpi` is of the upright image,
+    across and down. `jpeg` is None for CMYK and other formats. `compression` is Pillow's name for
+    a TIFF file's.
     """
 
     is_grey: bool
@@ -55,41 +55,40 @@ class ImageTraits:
     compression: str | None
 
 
-def read_traits(data: bytes, limits: ImageLimits) -> ImageTraits:
-    """Read the traits of an image file without decoding its pixels.
+def read_source_encoding(pillow: Image.Image, format_name: str, data: bytes) -> SourceEncoding:
+    """Read the encoding of an image file from its opened, stripped image and all of its bytes.
 
-    Raises InvalidImage, UnsupportedImage or ImageTooLarge, as `read_header` would.
+    No pixels are decoded. Raises InvalidImage, and whatever Pillow raises.
     """
-    with opened_image(data, limits) as (image, name):
-        info = image.info | _extras(data, name)
-        return ImageTraits(
-            image.mode in _GREY_MODES,
-            _bytes_in(info, "exif"),
-            _bytes_in(info, "icc_profile"),
-            _dpi(info.get("dpi"), image),
-            _jpeg_coding(image) if isinstance(image, JpegImageFile) else None,
-            name == "WebP" and not is_lossless_webp(data),
-            info.get("compression") if name == "TIFF" else None,
-        )
-
-
-def profile_fits(profile: bytes, *, is_grey: bool) -> bool:
-    """Whether an ICC profile is for such pixels, by its header (ICC.1, 7.2)."""
-    kind = b"GRAY" if is_grey else b"RGB "
-    return (
-        len(profile) < MOST_PROFILE_BYTES
-        and profile[_PROFILE_MARK] == _MARK
-        and profile[_KIND_OF_PROFILE] == kind
+    info = pillow.info | _read_stripped_metadata(data, format_name)
+    return SourceEncoding(
+        pillow.mode in _GREY_MODES,
+        _bytes_in(info, "exif"),
+        _bytes_in(info, "icc_profile"),
+        _dpi(info.get("dpi"), pillow),
+        _jpeg_coding(pillow) if isinstance(pillow, JpegImageFile) else None,
+        format_name == "WebP" and not is_lossless_webp(data),
+        info.get("compression") if format_name == "TIFF" else None,
     )
 
 
-def _extras(data: bytes, name: str) -> dict[str, Any]:
-    """What Pillow would say if it saw the whole file."""
-    match name:
+def profile_fits(profile: bytes, *, is_grey: bool) -> bool:
+    """Whether an ICC profile is for such pixels, by its header."""
+    colours = b"GRAY" if is_grey else b"RGB "
+    return (
+        len(profile) < MAX_PROFILE_BYTES
+        and profile[_PROFILE_SIGNATURE] == _SIGNATURE
+        and profile[_PROFILE_COLOURS] == colours
+    )
+
+
+def _read_stripped_metadata(data: bytes, format_name: str) -> dict[str, Any]:
+    """What Pillow's `info` lacks, since it was stripped or is stored elsewhere."""
+    match format_name:
         case "JPEG":
             return {"icc_profile": read_jpeg_profile(data)}
         case "PNG":
-            return read_png_extras(data)
+            return read_png_metadata(data)
         case "TIFF":
             return {"exif": data}
         case "HEIC" | "AVIF":
@@ -103,7 +102,7 @@ def _bytes_in(info: dict[Any, Any], key: str) -> bytes:
 
 
 def _dpi(value: Any, image: Image.Image) -> tuple[float, float] | None:
-    """Of the upright image; None if it is none that can be written."""
+    """The upright image's resolution; None if there is none, or none that can be written."""
     try:
         across, down = (float(side) for side in value)
     except (TypeError, ValueError, ArithmeticError):
@@ -115,7 +114,7 @@ def _dpi(value: Any, image: Image.Image) -> tuple[float, float] | None:
 
 
 def _jpeg_coding(image: JpegImageFile) -> JpegCoding | None:
-    """None for four components, and where a table is missing."""
+    """None for four components, and if a table is missing."""
     components = image.layer[: image.layers]
     try:
         tables = [image.quantization[table] for *_, table in components]
@@ -132,7 +131,7 @@ def _jpeg_coding(image: JpegImageFile) -> JpegCoding | None:
 
 
 def _subsampling(factors: list[tuple[int, int]], is_swapped: bool) -> int:
-    """The one that is stored, if it can be written; else none, which loses nothing."""
+    """The file's subsampling if Pillow can write it; else none, which loses nothing."""
     (across, down), *colours = factors
     if not colours or len(set(colours)) > 1:
         return 0

@@ -1,0 +1,123 @@
+"""An image file that is opened once for all that is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+from PIL import Image
+
+from facedetect.errors import FacedetectError, ImageTooLarge, InvalidImage
+from facedetect.images.formats import ImageFormat, detect_format
+from facedetect.images.limits import (
+    ImageLimits,
+    check_byte_count,
+    check_frame_count,
+    check_pixel_count,
+)
+from facedetect.images.pixels import BGRImage, check_pixel_type, pillow_to_bgr, upright_size
+from facedetect.images.source_encoding import SourceEncoding, read_source_encoding
+
+# Those of other formats are counted while stripping; other pictures in a HEIC file do not count.
+_FRAMES_COUNTED_IN_HEADER = ("WebP", "AVIF")
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """The size of the upright image, px, and the name of the file's format."""
+
+    width: int
+    height: int
+    format: str
+
+
+class SourceImage:
+    """An image file within the limits: its header, its encoding and its pixels.
+
+    Threads may pass it on, but not use it at the same time.
+    """
+
+    def __init__(self, data: bytes, image_format: ImageFormat, limits: ImageLimits) -> None:
+        self._data = data
+        self._format = image_format
+        self._stripped = image_format.strip(data, limits)
+        self._pillow: Image.Image | None = None
+        self.header = self._read_header(limits)
+
+    @classmethod
+    def open(cls, data: bytes, limits: ImageLimits) -> Self:
+        """Check an image file against the limits and read its header; no pixels are decoded.
+
+        Raises InvalidImage, UnsupportedImage or ImageTooLarge.
+        """
+        check_byte_count(len(data), limits)
+        if not data:
+            raise InvalidImage("the image is empty: 0 bytes")
+        image_format = detect_format(data)
+        with decoding_errors():
+            return cls(data, image_format, limits)
+
+    def read_encoding(self) -> SourceEncoding:
+        """Read how the file is encoded; raises InvalidImage."""
+        with decoding_errors():
+            return read_source_encoding(self._opened(), self._format.name, self._data)
+
+    def decode(self) -> BGRImage:
+        """Decode the pixels and close the file: orientation applied, transparency over white.
+
+        Grey, palette, CMYK and 16-bit pixels become 8-bit BGR. Raises InvalidImage.
+        """
+        with self, decoding_errors():
+            return pillow_to_bgr(self._opened())
+
+    def close(self) -> None:
+        """Free what an open file holds: a WebP decoder copies the file and allocates the pixels.
+
+        Anything that is asked for afterwards opens the file again, without stripping it again.
+        """
+        if self._pillow is not None:
+            self._pillow.close()
+            self._pillow = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _opened(self) -> Image.Image:
+        if self._pillow is None:
+            self._pillow = self._format.open(self._stripped.open(), "")
+            exif = self._stripped.exif
+            if exif is not None:
+                self._pillow.info["exif"] = exif
+        return self._pillow
+
+    def _read_header(self, limits: ImageLimits) -> ImageHeader:
+        pillow, name = self._opened(), self._format.name
+        check_pixel_count(*pillow.size, limits)
+        check_pixel_type(pillow)
+        if name in _FRAMES_COUNTED_IN_HEADER:
+            check_frame_count(name, int(getattr(pillow, "n_frames", 1)), limits)
+        return ImageHeader(*upright_size(pillow), name)
+
+
+@contextmanager
+def decoding_errors() -> Iterator[None]:
+    """Turn whatever Pillow raises while decoding into our errors.
+
+    Its plugins raise what their parsers run into (SyntaxError, struct.error, IndexError, ...), so
+    every exception means the same: bytes that cannot be decoded.
+    """
+    try:
+        yield
+    except FacedetectError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageTooLarge(f"{error}; scale the image down") from error
+    except Exception as error:
+        raise InvalidImage(
+            f"the image does not decode ({error}); send the original, complete file"
+        ) from error
