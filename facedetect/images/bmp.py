@@ -16,5 +16,7 @@ def strip_bmp(data: bytes, _: ImageLimits) -> StrippedFile:
     Pillow decodes that in Python: a file at the byte limit would take half a minute.
     """
     if int.from_bytes(data[_COMPRESSION], "little") in _RUN_LENGTH_ENCODINGS:
-        raise UnsupportedImage("the BMP file is run-length encoded; save it as PNG")
+        raise UnsupportedImage(
+            "run-length encoded BMP files are not supported; save it uncompressed, or as PNG"
+        )
     return StrippedFile.whole(data)

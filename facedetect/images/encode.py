@@ -43,7 +43,7 @@ def encode_image(image: BGRImage, suffix: str, *, quality: int | None = None) ->
 def side_too_long_error(image: BGRImage, suffix: str) -> ImageTooLarge:
     """The error for an image with more pixels a side than its format allows."""
     height, width = image.shape[:2]
-    return ImageTooLarge(f"{width}x{height} pixels do not fit into {suffix}; write a .png")
+    return ImageTooLarge(f"{width}x{height} pixels are too large for {suffix}; write a .png")
 
 
 def write_image(path: str | os.PathLike[str], image: BGRImage) -> None:

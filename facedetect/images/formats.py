@@ -44,7 +44,7 @@ class ImageFormat:
 
     name: str
     strip: Callable[[bytes, ImageLimits], StrippedFile]
-    open: Callable[[io.BytesIO, str], Image.Image]
+    open: Callable[[io.BytesIO], Image.Image]
 
 
 _BY_SIGNATURE = {
@@ -84,7 +84,7 @@ def _brands(data: bytes) -> set[bytes]:
     return {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
 
 
-def _heif_plugin() -> Callable[[io.BytesIO, str], Image.Image]:
+def _heif_plugin() -> Callable[[io.BytesIO], Image.Image]:
     try:
         from pillow_heif import HeifImageFile
     except ImportError as error:
@@ -92,5 +92,5 @@ def _heif_plugin() -> Callable[[io.BytesIO, str], Image.Image]:
             "HEIC images are not supported here; send JPEG, or install facedetect with its extra "
             "heif"
         ) from error
-    plugin: Callable[[io.BytesIO, str], Image.Image] = HeifImageFile
+    plugin: Callable[[io.BytesIO], Image.Image] = HeifImageFile
     return plugin

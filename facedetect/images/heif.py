@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from facedetect.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from facedetect.images.av1 import read_coded_sizes
-from facedetect.images.isobmff import (
-    HeifItem,
-    HeifItems,
-    InvalidBox,
-    Span,
-    read_boxes,
-    read_items,
-)
+from facedetect.images.isobmff import HeifItem, HeifItems, InvalidBox, Span, read_boxes, read_items
 from facedetect.images.limits import ImageLimits, PieceCounter, check_pixel_count
 from facedetect.images.stripped_file import StrippedFile, truncated_error
 
@@ -25,8 +18,8 @@ _NO_ITEM_TYPE = (4, 8)
 # Items that share bytes are rare; without a bound, a small file could repeat its bytes endlessly.
 _MAX_USES_OF_A_BYTE = 2
 
-# Tiles extend beyond the edges of the image that they make up.
-_MAX_PART_PIXELS_PER_PIXEL = 2
+# All parts together, as a share of the limit: tiles extend beyond the edges of their image.
+_MAX_PART_SHARE = 2
 
 
 def strip_heic(data: bytes, limits: ImageLimits) -> StrippedFile:
@@ -72,7 +65,7 @@ def read_heif_exif(data: bytes) -> bytes:
 def _check_stream(stream: bytes, pieces: PieceCounter, limits: ImageLimits) -> None:
     sizes = read_coded_sizes(stream, pieces)
     if not sizes:
-        raise InvalidImage("the image file lacks the header of its pixels; send the original")
+        raise InvalidImage("the AVIF file has no AV1 sequence header; send the original file")
     for width, height in sizes:
         check_pixel_count(width, height, limits)
 
@@ -106,7 +99,7 @@ def _find_meta(data: bytes, pieces: PieceCounter) -> tuple[Span, bool]:
         if error.kind in {b"meta", b"mdat", b"moov"}:
             raise truncated_error() from error
     if len(metas) != 1:
-        raise InvalidImage(f"the image file has {len(metas)} lists of pictures; it must have one")
+        raise InvalidImage(f"the image file has {len(metas)} meta boxes, not one; save it again")
     return metas[0], has_movie
 
 
@@ -114,12 +107,12 @@ def _read_items(data: bytes, meta: Span, pieces: PieceCounter) -> HeifItems:
     try:
         items = read_items(data, meta, pieces)
     except InvalidBox as error:
-        raise InvalidImage(f"the image file cannot be read: {error}") from error
+        raise InvalidImage(f"the image file's boxes are invalid: {error}; save it again") from error
     extents = [extent for item in items.values() for extent in item.extents]
     if any(end > len(data) for _, end in extents):
         raise truncated_error()
     if sum(end - start for start, end in extents) > _MAX_USES_OF_A_BYTE * len(data):
-        raise InvalidImage("the image file uses its bytes several times; save it again")
+        raise InvalidImage("the image file's items overlap; save it again")
     return items
 
 
@@ -127,7 +120,7 @@ def _check_items(items: HeifItems, limits: ImageLimits) -> None:
     """Bound what decoding any of the pictures would cost."""
     for item in list(items.values()):
         if item.item_type in _CODED and not item.sizes_wh:
-            raise InvalidImage("the image file does not say the size of its pictures")
+            raise InvalidImage("the image file does not say the size of a picture; save it again")
         for width, height in item.sizes_wh:
             check_pixel_count(width, height, limits)
         if item.item_type in _DERIVED:
@@ -136,10 +129,13 @@ def _check_items(items: HeifItems, limits: ImageLimits) -> None:
 
 def _check_parts(parts: list[HeifItem], limits: ImageLimits) -> None:
     if any(part.item_type not in _CODED for part in parts):
-        raise UnsupportedImage("the image is assembled from assembled images; send it as a JPEG")
-    pixels = sum(part.max_pixels for part in parts)
-    if pixels > _MAX_PART_PIXELS_PER_PIXEL * limits.max_pixels:
+        raise UnsupportedImage(
+            "the image is assembled from parts that are assembled themselves, which is not "
+            "supported; send it as a JPEG"
+        )
+    pixels, max_pixels = sum(part.max_pixels for part in parts), _MAX_PART_SHARE * limits.max_pixels
+    if pixels > max_pixels:
         raise ImageTooLarge(
-            f"the image is made of parts with {pixels} pixels, where {limits.max_pixels} are "
-            "allowed; scale it down"
+            f"the image is assembled from parts with {pixels} pixels in total, more than the "
+            f"{max_pixels} allowed; scale it down"
         )

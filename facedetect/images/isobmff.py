@@ -6,6 +6,7 @@ larger than its properties say.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,12 +36,8 @@ class HeifItem:
         return max((width * height for width, height in self.sizes_wh), default=0)
 
 
-class HeifItems(dict[int, HeifItem]):
-    """A file's items by their id; one that is missing is created."""
-
-    def __missing__(self, key: int) -> HeifItem:
-        self[key] = HeifItem()
-        return self[key]
+HeifItems = defaultdict[int, HeifItem]
+"""A file's items by their id."""
 
 
 class InvalidBox(ValueError):
@@ -75,7 +72,7 @@ def read_boxes(data: bytes, span: Span, pieces: PieceCounter) -> Iterator[tuple[
             size = numbers.read(8)
         at = end if size == 0 else at + size
         if not numbers.at <= at <= end:
-            raise InvalidBox(f"the box {kind!r} does not fit", kind)
+            raise InvalidBox(f"the box {kind!r} extends beyond what holds it", kind)
         yield kind, (numbers.at, at)
 
 
@@ -83,7 +80,7 @@ def read_items(data: bytes, meta: Span, pieces: PieceCounter) -> HeifItems:
     """Read the items that a file's `meta` box lists; raises InvalidBox."""
     start, end = meta
     boxes = _by_kind(read_boxes(data, (start + _FULL_BOX, end), pieces))
-    items = HeifItems()
+    items: HeifItems = defaultdict(HeifItem)
     readers = {b"iinf": _read_types, b"iref": _read_parts, b"iprp": _read_sizes}
     for kind, reader in readers.items():
         if kind in boxes:

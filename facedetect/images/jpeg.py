@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from facedetect.errors import ImageTooLarge
 from facedetect.images.limits import ImageLimits, PieceCounter
-from facedetect.images.stripped_file import NO_EXIF, StrippedFile, truncated_error
+from facedetect.images.stripped_file import StrippedFile, truncated_error
 
 # Not 0, which escapes a 255 in the pixel data; not 255, which is padding; no restart markers.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
@@ -32,7 +32,7 @@ def strip_jpeg(data: bytes, _: ImageLimits) -> StrippedFile:
     Phones append depth maps, previews and videos. Raises ImageTooLarge if decoding all scans would
     take minutes, InvalidImage for a file that ends too early.
     """
-    stripped, exif_span = StrippedFile(data), None
+    stripped, exif = StrippedFile(data), memoryview(b"")
     scans = previous_end = 0
     for marker, start, end in _segments(data):
         stripped.keep(previous_end, start)
@@ -41,9 +41,9 @@ def strip_jpeg(data: bytes, _: ImageLimits) -> StrippedFile:
         if marker not in _METADATA:
             stripped.keep(start, end)
         elif marker == _APP1 and data.startswith(_EXIF, start + 4):
-            exif_span = exif_span or slice(start + 4, end)
+            exif = exif or memoryview(data)[start + 4 : end]
         previous_end = end
-    stripped.exif_span = exif_span or NO_EXIF
+    stripped.exif = exif
     return stripped
 
 
@@ -84,5 +84,5 @@ def _check_scans(count: int) -> None:
     if count > _MAX_SCANS:
         raise ImageTooLarge(
             f"the JPEG file has more than the {_MAX_SCANS} scans allowed; "
-            "save it again as an ordinary one"
+            "save it again as a baseline JPEG"
         )

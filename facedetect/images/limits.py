@@ -39,7 +39,7 @@ class PieceCounter:
         self._left -= 1
         if self._left < 0:
             raise InvalidImage(
-                "the image file is cut into too many tiny pieces; save it again as an ordinary one"
+                "the image file has too many tiny pieces; save it again with another program"
             )
 
 
@@ -66,5 +66,5 @@ def check_frame_count(format_name: str, count: int, limits: ImageLimits) -> None
     if count > limits.max_frames:
         raise ImageTooLarge(
             f"the {format_name} file has more frames or pages than the {limits.max_frames} "
-            "allowed; send one picture"
+            "allowed; send a single picture"
         )

@@ -37,10 +37,10 @@ def check_pixel_type(header: Image.Image) -> None:
     """Raise UnsupportedImage for 32-bit or Lab pixels."""
     if header.mode in {"I", "F"}:
         raise UnsupportedImage(
-            f"the image has 32-bit pixels (mode {header.mode}); send 8 or 16 bits a channel"
+            f"the image has 32-bit pixels (mode {header.mode}); send 8 or 16 bits per channel"
         )
     if header.mode == "LAB":
-        raise UnsupportedImage("the image has Lab colours; save it with RGB, CMYK or grey")
+        raise UnsupportedImage("the image has Lab colours; save it as RGB, CMYK or greyscale")
 
 
 def pillow_to_bgr(image: Image.Image) -> BGRImage:
@@ -64,7 +64,7 @@ def array_to_bgr(array: NDArray[np.uint8]) -> BGRImage:
     shape = array.shape
     if array.dtype != np.uint8 or array.size == 0:
         raise InvalidImage(
-            f"the array is {array.dtype} {list(shape)}; it must be uint8 and not empty"
+            f"the array is {array.dtype} of shape {list(shape)}; it must be uint8 and not empty"
         )
     match shape:
         case (_, _, 3):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from facedetect.images.limits import ImageLimits, PieceCounter, check_frame_count
-from facedetect.images.stripped_file import NO_EXIF, StrippedFile, truncated_error
+from facedetect.images.stripped_file import StrippedFile, truncated_error
 
 _SIGNATURE_BYTES = 8
 # Length, name and checksum around a chunk's content.
@@ -30,16 +30,16 @@ def strip_png(data: bytes, limits: ImageLimits) -> StrippedFile:
     Texts and colour profiles, which may be compressed bombs, are not parsed.
     Raises ImageTooLarge for an animation, InvalidImage for a file that ends too early.
     """
-    stripped, exif_span = StrippedFile(data), None
+    stripped, exif = StrippedFile(data), memoryview(b"")
     stripped.keep(0, _SIGNATURE_BYTES)
     for name, start, end in _chunks(data):
         if name in _NEEDED_FOR_PIXELS:
             stripped.keep(start, end)
-        elif name == _EXIF and end - start > _CHUNK_BYTES:
-            exif_span = exif_span or slice(start + 8, end - 4)
+        elif name == _EXIF:
+            exif = exif or memoryview(data)[start + 8 : end - 4]
         elif name == _ANIMATION:
             check_frame_count("PNG", int.from_bytes(data[start + 8 : end - 4][:4]), limits)
-    stripped.exif_span = exif_span or NO_EXIF
+    stripped.exif = exif
     return stripped
 
 

@@ -89,10 +89,9 @@ class SourceImage:
 
     def _opened(self) -> Image.Image:
         if self._pillow is None:
-            self._pillow = self._format.open(self._stripped.open(), "")
-            exif = self._stripped.exif
-            if exif is not None:
-                self._pillow.info["exif"] = exif
+            self._pillow = self._format.open(self._stripped.open())
+            if self._stripped.exif is not None:
+                self._pillow.info["exif"] = bytes(self._stripped.exif)
         return self._pillow
 
     def _read_header(self, limits: ImageLimits) -> ImageHeader:
@@ -119,5 +118,5 @@ def decoding_errors() -> Iterator[None]:
         raise ImageTooLarge(f"{error}; scale the image down") from error
     except Exception as error:
         raise InvalidImage(
-            f"the image does not decode ({error}); send the original, complete file"
+            f"the image cannot be decoded ({error}); send the original, complete file"
         ) from error

@@ -7,20 +7,17 @@ from array import array
 
 from facedetect.errors import InvalidImage
 
-NO_EXIF = slice(0, 0)
-"""The span of EXIF data in a file without any."""
-
 
 class StrippedFile:
     """An image file without metadata, further frames and whatever follows its end.
 
     What Pillow never sees can neither fail nor cost anything. The parts that are kept are held as
     positions in the original bytes, since a copy would double what a waiting upload takes.
-    `exif_span` is where the EXIF data was cut out, None if it was left in.
+    `exif` is the EXIF data that was cut out, empty if there was none; None if it was left in.
     """
 
-    def __init__(self, data: bytes, exif_span: slice | None = None) -> None:
-        self.exif_span = exif_span
+    def __init__(self, data: bytes) -> None:
+        self.exif: memoryview | None = None
         self._data = data
         self._bounds = array("Q")  # start, end, start, end, ...; files may have 100,000s of parts
 
@@ -30,11 +27,6 @@ class StrippedFile:
         stripped = cls(data)
         stripped.keep(0, len(data))
         return stripped
-
-    @property
-    def exif(self) -> bytes | None:
-        """The EXIF data that was cut out, empty if there was none; None if it was left in."""
-        return None if self.exif_span is None else self._data[self.exif_span]
 
     def keep(self, start: int, end: int) -> None:
         """Append the original's bytes from `start` to `end`."""
@@ -52,4 +44,4 @@ class StrippedFile:
 
 def truncated_error() -> InvalidImage:
     """The error for a file whose end is missing."""
-    return InvalidImage("the image file ends too early; send the original, complete file")
+    return InvalidImage("the image file is truncated; send the original, complete file")

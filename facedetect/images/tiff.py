@@ -26,7 +26,9 @@ def strip_tiff(data: bytes, limits: ImageLimits) -> StrippedFile:
     an image may be, UnsupportedImage for BigTIFF and rare compressions.
     """
     if data.startswith(_BIG_TIFF):
-        raise UnsupportedImage("the image is a BigTIFF; save it as an ordinary TIFF or as PNG")
+        raise UnsupportedImage(
+            "BigTIFF files are not supported; save it as an ordinary TIFF or as PNG"
+        )
     order = "<" if data.startswith(b"II") else ">"
     try:
         (at,) = struct.unpack_from(f"{order}I", data, 4)
@@ -55,7 +57,9 @@ def _check_directory(data: bytes, order: str, at: int, limits: ImageLimits) -> i
             )
         if tag in {_COMPRESSION, _TILE_WIDTH, _TILE_LENGTH}:
             if tag in numbers or value_type not in _NUMBER_FORMATS or count != 1:
-                raise InvalidImage(f"the TIFF file's tag {tag} is not one number; save it again")
+                raise InvalidImage(
+                    f"the TIFF file's tag {tag} is not a single number; save it again"
+                )
             number_format = order + _NUMBER_FORMATS[value_type]
             (numbers[tag],) = struct.unpack_from(number_format, data, entry_at + 8)
     _check_numbers(numbers, limits)
@@ -68,5 +72,6 @@ def _check_numbers(numbers: dict[int, int], limits: ImageLimits) -> None:
     compression = numbers.get(_COMPRESSION, 1)
     if compression not in _SUPPORTED_COMPRESSIONS:
         raise UnsupportedImage(
-            f"the TIFF file has the compression {compression}; save it with LZW or deflate"
+            f"the TIFF file has the compression {compression}, which is not supported; "
+            "save it with LZW or deflate"
         )

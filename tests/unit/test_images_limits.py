@@ -202,7 +202,7 @@ def test_faxes_in_tiffs_are_refused() -> None:
 
 def test_tiffs_that_say_something_twice_are_refused() -> None:
     data = tiff_of((323, 4, 2, 64))
-    refused(data, InvalidImage, "tag 323 is not one number")
+    refused(data, InvalidImage, "tag 323 is not a single number")
 
 
 def test_run_length_encoded_bmps_are_refused() -> None:
@@ -218,7 +218,7 @@ def test_an_avif_coded_larger_than_it_says_is_refused() -> None:
 
 def test_an_avif_that_uses_its_bytes_again_and_again_is_refused() -> None:
     assert decode_image(avif_of_repeated_bytes(1), LIMITS).shape == (64, 64, 3)
-    refused(avif_of_repeated_bytes(1000), InvalidImage, "uses its bytes several times")
+    refused(avif_of_repeated_bytes(1000), InvalidImage, "items overlap")
 
 
 def test_a_heic_coded_larger_than_it_says_is_refused_by_its_decoder() -> None:
@@ -232,7 +232,11 @@ def test_a_heic_of_tiles_is_put_together() -> None:
 
 
 def test_a_heic_of_more_tiles_than_it_needs_is_refused() -> None:
-    refused(heic_of_tiles(30, 30), ImageTooLarge, "parts with 235929600 pixels")
+    refused(
+        heic_of_tiles(30, 30),
+        ImageTooLarge,
+        "parts with 235929600 pixels in total, more than the 100000000 allowed",
+    )
 
 
 def test_animated_avif_is_refused() -> None:
