@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from tests.unit.pictures import (
     rgb,
     tiff_of,
     tiff_of_pages,
+    with_raw_exif,
 )
 
 LIMITS = ImageLimits()
@@ -178,6 +180,26 @@ def test_a_gif_frame_larger_than_its_screen_counts(side: int, words: str) -> Non
 def test_tiffs_of_strips_without_number_are_refused(tag: int) -> None:
     data = tiff_of((tag, 4, 500_000, 1000), content=bytes(2_000_000))
     refused(data, ImageTooLarge, f"500000 values of tag {tag}")
+
+
+def tiff_of_shared_values(count: int) -> bytes:
+    """A TIFF with so many tags whose values are all the same megabyte."""
+    tags = [(40_000 + number, 7, MEGABYTE, 1000) for number in range(count)]
+    return tiff_of((273, 4, 1, 1000), *tags, content=bytes(MEGABYTE))
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PNG", "WEBP"])
+def test_values_that_share_their_bytes_take_no_memory(kind: str) -> None:
+    data = tiff_of_shared_values(60)
+    if kind != "TIFF":
+        data = with_raw_exif(Image.new("RGB", (8, 8)), kind, data)
+    tracemalloc.start()
+    try:
+        decode_image(data, LIMITS)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * MEGABYTE
 
 
 def test_tiff_tiles_larger_than_an_image_may_be_are_refused() -> None:
