@@ -33,9 +33,9 @@ from benchmarks.archive import SIDES, make_archive
 from benchmarks.pages import told_table, write_section
 from benchmarks.servers import FACEDETECT, Command
 from facedetect import Detector, load_image
-from facedetect.folder.pictures import encode_picture
-from facedetect.folder.places import LocalPlace
-from facedetect.folder.plan import Item, Plan
+from facedetect.archive.picture_encoding import encode_picture
+from facedetect.archive.plan import Plan, SourceFile
+from facedetect.archive.storage import LocalStorage
 from facedetect.images import BGRImage, SourceImage
 from facedetect.render import render
 
@@ -159,7 +159,7 @@ def _call_with_detector(threads: int, call: Callable[[Detector], Any]) -> Any:
 
 def detect_files(archive: Path, detector: Detector, *, threads: int) -> float:
     """Pictures a second, read, decoded and looked at, as a script of a few lines would."""
-    paths = [archive / item.name for item in Plan(LocalPlace(archive)).items()]
+    paths = [archive / item.name for item in Plan(LocalStorage(archive)).source_files()]
     with ThreadPoolExecutor(threads) as pool:
         started = time.perf_counter()
         for _ in pool.map(detector.detect, paths):
@@ -169,7 +169,7 @@ def detect_files(archive: Path, detector: Detector, *, threads: int) -> float:
 
 def detect_decoded(archive: Path, detector: Detector, *, threads: int) -> float:
     """Pictures a second, decoded beforehand, some at a time since all would not fit in memory."""
-    names = [item.name for item in Plan(LocalPlace(archive)).items()]
+    names = [item.name for item in Plan(LocalStorage(archive)).source_files()]
     seconds = 0.0
     with ThreadPoolExecutor(threads) as pool:
         for at in range(0, len(names), _DECODED_AT_ONCE):
@@ -184,15 +184,15 @@ def detect_decoded(archive: Path, detector: Detector, *, threads: int) -> float:
 
 def profile(archive: Path, detector: Detector) -> dict[str, float]:
     """The mean time of each stage of a picture, ms, as one worker does them."""
-    items = list(Plan(LocalPlace(archive)).items())[::_PROFILED_OF]
+    items = list(Plan(LocalStorage(archive)).source_files())[::_PROFILED_OF]
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
-        output = LocalPlace(Path(folder))
-        times = [_stages(detector, LocalPlace(archive), output, item) for item in items]
+        output = LocalStorage(Path(folder))
+        times = [_stages(detector, LocalStorage(archive), output, item) for item in items]
     return {stage: 1000 * sum(one[stage] for one in times) / len(times) for stage in times[0]}
 
 
 def _stages(
-    detector: Detector, source: LocalPlace, output: LocalPlace, item: Item
+    detector: Detector, source: LocalStorage, output: LocalStorage, item: SourceFile
 ) -> dict[str, float]:
     """Do a picture as a worker does, and tell how long each stage took, s."""
     times = [time.perf_counter()]

@@ -161,3 +161,7 @@ class BackendTimeout(BackendError):
 
 class BackendProtocolError(BackendError):
     """The backend's answer has the wrong shape."""
+
+
+PER_IMAGE_ERRORS = (ImageError, InvalidParams, BackendTimeout, BackendProtocolError)
+"""What can be wrong with one image; after any other error the next image would fail as well."""

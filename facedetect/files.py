@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic file writes: a file is complete or not there."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from uuid import uuid4
 
 
 @contextmanager
-def written_whole(path: Path, folder: Path | None = None) -> Iterator[Path]:
-    """Give a new name beside `path` to write to; it replaces `path` when all went well.
+def atomic_draft(path: Path, folder: Path | None = None) -> Iterator[Path]:
+    """Give a temporary path to write to; the file replaces `path` if the block succeeds.
 
-    Left by an exception, Ctrl-C included, the block leaves nothing behind. What is left by a
-    process that is killed lies in `folder`, if one of the same file system is given.
+    If the block raises, Ctrl-C included, nothing is left behind. What a killed process leaves is in
+    `folder`, by default that of `path`; it must be on the same file system.
     """
     for parent in {path.parent, folder or path.parent}:
         parent.mkdir(parents=True, exist_ok=True)
-    unfinished = (folder or path.parent) / f".{uuid4().hex}.part"
+    draft = (folder or path.parent) / f".{uuid4().hex}.part"
     try:
-        yield unfinished
-        unfinished.replace(path)
+        yield draft
+        draft.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, data: bytes, folder: Path | None = None) -> None:
-    """Write `data` to `path`, replacing what is there at once; see `written_whole`."""
-    with written_whole(path, folder) as unfinished:
-        unfinished.write_bytes(data)
+def write_atomically(path: Path, data: bytes, folder: Path | None = None) -> None:
+    """Write `data` to `path`, replacing it at once; see `atomic_draft`."""
+    with atomic_draft(path, folder) as draft:
+        draft.write_bytes(data)

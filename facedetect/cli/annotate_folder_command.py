@@ -2,71 +2,68 @@
 
 from __future__ import annotations
 
-import time
+from contextlib import nullcontext
 from threading import Event
-from typing import Annotated, get_args
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
 
+from facedetect.archive import FolderOptions, annotate_folder, preview_folder
+from facedetect.archive.opening import EngineName
+from facedetect.archive.picture_encoding import Metadata
+from facedetect.archive.processing import DisplayStyle
+from facedetect.archive.reports import ReportName
 from facedetect.cli import options
 from facedetect.cli.exit_codes import INTERRUPTED
-from facedetect.cli.folder_engine import EngineName, opened_engine, opened_journal
-from facedetect.cli.folder_summary import Ended, print_json, print_plan, print_summary
-from facedetect.cli.progress import shown_progress
+from facedetect.cli.folder_progress import folder_progress
+from facedetect.cli.folder_summary import print_json, print_preview, print_summary
 from facedetect.cli.signals import stopped_by_signals
 from facedetect.crops import CropStyle
-from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams, parse_thresholds
-from facedetect.folder.cluster import Job
-from facedetect.folder.opening import open_places
-from facedetect.folder.pictures import Metadata
-from facedetect.folder.plan import Plan
-from facedetect.folder.reports import ReportName, check_report
-from facedetect.folder.run import Engine, Run
-from facedetect.folder.work import Shown, Work
 from facedetect.settings import DetectorSettings
 
 _FAILED = 1
 
 
-def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
+def annotate_folder_command(  # noqa: PLR0913 - a command's options are its arguments
     source: Annotated[str, typer.Argument(metavar="IN", show_default=False)],
     output: Annotated[str, typer.Argument(metavar="OUT", show_default=False)],
     *,
     style: Annotated[
-        Shown,
+        DisplayStyle,
         typer.Option(help="How faces are shown: with a box, or hidden; none writes no pictures."),
     ] = "box",
     metadata: Annotated[
         Metadata | None,
         typer.Option(
-            help="What pictures keep of their sources': EXIF and colour profile, the profile, "
-            "nothing.",
+            help="Metadata that pictures keep: EXIF and colour profile, only the profile, or none.",
             show_default="keep; colour where faces are hidden",
         ),
     ] = None,
     crops: Annotated[
         CropStyle | None,
-        typer.Option(help="Cut faces out, too: with a margin, or aligned to 112x112 px."),
+        typer.Option(help="Also cut faces out: with a margin, or aligned to 112x112 px."),
     ] = None,
     report: Annotated[
-        str, typer.Option(help="Reports, with commas: jsonl, csv, coco, parquet, html.")
+        str, typer.Option(help="Reports, separated by commas: jsonl, csv, coco, parquet, html.")
     ] = "jsonl",
     min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
     factor: options.Factor = options.DEFAULT_FACTOR,
     thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
-    videos: Annotated[bool, typer.Option(help="Look at videos, too.")] = True,
+    videos: Annotated[bool, typer.Option(help="Process videos, too.")] = True,
     stride: Annotated[
-        int, typer.Option(min=1, help="Look at every n-th frame of a video and follow the faces.")
+        int, typer.Option(min=1, help="Search every n-th frame of a video and track faces between.")
     ] = 1,
     follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Enter folders that links lead to.")
+        bool, typer.Option("--follow-links", help="Enter linked folders.")
     ] = False,
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Files side by side; with Ray the largest pool.", show_default="one a core"
+            min=1,
+            help="Files processed at a time; with Ray the maximum pool size.",
+            show_default="one per core",
         ),
     ] = None,
     backend: options.Backend = None,
@@ -76,23 +73,26 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     ray_address: Annotated[
         str | None,
         typer.Option(
-            help="The cluster: HOST:6379, or auto on one of its machines.",
-            show_default="a Ray of this machine",
+            help="Ray cluster: HOST:6379, or auto on one of its machines.",
+            show_default="a local one",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be done, and write nothing.")
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="No progress and no failures, the summary alone.")
+        bool, typer.Option("--quiet", help="Print only the summary: no progress, no failures.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The summary as a JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as a JSON object.")
+    ] = False,
 ) -> None:
     """Draw, or hide, the faces on every picture and video below the folder IN.
 
-    OUT mirrors the tree of IN, with a report that has a line for each file, also for those without
-    a face and those that could not be used. The sources stay as they are. A run that was ended, at
-    any moment and however, is gone on with by the same command; what has changed is done again.
+    OUT mirrors the tree of IN, with a report that has a line for each file, including those without
+    a face and those that could not be used. The sources stay as they are. A run that ended early,
+    for whatever reason, resumes when the same command is run again; changed files are processed
+    again.
 
     Examples:
 
@@ -104,58 +104,32 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
 
         facedetect annotate-folder s3://bucket/in s3://bucket/out --engine ray --ray-address auto
     """
-    reports = _parse_reports(report)
-    hides = style not in {"box", "none"}
-    work = Work(
+    folder_options = FolderOptions(
         params=DetectionParams(min_size, factor, parse_thresholds(thresholds)),
         style=style,
-        metadata=metadata or ("colour" if hides else "keep"),
+        metadata=metadata,
         crops=crops,
-        thumbnails="html" in reports,
+        reports=[cast("ReportName", name.strip()) for name in report.split(",")],
+        videos=videos,
         stride=stride,
+        follow_links=follow_links,
+        workers=workers,
+        engine=engine,
+        ray_address=ray_address,
+        settings=DetectorSettings.load(backend=backend),
     )
-    pictures, results = open_places(source, output, follow_links=follow_links)
-    plan = Plan(pictures, videos=videos)
-    plan.check()
-    settings = DetectorSettings.load(backend=backend)
-    job = Job(settings, work, pictures, results, workers, ray_address)
-    console = Console(stderr=True, quiet=quiet)
-    stop = Event()
-    with (
-        opened_journal(results, dry_run=dry_run) as journal,
-        opened_engine(engine, job, stop, console) as (model, doer),
-        stopped_by_signals(stop),
-    ):
-        run = Run(plan, results, journal, work.fingerprint(model), stop)
+    stop, console = Event(), Console(stderr=True)
+    with stopped_by_signals(stop):
         if dry_run:
-            print_plan(run, quiet=quiet, as_json=as_json)
-        else:
-            ended = _do(run, doer, reports, console, quiet=quiet)
-            (print_json if as_json else print_summary)(ended)
-    if stop.is_set() and (dry_run or run.summary.interrupted):
+            files = preview_folder(source, output, stop=stop, **folder_options)
+            print_preview(files, quiet=quiet, as_json=as_json)
+            if stop.is_set():
+                raise typer.Exit(INTERRUPTED)
+            return
+        with nullcontext(lambda _: None) if quiet else folder_progress(console) as show:
+            summary = annotate_folder(source, output, on_progress=show, stop=stop, **folder_options)
+    (print_json if as_json else print_summary)(summary)
+    if summary.counts.interrupted:
         raise typer.Exit(INTERRUPTED)
-    if run.summary.failed:
+    if summary.counts.failed:
         raise typer.Exit(_FAILED)
-
-
-def _do(
-    run: Run, engine: Engine, reports: list[ReportName], console: Console, *, quiet: bool
-) -> Ended:
-    started = time.monotonic()
-    with shown_progress(run, console, quiet=quiet) as show:
-        summary = run.do(engine, show)
-    if summary.interrupted:
-        return Ended(summary, time.monotonic() - started, [])
-    with console.status("Writing the reports"):
-        told = [f"{run.output}/{path}" for path in run.tell(reports)]
-    return Ended(summary, time.monotonic() - started, told, *run.unseen())
-
-
-def _parse_reports(text: str) -> list[ReportName]:
-    known = {name: name for name in get_args(ReportName)}
-    names = [part.strip() for part in text.split(",")]
-    for name in names:
-        if name not in known:
-            raise InvalidSettings(f"--report {text!r}: {name!r} is none of {', '.join(known)}")
-        check_report(known[name])
-    return [known[name] for name in dict.fromkeys(names)]

@@ -14,14 +14,18 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
+from facedetect.archive.detector_comparison import (
+    ComparisonFailure,
+    ImageComparison,
+    compare_images,
+)
+from facedetect.archive.plan import Plan
+from facedetect.archive.storage import LocalStorage
 from facedetect.backends import BackendSpec
 from facedetect.cli import options
 from facedetect.cli.formatting import counted
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams
-from facedetect.folder.compare import Comparison, NotCompared, compare_images
-from facedetect.folder.places import LocalPlace
-from facedetect.folder.plan import Plan
 from facedetect.model_ref import ModelRef
 from facedetect.settings import DetectorSettings
 
@@ -37,10 +41,10 @@ class _Total:
     new: int = 0
     shift: float = 0.0
     score_change: float = 0.0
-    differing: list[Comparison] = field(default_factory=list)
+    differing: list[ImageComparison] = field(default_factory=list)
     failed: int = 0
 
-    def add(self, row: Comparison, tolerance: float) -> None:
+    def add(self, row: ImageComparison, tolerance: float) -> None:
         self.images += 1
         self.both += row.both
         self.lost += len(row.lost)
@@ -80,9 +84,9 @@ def compare(
     """
     params = DetectionParams(min_size)
     settings = DetectorSettings.load(backend=backend)
-    plan = Plan(LocalPlace(folder), videos=False)
+    plan = Plan(LocalStorage(folder), videos=False)
     plan.check()
-    images = [(item.name, folder / item.name) for item in plan.items()]
+    images = [(file.name, folder / file.name) for file in plan.source_files()]
     first_spec, second_spec = (backend_of(name, settings.backend) for name in (first, second))
     total = _Total()
     with (
@@ -110,10 +114,14 @@ def backend_of(name: str, backend: BackendSpec) -> BackendSpec:
 
 
 def _collect(
-    rows: Iterable[Comparison | NotCompared], total: _Total, tolerance: float, *, as_json: bool
+    rows: Iterable[ImageComparison | ComparisonFailure],
+    total: _Total,
+    tolerance: float,
+    *,
+    as_json: bool,
 ) -> None:
     for row in rows:
-        if isinstance(row, NotCompared):
+        if isinstance(row, ComparisonFailure):
             total.failed += 1
             typer.echo(f"{row.image}: {row.error}", err=True)
             continue

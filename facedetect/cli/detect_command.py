@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from facedetect.archive.reports import failed_row, found_row, to_json_line
 from facedetect.cli import options
 from facedetect.cli.exit_codes import EXIT_CODES
 from facedetect.cli.formatting import counted
+from facedetect.errors import PER_IMAGE_ERRORS
 from facedetect.faces import DetectionParams, Face, Point, parse_thresholds
-from facedetect.folder.reports import failed_row, found_row, to_json_line
-from facedetect.folder.work import OF_ONE_IMAGE
 from facedetect.images import load_image
 from facedetect.settings import DetectorSettings
 
@@ -49,7 +49,7 @@ def detect(
             try:
                 image = load_image(path, detector.limits)
                 found = detector.detect_upright(image, params, max_faces=max_faces)
-            except OF_ONE_IMAGE as error:
+            except PER_IMAGE_ERRORS as error:
                 exit_code = max(exit_code, EXIT_CODES[type(error)])
                 typer.echo(f"{path}: {error}", err=True)
                 row = failed_row(str(path), error)

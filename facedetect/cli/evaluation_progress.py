@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from facedetect.cli.formatting import printable
-from facedetect.cli.progress import Lines
+from facedetect.cli.log_lines import LogLines
 from facedetect.evaluation.detections import Found
 from facedetect.evaluation.runs import Progress
 
@@ -56,7 +56,7 @@ class _Told(Progress):
 class _LineProgress(_Told):
     def __init__(self, stop: Event, console: Console) -> None:
         super().__init__(stop, console)
-        self._lines = Lines(self, console)
+        self._lines = LogLines(self, console)
 
     def begin(self, name: str, total: int, done: int) -> None:
         super().begin(name, total, done)

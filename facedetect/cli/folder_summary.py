@@ -1,102 +1,79 @@
-"""What a run over a folder has come to, in words and as JSON."""
+"""The outcome of annotate-folder, as text and as JSON."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
 
 import typer
 
+from facedetect.archive import FolderSummary, PreviewedFile
 from facedetect.cli.formatting import counted, printable
-from facedetect.folder.plan import Item, LeftAlone
-from facedetect.folder.reports import RunSummary
-from facedetect.folder.run import Run
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A run that has ended: what it counted, s, its reports' paths, and what it did not see.
-
-    `unseen` are files of earlier runs whose results are still there, `unseen_otherwise` those of
-    them that were done with other options.
-    """
-
-    summary: RunSummary
-    seconds: float
-    reports: list[str]
-    unseen: int = 0
-    unseen_otherwise: int = 0
-
-
-def print_summary(ended: Ended) -> None:
-    """Tell the counts, what failed and why, and where the reports are."""
-    summary = ended.summary
-    if summary.interrupted:
-        typer.echo("Interrupted: the same command goes on, and writes the reports at its end.")
-    looked_at = counted(summary.images, "image")
-    if summary.videos:
-        looked_at += f" and {counted(summary.videos, 'video')}"
+def print_summary(summary: FolderSummary) -> None:
+    """Print the counts, the reasons of failures and the paths of the reports."""
+    counts = summary.counts
+    if counts.interrupted:
+        typer.echo("Interrupted: run the same command again to resume; reports come at the end.")
+    processed = counted(counts.images, "image")
+    if counts.videos:
+        processed += f" and {counted(counts.videos, 'video')}"
     typer.echo(
-        f"{looked_at} in {ended.seconds:.1f} s: {counted(summary.faces, 'face')}, "
-        f"{summary.without_face} without a face, {summary.failed} failed."
+        f"{processed} in {summary.duration_s:.1f} s: {counted(counts.faces, 'face')}, "
+        f"{counts.without_face} without a face, {counts.failed} failed."
     )
-    for reason, count in summary.failures.most_common():
+    for reason, count in counts.failures.most_common():
         typer.echo(f"  {reason}: {count}")
-    if summary.unchanged:
-        typer.echo(f"Done before, and unchanged: {counted(summary.unchanged, 'file')}.")
-    if summary.others:
-        typer.echo(f"Left alone: {counted(summary.others, 'other file')}.")
-    if ended.unseen:
-        typer.echo(f"Not seen this time, results kept: {counted(ended.unseen, 'file')}.")
-    if ended.unseen_otherwise:
-        others = counted(ended.unseen_otherwise, "file")
-        typer.echo(f"  of which done with other options, so that faces may show: {others}.")
-    for report in ended.reports:
+    if counts.unchanged:
+        typer.echo(f"Unchanged since an earlier run: {counted(counts.unchanged, 'file')}.")
+    if counts.others:
+        typer.echo(f"Skipped: {counted(counts.others, 'other file')}.")
+    if summary.missing:
+        typer.echo(f"Results kept although the source is gone: {counted(summary.missing, 'file')}.")
+    if summary.missing_other_options:
+        files = counted(summary.missing_other_options, "file")
+        typer.echo(f"  of which {files} made with other options: faces may show.")
+    for report in summary.reports:
         typer.echo(f"Report: {printable(report)}")
 
 
-def print_json(ended: Ended) -> None:
-    """Tell the same to a program."""
-    summary = ended.summary
-    told = {
-        "images": summary.images,
-        "videos": summary.videos,
-        "faces": summary.faces,
-        "without_face": summary.without_face,
-        "failed": summary.failed,
-        "failures": dict(summary.failures.most_common()),
-        "unchanged": summary.unchanged,
-        "others": summary.others,
-        "unseen": ended.unseen,
-        "unseen_otherwise": ended.unseen_otherwise,
-        "interrupted": summary.interrupted,
-        "seconds": round(ended.seconds, 3),
-        "reports": ended.reports,
+def print_json(summary: FolderSummary) -> None:
+    """Print the same as a JSON object."""
+    counts = summary.counts
+    values = {
+        "images": counts.images,
+        "videos": counts.videos,
+        "faces": counts.faces,
+        "without_face": counts.without_face,
+        "failed": counts.failed,
+        "failures": dict(counts.failures.most_common()),
+        "unchanged": counts.unchanged,
+        "others": counts.others,
+        "missing": summary.missing,
+        "missing_other_options": summary.missing_other_options,
+        "interrupted": counts.interrupted,
+        "seconds": round(summary.duration_s, 3),
+        "reports": summary.reports,
     }
-    typer.echo(json.dumps(told))
+    typer.echo(json.dumps(values))
 
 
-def print_plan(run: Run, *, quiet: bool, as_json: bool) -> None:
-    """Tell what a run would do: each file that it would look at, and the counts."""
-    counts = {"to_do": 0, "unchanged": 0, "unreadable": 0, "others": 0}
-    for step in run.plan.steps():
-        if run.stop.is_set():
-            return
-        if isinstance(step, LeftAlone):
-            counts["others"] += 1
-        elif not isinstance(step, Item):
-            counts["unreadable"] += 1
-        elif run.is_done(step) is not None:
-            counts["unchanged"] += 1
-        else:
-            counts["to_do"] += 1
-            if not (quiet or as_json):
-                typer.echo(printable(f"{step.name} -> {step.result}"))
+def print_preview(files: Iterable[PreviewedFile], *, quiet: bool, as_json: bool) -> None:
+    """Print each file that a run would process, and the counts."""
+    counts: Counter[str] = Counter()
+    for file in files:
+        counts[file.action] += 1
+        if file.action == "process" and not (quiet or as_json):
+            typer.echo(printable(f"{file.name} -> {file.result}"))
     if as_json:
-        typer.echo(json.dumps(counts))
+        names = {"process": "to_do", "unchanged": "unchanged", "unreadable": "unreadable"}
+        values = {name: counts[action] for action, name in names.items()}
+        typer.echo(json.dumps({**values, "others": counts["skip"]}))
         return
     typer.echo(
-        f"{counted(counts['to_do'], 'file')} to look at, {counts['unchanged']} done before and "
-        f"unchanged, {counted(counts['others'], 'other file')}, "
+        f"{counted(counts['process'], 'file')} to process, {counts['unchanged']} unchanged, "
+        f"{counted(counts['skip'], 'other file')}, "
         f"{counted(counts['unreadable'], 'folder')} that cannot be listed. Nothing was written."
     )

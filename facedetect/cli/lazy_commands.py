@@ -26,7 +26,7 @@ COMMANDS = {
         "annotate_command:annotate", "Draw boxes, landmarks and scores on a copy of an image."
     ),
     "annotate-folder": _Source(
-        "annotate_folder_command:annotate_folder",
+        "annotate_folder_command:annotate_folder_command",
         "Draw, or hide, the faces on every picture and video below the folder IN.",
     ),
     "serve": _Source("serve_command:serve", "Serve POST /detect over HTTP.", False),

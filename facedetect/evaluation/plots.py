@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facedetect.evaluation.extra import evaluation_extra
 from facedetect.evaluation.truth import FloatArray
-from facedetect.files import written_whole
+from facedetect.files import atomic_draft
 
 _COLOURS = (
     "#3d7a3d",
@@ -81,5 +81,5 @@ def draw_lines(path: Path, frame: Frame, lines: Sequence[Line]) -> None:
     axes.grid(alpha=0.3)
     # Beside the curves: of many runs it would cover them.
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    with mpl.rc_context({"svg.hashsalt": "facedetect"}), written_whole(path) as unfinished:
+    with mpl.rc_context({"svg.hashsalt": "facedetect"}), atomic_draft(path) as unfinished:
         figure.savefig(unfinished, format="svg", metadata={"Date": None}, bbox_inches="tight")

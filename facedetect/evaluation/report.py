@@ -14,7 +14,7 @@ from facedetect.evaluation.plots import Frame, Line, draw_lines
 from facedetect.evaluation.results import Evaluation, Scores, to_json
 from facedetect.evaluation.tables import tables
 from facedetect.evaluation.truth import FloatArray
-from facedetect.files import write_whole
+from facedetect.files import write_atomically
 
 _UNFIT = re.compile(r"[^\w.+-]")  # in a file name
 _SHOWN_FALSE_POSITIVES = 2000.0
@@ -28,9 +28,9 @@ def write_report(evaluation: Evaluation, output: Path) -> list[Path]:
     """
     written = [output / "results.json", output / "results.md"]
     text = json.dumps(to_json(evaluation), allow_nan=False) + "\n"
-    write_whole(written[0], text.encode())
+    write_atomically(written[0], text.encode())
     pieces = (f"## {table.title}\n\n{table.to_markdown()}\n" for table in tables(evaluation))
-    write_whole(written[1], "\n".join(pieces).encode())
+    write_atomically(written[1], "\n".join(pieces).encode())
     return written + draw_plots(evaluation, output)
 
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from facedetect.backends import BackendSpec
 from facedetect.detector import Detector
+from facedetect.errors import PER_IMAGE_ERRORS
 from facedetect.evaluation.detections import Found, nothing_found
 from facedetect.evaluation.truth import LabelledImage
 from facedetect.faces import DetectionParams, Face
-from facedetect.folder.work import OF_ONE_IMAGE
 from facedetect.images import ImageLimits
 
 
@@ -66,7 +66,7 @@ class BackendSubject:
         started = time.perf_counter()
         try:
             faces = self._detector.detect(image.path, params)
-        except OF_ONE_IMAGE as error:
+        except PER_IMAGE_ERRORS as error:
             return nothing_found(image.name, str(error), time.perf_counter() - started)
         return _to_found(image.name, faces, time.perf_counter() - started)
 

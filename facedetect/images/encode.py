@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 
 from facedetect.errors import ImageTooLarge, InvalidSettings
-from facedetect.files import write_whole
+from facedetect.files import write_atomically
 from facedetect.images.pixels import BGRImage
 
 ENCODED_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -53,7 +53,7 @@ def write_image(path: str | os.PathLike[str], image: BGRImage) -> None:
     does, OSError if the file cannot be written.
     """
     path = Path(path)
-    write_whole(path, encode_image(image, path.suffix))
+    write_atomically(path, encode_image(image, path.suffix))
 
 
 def check_encoded_suffix(suffix: str) -> None:

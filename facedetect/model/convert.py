@@ -56,7 +56,7 @@ def convert(
     input_names = _tensor_names(FLOAT.inputs, inputs, "input")
     output_names = _tensor_names(FLOAT.outputs, outputs, "output")
     graph_def = _read(source, input_names, output_names)
-    with without_noise(), _folder_written_whole(target) as unfinished:
+    with without_noise(), _folder_atomic_draft(target) as unfinished:
         limits = limits or WorkLimits()
         serving_graph = build_serving_graph(graph_def, input_names, output_names, limits)
         _write_saved_model(serving_graph, unfinished)
@@ -146,7 +146,7 @@ def _write_in_stable_order(path: Path) -> None:
 
 
 @contextmanager
-def _folder_written_whole(target: Path) -> Iterator[Path]:
+def _folder_atomic_draft(target: Path) -> Iterator[Path]:
     """Give a folder's name beside `target`; it moves to `target` when all went well.
 
     TensorFlow Serving watches the parent for folders with a number for a name, so a version must

@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from facedetect.errors import InvalidSettings, OutputExists
-from facedetect.files import write_whole
+from facedetect.files import write_atomically
 from facedetect.model.caffe import read_caffe
 from facedetect.model.cascade import Cascade, Inputs
 from facedetect.model.geometry import ACCURATE, Geometry
@@ -34,7 +34,7 @@ def freeze(
         raise OutputExists(f"{output} exists; remove it or choose another name")
     read = load_weights(weights) if caffe is None else arrange(read_caffe(caffe), caffe)
     graph_def = build_graph(read, geometry)
-    write_whole(output, graph_def.SerializeToString(deterministic=True))
+    write_atomically(output, graph_def.SerializeToString(deterministic=True))
 
 
 def build_graph(weights: Weights, geometry: Geometry) -> tf.compat.v1.GraphDef:

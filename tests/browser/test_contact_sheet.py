@@ -10,8 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
 
-from facedetect.folder.places import LocalPlace
-from facedetect.folder.reports import Row, failed_row, make_thumbnail, write_report
+from facedetect.archive.reports import Row, failed_row, make_thumbnail, write_report
+from facedetect.archive.storage import LocalStorage
 from facedetect.images import BGRImage
 from tests.browser.visit import DESKTOP, PHONE, Visit
 from tests.conftest import face_at
@@ -20,7 +20,7 @@ FACE = asdict(face_at(170, 70, side=110, confidence=0.99))
 ODD = "a/<img src=x onerror=alert(1)> 100% caf\udce9#?.jpg"
 
 
-def rows(place: LocalPlace, image: BGRImage) -> Iterator[Row]:
+def rows(place: LocalStorage, image: BGRImage) -> Iterator[Row]:
     """205 files in two folders: one with an odd name and a picture, every 50th failed."""
     row = {"status": "ok", "width": 512, "height": 512, "faces": [FACE]}
     thumbnail = f"contact-sheet/thumbnails/{ODD}.jpg"
@@ -36,7 +36,7 @@ def rows(place: LocalPlace, image: BGRImage) -> Iterator[Row]:
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory, astronaut: BGRImage) -> Path:
     folder = tmp_path_factory.mktemp("out")
-    place = LocalPlace(folder)
+    place = LocalStorage(folder)
     write_report("html", lambda: rows(place, astronaut), place)
     return folder
 

@@ -25,15 +25,15 @@ from benchmarks.bad_files import write_bad_files
 from benchmarks.kills import results_of
 from benchmarks.servers import FACEDETECT, Command, Server, model_server
 from facedetect import Detector
+from facedetect.archive.file_processor import FileProcessor
+from facedetect.archive.journal import Journal
+from facedetect.archive.local_engine import LocalEngine
+from facedetect.archive.plan import Plan
+from facedetect.archive.processing import ProcessingOptions
+from facedetect.archive.reports import RunSummary
+from facedetect.archive.run import ArchiveRun
+from facedetect.archive.storage import LocalStorage
 from facedetect.backends.fake import FakeBackend
-from facedetect.folder.journal import Journal
-from facedetect.folder.local import LocalEngine
-from facedetect.folder.places import LocalPlace
-from facedetect.folder.plan import Plan
-from facedetect.folder.reports import RunSummary
-from facedetect.folder.run import Run as FolderRun
-from facedetect.folder.work import Work
-from facedetect.folder.worker import Worker
 from facedetect.model_ref import ModelRef
 from tests.conftest import ASTRONAUT
 from tests.e2e.processes import Run, run
@@ -239,7 +239,7 @@ def test_two_runs_do_not_write_to_one_folder(
 
 
 @dataclass(frozen=True)
-class FullPlace(LocalPlace):
+class FullPlace(LocalStorage):
     """A folder on a disk that is full after so many files."""
 
     room: int = 0
@@ -252,14 +252,14 @@ class FullPlace(LocalPlace):
 
 def test_a_disk_that_is_full_ends_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
     make_archive(tmp_path / "in", 8, longest=300)
-    source, work = LocalPlace(tmp_path / "in"), Work()
+    source, work = LocalStorage(tmp_path / "in"), ProcessingOptions()
     fingerprint = work.fingerprint(ModelRef("mtcnn", 1))
 
     def go_on(room: int) -> RunSummary:
         output = FullPlace(tmp_path / "out", room=room)
         with Journal(tmp_path / "journal") as journal, Detector(FakeBackend()) as detector:
-            engine = LocalEngine(Worker(detector, work, source, output, workers=1))
-            return FolderRun(Plan(source), output, journal, fingerprint).do(engine)
+            engine = LocalEngine(FileProcessor(detector, work, source, output, workers=1))
+            return ArchiveRun(Plan(source), output, journal, fingerprint).execute(engine)
 
     with pytest.raises(OSError, match="No space left"):
         go_on(room=4)

@@ -13,27 +13,27 @@ from typing import Any
 import pytest
 
 from benchmarks.servers import model_server
+from facedetect.archive.cluster import Job, RayEngine
+from facedetect.archive.cluster.messages import Chunk
+from facedetect.archive.file_processor import FileProcessor
+from facedetect.archive.journal import Journal
+from facedetect.archive.local_engine import LocalEngine
+from facedetect.archive.plan import Plan
+from facedetect.archive.processing import ProcessingOptions
+from facedetect.archive.remote_journal import RemoteJournal
+from facedetect.archive.remote_storage import open_storage
+from facedetect.archive.reports import Row, RunSummary
+from facedetect.archive.run import ArchiveRun, Engine
+from facedetect.archive.storage import STATE, LocalStorage, Storage
 from facedetect.detector import Detector
 from facedetect.errors import BackendUnavailable, InvalidSettings
-from facedetect.folder.cluster import Job, RayEngine
-from facedetect.folder.cluster.messages import Chunk
-from facedetect.folder.journal import Journal
-from facedetect.folder.local import LocalEngine
-from facedetect.folder.places import STATE, LocalPlace, Place
-from facedetect.folder.plan import Plan
-from facedetect.folder.remote import open_place
-from facedetect.folder.remote_journal import RemoteJournal
-from facedetect.folder.reports import Row, RunSummary
-from facedetect.folder.run import Engine, Run
-from facedetect.folder.work import Work
-from facedetect.folder.worker import Worker
 from facedetect.model_ref import ModelRef
 from facedetect.settings import DetectorSettings
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
 from tests.e2e.processes import run
 from tests.s3 import s3_server
 
-WORK = Work(crops="plain")
+WORK = ProcessingOptions(crops="plain")
 FILES = 60
 _STORE = 80 * 2**20
 
@@ -52,9 +52,9 @@ def detector(settings: DetectorSettings) -> Iterator[Detector]:
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalPlace:
+def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalStorage:
     """60 photographs and a text that is none."""
-    place = LocalPlace(tmp_path_factory.mktemp("in"))
+    place = LocalStorage(tmp_path_factory.mktemp("in"))
     photos = [ASTRONAUT.read_bytes(), GRACE_HOPPER.read_bytes()]
     for number in range(FILES):
         place.write(f"roll {number % 3}/{number:02}.jpg", photos[number % 2])
@@ -63,21 +63,21 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalPlace:
 
 
 @pytest.fixture(scope="module")
-def expected(archive: LocalPlace, detector: Detector, tmp_path_factory: Any) -> LocalPlace:
+def expected(archive: LocalStorage, detector: Detector, tmp_path_factory: Any) -> LocalStorage:
     """The results of the engine of this machine."""
-    output = LocalPlace(tmp_path_factory.mktemp("out"))
+    output = LocalStorage(tmp_path_factory.mktemp("out"))
     with closing(Journal(output.root / STATE / "journal.sqlite")) as journal:
-        do(LocalEngine(Worker(detector, WORK, archive, output, 2)), archive, output, journal)
+        do(LocalEngine(FileProcessor(detector, WORK, archive, output, 2)), archive, output, journal)
     return output
 
 
 @pytest.fixture(scope="module")
-def s3(archive: LocalPlace) -> Iterator[None]:
+def s3(archive: LocalStorage) -> Iterator[None]:
     """A server with the archive in `photos/in`, to which the variables of this process lead."""
     with s3_server() as variables, pytest.MonkeyPatch.context() as environment:
         for name, value in variables.items():
             environment.setenv(name, value)
-        photos = open_place("s3://photos/in")
+        photos = open_storage("s3://photos/in")
         for path in archive.root.rglob("*.jpg"):
             photos.write(path.relative_to(archive.root).as_posix(), path.read_bytes())
         yield
@@ -108,22 +108,22 @@ def has_worker(machine: Any) -> bool:
 
 def do(
     engine: Engine,
-    source: Place,
-    output: Place,
+    source: Storage,
+    output: Storage,
     journal: Journal,
     *,
     stop: Event | None = None,
     on_row: Callable[[Row], None] = lambda _: None,
 ) -> RunSummary:
     fingerprint = WORK.fingerprint(ModelRef("mtcnn", 1))
-    whole = Run(Plan(source), output, journal, fingerprint, stop or Event())
-    summary = whole.do(engine, on_row)
+    whole = ArchiveRun(Plan(source), output, journal, fingerprint, stop or Event())
+    summary = whole.execute(engine, on_row)
     if not summary.interrupted:
-        whole.tell(["jsonl"])
+        whole.write_reports(["jsonl"])
     return summary
 
 
-def assert_same(output: Place, expected: LocalPlace) -> None:
+def assert_same(output: Storage, expected: LocalStorage) -> None:
     report = expected.read("report.jsonl")
     assert report.count(b"\n") == FILES + 1
     assert output.read("report.jsonl") == report
@@ -136,38 +136,38 @@ def test_a_stopped_run_is_gone_on_with_on_one_machine(
     cluster: Any,
     detector: Detector,
     settings: DetectorSettings,
-    expected: LocalPlace,
+    expected: LocalStorage,
     tmp_path: Path,
 ) -> None:
-    source, output, stop = open_place("s3://photos/in"), LocalPlace(tmp_path / "out"), Event()
+    source, output, stop = open_storage("s3://photos/in"), LocalStorage(tmp_path / "out"), Event()
     engine = RayEngine(Job(settings, WORK, source, output, 2, cluster.address), stop)
     with closing(Journal(tmp_path / "journal.sqlite")) as journal:
         begun = do(engine, source, output, journal, stop=stop, on_row=lambda _: stop.set())
     assert begun.interrupted
     assert 0 < begun.images < FILES
     with closing(Journal(tmp_path / "journal.sqlite")) as journal:
-        local = LocalEngine(Worker(detector, WORK, source, output, 2))
+        local = LocalEngine(FileProcessor(detector, WORK, source, output, 2))
         rest = do(local, source, output, journal)
     assert rest.unchanged == begun.images
     assert_same(output, expected)
 
 
 @pytest.mark.usefixtures("s3")
-def test_the_command_starts_a_ray_of_its_own(expected: LocalPlace) -> None:
+def test_the_command_starts_a_ray_of_its_own(expected: LocalStorage) -> None:
     options = ["--quiet", "--engine", "ray", "--workers", "1", "--crops", "plain"]
     ended = run("annotate-folder", *options, "s3://photos/in/roll 1", "s3://photos/one")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "20 images" in ended.stdout
     whole = expected.read("report.jsonl").splitlines(keepends=True)
     rows = [row.replace(b"roll 1/", b"") for row in whole if b"roll 1/" in row]
-    assert open_place("s3://photos/one").read("report.jsonl") == b"".join(rows)
+    assert open_storage("s3://photos/one").read("report.jsonl") == b"".join(rows)
 
 
 def test_a_model_that_is_not_there_ends_the_run(
-    cluster: Any, archive: LocalPlace, tmp_path: Path
+    cluster: Any, archive: LocalStorage, tmp_path: Path
 ) -> None:
     settings = DetectorSettings.load(backend="grpc://127.0.0.1:9/mtcnn", timeout_s=2)
-    output = LocalPlace(tmp_path)
+    output = LocalStorage(tmp_path)
     engine = RayEngine(Job(settings, WORK, archive, output, 2, cluster.address), Event())
     with (
         closing(Journal(output.root / STATE / "journal.sqlite")) as journal,
@@ -177,9 +177,9 @@ def test_a_model_that_is_not_there_ends_the_run(
 
 
 def test_a_machine_that_dies_loses_nothing(
-    cluster: Any, settings: DetectorSettings, expected: LocalPlace
+    cluster: Any, settings: DetectorSettings, expected: LocalStorage
 ) -> None:
-    source, output = open_place("s3://photos/in"), open_place("s3://photos/out")
+    source, output = open_storage("s3://photos/in"), open_storage("s3://photos/out")
     engine = RayEngine(Job(settings, WORK, source, output, 2, cluster.address), Event())
     rows: list[str] = []
 
@@ -198,7 +198,7 @@ def test_a_machine_that_dies_loses_nothing(
 
 def test_chunks_that_overtake_each_other_are_all_done() -> None:
     """Ray promises no order of calls."""
-    from facedetect.folder.cluster.pool import Feed
+    from facedetect.archive.cluster.pool import Feed
 
     async def taken() -> list[int]:
         feed = Feed()
@@ -213,7 +213,7 @@ def test_chunks_that_overtake_each_other_are_all_done() -> None:
     assert asyncio.run(taken()) == [0, 1]
 
 
-def test_a_cluster_that_is_not_there(archive: LocalPlace, settings: DetectorSettings) -> None:
+def test_a_cluster_that_is_not_there(archive: LocalStorage, settings: DetectorSettings) -> None:
     engine = RayEngine(Job(settings, WORK, archive, archive, 2, "127.0.0.1:9"), Event())
     with pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:9 cannot be reached"):
         list(engine.run(iter([])))

@@ -14,10 +14,10 @@ from fastapi.testclient import TestClient
 from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 from facedetect import Detector
+from facedetect.archive.remote_storage import RemoteStorage, open_storage
+from facedetect.archive.storage import Storage
 from facedetect.backends.fake import FakeBackend
 from facedetect.faces import Face
-from facedetect.folder.places import Place
-from facedetect.folder.remote import RemotePlace, open_place
 from facedetect.images import BGRImage, write_image
 from facedetect.service import create_app
 from facedetect.settings import ServiceSettings
@@ -104,13 +104,13 @@ def s3() -> Iterator[None]:
 
 
 @pytest.fixture(params=["local", "file", "memory", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """An empty folder."""
     if request.param == "local":
-        return open_place(str(tmp_path))
+        return open_storage(str(tmp_path))
     if request.param == "file":
-        return RemotePlace(f"file://{tmp_path}")
+        return RemoteStorage(f"file://{tmp_path}")
     if request.param == "s3":
         request.getfixturevalue("s3")
-        return open_place(f"s3://photos/{uuid4().hex}/")
-    return open_place(f"memory://{uuid4().hex}")
+        return open_storage(f"s3://photos/{uuid4().hex}/")
+    return open_storage(f"memory://{uuid4().hex}")

@@ -10,15 +10,15 @@ from pathlib import Path
 from threading import Event
 
 from facedetect import Detector
+from facedetect.archive.file_processor import FileProcessor
+from facedetect.archive.journal import Journal
+from facedetect.archive.local_engine import LocalEngine
+from facedetect.archive.plan import Plan
+from facedetect.archive.processing import ProcessingOptions
+from facedetect.archive.reports import Row, RunSummary
+from facedetect.archive.run import ArchiveRun
+from facedetect.archive.storage import LocalStorage
 from facedetect.backends.fake import FakeBackend
-from facedetect.folder.journal import Journal
-from facedetect.folder.local import LocalEngine
-from facedetect.folder.places import LocalPlace
-from facedetect.folder.plan import Plan
-from facedetect.folder.reports import Row, RunSummary
-from facedetect.folder.run import Run
-from facedetect.folder.work import Work
-from facedetect.folder.worker import Worker
 from facedetect.model_ref import ModelRef
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
 
@@ -40,21 +40,21 @@ def do_folder(
     source: Path,
     output: Path,
     backend: FakeBackend,
-    work: Work | None = None,
+    options: ProcessingOptions | None = None,
     *,
     workers: int = 2,
     stop: Event | None = None,
     on_row: Callable[[Row], None] = lambda _: None,
 ) -> RunSummary:
     """Do a whole run, reports included unless it is interrupted."""
-    work, stop = work or Work(), stop or Event()
-    places = LocalPlace(source, left_out=output), LocalPlace(output)
-    worker = Worker(Detector(backend), work, *places, workers, stop)
+    options, stop = options or ProcessingOptions(), stop or Event()
+    storages = LocalStorage(source, excluded=output), LocalStorage(output)
+    worker = FileProcessor(Detector(backend), options, *storages, workers, stop)
     with closing(Journal(output / ".facedetect" / "journal.sqlite")) as journal:
-        run = Run(Plan(places[0]), places[1], journal, work.fingerprint(MODEL), stop)
-        summary = run.do(LocalEngine(worker), on_row)
+        run = ArchiveRun(Plan(storages[0]), storages[1], journal, options.fingerprint(MODEL), stop)
+        summary = run.execute(LocalEngine(worker), on_row)
         if not summary.interrupted:
-            run.tell(["jsonl", "html"] if work.thumbnails else ["jsonl"])
+            run.write_reports(["jsonl", "html"] if options.thumbnails else ["jsonl"])
     return summary
 
 

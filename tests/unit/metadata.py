@@ -9,7 +9,7 @@ from typing import Any
 from PIL import ExifTags, Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 
-from facedetect.folder.pictures import Metadata, encode_picture
+from facedetect.archive.picture_encoding import Metadata, encode_picture
 from facedetect.images import BGRImage, ImageLimits, SourceImage
 from tests.unit.pictures import chunk, encode, rgb, segment
 

@@ -8,19 +8,26 @@ from pathlib import Path
 import pytest
 
 from facedetect import DetectionParams, Detector
+from facedetect.archive.detector_comparison import (
+    ComparisonFailure,
+    ImageComparison,
+    compare_faces,
+    compare_images,
+)
 from facedetect.backends import BackendSpec
 from facedetect.backends.fake import FakeBackend
 from facedetect.cli.compare_command import backend_of
 from facedetect.errors import BackendUnavailable
 from facedetect.faces import Box, Face, pair_boxes
-from facedetect.folder.compare import Comparison, NotCompared, compare_faces, compare_images
 from tests.conftest import ASTRONAUT, face_at
 from tests.fake import failing, finding
 
 LEFT, RIGHT = (face_at(x, 10, side=20, confidence=0.9) for x in (10, 200))
 
 
-def rows(first: list[Face], second: list[Face], *images: Path) -> list[Comparison | NotCompared]:
+def rows(
+    first: list[Face], second: list[Face], *images: Path
+) -> list[ImageComparison | ComparisonFailure]:
     named = [(path.name, path) for path in images]
     one, other = (Detector(finding(*faces)) for faces in (first, second))
     return list(compare_images(one, other, named, DetectionParams(), threads=2))
@@ -28,13 +35,13 @@ def rows(first: list[Face], second: list[Face], *images: Path) -> list[Compariso
 
 def test_the_same_faces_do_not_differ() -> None:
     (row,) = rows([LEFT, RIGHT], [RIGHT, LEFT], ASTRONAUT)
-    assert row == Comparison(ASTRONAUT.name, 2, [], [], 0.0, 0.0)
+    assert row == ImageComparison(ASTRONAUT.name, 2, [], [], 0.0, 0.0)
     assert not row.differs(0)
 
 
 def test_lost_and_new_faces_are_told() -> None:
     (row,) = rows([LEFT], [RIGHT], ASTRONAUT)
-    assert isinstance(row, Comparison)
+    assert isinstance(row, ImageComparison)
     assert (row.both, len(row.lost), len(row.new)) == (0, 1, 1)
     assert row.lost[0].box.x_min == pytest.approx(10)
     assert row.differs(1000)
@@ -55,7 +62,7 @@ def test_images_come_in_order_and_bad_ones_are_told(tmp_path: Path) -> None:
     shutil.copy(ASTRONAUT, good)
     bad.write_bytes(b"no image")
     found = rows([LEFT], [LEFT], bad, good, gone)
-    assert [type(row) for row in found] == [NotCompared, Comparison, NotCompared]
+    assert [type(row) for row in found] == [ComparisonFailure, ImageComparison, ComparisonFailure]
     assert [row.image for row in found] == ["b.jpg", "a.jpg", "c.jpg"]
 
 

@@ -12,8 +12,8 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from facedetect.folder.places import LocalPlace
-from facedetect.folder.reports import Row, failed_row, write_report
+from facedetect.archive.reports import Row, failed_row, write_report
+from facedetect.archive.storage import LocalStorage
 from tests.conftest import face_at
 
 FACE = asdict(face_at(10, 20, side=40, confidence=0.75))
@@ -59,7 +59,7 @@ def found(file: str, **more: Any) -> Row:
 
 def sheet(folder: Path, rows: Iterable[Row]) -> Path:
     listed = list(rows)
-    assert write_report("html", lambda: listed, LocalPlace(folder)) == "contact-sheet/index.html"
+    assert write_report("html", lambda: listed, LocalStorage(folder)) == "contact-sheet/index.html"
     return folder / "contact-sheet"
 
 
@@ -68,7 +68,7 @@ def numbered(count: int) -> Iterator[Row]:
 
 
 def test_links_lead_to_the_files_whatever_their_names_are(tmp_path: Path) -> None:
-    place = LocalPlace(tmp_path)
+    place = LocalStorage(tmp_path)
     rows = [found(name) for name in ODD_NAMES]
     for row in rows:
         place.write(row["results"]["picture"], b"picture")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from facedetect.files import write_whole, written_whole
+from facedetect.files import atomic_draft, write_atomically
 
 
 def test_a_file_is_written_with_its_folders(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "c.txt"
-    write_whole(path, b"new")
+    write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert list(path.parent.iterdir()) == [path]
 
@@ -22,7 +22,7 @@ def test_an_interrupted_write_leaves_the_old_file(
     path.write_bytes(b"old")
 
     def write_half() -> None:
-        with written_whole(path) as unfinished:
+        with atomic_draft(path) as unfinished:
             unfinished.write_bytes(b"half")
             raise error
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from facedetect.archive.processing import ProcessingOptions
+from facedetect.archive.reports import Row
 from facedetect.backends.fake import FakeBackend
 from facedetect.faces import Face
-from facedetect.folder.reports import Row
-from facedetect.folder.work import Work
 from facedetect.images import ImageLimits, load_image, write_image
 from tests.fake import after, finding
 from tests.unit.folders import do_folder, names_below, rows_of, tree
@@ -56,7 +56,7 @@ def test_names_need_not_be_utf_8(source: Path, out: Path) -> None:
     name = os.fsdecode(b"caf\xe9.jpg")
     (source / "b.jpg").rename(source / name)
     for _ in range(2):
-        do_folder(source, out, FakeBackend(), Work(thumbnails=True))
+        do_folder(source, out, FakeBackend(), ProcessingOptions(thumbnails=True))
         assert name in [row["file"] for row in rows_of(out)]
         assert (out / name).exists()
 
@@ -71,7 +71,7 @@ def test_an_empty_folder_gives_an_empty_report(tmp_path: Path, out: Path) -> Non
 def test_crops_and_thumbnails_are_written_if_asked_for(
     source: Path, out: Path, a_face: Face
 ) -> None:
-    work = Work(style="none", crops="aligned", thumbnails=True)
+    work = ProcessingOptions(style="none", crops="aligned", thumbnails=True)
     do_folder(source, out, finding(a_face, a_face), work)
     assert rows_of(out)[0]["results"] == {
         "crops": ["crops/b.jpg-1.jpg", "crops/b.jpg-2.jpg"],
@@ -87,7 +87,9 @@ def test_faces_that_are_hidden_are_hidden_on_thumbnails_too(
 ) -> None:
     white = np.full((100, 100, 3), 255, np.uint8)
     write_image(tmp_path / "in" / "a.png", white)
-    do_folder(tmp_path / "in", out, finding(a_face), Work(style="solid", thumbnails=True))
+    do_folder(
+        tmp_path / "in", out, finding(a_face), ProcessingOptions(style="solid", thumbnails=True)
+    )
     thumbnail = load_image(out / "contact-sheet" / "thumbnails" / "a.png.jpg")
     assert thumbnail[15, 20].max() < 20
     assert thumbnail[80, 80].min() > 235

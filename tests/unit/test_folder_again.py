@@ -7,15 +7,15 @@ from pathlib import Path
 from threading import Event
 
 from facedetect import DetectionParams
+from facedetect.archive.journal import Journal
+from facedetect.archive.processing import ProcessingOptions
+from facedetect.archive.reports import Row
+from facedetect.archive.storage import LocalStorage
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import (
     BackendTimeout,
 )
 from facedetect.faces import Face
-from facedetect.folder.journal import Journal
-from facedetect.folder.places import LocalPlace
-from facedetect.folder.reports import Row
-from facedetect.folder.work import Work
 from facedetect.model_ref import ModelRef
 from tests.fake import failing, finding
 from tests.unit.folders import do_folder, names_below, rows_of, tree
@@ -35,7 +35,7 @@ def test_nothing_that_is_done_is_done_again(source: Path, out: Path, a_face: Fac
 
 
 def test_what_has_changed_is_done_again(source: Path, out: Path, a_face: Face) -> None:
-    def images_seen(work: Work | None = None) -> int:
+    def images_seen(work: ProcessingOptions | None = None) -> int:
         backend = finding(a_face)
         do_folder(source, out, backend, work)
         return len(backend.requests)
@@ -47,9 +47,9 @@ def test_what_has_changed_is_done_again(source: Path, out: Path, a_face: Face) -
     assert images_seen() == 1
     (out / "deep" / "er" / "a.JPG").write_bytes(b"shortened")
     assert images_seen() == 1
-    assert images_seen(Work(style="blur")) == 2
-    assert images_seen(Work(DetectionParams(40), style="blur")) == 2
-    assert images_seen(Work(DetectionParams(40), style="blur")) == 0
+    assert images_seen(ProcessingOptions(style="blur")) == 2
+    assert images_seen(ProcessingOptions(DetectionParams(40), style="blur")) == 2
+    assert images_seen(ProcessingOptions(DetectionParams(40), style="blur")) == 0
 
 
 def test_a_file_that_is_mended_is_done(source: Path, out: Path) -> None:
@@ -64,9 +64,9 @@ def test_a_file_that_is_mended_is_done(source: Path, out: Path) -> None:
 def test_crops_of_faces_that_are_found_no_more_are_removed(
     source: Path, out: Path, a_face: Face
 ) -> None:
-    do_folder(source, out, finding(a_face, a_face), Work(crops="plain"))
+    do_folder(source, out, finding(a_face, a_face), ProcessingOptions(crops="plain"))
     (source / "deep" / "er" / "a.JPG").unlink()
-    do_folder(source, out, finding(a_face), Work(DetectionParams(40), crops="plain"))
+    do_folder(source, out, finding(a_face), ProcessingOptions(DetectionParams(40), crops="plain"))
     assert names_below(out / "crops") == [
         "b.jpg-1.jpg",
         "deep/er/a.JPG-1.jpg",
@@ -83,7 +83,7 @@ def test_nothing_of_a_killed_run_is_left_that_this_one_does_not_want(
     source: Path, out: Path, a_face: Face
 ) -> None:
     """A picture with faces and a crop were written, and nobody has recorded them."""
-    do_folder(source, out, finding(a_face), Work(style="solid"))
+    do_folder(source, out, finding(a_face), ProcessingOptions(style="solid"))
     with Journal(out / ".facedetect" / "journal.sqlite") as journal:
         journal.begin({"b.jpg": "b.jpg"})
     hidden = (out / "b.jpg").read_bytes()
@@ -93,7 +93,7 @@ def test_nothing_of_a_killed_run_is_left_that_this_one_does_not_want(
         path.parent.mkdir(parents=True)
         path.touch()
     (out / "crops" / "b.jpg-1.jpg-1.jpg").touch()  # of another file, whose name is much the same
-    summary = do_folder(source, out, finding(a_face), Work(style="solid"))
+    summary = do_folder(source, out, finding(a_face), ProcessingOptions(style="solid"))
     assert summary.unchanged == 1
     assert (out / "b.jpg").read_bytes() == hidden
     assert not any(path.exists() for path in places)
@@ -101,14 +101,14 @@ def test_nothing_of_a_killed_run_is_left_that_this_one_does_not_want(
 
 
 def test_reports_that_are_not_asked_for_any_more_are_removed(source: Path, out: Path) -> None:
-    do_folder(source, out, FakeBackend(), Work(thumbnails=True))
+    do_folder(source, out, FakeBackend(), ProcessingOptions(thumbnails=True))
     assert (out / "contact-sheet" / "index.html").exists()
     do_folder(source, out, FakeBackend())
     assert names_below(out) == ["b.jpg", "deep/er/a.JPG", "report.jsonl"]
 
 
 def test_another_model_is_another_work() -> None:
-    works = [Work().fingerprint(ModelRef("mtcnn", version)) for version in (1, 2)]
+    works = [ProcessingOptions().fingerprint(ModelRef("mtcnn", version)) for version in (1, 2)]
     assert works[0] != works[1]
 
 
@@ -133,7 +133,7 @@ def test_an_interrupted_run_goes_on(many: Path, out: Path, tmp_path: Path) -> No
 
 def test_what_a_killed_run_has_left_half_written_is_removed(source: Path, out: Path) -> None:
     do_folder(source, out, FakeBackend())
-    with LocalPlace(out).written_to("b.jpg") as unfinished:
+    with LocalStorage(out).local_draft("b.jpg") as unfinished:
         unfinished.write_bytes(b"half")
         do_folder(source, out, FakeBackend())  # as if it had never ended
         assert not unfinished.exists()

@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from facedetect import Detector
+from facedetect.archive.file_processor import FileProcessor
+from facedetect.archive.plan import SourceFile
+from facedetect.archive.processing import ProcessingOptions
+from facedetect.archive.storage import LocalStorage
 from facedetect.backends import InferenceRequest
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import (
@@ -17,10 +21,6 @@ from facedetect.errors import (
     InvalidSettings,
 )
 from facedetect.faces import Face
-from facedetect.folder.places import LocalPlace
-from facedetect.folder.plan import Item
-from facedetect.folder.work import Work
-from facedetect.folder.worker import Worker
 from facedetect.images import ImageLimits
 from tests.fake import failing, finding
 from tests.unit.folders import do_folder, names_below, rows_of, tree
@@ -49,31 +49,35 @@ def test_a_result_that_cannot_be_written_fails_one_image(source: Path, out: Path
 
 
 def test_a_full_disk_ends_the_run_and_what_is_done_stays_done(source: Path, out: Path) -> None:
-    class Full(LocalPlace):
+    class Full(LocalStorage):
         def write(self, _name: str, _data: bytes) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    worker = Worker(Detector(FakeBackend()), Work(), LocalPlace(source), Full(out))
-    item = Item("b.jpg", "image", "b.jpg", 1, "")
+    worker = FileProcessor(
+        Detector(FakeBackend()), ProcessingOptions(), LocalStorage(source), Full(out)
+    )
+    item = SourceFile("b.jpg", "image", "b.jpg", 1, "")
     with pytest.raises(OSError, match="No space left"):
-        worker.do(item)
+        worker.process(item)
 
 
 def test_a_place_out_of_reach_ends_the_run(source: Path, out: Path) -> None:
-    class Away(LocalPlace):
+    class Away(LocalStorage):
         def read(self, _name: str) -> bytes:
             raise TimeoutError(errno.ETIMEDOUT, "the server did not answer in time")
 
-    worker = Worker(Detector(FakeBackend()), Work(), Away(source), LocalPlace(out))
+    worker = FileProcessor(
+        Detector(FakeBackend()), ProcessingOptions(), Away(source), LocalStorage(out)
+    )
     with pytest.raises(TimeoutError):
-        worker.do(Item("b.jpg", "image", "b.jpg", 1, ""))
+        worker.process(SourceFile("b.jpg", "image", "b.jpg", 1, ""))
 
 
 def test_results_that_lead_to_the_sources_are_refused(source: Path, out: Path) -> None:
     before = tree(source)
     out.mkdir()
     (out / "deep").symlink_to(source / "deep")
-    with pytest.raises(InvalidSettings, match="leads out of"):
+    with pytest.raises(InvalidSettings, match="is a link out of"):
         do_folder(source, out, FakeBackend())
     assert tree(source) == before
 
@@ -93,15 +97,15 @@ def test_what_is_no_regular_file_fails_and_nothing_waits_for_it(source: Path, ou
     (source / "nothing.jpg").symlink_to("nowhere")
     do_folder(source, out, FakeBackend())
     messages = {row["file"]: row.get("message") for row in rows_of(out)}
-    assert messages["pipe.jpg"] == "the file cannot be read: it is no regular file"
-    assert messages["zero.jpg"] == "the file cannot be read: it is no regular file"
+    assert messages["pipe.jpg"] == "the file cannot be read: not a regular file"
+    assert messages["zero.jpg"] == "the file cannot be read: not a regular file"
     assert messages["nothing.jpg"] == "the file cannot be read: No such file or directory"
 
 
 def test_a_file_that_fails_leaves_no_results(source: Path, out: Path, a_face: Face) -> None:
     (out / "crops").mkdir(parents=True)
     (out / "crops" / "deep").touch()
-    summary = do_folder(source, out, finding(a_face), Work(crops="plain"))
+    summary = do_folder(source, out, finding(a_face), ProcessingOptions(crops="plain"))
     assert summary.failures["NotADirectoryError"] == 1
     assert not (out / "deep" / "er" / "a.JPG").exists()
     assert (out / "crops" / "b.jpg-1.jpg").exists()
@@ -115,12 +119,14 @@ def test_errors_of_libraries_that_are_os_errors_fail_one_file(source: Path, out:
             super().__init__(number, words)
             self.log = log
 
-    class Fat(LocalPlace):
+    class Fat(LocalStorage):
         def write(self, name: str, data: bytes) -> None:
             raise TooLarge(errno.EFBIG, "File too large", f"{name}: {len(data)}")
 
-    worker = Worker(Detector(FakeBackend()), Work(), LocalPlace(source), Fat(out))
-    row = worker.do(Item("b.jpg", "image", "b.jpg", 1, "")).row
+    worker = FileProcessor(
+        Detector(FakeBackend()), ProcessingOptions(), LocalStorage(source), Fat(out)
+    )
+    row = worker.process(SourceFile("b.jpg", "image", "b.jpg", 1, "")).row
     assert (row["reason"], row["message"]) == (
         "TooLarge",
         "the results cannot be written: File too large",
@@ -138,11 +144,11 @@ def test_what_nobody_foresaw_fails_one_file(source: Path, out: Path) -> None:
 
 
 def test_files_over_the_limit_are_not_read(source: Path, out: Path) -> None:
-    class Unread(LocalPlace):
+    class Unread(LocalStorage):
         def read(self, name: str) -> bytes:
             raise AssertionError(name)
 
     detector = Detector(FakeBackend(), limits=ImageLimits(max_bytes=10))
-    worker = Worker(detector, Work(), Unread(source), LocalPlace(out))
-    row = worker.do(Item("b.jpg", "image", "b.jpg", 11, "")).row
+    worker = FileProcessor(detector, ProcessingOptions(), Unread(source), LocalStorage(out))
+    row = worker.process(SourceFile("b.jpg", "image", "b.jpg", 11, "")).row
     assert row["reason"] == "ImageTooLarge"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from facedetect.archive.journal import Journal
 from facedetect.errors import InvalidSettings
-from facedetect.folder.journal import Journal
 
 WORK = "work"
 
@@ -31,7 +31,7 @@ def test_what_was_recorded_is_there_although_nothing_was_closed(path: Path, tmp_
     for part in path.parent.iterdir():  # what a killed process leaves
         (copy / part.name).write_bytes(part.read_bytes())
     with Journal(copy / path.name) as again:
-        assert again.done("a.jpg", "state", WORK) == (row("a.jpg"), {"a.jpg": 7})
+        assert again.find_done("a.jpg", "state", WORK) == (row("a.jpg"), {"a.jpg": 7})
     journal.close()
 
 
@@ -39,11 +39,11 @@ def test_only_the_same_file_and_work_that_went_well_is_done(path: Path) -> None:
     with Journal(path) as journal:
         journal.record(row("a.jpg"), "state", WORK, {})
         journal.record(row("b.jpg", "failed"), "state", WORK, {})
-        assert journal.done("a.jpg", "state", WORK)
-        assert journal.done("a.jpg", "other state", WORK) is None
-        assert journal.done("a.jpg", "state", "other work") is None
-        assert journal.done("b.jpg", "state", WORK) is None
-        assert journal.done("c.jpg", "state", WORK) is None
+        assert journal.find_done("a.jpg", "state", WORK)
+        assert journal.find_done("a.jpg", "other state", WORK) is None
+        assert journal.find_done("a.jpg", "state", "other work") is None
+        assert journal.find_done("b.jpg", "state", WORK) is None
+        assert journal.find_done("c.jpg", "state", WORK) is None
 
 
 def test_rows_are_this_runs_in_the_order_of_their_bytes(path: Path) -> None:
@@ -54,10 +54,10 @@ def test_rows_are_this_runs_in_the_order_of_their_bytes(path: Path) -> None:
     with Journal(path) as journal:
         assert list(journal.rows()) == []
         for name in ("b.jpg", odd, "B.jpg"):
-            journal.keep(name)
+            journal.mark_seen(name)
         journal.record(row("a/z.jpg"), "new state", WORK, {})
         assert [found["file"] for found in journal.rows()] == ["B.jpg", "a/z.jpg", "b.jpg", odd]
-        assert journal.unseen(WORK) == (0, 0)
+        assert journal.count_missing(WORK) == (0, 0)
 
 
 def test_what_is_not_seen_again_is_counted_if_it_has_results(path: Path) -> None:
@@ -66,9 +66,9 @@ def test_what_is_not_seen_again_is_counted_if_it_has_results(path: Path) -> None
         journal.record(row("b.jpg"), "state", WORK, {"b.jpg": 1})
         journal.record(row("c.jpg", "failed"), "state", WORK, {})
     with Journal(path) as journal:
-        assert journal.unseen(WORK) == (2, 1)
-        journal.keep("b.jpg")
-        assert journal.unseen(WORK) == (1, 1)
+        assert journal.count_missing(WORK) == (2, 1)
+        journal.mark_seen("b.jpg")
+        assert journal.count_missing(WORK) == (1, 1)
 
 
 def test_what_was_begun_counts_only_when_it_is_recorded(path: Path) -> None:
@@ -78,11 +78,11 @@ def test_what_was_begun_counts_only_when_it_is_recorded(path: Path) -> None:
         journal.begin({"a.jpg": "a.jpg", "b.jpg": "b.jpg", "c.gif": "c.gif.png"})
         journal.record(row("b.jpg"), "state", WORK, {"b.jpg": 1})
     with Journal(path) as journal:
-        assert journal.done("a.jpg", "state", WORK) is None
-        assert journal.done("b.jpg", "state", WORK)
-        assert journal.unrecorded() == ["a.jpg", "c.gif.png"]
-        journal.give_up()
-        assert journal.unrecorded() == []
+        assert journal.find_done("a.jpg", "state", WORK) is None
+        assert journal.find_done("b.jpg", "state", WORK)
+        assert journal.unfinished_results() == ["a.jpg", "c.gif.png"]
+        journal.clear_unfinished()
+        assert journal.unfinished_results() == []
 
 
 def test_outputs_that_a_file_has_no_more_are_stale(path: Path) -> None:
@@ -92,12 +92,12 @@ def test_outputs_that_a_file_has_no_more_are_stale(path: Path) -> None:
         journal.record(row("a.gif.png"), "1", WORK, {"a.gif.png": 1})  # it has the name now
         journal.record(row("a.gif"), "2", WORK, {"a.gif.png.png": 1})
         assert journal.stale_outputs() == ["crops/a-1.png"]
-        journal.forget("crops/a-1.png")
+        journal.forget_output("crops/a-1.png")
         assert journal.stale_outputs() == []
 
 
 def test_one_run_at_a_time_writes_to_a_folder(path: Path) -> None:
-    with Journal(path), pytest.raises(InvalidSettings, match="another run is writing there"):
+    with Journal(path), pytest.raises(InvalidSettings, match="another run is using"):
         Journal(path)
     Journal(path).close()
 
@@ -108,7 +108,7 @@ def test_a_journal_that_cannot_be_used_says_what_to_do(path: Path) -> None:
         Journal(path)
     path.rmdir()
     path.write_bytes(b"no database at all" * 100)
-    with pytest.raises(InvalidSettings, match="remove it to begin anew"):
+    with pytest.raises(InvalidSettings, match="remove it to start over"):
         Journal(path)
     path.unlink()
     with sqlite3.connect(path) as database:

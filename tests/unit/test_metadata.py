@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from facedetect.folder.pictures import Metadata
+from facedetect.archive.picture_encoding import Metadata
 from facedetect.images import (
     ENCODED_SUFFIXES,
     BGRImage,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
+from facedetect.archive.picture_encoding import Metadata
 from facedetect.errors import ImageTooLarge, InvalidSettings
-from facedetect.folder.pictures import Metadata
 from facedetect.images import (
     ENCODED_SUFFIXES,
     BGRImage,

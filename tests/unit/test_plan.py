@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facedetect.archive.opening import open_storages
+from facedetect.archive.plan import Plan, Skipped, SourceFile, UnreadableFolder
+from facedetect.archive.storage import LocalStorage, StorageEntry, is_within
 from facedetect.errors import InvalidSettings
-from facedetect.folder.opening import open_places
-from facedetect.folder.places import Entry, LocalPlace, is_within
-from facedetect.folder.plan import Item, LeftAlone, Plan, Unreadable
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -24,15 +24,15 @@ def touch(folder: Path, *names: str) -> Path:
 
 def items(folder: Path, *, follow_links: bool = False, videos: bool = True) -> dict[str, str]:
     """Each item's name and its result's."""
-    plan = Plan(LocalPlace(folder, follow_links=follow_links), videos=videos)
-    return {item.name: item.result for item in plan.items()}
+    plan = Plan(LocalStorage(folder, follow_links=follow_links), videos=videos)
+    return {item.name: item.result for item in plan.source_files()}
 
 
 def test_the_plan_mirrors_the_tree_in_the_order_of_the_paths(source: Path) -> None:
     names = ["b.jpg", "deep/er/a.JPG", "deep/text.jpg", "half.png"]
     assert items(source) == {name: name for name in names}
     assert list(items(source)) == names
-    others = [step.name for step in Plan(LocalPlace(source)).steps() if isinstance(step, LeftAlone)]
+    others = [step.name for step in Plan(LocalStorage(source)).walk() if isinstance(step, Skipped)]
     assert others == ["notes.txt"]
 
 
@@ -64,11 +64,11 @@ NAMES = st.lists(
 
 @given(NAMES)
 def test_no_two_files_have_one_result(names: list[str]) -> None:
-    class OneFolder(LocalPlace):
-        def entries(self, _folder: str) -> list[Entry]:
-            return [Entry(name, is_folder=False) for name in names]
+    class OneFolder(LocalStorage):
+        def entries(self, _folder: str) -> list[StorageEntry]:
+            return [StorageEntry(name, is_folder=False) for name in names]
 
-    results = [item.result for item in Plan(OneFolder(Path())).items()]
+    results = [item.result for item in Plan(OneFolder(Path())).source_files()]
     assert len(set(results)) == len(names)
 
 
@@ -98,12 +98,12 @@ def test_names_need_not_be_utf_8(tmp_path: Path) -> None:
 
 
 def test_folders_may_lie_deeper_than_python_calls() -> None:
-    class Deep(LocalPlace):
-        def entries(self, folder: str) -> list[Entry]:
+    class Deep(LocalStorage):
+        def entries(self, folder: str) -> list[StorageEntry]:
             is_deepest = folder.count("/") == 5000
-            return [Entry("a.jpg" if is_deepest else "d", is_folder=not is_deepest)]
+            return [StorageEntry("a.jpg" if is_deepest else "d", is_folder=not is_deepest)]
 
-    (item,) = Plan(Deep(Path())).items()
+    (item,) = Plan(Deep(Path())).source_files()
     assert item.name == "d/" * 5001 + "a.jpg"
 
 
@@ -119,20 +119,22 @@ def test_links_to_folders_are_entered_if_asked_for_and_never_in_circles(tmp_path
 
 
 def test_a_folder_that_cannot_be_listed_is_a_step(source: Path) -> None:
-    class Closed(LocalPlace):
-        def entries(self, folder: str) -> list[Entry]:
+    class Closed(LocalStorage):
+        def entries(self, folder: str) -> list[StorageEntry]:
             if folder == "deep":
                 raise PermissionError(13, "Permission denied")
             return super().entries(folder)
 
-    steps = list(Plan(Closed(source)).steps())
+    steps = list(Plan(Closed(source)).walk())
     assert [step.name for step in steps] == ["b.jpg", "deep/", "half.png", "notes.txt"]
-    assert isinstance(steps[1], Unreadable)
+    assert isinstance(steps[1], UnreadableFolder)
 
 
 def test_another_state_is_another_work(tmp_path: Path) -> None:
     def state() -> str:
-        (item,) = (item for item in Plan(LocalPlace(tmp_path)).items() if item.name == "a.gif")
+        (item,) = (
+            item for item in Plan(LocalStorage(tmp_path)).source_files() if item.name == "a.gif"
+        )
         return item.state
 
     touch(tmp_path, "a.gif")
@@ -145,58 +147,58 @@ def test_another_state_is_another_work(tmp_path: Path) -> None:
     touch(tmp_path, "a.gif.png")
     states.append(state())
     assert len(set(states)) == 4
-    assert isinstance(next(Plan(LocalPlace(tmp_path)).items()), Item)
+    assert isinstance(next(Plan(LocalStorage(tmp_path)).source_files()), SourceFile)
 
 
 def test_results_inside_the_sources_are_left_out(source: Path) -> None:
     touch(source, "deep/out/old.jpg")
     (source / "link.jpg").symlink_to(source / "deep/out/old.jpg")
     (source / "deep" / "out" / ".facedetect").mkdir()
-    pictures, _ = open_places(str(source), str(source / "deep" / "out"), follow_links=False)
-    names = [item.name for item in Plan(pictures).items()]
+    pictures, _ = open_storages(str(source), str(source / "deep" / "out"), follow_links=False)
+    names = [item.name for item in Plan(pictures).source_files()]
     assert names == ["b.jpg", "deep/er/a.JPG", "deep/text.jpg", "half.png"]
 
 
 def test_folders_that_cannot_be_right_are_refused(source: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings, match="cannot be listed: No such file"):
-        Plan(LocalPlace(tmp_path / "missing")).check()
+        Plan(LocalStorage(tmp_path / "missing")).check()
     with pytest.raises(InvalidSettings, match="cannot be listed: Not a directory"):
-        Plan(LocalPlace(source / "b.jpg")).check()
+        Plan(LocalStorage(source / "b.jpg")).check()
     for inner, outer in ((source, source.parent / "in" / "deep" / ".."), (source / "deep", source)):
         with pytest.raises(InvalidSettings, match="could overwrite the sources"):
-            open_places(str(inner), str(outer), follow_links=False)
+            open_storages(str(inner), str(outer), follow_links=False)
     with pytest.raises(InvalidSettings, match="is a file"):
-        open_places(str(source), str(source / "b.jpg"), follow_links=False)
-    with pytest.raises(InvalidSettings, match="OUT is empty"):
-        open_places(str(source), "", follow_links=False)
+        open_storages(str(source), str(source / "b.jpg"), follow_links=False)
+    with pytest.raises(InvalidSettings, match="the output folder is"):
+        open_storages(str(source), "", follow_links=False)
     with pytest.raises(InvalidSettings, match="write file:///FOLDER"):
-        open_places(str(source), "file://localhost/out", follow_links=False)
+        open_storages(str(source), "file://localhost/out", follow_links=False)
     with pytest.raises(InvalidSettings, match="outside of it"):
-        open_places("memory://a/in", "memory://a/in/out", follow_links=False)
+        open_storages("memory://a/in", "memory://a/in/out", follow_links=False)
 
 
 def test_results_go_where_nothing_but_results_is(source: Path, tmp_path: Path) -> None:
     others = touch(tmp_path / "others", "a.jpg")
     for folder in (others, source / "deep"):
-        with pytest.raises(InvalidSettings, match="holds files that are no results"):
-            open_places(str(source), str(folder), follow_links=False)
+        with pytest.raises(InvalidSettings, match="contains files that are not results"):
+            open_storages(str(source), str(folder), follow_links=False)
     (others / "a.jpg").unlink()
-    open_places(str(source), str(others), follow_links=False)
+    open_storages(str(source), str(others), follow_links=False)
     touch(others, ".facedetect/journal.sqlite", "a.jpg")
-    open_places(str(source), str(others), follow_links=False)
+    open_storages(str(source), str(others), follow_links=False)
 
 
 def test_what_is_remembered_is_not_behind_a_link(source: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / ".facedetect").symlink_to(source)
     with pytest.raises(InvalidSettings, match="is a link"):
-        open_places(str(source), str(tmp_path / "out"), follow_links=False)
+        open_storages(str(source), str(tmp_path / "out"), follow_links=False)
 
 
 def test_a_folder_is_known_by_any_of_its_names(source: Path, tmp_path: Path) -> None:
     (tmp_path / "other name").symlink_to(source)
     with pytest.raises(InvalidSettings, match="could overwrite the sources"):
-        open_places(str(source), str(tmp_path / "other name"), follow_links=False)
+        open_storages(str(source), str(tmp_path / "other name"), follow_links=False)
     assert is_within(source / "deep" / "er", tmp_path / "other name" / "deep")
     assert is_within(source / "deep" / "missing", source)
     assert not is_within(tmp_path, source)

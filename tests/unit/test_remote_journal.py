@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from facedetect.archive.journal import Journal
+from facedetect.archive.remote_journal import RemoteJournal
+from facedetect.archive.remote_storage import open_storage
+from facedetect.archive.reports import Row
+from facedetect.archive.storage import Storage
 from facedetect.errors import InvalidSettings
-from facedetect.folder.journal import Journal
-from facedetect.folder.places import Place
-from facedetect.folder.remote import open_place
-from facedetect.folder.remote_journal import RemoteJournal
-from facedetect.folder.reports import Row
 
 AWKWARD = ["a b .jpg", "#1.jpg", "what?.jpg", "100%20.jpg", "ü-漢.jpg", "[x]*.jpg", "s3:/q.jpg"]
 
@@ -20,40 +20,40 @@ def row(name: str) -> Row:
     return {"file": name, "status": "ok", "faces": []}
 
 
-def test_the_journal_is_read_back(place: Place) -> None:
+def test_the_journal_is_read_back(place: Storage) -> None:
     with RemoteJournal(place) as journal:
         journal.record(row("a.jpg"), "1", "work", {"a.jpg": 5, "crops/a.jpg-1.jpg": 2})
         journal.record(row("bad\udcff.jpg"), "1", "work", {})
     with RemoteJournal(place) as journal:
-        assert journal.done("a.jpg", "1", "work") == (
+        assert journal.find_done("a.jpg", "1", "work") == (
             row("a.jpg"),
             {"a.jpg": 5, "crops/a.jpg-1.jpg": 2},
         )
-        assert journal.done("bad\udcff.jpg", "1", "work") is not None
-        assert journal.done("a.jpg", "2", "work") is None
+        assert journal.find_done("bad\udcff.jpg", "1", "work") is not None
+        assert journal.find_done("a.jpg", "2", "work") is None
         assert list(journal.rows()) == []
-        assert journal.unseen("work") == (1, 0)
+        assert journal.count_missing("work") == (1, 0)
         journal.record(row("a.jpg"), "2", "work", {"a.jpg": 6})
         assert journal.stale_outputs() == ["crops/a.jpg-1.jpg"]
-        journal.forget("crops/a.jpg-1.jpg")
+        journal.forget_output("crops/a.jpg-1.jpg")
     with RemoteJournal(place) as journal:
         assert journal.stale_outputs() == []
-        journal.keep("a.jpg")
+        journal.mark_seen("a.jpg")
         assert list(journal.rows()) == [row("a.jpg")]
 
 
-def test_what_is_begun_is_known_before_it_is_done(place: Place) -> None:
+def test_what_is_begun_is_known_before_it_is_done(place: Storage) -> None:
     killed = RemoteJournal(place, flush_s=3600)
     killed.begin({"a.gif": "a.gif.png", "b.jpg": "b.jpg"})
     with RemoteJournal(place) as journal:
-        assert journal.unrecorded() == ["a.gif.png", "b.jpg"]
-        journal.give_up()
+        assert journal.unfinished_results() == ["a.gif.png", "b.jpg"]
+        journal.clear_unfinished()
     with RemoteJournal(place) as journal:
-        assert journal.unrecorded() == []
+        assert journal.unfinished_results() == []
     killed.close()
 
 
-def test_a_killed_run_loses_only_the_last_seconds(place: Place) -> None:
+def test_a_killed_run_loses_only_the_last_seconds(place: Storage) -> None:
     killed = RemoteJournal(place, flush_s=0)
     killed.record(row("a.jpg"), "1", "work", {})
     killed.record(row("b.jpg"), "1", "work", {})
@@ -61,7 +61,9 @@ def test_a_killed_run_loses_only_the_last_seconds(place: Place) -> None:
     late.record(row("c.jpg"), "1", "work", {})
     late.record(row("d.jpg"), "1", "work", {})
     with RemoteJournal(place) as journal:
-        done = [journal.done(name, "1", "work") for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg")]
+        done = [
+            journal.find_done(name, "1", "work") for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
+        ]
     assert [found is not None for found in done] == [True, True, True, False]
     late.close()
     killed.close()
@@ -69,12 +71,12 @@ def test_a_killed_run_loses_only_the_last_seconds(place: Place) -> None:
 
 @pytest.mark.usefixtures("s3")
 def test_a_place_that_cannot_be_written_is_known_at_the_first_file() -> None:
-    journal = RemoteJournal(open_place("s3://nowhere/out"))
+    journal = RemoteJournal(open_storage("s3://nowhere/out"))
     with pytest.raises(FileNotFoundError, match="s3://nowhere/out"):
         journal.record(row("a.jpg"), "1", "work", {})
 
 
-def test_a_broken_segment_is_named(place: Place) -> None:
+def test_a_broken_segment_is_named(place: Storage) -> None:
     with RemoteJournal(place) as journal:
         journal.record(row("a.jpg"), "1", "work", {})
     (segment,) = (entry.name for entry in place.entries(".facedetect/journal"))
@@ -83,7 +85,7 @@ def test_a_broken_segment_is_named(place: Place) -> None:
         RemoteJournal(place)
 
 
-def test_both_journals_give_the_same(place: Place, out: Path) -> None:
+def test_both_journals_give_the_same(place: Storage, out: Path) -> None:
     with Journal(out / "journal.sqlite") as local, RemoteJournal(place) as remote:
         for journal in (local, remote):
             for name in ["b.jpg", "a/z.jpg", "a.jpg"]:

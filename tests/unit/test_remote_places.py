@@ -15,20 +15,20 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 from fsspec.implementations.memory import MemoryFileSystem
 from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
+from facedetect.archive.remote_storage import RemoteStorage, open_storage
+from facedetect.archive.storage import STATE, LocalStorage, Storage, StorageEntry
 from facedetect.errors import InvalidSettings
-from facedetect.folder.places import STATE, Entry, LocalPlace, Place
-from facedetect.folder.remote import RemotePlace, open_place
 
 AWKWARD = ["a b .jpg", "#1.jpg", "what?.jpg", "100%20.jpg", "ü-漢.jpg", "[x]*.jpg", "s3:/q.jpg"]
 
 
-def names(place: Place, folder: str = "") -> list[str]:
+def names(place: Storage, folder: str = "") -> list[str]:
     """What a folder holds, without what is ours."""
     entries = (entry for entry in place.entries(folder) if entry.name != STATE)
     return sorted(entry.name + "/" * entry.is_folder for entry in entries)
 
 
-def size(place: Place, name: str) -> int | None:
+def size(place: Storage, name: str) -> int | None:
     folder, _, last = name.rpartition("/")
     try:
         sizes = {entry.name: entry.size for entry in place.entries(folder) if not entry.is_folder}
@@ -37,17 +37,17 @@ def size(place: Place, name: str) -> int | None:
     return sizes.get(last)
 
 
-def files(place: Place) -> list[Entry]:
+def files(place: Storage) -> list[StorageEntry]:
     return [entry for entry in place.entries("") if not entry.is_folder]
 
 
-def sent(place: Place) -> Place:
+def sent(place: Storage) -> Storage:
     """As another process gets it."""
-    copy: Place = pickle.loads(pickle.dumps(place))  # noqa: S301 - our own
+    copy: Storage = pickle.loads(pickle.dumps(place))  # noqa: S301 - our own
     return copy
 
 
-def test_what_is_written_is_there(place: Place) -> None:
+def test_what_is_written_is_there(place: Storage) -> None:
     place.write("a/b/c.jpg", b"123")
     place.write("a/d.jpg", b"12345")
     assert place.read("a/b/c.jpg") == b"123"
@@ -57,7 +57,7 @@ def test_what_is_written_is_there(place: Place) -> None:
     assert [entry.size for entry in place.entries("a") if not entry.is_folder] == [5]
 
 
-def test_names_that_mean_something_elsewhere(place: Place) -> None:
+def test_names_that_mean_something_elsewhere(place: Storage) -> None:
     for name in AWKWARD:
         place.write(f"in {name}/{name}", name.encode())
         place.write(name, b"")
@@ -70,7 +70,7 @@ def test_names_that_mean_something_elsewhere(place: Place) -> None:
     assert listed == sorted(name for name in AWKWARD if "/" not in name)
 
 
-def test_a_file_that_is_replaced_has_another_version(place: Place) -> None:
+def test_a_file_that_is_replaced_has_another_version(place: Storage) -> None:
     place.write("a.jpg", b"123")
     (before,) = files(place)
     assert files(place) == [before]
@@ -80,7 +80,7 @@ def test_a_file_that_is_replaced_has_another_version(place: Place) -> None:
     assert (before.size, before.version) != (after.size, after.version)
 
 
-def test_what_is_not_there(place: Place) -> None:
+def test_what_is_not_there(place: Storage) -> None:
     place.write("a.jpg", b"1")
     place.remove("b.jpg")
     assert size(place, "b.jpg") is None
@@ -95,21 +95,21 @@ def test_what_is_not_there(place: Place) -> None:
     assert size(place, "a.jpg") is None
 
 
-def test_paths_of_this_machine_for_libraries_that_want_them(place: Place) -> None:
-    with place.written_to("sub/clip.mp4") as path:
+def test_paths_of_this_machine_for_libraries_that_want_them(place: Storage) -> None:
+    with place.local_draft("sub/clip.mp4") as path:
         path.write_bytes(b"frames")
         assert size(place, "sub/clip.mp4") is None
-    with place.read_from("sub/clip.mp4") as path:
+    with place.as_local_file("sub/clip.mp4") as path:
         assert path.read_bytes() == b"frames"
-    with pytest.raises(FileNotFoundError), place.read_from("none.mp4"):
+    with pytest.raises(FileNotFoundError), place.as_local_file("none.mp4"):
         pass
 
 
-def test_a_write_that_fails_leaves_what_was_there(place: Place) -> None:
+def test_a_write_that_fails_leaves_what_was_there(place: Storage) -> None:
     place.write("clip.mp4", b"old")
 
     def fail() -> None:
-        with place.written_to("clip.mp4") as path:
+        with place.local_draft("clip.mp4") as path:
             path.write_bytes(b"half")
             raise KeyError
 
@@ -119,21 +119,21 @@ def test_a_write_that_fails_leaves_what_was_there(place: Place) -> None:
     assert names(place) == ["clip.mp4"]
 
 
-def test_what_was_left_half_written_is_removed(place: Place) -> None:
+def test_what_was_left_half_written_is_removed(place: Storage) -> None:
     left = f"{STATE}/unfinished/a.part"
     place.write(left, b"half")
-    place.tidy()
-    place.tidy()
+    place.remove_partial_files()
+    place.remove_partial_files()
     assert size(place, left) is None
 
 
-def test_places_are_sent_to_other_processes(place: Place) -> None:
+def test_places_are_sent_to_other_processes(place: Storage) -> None:
     place.write("a.jpg", b"1")
     assert len(pickle.dumps(place)) < 500
     assert sent(place).read("a.jpg") == b"1"
 
 
-def test_changes_by_others_are_seen(place: Place) -> None:
+def test_changes_by_others_are_seen(place: Storage) -> None:
     other = sent(place)
     place.write("a.jpg", b"1")
     assert names(place) == ["a.jpg"]
@@ -149,14 +149,14 @@ def test_keys_that_lead_elsewhere_on_a_disk_are_left_out() -> None:
     files = fsspec.filesystem("s3")
     for key in ["up/../out.jpg", "up//x.jpg", "up/./y.jpg", "up/ok.jpg", "up/"]:
         files.call_s3("put_object", Bucket="photos", Key=key, Body=b"1")
-    assert names(open_place("s3://photos/up")) == ["ok.jpg"]
+    assert names(open_storage("s3://photos/up")) == ["ok.jpg"]
 
 
 @pytest.mark.usefixtures("s3")
 def test_browsers_are_told_what_is_in_a_file() -> None:
-    place = open_place("s3://photos/page")
+    place = open_storage("s3://photos/page")
     place.write("index.html", b"<p>")
-    with place.written_to("a.jpg") as path:
+    with place.local_draft("a.jpg") as path:
         path.write_bytes(b"1")
     files = fsspec.filesystem("s3")
     assert files.info("photos/page/index.html")["ContentType"] == "text/html"
@@ -165,7 +165,7 @@ def test_browsers_are_told_what_is_in_a_file() -> None:
 
 @pytest.mark.usefixtures("s3")
 def test_a_bucket_that_is_not_there() -> None:
-    place = open_place("s3://nowhere/photos")
+    place = open_storage("s3://nowhere/photos")
     for call in (lambda: place.entries(""), lambda: place.write("a", b""), lambda: place.read("a")):
         with pytest.raises(FileNotFoundError, match=r"s3://nowhere/photos"):
             call()
@@ -173,10 +173,10 @@ def test_a_bucket_that_is_not_there() -> None:
 
 @pytest.mark.usefixtures("s3")
 def test_a_name_that_a_store_cannot_have_is_refused() -> None:
-    place = open_place("s3://photos")
+    place = open_storage("s3://photos")
     with pytest.raises(OSError, match="not UTF-8"):
         place.write("bad\udcff.jpg", b"")
-    with pytest.raises(OSError, match="cannot be a name"):
+    with pytest.raises(OSError, match="is not a valid name"):
         place.write("page?versionId=3.jpg", b"")
 
 
@@ -186,7 +186,7 @@ def test_a_server_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with pytest.raises(ConnectionError, match="cannot be reached"):
-        open_place("s3://photos").read("a.jpg")
+        open_storage("s3://photos").read("a.jpg")
     S3FileSystem.clear_instance_cache()
 
 
@@ -215,17 +215,19 @@ def test_errors_of_libraries(error: Exception, kind: type[OSError], number: int)
     fsspec.register_implementation("broken", BrokenFileSystem, clobber=True)
     BrokenFileSystem.error = error
     with pytest.raises(kind) as caught:
-        open_place("broken://user:secret@host/folder").read("a.jpg")
+        open_storage("broken://user:secret@host/folder").read("a.jpg")
     assert caught.value.errno == number
     assert "broken://user:***@host/folder/a.jpg" in str(caught.value)
     assert "secret" not in repr(caught.value)
 
 
 def test_addresses(tmp_path: Path) -> None:
-    assert open_place("file:///a%20b") == LocalPlace(Path("/a b"))
-    assert open_place(str(tmp_path), follow_links=True) == LocalPlace(tmp_path, follow_links=True)
-    assert open_place("S3A://photos/2024//") == RemotePlace("s3://photos/2024")
+    assert open_storage("file:///a%20b") == LocalStorage(Path("/a b"))
+    assert open_storage(str(tmp_path), follow_links=True) == LocalStorage(
+        tmp_path, follow_links=True
+    )
+    assert open_storage("S3A://photos/2024//") == RemoteStorage("s3://photos/2024")
     with pytest.raises(InvalidSettings, match="of no known kind"):
-        open_place("nonsense://x")
+        open_storage("nonsense://x")
     with pytest.raises(InvalidSettings, match="gcsfs"):
-        open_place("gs://bucket/x")
+        open_storage("gs://bucket/x")

@@ -18,8 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from facedetect.folder.places import LocalPlace
-from facedetect.folder.reports import (
+from facedetect.archive.reports import (
     ReportName,
     Row,
     RunSummary,
@@ -28,6 +27,7 @@ from facedetect.folder.reports import (
     report_path,
     write_report,
 )
+from facedetect.archive.storage import LocalStorage
 from facedetect.images import BGRImage
 from tests.conftest import face_at
 from tests.unit.videos import do, make_video
@@ -59,7 +59,7 @@ ROWS = [
 
 
 def written(name: ReportName, rows: list[Row], folder: Path) -> bytes:
-    path = write_report(name, lambda: iter(rows), LocalPlace(folder))
+    path = write_report(name, lambda: iter(rows), LocalStorage(folder))
     assert path == report_path(name)
     return (folder / path).read_bytes()
 
@@ -146,7 +146,7 @@ def test_parquet_has_all_that_is_told_of_a_video(tmp_path: Path) -> None:
 def test_parquet_needs_its_extra() -> None:
     code = (
         "import sys; sys.modules['pyarrow'] = None; "
-        "from facedetect.folder.reports import check_report; check_report('parquet')"
+        "from facedetect.archive.reports import check_report; check_report('parquet')"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert b"InvalidSettings" in ended.stderr
@@ -185,7 +185,7 @@ def test_rows_are_not_kept(
             counts.append(sum(face() is not None for face in seen))
             yield row
 
-    write_report(name, rows, LocalPlace(tmp_path))
+    write_report(name, rows, LocalStorage(tmp_path))
     assert len(counts) == 900 * readings
     assert max(counts) <= most
 
@@ -202,7 +202,7 @@ def test_a_report_that_cannot_be_finished_leaves_the_earlier_one(
         raise OSError("the journal cannot be read")
 
     with pytest.raises(OSError, match="the journal"):
-        write_report(name, broken, LocalPlace(tmp_path))
+        write_report(name, broken, LocalStorage(tmp_path))
     assert (tmp_path / report_path(name)).read_bytes() == earlier
     assert sorted(tmp_path.rglob("*")) == files
 

@@ -22,7 +22,8 @@ LAYERS = [
     ["faces", "tfserving"],
     ["images", "render", "crops", "backends", "model"],
     ["detector", "video"],
-    ["settings", "folder", "model_server", "client"],
+    ["settings"],
+    ["archive", "model_server", "client"],
     ["evaluation"],
     ["service", "cli"],
 ]

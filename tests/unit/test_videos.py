@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from facedetect import Detector
+from facedetect.archive.processing import RunInterrupted
 from facedetect.errors import (
     BackendUnavailable,
     ImageTooLarge,
     InvalidVideo,
     UnsupportedVideo,
 )
-from facedetect.folder.work import Interrupted
 from facedetect.images import ImageLimits, load_image
 from tests.fake import failing
 from tests.unit.videos import (
@@ -262,7 +262,7 @@ def test_a_list_of_other_files_opens_none_of_them(
 def test_a_stop_leaves_nothing_half_done(clip: Path, out: Path) -> None:
     stop = Event()
     stop.set()
-    with pytest.raises(Interrupted):
+    with pytest.raises(RunInterrupted):
         do(clip, out, stop=stop)
     assert not [file for file in out.rglob("*") if file.is_file()]
 

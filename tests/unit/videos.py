@@ -15,14 +15,14 @@ import numpy as np
 from av.container import OutputContainer
 
 from facedetect import Detector
+from facedetect.archive.output_writer import OutputWriter
+from facedetect.archive.plan import SourceFile
+from facedetect.archive.processing import FileResult, ProcessingOptions
+from facedetect.archive.storage import LocalStorage
+from facedetect.archive.video_processor import process_video
 from facedetect.backends import InferenceRequest
 from facedetect.backends.fake import FakeBackend
 from facedetect.faces import Box, Face, Landmarks, Point
-from facedetect.folder.outputs import Outputs
-from facedetect.folder.places import LocalPlace
-from facedetect.folder.plan import Item
-from facedetect.folder.videos import do_video
-from facedetect.folder.work import Outcome, Work
 from facedetect.images import BGRImage
 from facedetect.video import FrameDetectionPool
 
@@ -172,8 +172,8 @@ def packets_of(path: Path, kind: str) -> list[tuple[int, Fraction, bytes]]:
         ]
 
 
-def item_of(path: Path, suffix: str = "") -> Item:
-    return Item(path.name, "video", path.name + suffix, path.stat().st_size, "1")
+def item_of(path: Path, suffix: str = "") -> SourceFile:
+    return SourceFile(path.name, "video", path.name + suffix, path.stat().st_size, "1")
 
 
 def do(
@@ -181,18 +181,20 @@ def do(
     out: Path,
     *,
     suffix: str = "",
-    item: Item | None = None,
+    item: SourceFile | None = None,
     detector: Detector | None = None,
     stop: Event | None = None,
     **work: Any,
-) -> Outcome:
+) -> FileResult:
     """Do one video, red squares being the faces; `suffix` is added to the result's name."""
     detector = detector or Detector(red_squares())
     item = item or item_of(path, suffix)
-    asked = Work(**{"style": "solid", **work})
-    source, outputs = LocalPlace(path.parent), Outputs(LocalPlace(out))
-    row = do_video(detector, item, asked, source, outputs, FrameDetectionPool(2), stop or Event())
-    return Outcome(item, row, outputs.sizes)
+    asked = ProcessingOptions(**{"style": "solid", **work})
+    source, outputs = LocalStorage(path.parent), OutputWriter(LocalStorage(out))
+    row = process_video(
+        detector, item, asked, source, outputs, FrameDetectionPool(2), stop or Event()
+    )
+    return FileResult(item, row, outputs.sizes)
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from stat import S_IMODE
 from pydantic import ValidationError
 
 from facedetect.errors import InvalidSettings
-from facedetect.files import written_whole
+from facedetect.files import atomic_draft
 from facedetect.service.keys.key_record import KeyRecord, make_key
 
 _MODE = 0o600
@@ -108,7 +108,7 @@ def _edit_keys(path: Path) -> Iterator[list[KeyRecord]]:
 
 
 def _write(path: Path, keys: list[KeyRecord]) -> None:
-    with written_whole(path) as unfinished:
+    with atomic_draft(path) as unfinished:
         unfinished.touch(_MODE, exist_ok=False)
         if path.exists():  # keep it readable for its readers, such as a container's user
             old = path.stat()

@@ -1,0 +1,231 @@
+"""`annotate_folder`: every picture and video of a folder, in one call."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Literal, TypedDict, Unpack
+
+from facedetect.archive.cluster import Job
+from facedetect.archive.opening import EngineName, open_engine, open_journal, open_storages
+from facedetect.archive.picture_encoding import Metadata
+from facedetect.archive.plan import Plan, Skipped, SourceFile, UnreadableFolder
+from facedetect.archive.processing import DisplayStyle, ProcessingOptions
+from facedetect.archive.reports import ReportName, Row, RunSummary, check_report
+from facedetect.archive.run import ArchiveRun, Engine
+from facedetect.crops import CropStyle
+from facedetect.faces import DetectionParams
+from facedetect.settings import DetectorSettings
+
+Stage = Literal["loading the model", "processing", "writing the reports"]
+
+
+class FolderOptions(TypedDict, total=False):
+    """The options of `annotate_folder` and `preview_folder`; all may be left out.
+
+    `params`: how faces are found. `style`: how they are shown, "box" by default; "blur",
+    "pixelate" and "solid" hide them, "none" writes no pictures. `metadata`: what pictures keep of
+    their sources': "keep" (EXIF and colour profile), "colour" (the profile; the default where faces
+    are hidden), "strip". `crops`: cut faces out, too, "plain" or "aligned". `reports`: "jsonl" by
+    default. `videos`: process videos, too; `stride`: search every n-th frame. `follow_links`: enter
+    linked folders. `workers`: files at a time, one for each core by default. `engine`: "ray" runs
+    on a cluster, at `ray_address`. `settings`: backend and limits, from the environment by default.
+    """
+
+    params: DetectionParams
+    style: DisplayStyle
+    metadata: Metadata | None
+    crops: CropStyle | None
+    reports: Sequence[ReportName]
+    videos: bool
+    stride: int
+    follow_links: bool
+    workers: int | None
+    engine: EngineName
+    ray_address: str | None
+    settings: DetectorSettings | None
+
+
+@dataclass(frozen=True)
+class FolderProgress:
+    """How far a run is.
+
+    `row` is the report row of the file that has just finished, None at the start of a stage.
+    `summary` has the counts so far, `total` the number of files once it is known.
+    """
+
+    stage: Stage
+    summary: RunSummary
+    total: int | None = None
+    row: Row | None = None
+
+
+@dataclass(frozen=True)
+class FolderSummary:
+    """The outcome of a run: its counts, its duration, and the paths of its reports.
+
+    `missing` counts files with results whose sources this run did not see, `missing_other_options`
+    those of them that were made with other options: faces that are hidden now may show there.
+    """
+
+    counts: RunSummary
+    duration_s: float
+    reports: list[str] = field(default_factory=list)
+    missing: int = 0
+    missing_other_options: int = 0
+
+
+@dataclass(frozen=True)
+class PreviewedFile:
+    """A file as a run would treat it.
+
+    `result` is the path of its result; `action` says whether it would be processed, is unchanged
+    since an earlier run, is no picture or video, or is a folder that cannot be listed.
+    """
+
+    name: str
+    action: Literal["process", "unchanged", "skip", "unreadable"]
+    result: str = ""
+
+
+def annotate_folder(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    on_progress: Callable[[FolderProgress], None] = lambda _: None,
+    stop: Event | None = None,
+    **options: Unpack[FolderOptions],
+) -> FolderSummary:
+    """Draw, or hide, the faces on every picture and video below a folder.
+
+        summary = annotate_folder("photos", "public", style="blur", reports=["html", "csv"])
+        print(summary.counts.faces, summary.counts.failures)
+
+    `output` mirrors the tree of `source`, with reports that have a row for every file. The sources
+    stay as they are. Both may be addresses, such as s3://bucket/photos. A run that ended early, for
+    whatever reason, resumes when it is called again; changed files are processed again.
+
+    `on_progress` is called at the start of each stage and after each file. Set `stop` from another
+    thread to end the run early: files that were begun are finished. See FolderOptions for the rest.
+
+    A file that cannot be used is a row of the reports, not an error. Raises InvalidSettings,
+    BackendUnavailable, and OSError if results cannot be written.
+    """
+    stop = stop or Event()
+    reports = _checked_reports(options)
+    started = time.monotonic()
+    with _open_run(str(source), str(output), stop, options, on_progress) as (run, engine):
+        with _counted(run.plan) as total:
+            on_progress(FolderProgress("processing", run.summary))
+            summary = run.execute(
+                engine,
+                lambda row: on_progress(FolderProgress("processing", run.summary, total(), row)),
+            )
+        if summary.interrupted:
+            return FolderSummary(summary, time.monotonic() - started)
+        on_progress(FolderProgress("writing the reports", summary, total()))
+        written = [f"{run.output}/{path}" for path in run.write_reports(reports)]
+        missing, other_options = run.journal.count_missing(run.fingerprint)
+    return FolderSummary(summary, time.monotonic() - started, written, missing, other_options)
+
+
+def preview_folder(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    stop: Event | None = None,
+    **options: Unpack[FolderOptions],
+) -> Iterator[PreviewedFile]:
+    """Tell what `annotate_folder` would do with each file; writes nothing.
+
+    Raises what `annotate_folder` raises.
+    """
+    _checked_reports(options)
+    stop = stop or Event()
+    with _open_run(str(source), str(output), stop, options, dry_run=True) as (run, _):
+        for step in run.plan.walk():
+            if stop.is_set():
+                return
+            if isinstance(step, Skipped):
+                yield PreviewedFile(step.name, "skip")
+            elif isinstance(step, UnreadableFolder):
+                yield PreviewedFile(step.name, "unreadable")
+            elif run.finished_row(step) is not None:
+                yield PreviewedFile(step.name, "unchanged", step.result)
+            else:
+                yield PreviewedFile(step.name, "process", step.result)
+
+
+@contextmanager
+def _open_run(
+    source: str,
+    output: str,
+    stop: Event,
+    options: FolderOptions,
+    on_progress: Callable[[FolderProgress], None] = lambda _: None,
+    *,
+    dry_run: bool = False,
+) -> Iterator[tuple[ArchiveRun, Engine]]:
+    processing = _processing_options(options)
+    follow_links = options.get("follow_links", False)
+    pictures, results = open_storages(source, output, follow_links=follow_links)
+    plan = Plan(pictures, videos=options.get("videos", True))
+    plan.check()
+    settings = options.get("settings") or DetectorSettings.load()
+    job = Job(
+        settings, processing, pictures, results, options.get("workers"), options.get("ray_address")
+    )
+    summary = RunSummary()
+    with open_journal(results, dry_run=dry_run) as journal:
+        on_progress(FolderProgress("loading the model", summary))
+        with open_engine(options.get("engine", "local"), job, stop) as (model, engine):
+            fingerprint = processing.fingerprint(model)
+            yield ArchiveRun(plan, results, journal, fingerprint, stop, summary), engine
+
+
+def _processing_options(options: FolderOptions) -> ProcessingOptions:
+    style = options.get("style", "box")
+    hides = style not in {"box", "none"}
+    return ProcessingOptions(
+        params=options.get("params") or DetectionParams(),
+        style=style,
+        metadata=options.get("metadata") or ("colour" if hides else "keep"),
+        crops=options.get("crops"),
+        thumbnails="html" in options.get("reports", ()),
+        stride=options.get("stride", 1),
+    )
+
+
+def _checked_reports(options: FolderOptions) -> Sequence[ReportName]:
+    reports = options.get("reports", ("jsonl",))
+    for name in reports:
+        check_report(name)
+    return list(dict.fromkeys(reports))
+
+
+@contextmanager
+def _counted(plan: Plan) -> Iterator[Callable[[], int | None]]:
+    """Count the files beside the work, which needs a second walk; gives None until it is done."""
+    ended = Event()
+    totals: list[int] = []
+
+    def count() -> None:
+        found = 0
+        for step in plan.walk():
+            if ended.is_set():
+                return
+            found += isinstance(step, SourceFile | UnreadableFolder)
+        totals.append(found)
+
+    counter = threading.Thread(target=count, name="count", daemon=True)
+    counter.start()
+    try:
+        yield lambda: totals[0] if totals else None
+    finally:
+        ended.set()
+        counter.join()

@@ -1,0 +1,93 @@
+"""Differences between what two detectors find in the same images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from facedetect.detector import Detector
+from facedetect.errors import PER_IMAGE_ERRORS
+from facedetect.faces import DetectionParams, Face, pair_boxes
+from facedetect.images import load_image
+
+
+@dataclass(frozen=True)
+class ImageComparison:
+    """One image: how many faces both found, which only one found, how far the rest moved.
+
+    `shift` is the largest distance between a corner or landmark and its counterpart, px;
+    `score_change` the largest change of a score.
+    """
+
+    image: str
+    both: int
+    lost: list[Face]
+    new: list[Face]
+    shift: float
+    score_change: float
+
+    def differs(self, tolerance: float) -> bool:
+        """Whether a face was lost or is new, or moved by more than `tolerance` px."""
+        return bool(self.lost or self.new) or self.shift > tolerance
+
+
+@dataclass(frozen=True)
+class ComparisonFailure:
+    """An image that could not be processed."""
+
+    image: str
+    error: Exception
+
+
+def compare_images(
+    first: Detector,
+    second: Detector,
+    images: Iterable[tuple[str, Path]],
+    params: DetectionParams,
+    *,
+    threads: int,
+) -> Iterator[ImageComparison | ComparisonFailure]:
+    """Run both detectors on every image, given by name and path; results come in order.
+
+    Raises BackendUnavailable.
+    """
+
+    def compare(image: tuple[str, Path]) -> ImageComparison | ComparisonFailure:
+        name, path = image
+        try:
+            pixels = load_image(path, first.limits)
+            found = [d.detect_upright(pixels, params).faces for d in (first, second)]
+        except (*PER_IMAGE_ERRORS, OSError) as error:
+            return ComparisonFailure(name, error)
+        return compare_faces(name, *found)
+
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(compare, images)
+
+
+def compare_faces(image: str, first: list[Face], second: list[Face]) -> ImageComparison:
+    """Pair the faces whose boxes have an IoU above 0.5; the rest are lost or new."""
+    pairs = pair_boxes([face.box for face in first], [face.box for face in second])
+    paired_first, paired_second = ({pair[side] for pair in pairs} for side in (0, 1))
+    changes = [(first[i], second[j]) for i, j in pairs]
+    return ImageComparison(
+        image=image,
+        both=len(pairs),
+        lost=[face for i, face in enumerate(first) if i not in paired_first],
+        new=[face for j, face in enumerate(second) if j not in paired_second],
+        shift=max((_shift(a, b) for a, b in changes), default=0.0),
+        score_change=max((abs(a.confidence - b.confidence) for a, b in changes), default=0.0),
+    )
+
+
+def _shift(a: Face, b: Face) -> float:
+    return max(math.dist(p, q) for p, q in zip(_points(a), _points(b), strict=True))
+
+
+def _points(face: Face) -> list[tuple[float, float]]:
+    box = face.box
+    corners = [(box.x_min, box.y_min), (box.x_max, box.y_max)]
+    return corners + [(point.x, point.y) for point in face.landmarks]

@@ -1,0 +1,130 @@
+"""Opening what a run needs: the source, the output, the journal and the engine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from typing import Literal
+
+from facedetect.archive.cluster import Job, RayEngine
+from facedetect.archive.file_processor import FileProcessor
+from facedetect.archive.journal import Journal
+from facedetect.archive.local_engine import LocalEngine
+from facedetect.archive.remote_journal import RemoteJournal
+from facedetect.archive.remote_storage import RemoteStorage, open_storage
+from facedetect.archive.run import Engine
+from facedetect.archive.storage import STATE, LocalStorage, Storage, is_within
+from facedetect.cores import available_cores
+from facedetect.errors import InvalidSettings
+from facedetect.model_ref import ModelRef
+from facedetect.settings import DetectorSettings
+
+EngineName = Literal["local", "ray"]
+
+_JOURNAL = f"{STATE}/journal.sqlite"
+
+
+def open_storages(source: str, output: str, *, follow_links: bool) -> tuple[Storage, Storage]:
+    """Open both folders by their paths or addresses; output within the source is not processed.
+
+    Raises InvalidSettings if results could overwrite sources, or anything but earlier results.
+    """
+    for name, text in (("source", source), ("output", output)):
+        if not text:
+            raise InvalidSettings(f"the {name} folder is ''; give a path or an address")
+    results = open_storage(output)
+    excluded = results.root if isinstance(results, LocalStorage) else None
+    pictures = open_storage(source, excluded=excluded, follow_links=follow_links)
+    if _is_within(pictures, results):
+        raise InvalidSettings(
+            f"the results in {output} could overwrite the sources in {source}; "
+            "give a folder that does not contain them"
+        )
+    if isinstance(results, RemoteStorage) and _is_within(results, pictures):
+        raise InvalidSettings(
+            f"the output {output} is within the source {source}, and would be processed with it; "
+            "give an address outside of it"
+        )
+    _check_output(results, output)
+    return pictures, results
+
+
+@contextmanager
+def open_journal(output: Storage, *, dry_run: bool) -> Iterator[Journal]:
+    """Open the journal of earlier runs; a dry run gets a copy."""
+    with ExitStack() as stack:
+        if not isinstance(output, LocalStorage):
+            yield stack.enter_context(RemoteJournal(output))
+            return
+        path = output.root / _JOURNAL
+        if dry_run:
+            copy = Path(stack.enter_context(TemporaryDirectory(prefix="facedetect-")))
+            for part in path.parent.glob(f"{path.name}*"):
+                shutil.copy(part, copy)
+            path = copy / path.name
+        yield stack.enter_context(Journal(path))
+
+
+@contextmanager
+def open_engine(name: EngineName, job: Job, stop: Event) -> Iterator[tuple[ModelRef, Engine]]:
+    """Load the model, and give it with the engine that processes files with it.
+
+    Raises InvalidSettings, BackendUnavailable.
+    """
+    if name == "local" and job.address is not None:
+        raise InvalidSettings(f"the Ray address {job.address} needs the engine ray (--engine ray)")
+    workers = job.workers or available_cores()
+    settings = _for_workers(job.settings, workers if name == "local" else 1)
+    job = replace(job, settings=settings)
+    ray = RayEngine(job, stop) if name == "ray" else None
+    with settings.open_detector() as detector:
+        model = detector.warm_up()
+        if ray is None:
+            processor = FileProcessor(detector, job.work, job.source, job.output, workers, stop)
+            yield model, LocalEngine(processor)
+            return
+    yield model, ray
+
+
+def _is_within(inner: Storage, outer: Storage) -> bool:
+    if isinstance(inner, LocalStorage) and isinstance(outer, LocalStorage):
+        return is_within(inner.root, outer.root)
+    if isinstance(inner, RemoteStorage) and isinstance(outer, RemoteStorage):
+        return f"{inner.url}/".startswith(f"{outer.url}/")
+    return False
+
+
+def _check_output(output: Storage, text: str) -> None:
+    """Results replace files of the same names, so the folder must contain nothing else."""
+    try:
+        entries = output.entries("")
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        raise InvalidSettings(f"{text} is a file; give a folder for the results") from None
+    if entries and not any(entry.name == STATE for entry in entries):
+        raise InvalidSettings(
+            f"{text} contains files that are not results of an earlier run; give a new or empty "
+            "folder, since results replace files of the same names"
+        )
+    if isinstance(output, LocalStorage) and Path(output.root, STATE).is_symlink():
+        raise InvalidSettings(f"{text}/{STATE} is a link; remove it")
+
+
+def _for_workers(settings: DetectorSettings, cores: int) -> DetectorSettings:
+    """Give the model a core for each worker, and its folder by an absolute path.
+
+    Without its own number of threads one worker would have all cores, and several would compete
+    for them. Workers need not run in this directory.
+    """
+    spec = settings.backend
+    if spec.is_in_process and spec.inter_op_threads is None:
+        spec = replace(spec, inter_op_threads=cores)
+    if spec.folder is not None:
+        spec = replace(spec, folder=spec.folder.absolute())
+    return settings.model_copy(update={"backend": spec})

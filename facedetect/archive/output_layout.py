@@ -1,0 +1,43 @@
+"""Where result files go in the output folder, beside the tree that mirrors the source's."""
+
+from __future__ import annotations
+
+import re
+
+CROPS, CONTACT_SHEET = "crops", "contact-sheet"
+REPORTS = {
+    "jsonl": "report.jsonl",
+    "csv": "report.csv",
+    "coco": "report.coco.json",
+    "parquet": "report.parquet",
+}
+RESERVED = {CROPS, CONTACT_SHEET, *REPORTS.values()}
+"""Names at the top level that mirrored folders must not take."""
+
+
+def crop_path(result: str, number: int, suffix: str) -> str:
+    """Return the path of a face's crop, by its picture's result and the face's number from 1."""
+    return f"{CROPS}/{result}-{number}{suffix}"
+
+
+def frames_path(result: str) -> str:
+    """Return the path of the faces in each frame of a video."""
+    return f"{result}.faces.jsonl"
+
+
+def thumbnail_path(result: str) -> str:
+    """Return the path of a picture's or video's thumbnail for the contact sheet."""
+    return f"{CONTACT_SHEET}/thumbnails/{result}.jpg"
+
+
+def outputs_pattern(result: str) -> re.Pattern[str]:
+    """Match the paths of all files that may be written with a result."""
+    paths = [result, frames_path(result), thumbnail_path(result)]
+    crops = re.escape(f"{CROPS}/{result}-") + r"\d+\.(jpg|png)"
+    return re.compile("|".join([*map(re.escape, paths), crops]))
+
+
+def folders_of(result: str) -> set[str]:
+    """Return the folders of those files."""
+    paths = (result, thumbnail_path(result), f"{CROPS}/{result}")
+    return {path.rpartition("/")[0] for path in paths}

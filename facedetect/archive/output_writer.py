@@ -1,0 +1,40 @@
+"""Writing the result files of one source file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from facedetect.archive.storage import Storage
+
+
+class OutputWriter:
+    """Writes files and remembers their `sizes`, bytes, so that later runs can check them.
+
+    Raises OSError.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.sizes: dict[str, int] = {}
+
+    def write(self, name: str, data: bytes) -> str:
+        """Write a file atomically and return its name."""
+        self._storage.write(name, data)
+        self.sizes[name] = len(data)
+        return name
+
+    @contextmanager
+    def local_draft(self, name: str) -> Iterator[Path]:
+        """Give a path to write to; it becomes the file `name` if the block succeeds."""
+        with self._storage.local_draft(name) as path:
+            yield path
+            size = path.stat().st_size
+        self.sizes[name] = size
+
+    def discard(self) -> None:
+        """Remove what was written, since the file failed or is left unfinished."""
+        for name in self.sizes:
+            self._storage.remove(name)
+        self.sizes.clear()

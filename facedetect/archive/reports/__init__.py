@@ -1,0 +1,26 @@
+"""Reports of a run: a row for each file, and the report files made from all rows."""
+
+from facedetect.archive.reports.report_rows import Row, failed_row, found_row, to_json_line
+from facedetect.archive.reports.report_writers import (
+    ReportName,
+    check_report,
+    remove_report,
+    report_path,
+    write_report,
+)
+from facedetect.archive.reports.run_summary import RunSummary
+from facedetect.archive.reports.thumbnails import make_thumbnail
+
+__all__ = [
+    "ReportName",
+    "Row",
+    "RunSummary",
+    "check_report",
+    "failed_row",
+    "found_row",
+    "make_thumbnail",
+    "remove_report",
+    "report_path",
+    "to_json_line",
+    "write_report",
+]

@@ -1,0 +1,57 @@
+"""The report as CSV, for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from facedetect.archive.reports.report_rows import LANDMARKS, Row, RowReader, to_utf8
+
+CSV_COLUMNS = (
+    *("file", "status", "reason", "message", "width", "height"),
+    *("face", "confidence", "x_min", "y_min", "x_max", "y_max"),
+    *(f"{point}_{axis}" for point in LANDMARKS for axis in "xy"),
+    *("track", "frame", "time_s", "first_s", "last_s"),
+)
+
+# Spreadsheets read text with such a start as a formula, and a formula can run commands and leak
+# cells: https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def write_csv(read_rows: RowReader, path: Path) -> None:
+    """Write one line per face, and one for each file without faces. Raises OSError."""
+    with path.open("w", encoding="utf-8", newline="") as report:
+        # All text is quoted, so that names survive a spreadsheet that splits at semicolons.
+        writer = csv.writer(report, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        writer.writerow(CSV_COLUMNS)
+        for row in read_rows():
+            writer.writerows(_csv_lines(row))
+
+
+def _csv_lines(row: Row) -> Iterator[list[Any]]:
+    texts = [_text_cell(row.get(column)) for column in ("file", "status", "reason", "message")]
+    file_cells = [*texts, row.get("width"), row.get("height")]
+    for number, face in enumerate(row.get("faces", ()), start=1):
+        yield [*file_cells, number, *_face_cells(face)]
+    if not row.get("faces"):
+        yield file_cells + [None] * (len(CSV_COLUMNS) - len(file_cells))
+
+
+def _face_cells(face: dict[str, Any]) -> list[Any]:
+    box, landmarks = face["box"], face["landmarks"]
+    return [
+        face["confidence"],
+        *(box[side] for side in ("x_min", "y_min", "x_max", "y_max")),
+        *(landmarks[point][axis] for point in LANDMARKS for axis in "xy"),
+        *(face.get(column) for column in ("track", "frame", "time_s", "first_s", "last_s")),
+    ]
+
+
+def _text_cell(text: str | None) -> str | None:
+    """Prefix what looks like a formula with an apostrophe: every spreadsheet reads that as text."""
+    if text is None:
+        return None
+    return f"'{to_utf8(text)}" if text.startswith(_FORMULA_STARTS) else to_utf8(text)

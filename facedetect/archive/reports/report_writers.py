@@ -1,0 +1,64 @@
+"""Write, check and remove the reports by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, get_args
+
+from facedetect.archive.output_layout import REPORTS
+from facedetect.archive.reports import contact_sheet
+from facedetect.archive.reports.coco_report import write_coco
+from facedetect.archive.reports.csv_report import write_csv
+from facedetect.archive.reports.jsonl_report import write_jsonl
+from facedetect.archive.reports.parquet_report import check_parquet, write_parquet
+from facedetect.archive.reports.report_rows import RowReader
+from facedetect.archive.storage import Storage
+from facedetect.errors import InvalidSettings
+
+ReportName = Literal["jsonl", "csv", "coco", "parquet", "html"]
+
+_Writer = Callable[[RowReader, Path], None]
+_WRITERS: dict[ReportName, _Writer] = {
+    "jsonl": write_jsonl,
+    "csv": write_csv,
+    "coco": write_coco,
+    "parquet": write_parquet,
+}
+
+
+def report_path(name: ReportName) -> str:
+    """Return the report's path within the output folder; of the contact sheet, its first page."""
+    return contact_sheet.INDEX if name == "html" else REPORTS[name]
+
+
+def check_report(name: ReportName) -> None:
+    """Raise InvalidSettings if there is no such report, or a package that it needs is missing."""
+    if name not in get_args(ReportName):
+        known = ", ".join(get_args(ReportName))
+        raise InvalidSettings(f"{name!r} is not a report; the reports are {known}")
+    if name == "parquet":
+        check_parquet()
+
+
+def write_report(name: ReportName, read_rows: RowReader, output: Storage) -> str:
+    """Write a report and return its path (see report_path); an earlier one is replaced at once.
+
+    Rows keep their order. They are streamed, so memory does not grow with their number; some
+    reports read them twice. Raises InvalidSettings (see check_report) and OSError.
+    """
+    check_report(name)
+    if name == "html":
+        contact_sheet.write_contact_sheet(read_rows, output)
+    else:
+        with output.local_draft(report_path(name)) as unfinished:
+            _WRITERS[name](read_rows, unfinished)
+    return report_path(name)
+
+
+def remove_report(name: ReportName, output: Storage) -> None:
+    """Remove an earlier run's report, if there is one. Raises OSError."""
+    if name == "html":
+        contact_sheet.remove_contact_sheet(output)
+    else:
+        output.remove(report_path(name))

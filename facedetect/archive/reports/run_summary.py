@@ -1,0 +1,44 @@
+"""Counts over a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from facedetect.archive.reports.report_rows import Row
+
+
+@dataclass
+class RunSummary:
+    """Counts over the rows of one run.
+
+    `images` and `videos` were processed. `faces` were found in them, one per track in a video.
+    `without_face` counts files without any. `unchanged` files were finished by an earlier run; they
+    are included in the other counts. `others` are files that are neither pictures nor videos, and
+    folders that were not entered.
+    """
+
+    images: int = 0
+    videos: int = 0
+    faces: int = 0
+    without_face: int = 0
+    unchanged: int = 0
+    others: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    interrupted: bool = False
+
+    @property
+    def failed(self) -> int:
+        return self.failures.total()
+
+    def add(self, row: Row) -> None:
+        """Count a row; `unchanged`, `others` and `interrupted` are up to the caller."""
+        if row["status"] == "failed":
+            self.failures[row["reason"]] += 1
+            return
+        if "video" in row:
+            self.videos += 1
+        else:
+            self.images += 1
+        self.faces += len(row["faces"])
+        self.without_face += not row["faces"]

@@ -1,0 +1,139 @@
+"""One run over a folder: files to process go to an engine, results to the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from threading import Event
+from typing import Protocol, get_args
+
+from facedetect.archive.journal import Journal
+from facedetect.archive.output_index import OutputIndex
+from facedetect.archive.plan import Plan, Skipped, SourceFile, UnreadableFolder
+from facedetect.archive.processing import FileResult
+from facedetect.archive.reports import (
+    ReportName,
+    Row,
+    RunSummary,
+    failed_row,
+    remove_report,
+    write_report,
+)
+from facedetect.archive.storage import Storage
+
+# Noting one file in a remote journal takes as long as processing a picture.
+_BEGUN_AT_ONCE = 128
+
+
+class Engine(Protocol):
+    """Processes files, many at a time."""
+
+    def run(self, files: Iterator[SourceFile]) -> Iterator[FileResult]:
+        """Process all files and give their results, in any order.
+
+        Files are taken as they are needed, in the calling thread. Raises BackendUnavailable, and
+        OSError if results cannot be written; the results given until then are complete.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ArchiveRun:
+    """One run; `fingerprint` identifies what is done (see `ProcessingOptions.fingerprint`).
+
+    `summary` is updated as files finish. When `stop` is set, no further file is begun.
+    """
+
+    plan: Plan
+    output: Storage
+    journal: Journal
+    fingerprint: str
+    stop: Event = field(default_factory=Event)
+    summary: RunSummary = field(default_factory=RunSummary)
+
+    @cached_property
+    def _index(self) -> OutputIndex:
+        return OutputIndex(self.output)
+
+    def finished_row(self, file: SourceFile) -> Row | None:
+        """Return the row of a file that an earlier run finished, if its results still exist."""
+        found = self.journal.find_done(file.name, file.state, self.fingerprint)
+        if found is None:
+            return None
+        row, outputs = found
+        return row if self._index.has(outputs) else None
+
+    def execute(self, engine: Engine, on_row: Callable[[Row], None] = lambda _: None) -> RunSummary:
+        """Process the files that are not finished; `on_row` gets the row of each file.
+
+        However it ends, the journal holds what was finished. Raises what the engine raises.
+        """
+        self._remove_unfinished()
+        for result in engine.run(self._begin_files(on_row)):
+            self._record(result.row, result.file.state, result.outputs)
+            self.summary.add(result.row)
+            on_row(result.row)
+        self.summary.interrupted = self.stop.is_set()
+        return self.summary
+
+    def write_reports(self, reports: Sequence[ReportName]) -> list[str]:
+        """Write the reports of a completed run; returns their paths within the output.
+
+        Removes outputs of earlier runs that this run did not write again for the same sources: the
+        crop of a face that is no longer found, or a report that is no longer wanted.
+        """
+        for path in self.journal.stale_outputs():
+            self.output.remove(path)
+            self.journal.forget_output(path)
+        for name in get_args(ReportName):
+            if name not in reports:
+                remove_report(name, self.output)
+        return [write_report(name, self.journal.rows, self.output) for name in reports]
+
+    def _remove_unfinished(self) -> None:
+        """Remove what a killed run wrote and did not record.
+
+        It may have had other options than this run: faces that must be hidden could show in it.
+        """
+        self.output.remove_partial_files()
+        index = OutputIndex(self.output)
+        for result in self.journal.unfinished_results():
+            for path in index.files_of(result):
+                self.output.remove(path)
+        self.journal.clear_unfinished()
+
+    def _begin_files(self, on_row: Callable[[Row], None]) -> Iterator[SourceFile]:
+        """Give the files to process, each noted in the journal first."""
+        files = self._files_to_process(on_row)
+        while batch := list(islice(files, _BEGUN_AT_ONCE)):
+            self.journal.begin({file.name: file.result for file in batch})
+            yield from batch
+
+    def _files_to_process(self, on_row: Callable[[Row], None]) -> Iterator[SourceFile]:
+        for step in self.plan.walk():
+            if self.stop.is_set():
+                return
+            if isinstance(step, Skipped):
+                self.summary.others += 1
+            elif isinstance(step, UnreadableFolder):
+                row = _unreadable_row(step)
+                self._record(row, "", {})
+                self.summary.add(row)
+                on_row(row)
+            elif (finished := self.finished_row(step)) is not None:
+                self.journal.mark_seen(step.name)
+                self.summary.add(finished)
+                self.summary.unchanged += 1
+                on_row(finished)
+            else:
+                yield step
+
+    def _record(self, row: Row, state: str, outputs: dict[str, int]) -> None:
+        self.journal.record(row, state, self.fingerprint, outputs)
+
+
+def _unreadable_row(step: UnreadableFolder) -> Row:
+    message = f"the folder cannot be listed: {step.error.strerror or step.error}"
+    return failed_row(step.name, step.error, message)

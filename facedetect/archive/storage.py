@@ -1,0 +1,174 @@
+"""Where files are read and written: a local folder, or one in an object store."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from facedetect.errors import InvalidSettings
+from facedetect.files import atomic_draft, write_atomically
+
+# Folder within the output that holds the run's own files.
+STATE = ".facedetect"
+
+
+@dataclass(frozen=True)
+class StorageEntry:
+    """One entry of a folder: a file with its `size` in bytes, or a folder.
+
+    `version` changes when the file's bytes do. `identity` is the same for a folder that is reached
+    by two names. `is_skipped` marks a folder that must not be entered.
+    """
+
+    name: str
+    is_folder: bool
+    size: int = 0
+    version: str = ""
+    identity: tuple[int, int] | None = None
+    is_skipped: bool = False
+
+
+class Storage(Protocol):
+    """A folder, local or remote. Names are paths within it, with slashes.
+
+    Safe to share between threads and to pickle. All methods raise OSError.
+    """
+
+    def entries(self, folder: str) -> list[StorageEntry]:
+        """List a folder ("" is the storage itself), in no order."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes."""
+        ...
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file atomically, and create the folders it needs."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        ...
+
+    def remove_partial_files(self) -> None:
+        """Remove files that killed processes left half written; nobody else may be writing."""
+        ...
+
+    def as_local_file(self, name: str) -> AbstractContextManager[Path]:
+        """Give a local file with the same bytes, for libraries that need a path."""
+        ...
+
+    def local_draft(self, name: str) -> AbstractContextManager[Path]:
+        """Give a path to write to; it becomes the file `name` if the block succeeds."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalStorage:
+    """A local folder.
+
+    `excluded` is a folder within it that is not listed; neither are links to its files. Links to
+    folders are followed if `follow_links`. Nothing is written through a link that leads out of the
+    folder.
+    """
+
+    root: Path
+    excluded: Path | None = None
+    follow_links: bool = False
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def entries(self, folder: str) -> list[StorageEntry]:
+        with os.scandir(self.root / folder) as listing:
+            return [self._entry(found) for found in listing if not self._is_excluded(found)]
+
+    def read(self, name: str) -> bytes:
+        # Without O_NONBLOCK opening a named pipe would hang.
+        with os.fdopen(os.open(self.root / name, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            _check_regular(file.fileno())
+            return file.read()
+
+    def write(self, name: str, data: bytes) -> None:
+        write_atomically(self._target(name), data, self._drafts)
+
+    def remove(self, name: str) -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            self._target(name).unlink()
+
+    @contextmanager
+    def as_local_file(self, name: str) -> Iterator[Path]:
+        path = self.root / name
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            _check_regular(descriptor)
+        finally:
+            os.close(descriptor)
+        yield path
+
+    def local_draft(self, name: str) -> AbstractContextManager[Path]:
+        return atomic_draft(self._target(name), self._drafts)
+
+    def remove_partial_files(self) -> None:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._drafts)
+
+    @property
+    def _drafts(self) -> Path:
+        return self.root / STATE / "unfinished"
+
+    def _entry(self, found: os.DirEntry[str]) -> StorageEntry:
+        try:
+            state = found.stat()
+        except OSError:  # a broken link: reading it will say so
+            return StorageEntry(found.name, is_folder=False)
+        if not stat.S_ISDIR(state.st_mode):
+            version = str(state.st_mtime_ns)
+            return StorageEntry(found.name, is_folder=False, size=state.st_size, version=version)
+        is_skipped = found.is_symlink() and not (self.follow_links and self._leads_elsewhere(found))
+        identity = (state.st_dev, state.st_ino)
+        return StorageEntry(found.name, is_folder=True, identity=identity, is_skipped=is_skipped)
+
+    def _leads_elsewhere(self, link: os.DirEntry[str]) -> bool:
+        """Whether a link leads to none of the folders that contain this one."""
+        return not is_within(self.root, Path(link))
+
+    def _is_excluded(self, found: os.DirEntry[str]) -> bool:
+        if self.excluded is None or not (found.is_symlink() or found.is_dir()):
+            return False
+        return is_within(Path(found), self.excluded)
+
+    def _target(self, name: str) -> Path:
+        """Where to write a file; a linked folder could lead to the sources, or anywhere else."""
+        target = self.root / name
+        if not target.parent.resolve().is_relative_to(self.root.resolve()):
+            raise InvalidSettings(
+                f"{target.parent} is a link out of {self.root}; remove it, or use another folder"
+            )
+        return target
+
+
+def is_within(inner: Path, outer: Path) -> bool:
+    """Whether a path is a folder or lies within it, whatever names lead there."""
+    # Path.resolve raises on a link to itself.
+    real = Path(os.path.realpath(inner))
+    return any(_is_same(path, outer) for path in (real, *real.parents))
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:  # one of them does not exist
+        return path == Path(os.path.realpath(other))
+
+
+def _check_regular(descriptor: int) -> None:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")

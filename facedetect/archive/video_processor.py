@@ -1,0 +1,250 @@
+"""One video of a folder: faces are detected, tracked, drawn or hidden, and reported.
+
+The file is read twice: where faces are in a frame is known only once later frames have been
+processed, and frames are too large to be kept until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from facedetect.archive.output_layout import crop_path, frames_path, thumbnail_path
+from facedetect.archive.output_writer import OutputWriter
+from facedetect.archive.plan import SourceFile
+from facedetect.archive.processing import ProcessingOptions, RunInterrupted, is_fatal
+from facedetect.archive.reports import Row, make_thumbnail, to_json_line
+from facedetect.archive.storage import Storage
+from facedetect.crops import cut
+from facedetect.detector import Detector
+from facedetect.errors import InvalidVideo
+from facedetect.faces import Face
+from facedetect.images import BGRImage, encode_image
+from facedetect.render import render
+from facedetect.video import (
+    DecodedFrame,
+    FrameDetectionPool,
+    FrameDetections,
+    FrameSize,
+    Observation,
+    Tracker,
+    TrackingResult,
+    VideoReader,
+    VideoWriter,
+    container_for,
+    open_video_reader,
+    open_video_writer,
+)
+
+# Times in reports: microseconds, as fine as any container's.
+_DIGITS = 6
+
+
+def process_video(
+    detector: Detector,
+    file: SourceFile,
+    options: ProcessingOptions,
+    source: Storage,
+    outputs: OutputWriter,
+    pool: FrameDetectionPool,
+    stop: Event,
+) -> Row:
+    """Process one video, detecting faces in the pool; returns its row of the reports.
+
+    Raises ImageError's subclasses, InvalidParams, BackendError's, OSError if the results cannot be
+    written, and RunInterrupted when `stop` is set.
+    """
+    job = _VideoJob(detector, file, options, outputs, pool, stop)
+    with ExitStack() as stack:
+        try:
+            path = stack.enter_context(source.as_local_file(file.name))
+        except OSError as error:
+            if is_fatal(error):
+                raise
+            raise InvalidVideo(f"the file cannot be read: {error.strerror or error}") from error
+        return job.run(path)
+
+
+@dataclass
+class _FirstPass:
+    """The result of reading the video once."""
+
+    frame_size: FrameSize
+    tracking: TrackingResult
+    facts: dict[str, Any]
+    fullest_frame: int
+
+    def best_faces(self) -> dict[int, list[tuple[int, Face]]]:
+        """By frame number, the tracks whose best observation is there, with their faces."""
+        faces: dict[int, list[tuple[int, Face]]] = {}
+        for track in self.tracking.tracks:
+            faces.setdefault(track.best.frame_number, []).append((track.number, track.best.face))
+        return faces
+
+
+class _VideoJob:
+    """One video and what to do with it."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        file: SourceFile,
+        options: ProcessingOptions,
+        outputs: OutputWriter,
+        pool: FrameDetectionPool,
+        stop: Event,
+    ) -> None:
+        self._detector = detector
+        self._file = file
+        self._options = options
+        self._outputs = outputs
+        self._pool = pool
+        self._stop = stop
+        self._crops: dict[int, str] = {}
+        self._thumbnail: str | None = None
+
+    def run(self, path: Path) -> Row:
+        name = frames_path(self._file.result)
+        with self._outputs.local_draft(name) as lines:
+            found = self._find(path, lines)
+            results = self._show(path, found)
+        return _row(self._file, found, {**results, "frames": name})
+
+    def _find(self, path: Path, lines_path: Path) -> _FirstPass:
+        """Detect and track the faces; writes a line for each processed frame."""
+        tracker = Tracker()
+        looked_at = most = fullest = 0
+        with (
+            open_video_reader(path, self._detector.limits) as reader,
+            lines_path.open("w", encoding="utf-8") as lines,
+        ):
+            for detections in self._detect(reader):
+                number, faces = detections.frame_number, detections.faces
+                track_numbers = tracker.update(number, detections.time_s, faces)
+                lines.write(to_json_line(_frame_row(detections, track_numbers)))
+                looked_at += 1
+                if len(faces) > most:
+                    most, fullest = len(faces), number
+        size = reader.frame_size
+        tracking = tracker.finish(reader.duration_s, size.width, size.height)
+        facts = {
+            "frames": reader.frame_count,
+            "looked_at": looked_at,
+            "seconds": round(reader.duration_s, _DIGITS),
+            "tracks": len(tracking.tracks),
+            "damaged": reader.damaged,
+            "missing_s": round(reader.missing_s, _DIGITS),
+        }
+        return _FirstPass(size, tracking, facts, fullest)
+
+    def _detect(self, reader: VideoReader) -> Iterator[FrameDetections]:
+        def detect_faces(image: BGRImage) -> list[Face]:
+            return self._detector.detect_upright(image, self._options.params).faces
+
+        frames = self._unless_stopped(reader.frames())
+        return self._pool.detect_in_frames(frames, detect_faces, stride=self._options.stride)
+
+    def _unless_stopped(self, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
+        for frame in frames:
+            if self._stop.is_set():
+                raise RunInterrupted
+            yield frame
+
+    def _show(self, path: Path, found: _FirstPass) -> dict[str, object]:
+        """Write the video, the crops and the thumbnail, as far as they are asked for."""
+        results: dict[str, object] = {}
+        with open_video_reader(path, self._detector.limits) as reader:
+            if self._options.style == "none":
+                self._read_again(reader, found, None)
+            else:
+                results["picture"] = self._write(reader, found)
+        if self._options.crops is not None:
+            results["crops"] = [self._crops[number] for number in sorted(self._crops)]
+        if self._thumbnail is not None:
+            results["thumbnail"] = self._thumbnail
+        return results
+
+    def _write(self, reader: VideoReader, found: _FirstPass) -> str:
+        name = self._file.result
+        keep_tags = self._options.metadata == "keep"
+        with self._outputs.local_draft(name) as path:
+            container = container_for(name)
+            with open_video_writer(
+                path, container, reader, found.frame_size, keep_tags=keep_tags
+            ) as writer:
+                self._read_again(reader, found, writer)
+            found.facts["damaged"] += writer.damaged
+            found.facts["left_out"] = writer.left_out
+        return name
+
+    def _read_again(
+        self, reader: VideoReader, found: _FirstPass, writer: VideoWriter | None
+    ) -> None:
+        """Render, crop and write each frame as asked for; ends early where nothing is left."""
+        best_faces = found.best_faces() if self._options.crops is not None else {}
+        for_thumbnail = {found.fullest_frame} if self._options.thumbnails else set()
+        last = max([*best_faces, *for_thumbnail], default=-1)
+        on_packet = writer.copy if writer is not None else None
+        for frame in self._unless_stopped(reader.frames(on_packet)):
+            if writer is None and frame.number > last:
+                return
+            if writer is None and frame.number not in for_thumbnail | best_faces.keys():
+                continue
+            image = frame.to_bgr()
+            for number, face in best_faces.get(frame.number, []):
+                self._crops[number] = self._write_crop(number, image, face)
+            shown = self._shown(image, found.tracking.faces_at(frame.time_s))
+            if frame.number in for_thumbnail:
+                thumbnail = make_thumbnail(shown)
+                self._thumbnail = self._outputs.write(thumbnail_path(self._file.result), thumbnail)
+            if writer is not None:
+                writer.write(frame, shown)
+
+    def _shown(self, image: BGRImage, faces: list[Face]) -> BGRImage:
+        return image if self._options.style == "none" else render(image, faces, self._options.style)
+
+    def _write_crop(self, number: int, image: BGRImage, face: Face) -> str:
+        cropped = cut(image, face, self._options.crops or "plain")
+        name = crop_path(self._file.result, number, ".jpg")
+        return self._outputs.write(name, encode_image(cropped, ".jpg"))
+
+
+def _frame_row(detections: FrameDetections, track_numbers: list[int]) -> Row:
+    """A frame's line: its faces with their tracks."""
+    pairs = zip(track_numbers, detections.faces, strict=True)
+    return {
+        "frame": detections.frame_number,
+        "time_s": round(detections.time_s, _DIGITS),
+        "faces": [{"track": number, **asdict(face)} for number, face in pairs],
+    }
+
+
+def _row(file: SourceFile, found: _FirstPass, results: dict[str, object]) -> Row:
+    return {
+        "file": file.name,
+        "status": "ok",
+        "width": found.frame_size.width,
+        "height": found.frame_size.height,
+        "video": found.facts,
+        "faces": [
+            _track_row(track.number, track.best, track.first_s, track.last_s)
+            for track in found.tracking.tracks
+        ],
+        "results": results,
+    }
+
+
+def _track_row(number: int, best: Observation, first_s: float, last_s: float) -> Row:
+    """A track's best observation, and when its face was first and last detected."""
+    return {
+        **asdict(best.face),
+        "track": number,
+        "frame": best.frame_number,
+        "time_s": round(best.time_s, _DIGITS),
+        "first_s": round(first_s, _DIGITS),
+        "last_s": round(last_s, _DIGITS),
+    }
