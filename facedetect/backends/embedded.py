@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from facedetect.backends.base import InferenceRequest, RawDetections, guard_message
 from facedetect.errors import (
@@ -20,6 +20,9 @@ from facedetect.errors import (
 )
 from facedetect.memory import give_back_freed
 from facedetect.model_ref import ModelRef
+
+if TYPE_CHECKING:
+    from facedetect.model.saved_model import SavedModel
 
 # Three bytes a pixel instead of twelve; the cast in the graph costs less than one in NumPy.
 _SIGNATURE = "serving_uint8"
@@ -57,7 +60,7 @@ class EmbeddedBackend:
         _check_requested(request.model, model.ref)
         try:
             return model.run(request)
-        except (BackendProtocolError, RuntimeError) as error:
+        except BackendProtocolError as error:
             if self._is_closed:  # while the model was running
                 raise BackendUnavailable(_CLOSED) from error
             raise
@@ -76,7 +79,7 @@ class EmbeddedBackend:
             self._failure = BackendUnavailable(_CLOSED)
             self._is_closed = True
             if model is not None:
-                model.session.close()
+                model.saved_model.close()
 
     def _load(self, deadline: float | None) -> _LoadedModel:
         """Load the model, or wait for the thread that does; a failed attempt may be repeated.
@@ -107,28 +110,22 @@ class EmbeddedBackend:
 
 @dataclass(frozen=True)
 class _LoadedModel:
-    """A TensorFlow session with the names of what to feed and what to fetch."""
+    """A SavedModel in memory, and which one it is."""
 
-    session: Any
-    feeds: dict[str, str]
-    fetches: dict[str, str]
+    saved_model: SavedModel
     ref: ModelRef
 
     def run(self, request: InferenceRequest) -> RawDetections:
         from facedetect.model import tensorflow as tf
 
-        values = {
+        inputs = {
             "input": request.image,
             "min_size": request.params.min_size,
             "thresholds": request.params.thresholds,
             "factor": request.params.factor,
         }
         try:
-            found = self.session.run(
-                self.fetches,
-                {self.feeds[key]: value for key, value in values.items()},
-                options=_run_options(request),
-            )
+            found = self.saved_model.run(_SIGNATURE, inputs, _OUTPUTS, request.seconds_left())
         except tf.errors.DeadlineExceededError as error:
             raise BackendTimeout("the model did not answer before the deadline") from error
         except tf.errors.OpError as error:
@@ -148,39 +145,29 @@ def _check_requested(requested: ModelRef, loaded: ModelRef) -> None:
         )
 
 
-def _run_options(request: InferenceRequest) -> Any:
-    from facedetect.model import tensorflow as tf
-
-    left_s = request.seconds_left()
-    if left_s is None:
-        return None
-    return tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(left_s * 1000)))
-
-
 def _load_model(
     folder: Path | None, version: int | None, threads: tuple[int, int | None]
 ) -> _LoadedModel:
     from facedetect.model import tensorflow as tf
     from facedetect.model.builtin import builtin_model
     from facedetect.model.graph_files import version_folder
-    from facedetect.model.session import Threads, open_session
+    from facedetect.model.saved_model import load_saved_model
+    from facedetect.model.session import Threads
 
     place = version_folder(folder or builtin_model(), version)
     name = "mtcnn" if folder is None else place.absolute().parent.name
     number = int(place.name) if place.name.isdecimal() else None
-    session = open_session(tf.Graph(), Threads(*threads))
     try:
-        meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(place))
-        feeds, fetches = _tensor_names(meta_graph.signature_def, place)
-        model = _LoadedModel(session, feeds, fetches, ModelRef(name, number))
-        _warm_up(model)
-        give_back_freed()  # some 40 MB
+        with ExitStack() as stack:
+            saved_model = load_saved_model(place, Threads(*threads))
+            stack.callback(saved_model.close)
+            _check_signature(saved_model, place)
+            model = _LoadedModel(saved_model, ModelRef(name, number))
+            _warm_up(model)
+            give_back_freed()  # some 40 MB
+            stack.pop_all()
     except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
-        session.close()
         raise BackendUnavailable(f"{place} cannot be loaded: {error}") from error
-    except BaseException:
-        session.close()
-        raise
     return model
 
 
@@ -193,14 +180,13 @@ def _warm_up(model: _LoadedModel) -> None:
             model.run(InferenceRequest(call.image, call.params))
 
 
-def _tensor_names(signatures: Any, place: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """What the graph calls the signature's inputs and outputs."""
-    if _SIGNATURE not in signatures:
+def _check_signature(model: SavedModel, place: Path) -> None:
+    signature = model.signatures.get(_SIGNATURE)
+    if signature is None:
         raise BackendUnavailable(
             f"{place} lacks the signature {_SIGNATURE}; `facedetect convert` writes a model that "
             "has it"
         )
-    signature = signatures[_SIGNATURE]
     missing = [key for key in _INPUTS if key not in signature.inputs]
     missing += [key for key in _OUTPUTS if key not in signature.outputs]
     if missing:
@@ -208,6 +194,3 @@ def _tensor_names(signatures: Any, place: Path) -> tuple[dict[str, str], dict[st
             f"{place}: the signature {_SIGNATURE} lacks {', '.join(missing)}; "
             "`facedetect convert` writes a model that has all"
         )
-    feeds = {key: signature.inputs[key].name for key in _INPUTS}
-    fetches = {key: signature.outputs[key].name for key in _OUTPUTS}
-    return feeds, fetches

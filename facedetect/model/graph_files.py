@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class GraphKind(StrEnum):
 
 
 def kind_of(path: Path) -> GraphKind:
-    """What `path` holds, by its looks alone; raises InvalidModel if it is nothing known."""
+    """What `path` holds, by file names only; raises InvalidModel if it is none of these."""
     if path.is_file():
         return GraphKind.CHECKPOINT if path.suffix == ".meta" else GraphKind.FROZEN_GRAPH
     if not path.is_dir():
@@ -37,18 +38,27 @@ def kind_of(path: Path) -> GraphKind:
     )
 
 
-def model_versions(folder: Path) -> list[int]:
-    """The versions of the SavedModel in `folder`, ascending, as TensorFlow Serving counts them."""
+def numbered_folders(folder: Path) -> dict[int, Path]:
+    """The folders in `folder` that TensorFlow Serving takes for versions, by ascending number.
+
+    They need not hold a model. Raises OSError if `folder` cannot be read.
+    """
+    found = (entry for entry in folder.iterdir() if re.fullmatch("[0-9]+", entry.name))
+    return dict(sorted((int(entry.name), entry) for entry in found if entry.is_dir()))
+
+
+def model_versions(folder: Path) -> dict[int, Path]:
+    """The versions of the SavedModel in `folder`, each with its own folder, in ascending order."""
     if not folder.is_dir():
-        return []
-    numbered = (entry for entry in folder.iterdir() if entry.name.isdecimal())
-    return sorted(int(entry.name) for entry in numbered if (entry / SAVED_MODEL_FILE).is_file())
+        return {}
+    found = numbered_folders(folder).items()
+    return {number: path for number, path in found if (path / SAVED_MODEL_FILE).is_file()}
 
 
 def version_folder(folder: Path, version: int | None = None) -> Path:
     """The folder of one version of a SavedModel, the highest by default.
 
-    `folder` may be that of one version, too. Raises ModelNotFound.
+    `folder` may also be that of a single version. Raises ModelNotFound.
     """
     is_version = (folder / SAVED_MODEL_FILE).is_file()
     if is_version and version is None:
@@ -58,15 +68,15 @@ def version_folder(folder: Path, version: int | None = None) -> Path:
     versions = model_versions(folder)
     if not versions:
         raise ModelNotFound(f"{folder} holds no SavedModel; `facedetect convert` makes one")
-    chosen = versions[-1] if version is None else version
+    chosen = max(versions) if version is None else version
     if chosen not in versions:
         known = ", ".join(map(str, versions))
         raise ModelNotFound(f"{folder} has no version {chosen}; it has {known}")
-    return next(f for f in folder.iterdir() if f.name.isdecimal() and int(f.name) == chosen)
+    return versions[chosen]
 
 
 def read_frozen_graph(path: Path) -> tf.compat.v1.GraphDef:
-    """Read a frozen graph; raises InvalidModel if the file is none."""
+    """Read a frozen graph; raises InvalidModel if the file is not one."""
     graph_def = tf.compat.v1.GraphDef()
     try:
         graph_def.ParseFromString(path.read_bytes())
@@ -74,23 +84,23 @@ def read_frozen_graph(path: Path) -> tf.compat.v1.GraphDef:
         raise InvalidModel(f"{path} is not a frozen graph: {error}") from error
     if not graph_def.node:
         raise InvalidModel(
-            f"{path} is not a frozen graph: it has no nodes; for a SavedModel give its folder"
+            f"{path} is not a frozen graph: it has no nodes; for a SavedModel, give its folder"
         )
     return graph_def
 
 
 def import_graph(graph_def: tf.compat.v1.GraphDef, source: Path) -> tf.Graph:
-    """Make a graph of what was read from `source`; raises InvalidModel if it is not sound."""
+    """Import a graph that was read from `source`; raises InvalidModel if TensorFlow rejects it."""
     try:
         with tf.Graph().as_default() as graph:
             tf.graph_util.import_graph_def(graph_def, name="")
     except (ValueError, tf.errors.OpError) as error:
-        raise InvalidModel(f"{source} is no graph this TensorFlow can read: {error}") from error
+        raise InvalidModel(f"this TensorFlow cannot read the graph {source}: {error}") from error
     return graph
 
 
 def read_saved_model(folder: Path) -> tf.compat.v1.MetaGraphDef:
-    """Read the meta graph of one version's folder; raises InvalidModel if it is none."""
+    """Read the meta graph in one version's folder; raises InvalidModel if there is none."""
     saved_model = saved_model_pb2.SavedModel()
     path = folder / SAVED_MODEL_FILE
     try:
@@ -103,7 +113,7 @@ def read_saved_model(folder: Path) -> tf.compat.v1.MetaGraphDef:
 
 
 def read_checkpoint_graph(path: Path) -> tf.compat.v1.GraphDef:
-    """Read a checkpoint's graph, its variables still variables; raises InvalidModel."""
+    """Read a checkpoint's graph without its variables' values; raises InvalidModel."""
     meta_graph_def = tf.compat.v1.MetaGraphDef()
     meta = Path(f"{checkpoint_prefix(path)}.meta")
     try:
@@ -114,7 +124,7 @@ def read_checkpoint_graph(path: Path) -> tf.compat.v1.GraphDef:
 
 
 def freeze_checkpoint(path: Path, output_ops: list[str]) -> tf.compat.v1.GraphDef:
-    """Read a checkpoint and turn its variables into constants, keeping what the outputs need.
+    """Read a checkpoint, prune it to what the outputs need and turn variables into constants.
 
     Raises InvalidModel if it cannot be read.
     """

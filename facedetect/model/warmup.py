@@ -1,8 +1,8 @@
-"""Calls that warm a model up, so that the first real image need not wait.
+"""Calls that warm up a model, so that the first real image does not have to wait.
 
-TensorFlow makes its convolutions ready for each size of image at its first use, which costs some
-milliseconds. So the calls have the sizes that cameras and phones send most, at the defaults; two
-calls more lead through all three nets, which noise passes at low thresholds only.
+TensorFlow prepares its convolutions when it first sees an image size, which takes some
+milliseconds. So the calls have the sizes that cameras and phones send most, with the default
+parameters. Two more calls run all three nets, which noise reaches at low thresholds only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from facedetect.model.manifest import EXTRA_FOLDER
 
 _RECORDS = "tf_serving_warmup_requests"
 
-# The server runs the records on the model they lie beside, whatever its name.
+# The server runs the records on the model beside them, whatever its name.
 _MODEL_NAME = "mtcnn"
 
 _COMMON_SIZES_HW = (
@@ -40,12 +40,12 @@ _COMMON_SIZES_HW = (
 _THOROUGH_SIZES_HW = ((480, 640), (720, 1280))
 _THOROUGH = DetectionParams(min_size=40, thresholds=(0.2, 0.005, 0.005))
 
-_BLOCK = 20  # px: noise as coarse as faces, which compresses well
+_BLOCK = 20  # px: noise as coarse as faces; it compresses well
 
 
 @dataclass(frozen=True)
 class WarmupCall:
-    """An image and parameters; `is_thorough` if it leads through all three nets."""
+    """An image and parameters; `is_thorough` if the call runs all three nets."""
 
     image: NDArray[np.uint8]
     params: DetectionParams
@@ -53,7 +53,7 @@ class WarmupCall:
 
 
 def warmup_calls(limits: WorkLimits) -> Iterator[WarmupCall]:
-    """Calls of several sizes, within the limits of the model; the same ones every time."""
+    """Calls of several sizes, within the limits of the model; always the same ones."""
     generator = np.random.default_rng(0)
     for sizes_hw, params in (
         (_THOROUGH_SIZES_HW, _THOROUGH),
@@ -73,7 +73,7 @@ def _noise(generator: np.random.Generator, height: int, width: int) -> NDArray[n
 
 
 def write_warmup_records(folder: Path, limits: WorkLimits) -> None:
-    """Write what TensorFlow Serving runs before it serves the SavedModel in `folder`."""
+    """Write the records that TensorFlow Serving runs before it serves the SavedModel."""
     path = folder / EXTRA_FOLDER / _RECORDS
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
@@ -84,10 +84,28 @@ def write_warmup_records(folder: Path, limits: WorkLimits) -> None:
                 writer.write(record.SerializeToString(deterministic=True))
 
 
-def _requests(call: WarmupCall) -> Iterator[predict_pb2.PredictRequest]:
-    """The call by its file; a thorough one by every signature, pixels for a corner only.
+def read_warmup_requests(folder: Path) -> Iterator[predict_pb2.PredictRequest]:
+    """Read the warm-up records of any SavedModel; there may be none.
 
-    All of them share what was made ready, and pixels as they are would fill megabytes.
+    Raises UnimplementedError for a record of another method than Predict.
+    """
+    path = folder / EXTRA_FOLDER / _RECORDS
+    if not path.is_file():
+        return
+    for record in tf.compat.v1.io.tf_record_iterator(str(path)):
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        kind = log.WhichOneof("log_type")
+        if kind != "predict_log":
+            message = f"{path} holds a {kind}; this server runs predict_log only"
+            raise tf.errors.UnimplementedError(None, None, message)
+        yield log.predict_log.request
+
+
+def _requests(call: WarmupCall) -> Iterator[predict_pb2.PredictRequest]:
+    """The call with an encoded image; a thorough call for every signature.
+
+    Raw pixels are those of a corner: whole images would fill megabytes, and all signatures share
+    what TensorFlow has prepared.
     """
     params = call.params
     single = {

@@ -1,0 +1,118 @@
+"""A SavedModel in a TensorFlow session, called by its signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from facedetect.model.session import Threads, open_session
+
+
+class SavedModel:
+    """A loaded SavedModel. Thread-safe.
+
+    Errors are TensorFlow's own (`tf.errors.OpError`), with TensorFlow Serving's codes and messages.
+    """
+
+    def __init__(self, session: Any, signatures: dict[str, Any]) -> None:
+        self._session = session
+        self.signatures = signatures
+
+    def signature(self, name: str) -> Any:
+        """Return the SignatureDef; raises FailedPreconditionError if there is none by that name."""
+        if name not in self.signatures:
+            message = f'Serving signature key "{name}" not found.'
+            raise tf.errors.FailedPreconditionError(None, None, message)
+        return self.signatures[name]
+
+    def run(
+        self,
+        signature_name: str,
+        inputs: Mapping[str, Any],
+        outputs: Sequence[str] = (),
+        timeout_s: float | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """Run a signature for the outputs named, by default for all of them.
+
+        Raises FailedPreconditionError for an unknown signature, InvalidArgumentError for wrong
+        names or shapes, DeadlineExceededError after `timeout_s`, CancelledError once closed, and
+        whatever the graph itself raises.
+        """
+        signature = self.signature(signature_name)
+        _check_names(inputs, signature.inputs)
+        infos = _select_outputs(signature.outputs, outputs)
+        feeds = {signature.inputs[name].name: value for name, value in inputs.items()}
+        fetches = {name: info.name for name, info in infos.items()}
+        arrays = self._run_session(fetches, feeds, timeout_s)
+        return {
+            name: np.asarray(arrays[name], tf.as_dtype(info.dtype).as_numpy_dtype)
+            for name, info in infos.items()
+        }
+
+    def close(self) -> None:
+        """Free the session; running calls fail with CancelledError."""
+        self._session.close()
+
+    def _run_session(
+        self, fetches: dict[str, str], feeds: dict[str, Any], timeout_s: float | None
+    ) -> dict[str, Any]:
+        try:
+            return dict(self._session.run(fetches, feeds, options=_run_options(timeout_s)))
+        except (TypeError, ValueError) as error:  # Session.run checks shapes before the graph does
+            raise tf.errors.InvalidArgumentError(None, None, str(error)) from error
+        except RuntimeError as error:
+            raise tf.errors.CancelledError(None, None, "the session is closed") from error
+
+
+def load_saved_model(folder: Path, threads: Threads | None = None) -> SavedModel:
+    """Load the SavedModel in `folder`, which holds one version.
+
+    Raises what TensorFlow raises if it cannot: OpError, OSError, RuntimeError, ValueError and more.
+    """
+    session = open_session(tf.Graph(), threads)
+    try:
+        meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+    except BaseException:
+        session.close()
+        raise
+    return SavedModel(session, dict(meta_graph.signature_def))
+
+
+def _check_names(sent: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    extra, missing = sorted(set(sent) - set(known)), sorted(set(known) - set(sent))
+    if extra or missing:
+        message = (
+            f"input size does not match signature: {len(sent)}!={len(known)} "
+            f"len({{{','.join(sorted(sent))}}}) != len({{{','.join(sorted(known))}}}). "
+            f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+        )
+        raise tf.errors.InvalidArgumentError(None, None, message)
+
+
+def _select_outputs(known: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
+    for name in wanted:
+        if name not in known:
+            message = (
+                f"output tensor alias not found in signature: {name} Outputs expected to be in "
+                f"the set {{{','.join(sorted(known))}}}."
+            )
+            raise tf.errors.InvalidArgumentError(None, None, message)
+        if list(wanted).count(name) > 1:
+            message = f"duplicate output tensor alias: {name}"
+            raise tf.errors.InvalidArgumentError(None, None, message)
+    return {name: known[name] for name in wanted or sorted(known)}
+
+
+def _run_options(timeout_s: float | None) -> Any:
+    if timeout_s is None:
+        return None
+    timeout_ms = int(timeout_s * 1000)
+    if timeout_ms <= 0:  # TensorFlow would take it for no time-out
+        message = "the deadline passed before the model could start"
+        raise tf.errors.DeadlineExceededError(None, None, message)
+    return tf.compat.v1.RunOptions(timeout_in_ms=timeout_ms)
