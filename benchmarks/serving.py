@@ -35,7 +35,7 @@ from facedetect.images import BGRImage, encode_image
 from facedetect.memory import keep_freed_buffers
 from facedetect.model.builtin import builtin_model
 from facedetect.model_ref import ModelRef
-from facedetect.tfserving import messages
+from facedetect.tfserving import serving_messages
 from facedetect.tfserving.api import Arrays
 from facedetect.tfserving.grpc_client import GrpcClient
 
@@ -137,7 +137,7 @@ def _predict(client: GrpcClient, signature: str, inputs: Arrays) -> Way:
 
 def _request_size(signature: str, inputs: Arrays) -> int:
     everything = {**inputs, **_PARAMETERS}
-    return messages.predict_request(_MODEL, everything, signature, ()).ByteSize()
+    return serving_messages.predict_request(_MODEL, everything, signature, ()).ByteSize()
 
 
 def _post(client: Any, jpeg: bytes) -> None:

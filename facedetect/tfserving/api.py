@@ -1,4 +1,4 @@
-"""What a client of TensorFlow Serving takes and gives, whichever protocol it speaks."""
+"""The interface of a TensorFlow Serving client, the same for gRPC and REST."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_SIGNATURE = "serving_default"
 
 
 class Code(IntEnum):
-    """The codes of google.rpc.Code, which gRPC's are."""
+    """gRPC's status codes (google.rpc.Code)."""
 
     OK = 0
     CANCELLED = 1
@@ -40,7 +40,7 @@ class Code(IntEnum):
 
 
 class ServingError(Exception):
-    """The server refused, failed, was not reached, or gave an answer that cannot be read."""
+    """The server refused the call, failed, could not be reached or sent an unreadable response."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ class ServingError(Exception):
 
 @dataclass(frozen=True)
 class Prediction:
-    """A model's outputs by name; `version` is which one answered, None where it is not said."""
+    """A model's outputs by name; `version` computed them, None if the server does not say."""
 
     outputs: dict[str, NDArray[Any]]
     version: int | None
@@ -60,7 +60,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """One input or output. `dtype` None is a type NumPy lacks; `shape` None is of any rank."""
+    """One input or output. `dtype` is None if NumPy has no such type, `shape` for any rank."""
 
     dtype: np.dtype[Any] | None
     shape: tuple[int | None, ...] | None
@@ -68,6 +68,8 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
+    """The inputs and outputs of one signature, by name."""
+
     inputs: dict[str, TensorSpec]
     outputs: dict[str, TensorSpec]
     method_name: str
@@ -82,7 +84,7 @@ class Metadata:
 
 
 class State(StrEnum):
-    """Where a version is on its way through the server; only AVAILABLE ones answer."""
+    """The state of a version in the server; only AVAILABLE versions answer."""
 
     UNKNOWN = "UNKNOWN"
     START = "START"
@@ -94,7 +96,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """One version's state; `code` and `message` say why it failed, if it did."""
+    """One version's state; if it failed to load, `code` and `message` say why."""
 
     version: int
     state: State
@@ -105,7 +107,7 @@ class VersionStatus:
 class ServingClient(Protocol):
     """A connection to TensorFlow Serving; safe to share between threads.
 
-    Every call ends within its `timeout_s`, and raises ServingError if it did not succeed.
+    Every call ends within its `timeout_s`; it raises ServingError if it fails.
     """
 
     def predict(
@@ -117,7 +119,7 @@ class ServingClient(Protocol):
         signature: str = DEFAULT_SIGNATURE,
         outputs: Sequence[str] = (),
     ) -> Prediction:
-        """Run a signature; `outputs` names the wanted ones, all by default.
+        """Run a signature for the outputs named, by default for all of them.
 
         Strings are arrays of type object that hold bytes.
         """
@@ -128,12 +130,12 @@ class ServingClient(Protocol):
         ...
 
     def status(self, model: ModelRef, *, timeout_s: float) -> list[VersionStatus]:
-        """The state of every version that the server knows, or of the one asked for.
+        """The state of the version asked for, or of all that the server knows; latest first.
 
-        TensorFlow Serving does not look at labels here; `metadata` resolves them.
+        TensorFlow Serving ignores labels here; `metadata` resolves them.
         """
         ...
 
     def close(self) -> None:
-        """End the connection; calls under way fail."""
+        """Close the connection; running calls fail."""
         ...

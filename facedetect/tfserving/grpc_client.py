@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from facedetect.model_ref import ModelRef
-from facedetect.tfserving import messages
+from facedetect.tfserving import serving_messages
 from facedetect.tfserving import serving_pb2 as pb
 from facedetect.tfserving.api import (
     DEFAULT_SIGNATURE,
@@ -27,8 +27,8 @@ _PREDICT = "/tensorflow.serving.PredictionService/Predict"
 _METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
 _STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
 
-# A model's answer depends on nothing but the request, so asking again is safe. UNAVAILABLE is what
-# servers say that are starting, stopping or gone.
+# Retrying is safe, since a model has no state. UNAVAILABLE means that a server is starting,
+# stopping or gone.
 _SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
@@ -45,23 +45,23 @@ _SERVICE_CONFIG = {
     ],
 }
 
-# Long enough for pings that wait behind images on a slow line.
+# Long enough for a ping that queues behind images on a slow connection.
 _PING_TIMEOUT_MS = 5_000
 
 _OPTIONS = [
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # What is kept to be sent again; images are larger than the default, 256 KB.
+    # The buffer for retries; images are larger than the default of 256 KB.
     ("grpc.per_rpc_retry_buffer_size", 256 * 2**20),
-    # A server that hangs is found out while calls wait for it, which are then asked elsewhere: by a
-    # keepalive ping, or by the one that measures the line, whose time-out is another option.
+    # Pings detect a hanging server while calls wait for it; these are then retried on another one.
+    # gRPC sends two kinds of pings, for keepalive and for bandwidth, each with its own time-out.
     ("grpc.keepalive_time_ms", 2_000),
     ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
     ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT_MS),
-    # With a fourth ping without data in between servers would take them for an attack.
+    # Servers take a fourth ping without data in between for an attack.
     ("grpc.http2.max_pings_without_data", 3),
-    # A server that comes back, or comes new behind a name, is used within seconds.
+    # Use a server within seconds after it comes back or is added to the name.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.dns_min_time_between_resolutions_ms", 5_000),
@@ -70,16 +70,16 @@ _OPTIONS = [
 
 @dataclass(frozen=True)
 class TLS:
-    """Files in PEM form: the authority to trust (gRPC's own list by default), the client's own."""
+    """PEM files: the authority to trust (gRPC's own list by default), the client's certificate."""
 
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Raises OSError if a file cannot be read, ValueError for one that cannot be right.
+        """Raises OSError if a file cannot be read, ValueError for half a pair or another format.
 
-        gRPC ends the process over half a pair, and says nothing of files in another form.
+        gRPC itself ends the process for half a pair and ignores files in another format.
         """
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("cert_file and key_file go together; give both or neither")
@@ -92,15 +92,15 @@ def _read_pem(path: Path | None) -> bytes | None:
         return None
     contents = path.read_bytes()
     if b"-----BEGIN " not in contents:
-        raise ValueError(f"{path} is not in PEM form")
+        raise ValueError(f"{path} is not a PEM file")
     return contents
 
 
 class GrpcClient:
-    """One long-lived channel to a server, or to all servers that a name stands for.
+    """One long-lived channel to a server, or to all servers that a name resolves to.
 
     `target` is gRPC's: `host:8500`, `dns:///models.example:8500`, `unix:/run/serving.sock`. Calls
-    go to its addresses in turn; one that fails with UNAVAILABLE is tried again within its time.
+    go to its addresses in turn; one that fails with UNAVAILABLE is retried until its time-out.
     """
 
     def __init__(self, target: str, *, tls: TLS | None = None) -> None:
@@ -121,16 +121,16 @@ class GrpcClient:
         signature: str = DEFAULT_SIGNATURE,
         outputs: Sequence[str] = (),
     ) -> Prediction:
-        request = messages.predict_request(model, inputs, signature, outputs)
-        return messages.prediction(_call(self._predict, request, timeout_s))
+        request = serving_messages.predict_request(model, inputs, signature, outputs)
+        return serving_messages.prediction(_call(self._predict, request, timeout_s))
 
     def metadata(self, model: ModelRef, *, timeout_s: float) -> Metadata:
-        request = messages.metadata_request(model)
-        return messages.metadata(_call(self._metadata, request, timeout_s))
+        request = serving_messages.metadata_request(model)
+        return serving_messages.metadata(_call(self._metadata, request, timeout_s))
 
     def status(self, model: ModelRef, *, timeout_s: float) -> list[VersionStatus]:
-        request = messages.status_request(model)
-        return messages.statuses(_call(self._status, request, timeout_s))
+        request = serving_messages.status_request(model)
+        return serving_messages.statuses(_call(self._status, request, timeout_s))
 
     def close(self) -> None:
         self._channel.close()
@@ -148,5 +148,5 @@ def _call(method: Any, request: Any, timeout_s: float) -> Any:
         return method(request, timeout=timeout_s)
     except grpc.RpcError as error:
         raise ServingError(Code(error.code().value[0]), error.details() or "") from error
-    except ValueError as error:  # what gRPC raises for a channel that was closed
+    except ValueError as error:  # gRPC's error for a closed channel
         raise ServingError(Code.CANCELLED, "the client is closed") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import ssl
 import time
@@ -32,7 +31,8 @@ from facedetect.tfserving.api import (
     VersionStatus,
 )
 from facedetect.tfserving.loop import BackgroundLoop
-from facedetect.tfserving.tensors import dtype_named
+from facedetect.tfserving.tensor_json import array_from_json, array_to_json
+from facedetect.tfserving.tensor_proto import dtype_named
 
 # TensorFlow Serving's own table, read backwards.
 _CODES = {
@@ -82,7 +82,7 @@ class RestClient:
         outputs: Sequence[str] = (),
     ) -> Prediction:
         deadline = time.monotonic() + timeout_s
-        columns = {name: _to_json(array.tolist()) for name, array in inputs.items()}
+        columns = {name: array_to_json(array) for name, array in inputs.items()}
         body = json.dumps({"signature_name": signature, "inputs": columns}).encode()
         try:
             return self._predict(model, signature, body, outputs, deadline)
@@ -209,21 +209,6 @@ def _not_understood(what: str, answer: Mapping[str, Any]) -> ServingError:
     return ServingError(Code.DATA_LOSS, f"the {what} cannot be read: {str(answer)[:200]}")
 
 
-def _to_json(value: Any) -> Any:
-    """Lists of what JSON has; bytes are {"b64": ...}."""
-    if isinstance(value, list):
-        return [_to_json(item) for item in value] if _holds_bytes(value) else value
-    if isinstance(value, bytes):
-        return {"b64": base64.b64encode(value).decode("ascii")}
-    return value
-
-
-def _holds_bytes(value: Any) -> bool:
-    while isinstance(value, list) and value:
-        value = value[0]
-    return isinstance(value, bytes)
-
-
 def _to_arrays(found: Any, specs: Mapping[str, TensorSpec]) -> dict[str, NDArray[Any]]:
     columns = dict.fromkeys(specs, found) if len(specs) == 1 else found  # one goes unnamed
     try:
@@ -235,21 +220,14 @@ def _to_arrays(found: Any, specs: Mapping[str, TensorSpec]) -> dict[str, NDArray
 
 
 def _to_array(value: Any, spec: TensorSpec) -> NDArray[Any]:
-    if spec.dtype == object:
-        shape = np.shape(value)
-        return np.array([_to_bytes(item) for item in np.ravel(value)], object).reshape(shape)
-    array = np.array(value, spec.dtype)
+    array = np.array(value) if spec.dtype is None else array_from_json(value, spec.dtype)
     rank = array.ndim if spec.shape is None else len(spec.shape)
     if array.ndim == rank:
         return array
-    # Lists without elements do not tell the sides inside of them.
+    # Empty lists do not say how long the lists inside them would be.
     if array.size == 0 and spec.shape is not None:
         return np.zeros([side or 0 for side in spec.shape], spec.dtype)
     raise ValueError(f"an output has the shape {array.shape} instead of {spec.shape}")
-
-
-def _to_bytes(item: Any) -> bytes:
-    return base64.b64decode(item["b64"]) if isinstance(item, dict) else str(item).encode()
 
 
 def _signature(entry: Mapping[str, Any]) -> Signature:

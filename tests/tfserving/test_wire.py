@@ -22,10 +22,10 @@ from tensorflow_serving.apis import (
 
 from facedetect.model import tensorflow as tf
 from facedetect.model_ref import ModelRef
-from facedetect.tfserving import messages
+from facedetect.tfserving import serving_messages
 from facedetect.tfserving import serving_pb2 as ours
 from facedetect.tfserving.api import Code, ServingError, State
-from facedetect.tfserving.tensors import dtype_named, from_proto, to_proto
+from facedetect.tfserving.tensor_proto import dtype_named, from_proto, to_proto
 
 OFFICIAL: dict[str, type[Message]] = {
     "TensorShapeProto": tensor_shape_pb2.TensorShapeProto,
@@ -201,7 +201,7 @@ def test_requests_have_the_official_bytes(model: ModelRef) -> None:
         "input": pixels(),
         "thresholds": np.array([0.6, 0.7, 0.7], np.float32),
     }
-    request = messages.predict_request(model, inputs, "serving_uint8", ["prob", "box"])
+    request = serving_messages.predict_request(model, inputs, "serving_uint8", ["prob", "box"])
     official = predict_pb2.PredictRequest(
         model_spec=official_spec(model, "serving_uint8"),
         inputs={name: tf.make_tensor_proto(array) for name, array in inputs.items()},
@@ -210,13 +210,13 @@ def test_requests_have_the_official_bytes(model: ModelRef) -> None:
     pairs: list[tuple[Message, Message]] = [
         (request, official),
         (
-            messages.metadata_request(model),
+            serving_messages.metadata_request(model),
             get_model_metadata_pb2.GetModelMetadataRequest(
                 model_spec=official_spec(model), metadata_field=["signature_def"]
             ),
         ),
         (
-            messages.status_request(model),
+            serving_messages.status_request(model),
             get_model_status_pb2.GetModelStatusRequest(model_spec=official_spec(model)),
         ),
     ]
@@ -233,7 +233,9 @@ def test_a_prediction_is_read() -> None:
         model_spec=official_spec(ModelRef("mtcnn", 7)),
         outputs={name: tf.make_tensor_proto(array) for name, array in arrays.items()},
     )
-    found = messages.prediction(ours.PredictResponse.FromString(official.SerializeToString()))
+    found = serving_messages.prediction(
+        ours.PredictResponse.FromString(official.SerializeToString())
+    )
     assert found.version == 7
     assert {name: array.tolist() for name, array in found.outputs.items()} == {
         name: array.tolist() for name, array in arrays.items()
@@ -252,7 +254,7 @@ def test_metadata_is_read() -> None:
         model_spec=official_spec(ModelRef("m", 2))
     )
     official.metadata["signature_def"].Pack(signatures)
-    metadata = messages.metadata(
+    metadata = serving_messages.metadata(
         ours.GetModelMetadataResponse.FromString(official.SerializeToString())
     )
     assert metadata.version == 2
@@ -268,7 +270,9 @@ def test_statuses_are_read_latest_first() -> None:
     failed = official.model_version_status.add(version=2, state=50)
     failed.status.error_code = 3
     failed.status.error_message = "no such file"
-    read = messages.statuses(ours.GetModelStatusResponse.FromString(official.SerializeToString()))
+    read = serving_messages.statuses(
+        ours.GetModelStatusResponse.FromString(official.SerializeToString())
+    )
     assert [(s.version, s.state) for s in read] == [(2, State.END), (1, State.AVAILABLE)]
     assert (read[0].code, read[0].message) == (Code.INVALID_ARGUMENT, "no such file")
 
@@ -277,7 +281,7 @@ def test_codes_and_states_of_a_later_day_are_unknown() -> None:
     official = get_model_status_pb2.GetModelStatusResponse.FromString(
         b"\x0a\x09\x08\x01\x10\x1f\x1a\x03\x08\xe3\x01"  # version 1, state 31, error code 227
     )
-    (read,) = messages.statuses(
+    (read,) = serving_messages.statuses(
         ours.GetModelStatusResponse.FromString(official.SerializeToString())
     )
     assert (read.version, read.state, read.code) == (1, State.UNKNOWN, Code.UNKNOWN)
@@ -287,4 +291,4 @@ def test_metadata_without_signatures_is_an_error() -> None:
     broken = ours.GetModelMetadataResponse()
     broken.metadata["signature_def"].value = b"\xff\xff"
     with pytest.raises(ServingError, match="cannot be read"):
-        messages.metadata(broken)
+        serving_messages.metadata(broken)

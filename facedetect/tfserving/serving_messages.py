@@ -1,4 +1,4 @@
-"""This client's values to the messages on the wire and back."""
+"""This client's values to protocol messages and back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from facedetect.tfserving.api import (
     TensorSpec,
     VersionStatus,
 )
-from facedetect.tfserving.tensors import dtype_of, from_proto, to_proto
+from facedetect.tfserving.tensor_proto import dtype_of, from_proto, to_proto
 
 _SIGNATURES_FIELD = "signature_def"
 
@@ -60,10 +60,10 @@ def metadata_request(model: ModelRef) -> pb.GetModelMetadataRequest:
 
 
 def metadata(response: pb.GetModelMetadataResponse) -> Metadata:
-    """Raises ServingError if the answer holds no signatures."""
+    """Raises ServingError if the response holds no signatures."""
     signatures = pb.SignatureDefMap()
     try:
-        # What Any says of its type is the server's package, not this client's.
+        # Not Any.Unpack: its type name is from the server's package, not from this client's.
         signatures.ParseFromString(response.metadata[_SIGNATURES_FIELD].value)
     except DecodeError as error:
         raise ServingError(Code.DATA_LOSS, f"the metadata cannot be read: {error}") from error
@@ -92,7 +92,7 @@ def statuses(response: pb.GetModelStatusResponse) -> list[VersionStatus]:
 
 
 def code_numbered(number: int) -> Code:
-    """The code with that number; UNKNOWN for one of a later day."""
+    """The code with that number; UNKNOWN for a newer one."""
     return Code(number) if number in set(Code) else Code.UNKNOWN
 
 

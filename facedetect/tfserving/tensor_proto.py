@@ -29,7 +29,7 @@ from facedetect.tfserving.serving_pb2 import (
     TensorShapeProto,
 )
 
-# Type on the wire -> NumPy's, and the field that holds values one by one.
+# Type on the wire -> NumPy's type, and the field that holds single values.
 _TYPES: dict[DataType, tuple[np.dtype[Any], str]] = {
     DT_FLOAT: (np.dtype(np.float32), "float_val"),
     DT_DOUBLE: (np.dtype(np.float64), "double_val"),
@@ -46,7 +46,7 @@ _TYPES: dict[DataType, tuple[np.dtype[Any], str]] = {
     DT_STRING: (np.dtype(object), "string_val"),
 }
 
-# A message of some bytes may claim any shape: so many values may be left to repeat.
+# A few bytes may claim any shape, so this limits how many values a message may leave out.
 _MAX_REPETITIONS = 2**22
 
 _BY_NAME = {DataType.Name(enum): dtype for enum, (dtype, _) in _TYPES.items()}
@@ -54,24 +54,30 @@ _ENUMS = {dtype: enum for enum, (dtype, _) in _TYPES.items()}
 
 
 def dtype_of(enum: DataType) -> np.dtype[Any] | None:
-    """NumPy's type for one on the wire; None if it has none."""
+    """NumPy's type for a type on the wire; None if there is none."""
     known = _TYPES.get(enum)
     return known[0] if known else None
 
 
 def dtype_named(name: str) -> np.dtype[Any] | None:
-    """NumPy's type for a name such as DT_FLOAT; None if it has none."""
+    """NumPy's type for a name such as DT_FLOAT; None if there is none."""
     return _BY_NAME.get(name)
 
 
-def to_proto(array: NDArray[Any]) -> TensorProto:
-    """Raises ValueError for a type that TensorFlow lacks, or that is not sent here.
+def value_field(enum: DataType) -> str | None:
+    """The field of TensorProto for single values; None where they cannot be written as they are."""
+    known = _TYPES.get(enum)
+    return known[1] if known and enum != DT_HALF else None
 
-    Text is sent as UTF-8; arrays of type object hold bytes or text.
+
+def to_proto(array: NDArray[Any]) -> TensorProto:
+    """Encode an array; text as UTF-8. Arrays of type object hold bytes or text.
+
+    Raises ValueError for any other type that is not in the table above.
     """
     shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=side) for side in array.shape])
     if array.dtype.kind in "OSU":
-        strings = [_as_bytes(item) for item in array.ravel().tolist()]
+        strings = [as_bytes(item) for item in array.ravel().tolist()]
         return TensorProto(dtype=DT_STRING, tensor_shape=shape, string_val=strings)
     native = array.dtype.newbyteorder("<")
     enum = _ENUMS.get(array.dtype.newbyteorder("="))
@@ -83,10 +89,10 @@ def to_proto(array: NDArray[Any]) -> TensorProto:
 
 
 def from_proto(proto: TensorProto) -> NDArray[Any]:
-    """Raises ServingError if the message does not hold what its shape and type say."""
+    """Decode a tensor; raises ServingError if its values do not match its type and shape."""
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     if proto.dtype not in _TYPES or proto.tensor_shape.unknown_rank or min(shape, default=0) < 0:
-        raise _unreadable(proto, "neither the type nor the shape may be unknown")
+        raise _unreadable(proto, "its type or its shape is unknown")
     dtype, field = _TYPES[proto.dtype]
     count = math.prod(shape)
     if proto.tensor_content:
@@ -106,12 +112,12 @@ def _from_content(proto: TensorProto, dtype: np.dtype[Any], count: int) -> NDArr
 
 def _one_by_one(values: Iterable[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype == np.float16:
-        return np.array(values, np.uint16).view(np.float16)  # its bits stand in an integer
+        return np.array(values, np.uint16).view(np.float16)  # stored as the bits of an integer
     return np.array(values, dtype)
 
 
 def _repeat_last(values: NDArray[Any], count: int) -> NDArray[Any]:
-    """A message may leave out its last value's repetitions, and zeros altogether."""
+    """Fill up: a message may leave out repetitions of its last value, or all zeros."""
     missing = count - values.size
     if not 0 < missing <= _MAX_REPETITIONS:
         return values
@@ -120,12 +126,15 @@ def _repeat_last(values: NDArray[Any], count: int) -> NDArray[Any]:
     return np.concatenate([values, np.full(missing, last, values.dtype)])
 
 
-def _as_bytes(item: object) -> bytes:
+def as_bytes(item: object) -> bytes:
+    """Encode one element of a string array; raises ValueError if it is neither bytes nor text."""
     if isinstance(item, str):
         return item.encode()
     if isinstance(item, bytes):
         return item
-    raise ValueError(f"an array of type object holds {type(item).__name__}; it must hold bytes")
+    raise ValueError(
+        f"an array of type object holds {type(item).__name__}; it must hold bytes or text"
+    )
 
 
 def _unreadable(proto: TensorProto, problem: str) -> ServingError:
