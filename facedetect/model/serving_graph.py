@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from facedetect.model.guards import WorkLimits, check_batch, check_call, check_encoded
 from facedetect.model.loops import in_graph_control_flow
-from facedetect.model.signatures import FLOAT, SIGNATURES, Signature
+from facedetect.model.signatures import FLOAT, SIGNATURES, SignatureSpec
 from facedetect.model.uint8_input import with_uint8_input
 
 TensorNames = Mapping[str, str]
@@ -175,7 +175,7 @@ def _with_stable_names(graph_def: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDe
     return graph_def
 
 
-def signature_def(name: str, signature: Signature) -> tf.compat.v1.SignatureDef:
+def signature_def(name: str, signature: SignatureSpec) -> tf.compat.v1.SignatureDef:
     """What a client is told: the same for every source, however much its graph says by itself."""
     saved_model = tf.compat.v1.saved_model
 

@@ -19,17 +19,17 @@ _FACES = {
 
 
 @dataclass(frozen=True)
-class Signature:
+class SignatureSpec:
     """Inputs and outputs by name."""
 
     inputs: dict[str, tf.TensorSpec]
     outputs: dict[str, tf.TensorSpec]
 
 
-FLOAT = Signature({"input": tf.TensorSpec([None, None, 3], tf.float32), **_PARAMETERS}, _FACES)
-UINT8 = Signature({"input": tf.TensorSpec([None, None, 3], tf.uint8), **_PARAMETERS}, _FACES)
-BYTES = Signature({"image_bytes": tf.TensorSpec([], tf.string), **_PARAMETERS}, _FACES)
-BATCH = Signature(
+FLOAT = SignatureSpec({"input": tf.TensorSpec([None, None, 3], tf.float32), **_PARAMETERS}, _FACES)
+UINT8 = SignatureSpec({"input": tf.TensorSpec([None, None, 3], tf.uint8), **_PARAMETERS}, _FACES)
+BYTES = SignatureSpec({"image_bytes": tf.TensorSpec([], tf.string), **_PARAMETERS}, _FACES)
+BATCH = SignatureSpec(
     inputs={
         "image_bytes": tf.TensorSpec([None], tf.string),
         "min_size": tf.TensorSpec([None], tf.float32),
