@@ -13,8 +13,8 @@ import typer
 from facedetect.errors import InvalidModel, InvalidSettings
 
 if TYPE_CHECKING:
-    from facedetect.model_server.server import ModelServer
-    from facedetect.model_server.versions import VersionPolicy
+    from facedetect.model_server.development_server import ModelServer
+    from facedetect.model_server.versioned_model import VersionPolicy
 
 _Folder = Annotated[
     Path | None, typer.Argument(exists=True, file_okay=False, show_default="the built-in model")
@@ -69,17 +69,17 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
 
     from facedetect.model.builtin import builtin_model
     from facedetect.model.graph_files import SAVED_MODEL_FILE
+    from facedetect.model_server.development_server import ModelServer, ServerAddress
     from facedetect.model_server.grpc_api import ServerTLS
-    from facedetect.model_server.server import Address, ModelServer
-    from facedetect.model_server.versions import Versions
+    from facedetect.model_server.versioned_model import VersionedModel
 
     if folder is not None and (folder / SAVED_MODEL_FILE).is_file():
         raise InvalidModel(f"{folder} is one version; give the folder that holds it")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
-    served = Versions(name, folder or builtin_model(), policy, versions_by_label)
+    model = VersionedModel(name, folder or builtin_model(), policy, versions_by_label)
     tls = ServerTLS(tls_cert, tls_key) if tls_cert and tls_key else None
-    address = Address(host, port, rest_port if rest_port >= 0 else None, tls)
-    _run_until_signal(ModelServer(served, address))
+    address = ServerAddress(host, port, rest_port if rest_port >= 0 else None, tls)
+    _run_until_signal(ModelServer(model, address))
 
 
 def _run_until_signal(server: ModelServer) -> None:

@@ -18,21 +18,21 @@ from tensorflow_serving.apis import (
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from facedetect.errors import InvalidSettings
-from facedetect.model_server.calls import Call, Calls
-from facedetect.model_server.refusals import code_of, message_of
-from facedetect.model_server.tensors import read_inputs, write_tensor
+from facedetect.model_server.prediction_service import PredictCall, PredictionService
+from facedetect.model_server.serving_errors import error_message, grpc_code
+from facedetect.model_server.tensor_codec import decode_inputs, encode_outputs
 
 _THREADS = 64
 
-# gRPC for Python tells of a call without a deadline as of one with centuries left.
-_ENDLESS_S = 10**9
+# For a call without a deadline, gRPC for Python reports centuries of remaining time.
+_NO_DEADLINE_S = 10**9
 
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # A port that is taken is an error, not shared.
+    # Fail if the port is in use instead of sharing it.
     ("grpc.so_reuseport", 0),
-    # Clients that look after idle connections are let do so.
+    # Let clients send keepalive pings on idle connections.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
     ("grpc.http2.max_ping_strikes", 0),
@@ -41,7 +41,7 @@ _OPTIONS = [
 
 @dataclass(frozen=True)
 class ServerTLS:
-    """The server's certificate and its key, files in PEM form."""
+    """The server's certificate and its key, as PEM files."""
 
     cert_file: Path
     key_file: Path
@@ -54,16 +54,21 @@ class ServerTLS:
 
 
 class GrpcServer:
-    """Answers gRPC at `host` and `port`; 0 is any free port, and `port` then says which."""
+    """Serves gRPC on `host` and `port`; for port 0, `port` is the free one that was chosen."""
 
-    def __init__(self, calls: Calls, host: str, port: int, tls: ServerTLS | None = None) -> None:
-        """Bind the port; raises InvalidSettings if it is taken, OSError for unreadable files."""
+    def __init__(
+        self, service: PredictionService, host: str, port: int, tls: ServerTLS | None = None
+    ) -> None:
+        """Bind the port.
+
+        Raises InvalidSettings if it is in use, OSError if a TLS file cannot be read.
+        """
         self._server = grpc.server(ThreadPoolExecutor(_THREADS, "grpc"), options=_OPTIONS)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            _PredictionService(calls), self._server
+            _PredictionServicer(service), self._server
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-            _ModelService(calls), self._server
+            _ModelServicer(service), self._server
         )
         self.port = _bind(self._server, host, port, tls)
 
@@ -71,7 +76,7 @@ class GrpcServer:
         self._server.start()
 
     def stop(self, grace_s: float) -> Callable[[], Any]:
-        """Refuse new calls at once; what is returned waits for those under way, `grace_s` long."""
+        """Refuse new calls; returns a function that waits up to `grace_s` for the running ones."""
         return partial(self._server.stop(grace_s).wait)
 
 
@@ -83,55 +88,56 @@ def _bind(server: grpc.Server, host: str, port: int, tls: ServerTLS | None) -> i
         return int(server.add_secure_port(address, tls.credentials()))
     except RuntimeError as error:
         raise InvalidSettings(
-            f"gRPC cannot listen on {address}; choose another --port, or 0 for any that is free"
+            f"gRPC cannot listen on {address}; choose another --port, or 0 for any free port"
         ) from error
 
 
-class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+class _PredictionServicer(prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]
+    def __init__(self, service: PredictionService) -> None:
+        self._service = service
 
     def Predict(self, request: PredictRequest, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return _answer(context, partial(_predict, self._calls, request, _deadline(context)))
+        return _answer(context, partial(_predict, self._service, request, _deadline(context)))
 
     def GetModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return _answer(context, partial(self._calls.metadata, request))
+        return _answer(context, partial(self._service.metadata, request))
 
 
-class _ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+class _ModelServicer(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
+    def __init__(self, service: PredictionService) -> None:
+        self._service = service
 
     def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return _answer(context, partial(self._calls.status, request))
+        return _answer(context, partial(self._service.status, request))
 
     def HandleReloadConfigRequest(self, _: Any, context: grpc.ServicerContext) -> None:  # noqa: N802
         context.abort(
             grpc.StatusCode.UNIMPLEMENTED,
-            "this development server has one model; start it again with other options",
+            "this development server cannot reload; restart it with other options",
         )
 
 
-def _predict(calls: Calls, request: PredictRequest, deadline: float | None) -> PredictResponse:
-    call = Call(
+def _predict(
+    service: PredictionService, request: PredictRequest, deadline: float | None
+) -> PredictResponse:
+    call = PredictCall(
         request.model_spec,
-        partial(read_inputs, request.inputs),
+        partial(decode_inputs, request.inputs),
         "GRPC",
         request.output_filter,
         deadline,
     )
-    prediction = calls.predict(call)
-    outputs = {name: write_tensor(array) for name, array in prediction.outputs.items()}
-    return PredictResponse(model_spec=prediction.spec, outputs=outputs)
+    result = service.predict(call)
+    return PredictResponse(model_spec=result.spec, outputs=encode_outputs(result.outputs))
 
 
 def _deadline(context: grpc.ServicerContext) -> float | None:
     left_s = context.time_remaining()
-    return None if left_s is None or left_s > _ENDLESS_S else time.monotonic() + left_s
+    return None if left_s is None or left_s > _NO_DEADLINE_S else time.monotonic() + left_s
 
 
 def _answer(context: grpc.ServicerContext, act: Callable[[], Any]) -> Any:
     try:
         return act()
-    except Exception as error:  # noqa: BLE001 - every error has a code to be told by
-        context.abort(code_of(error), message_of(error))
+    except Exception as error:  # noqa: BLE001 - every error has a code
+        context.abort(grpc_code(error), error_message(error))

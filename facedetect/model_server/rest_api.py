@@ -21,12 +21,12 @@ from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataReque
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
-from facedetect.model_server.calls import Call, Calls
-from facedetect.model_server.json_tensors import read_columns, write_columns
-from facedetect.model_server.refusals import code_of, invalid_argument, message_of
+from facedetect.model_server.prediction_service import PredictCall, PredictionService
+from facedetect.model_server.rest_columns import decode_columns, encode_columns
+from facedetect.model_server.serving_errors import error_message, grpc_code, invalid_argument
 
 _METRICS_PATH = "/monitoring/prometheus/metrics"
-_TIMEOUT_S = 30.0  # TensorFlow Serving's own: HTTP has no deadlines
+_TIMEOUT_S = 30.0  # TensorFlow Serving's default, since HTTP has no deadlines
 
 _MODEL = (
     r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]{1,18})|/labels/(?P<label>[^/:]+))?"
@@ -52,15 +52,15 @@ _STATUSES: dict[grpc.StatusCode, int] = {
 }
 
 
-def create_app(calls: Calls) -> Starlette:
-    """Make the application; its calls run in threads of their own."""
+def create_app(service: PredictionService) -> Starlette:
+    """Make the application; it runs calls in a thread pool."""
 
     async def answer(request: Request) -> Response:
         body = await request.body()
-        return await run_in_threadpool(_answer, calls, request.method, request.url.path, body)
+        return await run_in_threadpool(_answer, service, request.method, request.url.path, body)
 
     async def metrics(_: Request) -> Response:
-        return PlainTextResponse(calls.metrics.text())
+        return PlainTextResponse(service.metrics.text())
 
     return Starlette(
         routes=[
@@ -70,24 +70,24 @@ def create_app(calls: Calls) -> Starlette:
     )
 
 
-def _answer(calls: Calls, method: str, path: str, body: bytes) -> Response:
+def _answer(service: PredictionService, method: str, path: str, body: bytes) -> Response:
     try:
-        content, status = _act(calls, method, path, body)(), HTTPStatus.OK.value
-    except Exception as error:  # noqa: BLE001 - every error has a status to be told by
-        content = {"error": message_of(error)}
-        status = _STATUSES.get(code_of(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-    # Numbers that are not finite have no place in JSON, but TensorFlow Serving writes them so.
+        content, status = _route(service, method, path, body)(), HTTPStatus.OK.value
+    except Exception as error:  # noqa: BLE001 - every error has a status
+        content = {"error": error_message(error)}
+        status = _STATUSES.get(grpc_code(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    # NaN and Infinity are not JSON, but TensorFlow Serving writes them like this, too.
     return Response(json.dumps(content), status, media_type="application/json")
 
 
-def _act(calls: Calls, method: str, path: str, body: bytes) -> Callable[[], Any]:
-    """What the request wants done; raises InvalidArgumentError."""
+def _route(service: PredictionService, method: str, path: str, body: bytes) -> Callable[[], Any]:
+    """Return the function that answers the request; raises InvalidArgumentError."""
     predict, page = _PREDICT.fullmatch(path), _MODEL_PAGE.fullmatch(path)
     if method == "POST" and predict is not None:
-        return partial(_predict, calls, _spec(predict), body)
+        return partial(_predict, service, _spec(predict), body)
     if method != "GET" or page is None:
         raise invalid_argument(f"Malformed request: {method} {path}")
-    return partial(_metadata if page["page"] else _status, calls, _spec(page))
+    return partial(_metadata if page["page"] else _status, service, _spec(page))
 
 
 def _spec(found: re.Match[str]) -> ModelSpec:
@@ -99,7 +99,7 @@ def _spec(found: re.Match[str]) -> ModelSpec:
     return spec
 
 
-def _predict(calls: Calls, spec: ModelSpec, body: bytes) -> dict[str, Any]:
+def _predict(service: PredictionService, spec: ModelSpec, body: bytes) -> dict[str, Any]:
     deadline = time.monotonic() + _TIMEOUT_S
     request = _read_object(body)
     signature = request.get("signature_name", "")
@@ -107,12 +107,12 @@ def _predict(calls: Calls, spec: ModelSpec, body: bytes) -> dict[str, Any]:
         raise invalid_argument("'signature_name' key must be a string value.")
     if "inputs" not in request:
         raise invalid_argument(
-            "Missing 'inputs' key; this development server takes the column format alone, "
+            "Missing 'inputs' key; this development server takes only the column format, "
             "not 'instances'"
         )
     spec.signature_name = signature
-    call = Call(spec, partial(read_columns, request["inputs"]), "REST", deadline=deadline)
-    return {"outputs": write_columns(calls.predict(call).outputs)}
+    call = PredictCall(spec, partial(decode_columns, request["inputs"]), "REST", deadline=deadline)
+    return {"outputs": encode_columns(service.predict(call).outputs)}
 
 
 def _read_object(body: bytes) -> dict[str, Any]:
@@ -125,13 +125,13 @@ def _read_object(body: bytes) -> dict[str, Any]:
     return request
 
 
-def _status(calls: Calls, spec: ModelSpec) -> dict[str, Any]:
-    return _to_json(calls.status(GetModelStatusRequest(model_spec=spec)))
+def _status(service: PredictionService, spec: ModelSpec) -> dict[str, Any]:
+    return _to_json(service.status(GetModelStatusRequest(model_spec=spec)))
 
 
-def _metadata(calls: Calls, spec: ModelSpec) -> dict[str, Any]:
+def _metadata(service: PredictionService, spec: ModelSpec) -> dict[str, Any]:
     request = GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
-    response = calls.metadata(request)
+    response = service.metadata(request)
     signatures = SignatureDefMap()
     response.metadata["signature_def"].Unpack(signatures)
     return {

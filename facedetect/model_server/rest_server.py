@@ -1,4 +1,4 @@
-"""The HTTP server of the REST API, beside gRPC's in the same process."""
+"""The HTTP server for the REST API, in the same process as gRPC's."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any
 import uvicorn
 
 from facedetect.errors import InvalidSettings
-from facedetect.model_server.calls import Calls
+from facedetect.model_server.prediction_service import PredictionService
 from facedetect.model_server.rest_api import create_app
 
 _POLL_S = 0.01
 
 
 class RestServer:
-    """Answers REST at `host` and `port`; 0 is any free port, and `port` then says which."""
+    """Serves REST on `host` and `port`; for port 0, `port` is the free one that was chosen."""
 
-    def __init__(self, calls: Calls, host: str, port: int, grace_s: float) -> None:
-        """Bind the port; raises InvalidSettings if it is taken."""
+    def __init__(self, service: PredictionService, host: str, port: int, grace_s: float) -> None:
+        """Bind the port; raises InvalidSettings if it is in use."""
         self._socket = _bind(host, port)
         self.port = int(self._socket.getsockname()[1])
         config = uvicorn.Config(
-            create_app(calls),
+            create_app(service),
             log_config=None,
             log_level="warning",
             access_log=False,
@@ -40,13 +40,13 @@ class RestServer:
         )
 
     def start(self) -> None:
-        """Start the thread; when this returns, requests are answered."""
+        """Start the thread and wait until it answers requests."""
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(_POLL_S)
 
     def stop(self) -> Callable[[], Any]:
-        """Refuse new requests; what is returned waits for those under way, for the grace."""
+        """Refuse new requests; returns a function that waits for the running ones to finish."""
         self._server.should_exit = True
         return self._thread.join
 
@@ -58,9 +58,9 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise InvalidSettings(
             f"REST cannot listen on {host}:{port}: {error.strerror}; choose another --rest-port, "
-            "0 for any that is free, or -1 for none"
+            "0 for any free port, or -1 for no REST"
         ) from error
-    # Connections inherit it; asyncio sets it itself only for sockets that it has made. Without it
-    # an answer's body waits 40 ms for the client to acknowledge the header.
+    # Connections inherit it; asyncio sets it only on sockets that it created itself. Without it the
+    # response body waits 40 ms for the client to acknowledge the header.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

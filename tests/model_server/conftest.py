@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from facedetect.model_server.server import Address, ModelServer
-from facedetect.model_server.versions import Versions
+from facedetect.model_server.development_server import ModelServer, ServerAddress
+from facedetect.model_server.versioned_model import VersionedModel
 from tests.model_server.clients import Client
 from tests.model_server.models import move_in, save_half_plus_two
 
@@ -22,8 +22,8 @@ def half_plus_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def running(versions: Versions) -> Iterator[ModelServer]:
-    server = ModelServer(versions, Address(port=0, rest_port=0))
+def running(model: VersionedModel) -> Iterator[ModelServer]:
+    server = ModelServer(model, ServerAddress(port=0, rest_port=0))
     server.start()
     try:
         yield server
@@ -37,7 +37,7 @@ def serve() -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(folder: Path, **options: object) -> Client:
-            server = stack.enter_context(running(Versions("m", folder, **options)))  # type: ignore[arg-type]
+            server = stack.enter_context(running(VersionedModel("m", folder, **options)))  # type: ignore[arg-type]
             client = Client(server.port)
             stack.callback(client.channel.close)
             return client
@@ -51,7 +51,9 @@ def server(half_plus_two: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("models")
     for version in (1, 2):
         move_in(half_plus_two, folder, version)
-    with running(Versions("m", folder, set, {"stable": 1, "canary": 2, "gone": 9})) as started:
+    with running(
+        VersionedModel("m", folder, set, {"stable": 1, "canary": 2, "gone": 9})
+    ) as started:
         yield started
 
 

@@ -16,8 +16,8 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 from benchmarks.servers import model_server
 from facedetect.errors import InvalidSettings
 from facedetect.model import tensorflow as tf
-from facedetect.model_server.server import Address, ModelServer
-from facedetect.model_server.versions import Versions
+from facedetect.model_server.development_server import ModelServer, ServerAddress
+from facedetect.model_server.versioned_model import VersionedModel
 from tests.conftest import ASTRONAUT
 from tests.e2e.processes import run
 from tests.model_server.clients import Client, spec_of
@@ -81,11 +81,11 @@ def test_options(half_plus_two: Path, tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{server.rest_port}/v1/models/m:predict"
         assert httpx2.post(url, json={"inputs": [1]}).json() == {"outputs": [2.5]}
         for address, option in (
-            (Address(port=server.port, rest_port=None), "--port"),
-            (Address(port=0, rest_port=server.rest_port), "--rest-port"),
+            (ServerAddress(port=server.port, rest_port=None), "--port"),
+            (ServerAddress(port=0, rest_port=server.rest_port), "--rest-port"),
         ):
             with pytest.raises(InvalidSettings, match=f"choose another {option}"):
-                ModelServer(Versions("m", tmp_path), address)
+                ModelServer(VersionedModel("m", tmp_path), address)
 
 
 @pytest.mark.parametrize(

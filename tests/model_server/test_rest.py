@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from typing import Any
 
 import httpx2
@@ -114,14 +115,32 @@ def test_metrics_count_and_time_calls(rest: httpx2.Client) -> None:
     assert page.headers["content-type"].startswith("text/plain")
     values = dict(line.rsplit(" ", 1) for line in page.text.splitlines() if line[0] != "#")
     counts = ':tensorflow:serving:request_count{model_name="m",status='
-    assert int(values[counts + '"OK"}']) >= 1
-    assert int(values[counts + '"INVALID_ARGUMENT"}']) >= 1
-    labels = 'model_name="m",API="predict",entrypoint="REST"'
+    assert float(values[counts + '"OK"}']) >= 1
+    assert float(values[counts + '"INVALID_ARGUMENT"}']) >= 1
     latency = ":tensorflow:serving:request_latency"
-    count = int(values[f"{latency}_count{{{labels}}}"])
-    buckets = [int(value) for name, value in values.items() if name.startswith(f"{latency}_bucket")]
+    rest_only = 'API="predict",entrypoint="REST",'
+    count = float(values[f'{latency}_count{{{rest_only}model_name="m"}}'])
+    bucket = f"{latency}_bucket{{{rest_only}"
+    buckets = [float(value) for name, value in values.items() if name.startswith(bucket)]
     assert buckets == sorted(buckets)
     assert buckets[-1] == count >= 1
-    assert values[f'{latency}_bucket{{{labels},le="+Inf"}}'] == str(count)
-    assert float(values[f"{latency}_sum{{{labels}}}"]) > 0
-    assert "# TYPE :tensorflow:serving:runtime_latency histogram" in page.text
+    assert float(values[f'{bucket}le="+Inf",model_name="m"}}']) == count
+    assert float(values[f'{latency}_sum{{{rest_only}model_name="m"}}']) > 0
+
+
+def test_metrics_have_the_names_and_types_of_tensorflow_serving(rest: httpx2.Client) -> None:
+    predict(rest, [1])
+    lines = rest.get("/monitoring/prometheus/metrics").text.splitlines()
+    assert [line for line in lines if line.startswith("# TYPE")] == [
+        "# TYPE :tensorflow:serving:request_count counter",
+        "# TYPE :tensorflow:serving:request_latency histogram",
+        "# TYPE :tensorflow:serving:runtime_latency histogram",
+    ]
+    assert {re.split("[{ ]", line)[0] for line in lines if line[0] != "#"} == {
+        ":tensorflow:serving:request_count",
+        *(
+            f":tensorflow:serving:{latency}_{suffix}"
+            for latency in ("request_latency", "runtime_latency")
+            for suffix in ("bucket", "count", "sum")
+        ),
+    }

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from fastapi.testclient import TestClient
 
-from facedetect.model_server.metrics import Metrics
+from facedetect.model_server.serving_metrics import ServingMetrics
 from tests.unit.monitoring import samples_of
 from tests.unit.service import PHOTO
 
@@ -59,7 +59,7 @@ def exported(client: TestClient) -> set[str]:
 
 
 def of_model_server() -> set[str]:
-    metrics = Metrics()
+    metrics = ServingMetrics()
     metrics.count_request("mtcnn", grpc.StatusCode.OK)
     metrics.add_request_latency("mtcnn", "REST", 0.1)
     metrics.add_runtime_latency("mtcnn", 0.1)

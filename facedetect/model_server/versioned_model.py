@@ -1,8 +1,8 @@
 """The versions of a model: loaded, swapped and unloaded as TensorFlow Serving does it.
 
-A new version is loaded beside those that answer; only when it answers, too, are the superseded
-ones unloaded, each when its last call has ended. A version that cannot be loaded ends with its
-error and is tried again when its files have changed; the others go on.
+A new version is loaded while the old ones keep serving. Once it is available, the superseded ones
+are unloaded, each after its last running call. A version that fails to load keeps its error and is
+retried when its files change; the others keep serving.
 """
 
 from __future__ import annotations
@@ -20,15 +20,26 @@ from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.apis.status_pb2 import StatusProto
 
-from facedetect.model_server.folders import Files, files_below, version_folders
-from facedetect.model_server.loaded import LoadedModel
-from facedetect.model_server.refusals import code_of, invalid_argument, message_of, not_found
+from facedetect.model.graph_files import numbered_folders
+from facedetect.model.saved_model import SavedModel, load_saved_model
+from facedetect.model.warmup import read_warmup_requests
+from facedetect.model_server.serving_errors import (
+    error_message,
+    grpc_code,
+    invalid_argument,
+    not_found,
+)
+from facedetect.model_server.tensor_codec import decode_inputs
+from facedetect.tfserving.api import DEFAULT_SIGNATURE
 
 logger = logging.getLogger(__name__)
 
+# Path, size and modification time of each file of a version.
+Files = frozenset[tuple[str, int, int]]
+
 
 class VersionPolicy(Protocol):
-    """Says which of the versions in the folder are to be served."""
+    """Selects the versions to serve from those in the folder."""
 
     def __call__(self, found: Collection[int], /) -> set[int]: ...
 
@@ -38,25 +49,25 @@ def _latest(found: Collection[int]) -> set[int]:
 
 
 @dataclass
-class Version:
-    """One version on its way through the server; `failure` says why it ended, if it failed."""
+class ServedVersion:
+    """One version and its state; `failure` is why it could not be loaded, if it could not."""
 
     number: int
     folder: Path
     files: Files
     state: int = ModelVersionStatus.START
-    model: LoadedModel | None = None
+    model: SavedModel | None = None
     failure: StatusProto = field(default_factory=StatusProto)
-    calls: int = 0
+    running_calls: int = 0
 
     @property
     def is_available(self) -> bool:
         return bool(self.state == ModelVersionStatus.AVAILABLE)
 
     def fail(self, error: Exception) -> None:
-        """End with the error's code and words; the error itself would keep the model alive."""
+        """Record the code and message only: the error itself would keep the model in memory."""
         self.failure = StatusProto(
-            error_code=code_of(error).value[0], error_message=message_of(error)
+            error_code=grpc_code(error).value[0], error_message=error_message(error)
         )
         self.state = ModelVersionStatus.END
 
@@ -64,10 +75,11 @@ class Version:
         return ModelVersionStatus(version=self.number, state=self.state, status=self.failure)
 
 
-class Versions:
-    """The versions of the model `name` in `folder`. Thread-safe, but for `poll`.
+class VersionedModel:
+    """The model `name`, with its versions in `folder`. Thread-safe, except for `poll`.
 
-    `policy` says which of them to serve, the highest alone by default; `labels` names some.
+    `policy` selects the versions to serve, by default the highest; `labels` gives some of them
+    names.
     """
 
     def __init__(
@@ -81,47 +93,47 @@ class Versions:
         self._folder = folder
         self._policy = policy or _latest
         self._labels = labels or {}
-        self._versions: dict[int, Version] = {}
+        self._versions: dict[int, ServedVersion] = {}
         self._lock = threading.Lock()
 
     def poll(self) -> None:
-        """Look at the folder once; load what is new, then unload what is superseded or gone.
+        """Scan the folder once: load new versions, then unload superseded and removed ones.
 
-        A folder that cannot be read changes nothing. One thread alone may call this.
+        A folder that cannot be read changes nothing. Call this from one thread only.
         """
         try:
-            folders = version_folders(self._folder)
+            folders = numbered_folders(self._folder)
             wanted = self._policy(folders)
-            new = [self._register(number, folders[number]) for number in sorted(wanted)]
+            versions = [self._register(number, folders[number]) for number in sorted(wanted)]
         except OSError as error:
             logger.warning("%s cannot be read: %s", self._folder, error)
             return
-        for version in new:
+        for version in versions:
             if version.state == ModelVersionStatus.START:
                 self._load(version)
         for version in self._superseded(wanted):
             self._unload(version)
 
     @contextmanager
-    def use(self, spec: ModelSpec) -> Iterator[tuple[int, LoadedModel]]:
-        """Give the version that `spec` asks for, which stays loaded until the block ends.
+    def use(self, spec: ModelSpec) -> Iterator[tuple[int, SavedModel]]:
+        """Yield the version that `spec` asks for; it stays loaded until the block ends.
 
         Raises NotFoundError, or InvalidArgumentError for an unknown label.
         """
         with self._lock:
-            version, model = self._chosen(spec)
-            version.calls += 1
+            version, model = self._find(spec)
+            version.running_calls += 1
         try:
             yield version.number, model
         finally:
             with self._lock:
-                version.calls -= 1
+                version.running_calls -= 1
             self._end_if_unused(version)
 
     def statuses(self, spec: ModelSpec) -> list[ModelVersionStatus]:
-        """The states of all versions, the highest first, or of the one whose number `spec` has.
+        """The states of all versions, highest first, or of the one whose number `spec` gives.
 
-        Labels are not looked at, as TensorFlow Serving does not. Raises NotFoundError.
+        Ignores labels, as TensorFlow Serving does. Raises NotFoundError.
         """
         wanted = int(spec.version.value) if spec.HasField("version") else None
         with self._lock:
@@ -134,33 +146,33 @@ class Versions:
         return found
 
     def close(self) -> None:
-        """Unload all; calls under way end with CancelledError."""
+        """Unload all versions; running calls fail with CancelledError."""
         with self._lock:
             versions = list(self._versions.values())
         for version in versions:
             self._end(version)
 
-    def _register(self, number: int, folder: Path) -> Version:
-        """The version as it is known, or anew: the first time, once unloaded, or once mended."""
-        files = files_below(folder)
+    def _register(self, number: int, folder: Path) -> ServedVersion:
+        """The known version, or a new one if it is unknown, was unloaded or has other files now."""
+        files = _files_below(folder)
         with self._lock:
             known = self._versions.get(number)
             if known is not None:
-                is_hopeless = known.failure.error_code != 0 and known.files == files
-                if known.is_available or is_hopeless:
+                would_fail_again = known.failure.error_code != 0 and known.files == files
+                if known.is_available or would_fail_again:
                     return known
-            self._versions[number] = version = Version(number, folder, files)
+            self._versions[number] = version = ServedVersion(number, folder, files)
             return version
 
-    def _load(self, version: Version) -> None:
+    def _load(self, version: ServedVersion) -> None:
         version.state = ModelVersionStatus.LOADING
         started = time.monotonic()
         try:
-            model = LoadedModel(version.folder)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others go on
+            model = _load_and_warm_up(version.folder)
+        except Exception as error:  # noqa: BLE001 - whatever it is, other versions keep serving
             with self._lock:
                 version.fail(error)
-            logger.error(  # noqa: TRY400 - the model's fault: its words, not our stack
+            logger.error(  # noqa: TRY400 - the model is at fault: its message, not our stack
                 "%s version %d cannot be loaded: %s",
                 self.name,
                 version.number,
@@ -170,49 +182,75 @@ class Versions:
         with self._lock:
             version.model, version.state = model, ModelVersionStatus.AVAILABLE
         took_s = time.monotonic() - started
-        logger.info("%s version %d is loaded, in %.1f s", self.name, version.number, took_s)
+        logger.info("%s version %d loaded in %.1f s", self.name, version.number, took_s)
 
-    def _superseded(self, wanted: set[int]) -> list[Version]:
-        """What answers and should not; nothing while none of those that should do."""
+    def _superseded(self, wanted: set[int]) -> list[ServedVersion]:
+        """The available versions that are not wanted; none until a wanted one is available."""
         with self._lock:
             available = {v.number for v in self._versions.values() if v.is_available}
             is_safe = bool(available & wanted) or not wanted
             return [self._versions[number] for number in available - wanted] if is_safe else []
 
-    def _unload(self, version: Version) -> None:
+    def _unload(self, version: ServedVersion) -> None:
         with self._lock:
             version.state = ModelVersionStatus.UNLOADING
         self._end_if_unused(version)
 
-    def _end_if_unused(self, version: Version) -> None:
+    def _end_if_unused(self, version: ServedVersion) -> None:
         with self._lock:
-            is_last = version.state == ModelVersionStatus.UNLOADING and version.calls == 0
+            is_unused = version.running_calls == 0
+            is_last = version.state == ModelVersionStatus.UNLOADING and is_unused
         if is_last:
             self._end(version)
 
-    def _end(self, version: Version) -> None:
+    def _end(self, version: ServedVersion) -> None:
         with self._lock:
             model, version.model = version.model, None
             version.state = ModelVersionStatus.END
         if model is not None:
             model.close()
-            logger.info("%s version %d is unloaded", self.name, version.number)
+            logger.info("%s version %d unloaded", self.name, version.number)
 
-    def _chosen(self, spec: ModelSpec) -> tuple[Version, LoadedModel]:
+    def _find(self, spec: ModelSpec) -> tuple[ServedVersion, SavedModel]:
         number = self._number(spec)
         loaded = {v.number: (v, v.model) for v in self._versions.values() if v.is_available}
         if spec.name == self.name and loaded:
             version, model = loaded.get(max(loaded) if number is None else number, (None, None))
             if version is not None and model is not None:
                 return version, model
-        words = f"Latest({spec.name})" if number is None else f"Specific({spec.name}, {number})"
-        raise not_found(f"Servable not found for request: {words}")
+        request = f"Latest({spec.name})" if number is None else f"Specific({spec.name}, {number})"
+        raise not_found(f"Servable not found for request: {request}")
 
     def _number(self, spec: ModelSpec) -> int | None:
-        """The version that is asked for by number or label; None for the latest."""
+        """The version asked for by number or label; None for the latest."""
         choice = spec.WhichOneof("version_choice")
         if choice == "version_label":
             if spec.name != self.name or spec.version_label not in self._labels:
                 raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
             return self._labels[spec.version_label]
         return int(spec.version.value) if choice == "version" else None
+
+
+def _files_below(folder: Path) -> Files:
+    found = set()
+    for path in folder.rglob("*"):
+        try:
+            stat = path.stat()
+        except OSError:  # deleted meanwhile
+            continue
+        found.add((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns))
+    return frozenset(found)
+
+
+def _load_and_warm_up(folder: Path) -> SavedModel:
+    """Load a version and run its warm-up records; a record that fails is an error."""
+    model = load_saved_model(folder)
+    try:
+        for request in read_warmup_requests(folder):
+            signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
+            inputs = decode_inputs(request.inputs, model.signature(signature).inputs)
+            model.run(signature, inputs, request.output_filter)
+    except BaseException:
+        model.close()
+        raise
+    return model

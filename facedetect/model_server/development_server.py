@@ -1,4 +1,4 @@
-"""The whole server: a model's versions, watched, behind gRPC and REST."""
+"""The whole server: a model's watched versions behind gRPC and REST."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import logging
 import threading
 from dataclasses import dataclass
 
-from facedetect.model_server.calls import Calls
 from facedetect.model_server.grpc_api import GrpcServer, ServerTLS
-from facedetect.model_server.metrics import Metrics
+from facedetect.model_server.prediction_service import PredictionService
 from facedetect.model_server.rest_server import RestServer
-from facedetect.model_server.versions import Versions
+from facedetect.model_server.serving_metrics import ServingMetrics
+from facedetect.model_server.versioned_model import VersionedModel
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +19,8 @@ _GRACE_S = 5.0
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where to listen. Port 0 is any free one; `rest_port` None is no REST; TLS is gRPC's alone."""
+class ServerAddress:
+    """Where to listen. Port 0 is any free port, `rest_port` None no REST; TLS is for gRPC only."""
 
     host: str = "127.0.0.1"
     port: int = 8500
@@ -29,28 +29,31 @@ class Address:
 
 
 class ModelServer:
-    """Serves a model from `start` to `stop`; `port` and `rest_port` are the ports listened on."""
+    """Serves a model between `start` and `stop`; `port` and `rest_port` are the actual ports."""
 
-    def __init__(self, versions: Versions, address: Address) -> None:
-        """Bind the ports. Raises InvalidSettings if one is taken, OSError for unreadable files."""
-        self._versions = versions
+    def __init__(self, model: VersionedModel, address: ServerAddress) -> None:
+        """Bind the ports.
+
+        Raises InvalidSettings if a port is in use, OSError if a TLS file cannot be read.
+        """
+        self._model = model
         self._host = address.host
-        calls = Calls(versions, Metrics())
+        service = PredictionService(model, ServingMetrics())
         self._rest = None
         if address.rest_port is not None:
-            self._rest = RestServer(calls, address.host, address.rest_port, _GRACE_S)
-        self._grpc = GrpcServer(calls, address.host, address.port, address.tls)
+            self._rest = RestServer(service, address.host, address.rest_port, _GRACE_S)
+        self._grpc = GrpcServer(service, address.host, address.port, address.tls)
         self.port = self._grpc.port
         self.rest_port = None if self._rest is None else self._rest.port
         self._is_stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
 
     def start(self) -> None:
-        """Load what is in the folder, then answer and watch for changes.
+        """Load the versions in the folder, then answer calls and watch the folder.
 
-        Clients find no server before, rather than one without a model.
+        Until they are loaded, clients cannot connect at all, rather than find no model.
         """
-        self._versions.poll()
+        self._model.poll()
         self._watcher.start()
         self._grpc.start()
         logger.info("gRPC listens on %s:%d", self._host, self.port)
@@ -59,7 +62,7 @@ class ModelServer:
             logger.info("REST listens on http://%s:%d", self._host, self._rest.port)
 
     def stop(self) -> None:
-        """Refuse new calls, let those under way end within seconds, then cancel the rest."""
+        """Refuse new calls, give running ones some seconds to finish, then cancel them."""
         self._is_stopping.set()
         waits = [self._grpc.stop(_GRACE_S)]
         if self._rest is not None:
@@ -67,8 +70,8 @@ class ModelServer:
         for wait in waits:
             wait()
         self._watcher.join(_GRACE_S)
-        self._versions.close()
+        self._model.close()
 
     def _watch(self) -> None:
         while not self._is_stopping.wait(_POLL_S):
-            self._versions.poll()
+            self._model.poll()

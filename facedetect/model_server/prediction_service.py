@@ -1,0 +1,120 @@
+"""Predict, metadata and status: what gRPC and REST have in common."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from tensorflow_serving.apis.get_model_metadata_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+    SignatureDefMap,
+)
+from tensorflow_serving.apis.get_model_status_pb2 import (
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+)
+from tensorflow_serving.apis.model_pb2 import ModelSpec
+
+from facedetect.model_server.serving_errors import grpc_code, invalid_argument
+from facedetect.model_server.serving_metrics import ServingMetrics
+from facedetect.model_server.versioned_model import VersionedModel
+from facedetect.tfserving.api import DEFAULT_SIGNATURE, Arrays
+
+_METADATA_FIELD = "signature_def"
+
+# From the TensorInfo of a signature's inputs, by name, to the arrays to feed.
+DecodeInputs = Callable[[Mapping[str, Any]], Arrays]
+
+
+@dataclass(frozen=True)
+class PredictCall:
+    """A call to Predict. `entrypoint` is GRPC or REST; `deadline` is a time of time.monotonic."""
+
+    spec: ModelSpec
+    decode_inputs: DecodeInputs
+    entrypoint: str
+    output_filter: Sequence[str] = ()
+    deadline: float | None = None
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """The outputs by name, and the version and signature that computed them."""
+
+    spec: ModelSpec
+    outputs: Arrays
+
+
+class PredictionService:
+    """Answers calls from the versions of one model, and counts them.
+
+    Thread-safe. Raises TensorFlow's errors (`tf.errors.OpError`).
+    """
+
+    def __init__(self, model: VersionedModel, metrics: ServingMetrics) -> None:
+        self._model = model
+        self.metrics = metrics
+
+    def predict(self, call: PredictCall) -> PredictResult:
+        """Decode the inputs and run the signature."""
+        started = time.monotonic()
+        code = grpc.StatusCode.OK
+        name = call.spec.name
+        try:
+            result = self._predict(call)
+        except Exception as error:
+            code = grpc_code(error)
+            raise
+        finally:
+            self.metrics.count_request(name, code)
+        self.metrics.add_request_latency(name, call.entrypoint, time.monotonic() - started)
+        return result
+
+    def metadata(self, request: GetModelMetadataRequest) -> GetModelMetadataResponse:
+        """The signatures of one version."""
+        _check_spec(request)
+        _check_fields(request.metadata_field)
+        with self._model.use(request.model_spec) as (version, saved_model):
+            response = GetModelMetadataResponse(model_spec=_spec(request.model_spec.name, version))
+            signatures = SignatureDefMap(signature_def=saved_model.signatures)
+            response.metadata[_METADATA_FIELD].Pack(signatures)
+        return response
+
+    def status(self, request: GetModelStatusRequest) -> GetModelStatusResponse:
+        """The state of one version, or of all."""
+        _check_spec(request)
+        statuses = self._model.statuses(request.model_spec)
+        return GetModelStatusResponse(model_version_status=statuses)
+
+    def _predict(self, call: PredictCall) -> PredictResult:
+        signature = call.spec.signature_name or DEFAULT_SIGNATURE
+        with self._model.use(call.spec) as (version, saved_model):
+            inputs = call.decode_inputs(saved_model.signature(signature).inputs)
+            started = time.monotonic()
+            timeout_s = None if call.deadline is None else call.deadline - started
+            outputs = saved_model.run(signature, inputs, call.output_filter, timeout_s)
+            self.metrics.add_runtime_latency(call.spec.name, time.monotonic() - started)
+        return PredictResult(_spec(call.spec.name, version, signature), outputs)
+
+
+def _spec(name: str, version: int, signature: str = "") -> ModelSpec:
+    spec = ModelSpec(name=name, signature_name=signature)
+    spec.version.value = version
+    return spec
+
+
+def _check_spec(request: Any) -> None:
+    if not request.HasField("model_spec"):
+        raise invalid_argument("Missing ModelSpec")
+
+
+def _check_fields(fields: Sequence[str]) -> None:
+    if not fields:
+        raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
+    for field in fields:
+        if field != _METADATA_FIELD:
+            raise invalid_argument(f"Metadata field {field} is not supported")

@@ -1,0 +1,38 @@
+"""Errors with a gRPC code and a message: TensorFlow's own."""
+
+from __future__ import annotations
+
+import grpc
+
+from facedetect.model import tensorflow as tf
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+# gRPC sends the message in a header, and clients reject headers over 8 KB.
+_MAX_MESSAGE_LENGTH = 4_000
+
+
+def invalid_argument(message: str) -> Exception:
+    """Make the error for a malformed request."""
+    error: Exception = tf.errors.InvalidArgumentError(None, None, message)
+    return error
+
+
+def not_found(message: str) -> Exception:
+    """Make the error for an unknown model or version."""
+    error: Exception = tf.errors.NotFoundError(None, None, message)
+    return error
+
+
+def grpc_code(error: Exception) -> grpc.StatusCode:
+    """The code of TensorFlow's errors; NOT_FOUND for a file error, UNKNOWN for any other."""
+    if isinstance(error, tf.errors.OpError):
+        return _CODES.get(error.error_code, grpc.StatusCode.UNKNOWN)
+    return grpc.StatusCode.NOT_FOUND if isinstance(error, OSError) else grpc.StatusCode.UNKNOWN
+
+
+def error_message(error: Exception) -> str:
+    """The error's message, without the Python stack that Session.run appends when it re-raises."""
+    origin = error.__context__ if isinstance(error.__context__, tf.errors.OpError) else error
+    message = origin.message if isinstance(origin, tf.errors.OpError) else str(origin)
+    return str(message)[:_MAX_MESSAGE_LENGTH]
