@@ -1,22 +1,21 @@
-"""A client of the HTTP service: typed answers, the package's own errors, retries within a deadline.
+"""A client of the HTTP service: typed results, the package's own errors, retries with a deadline.
 
-`calls` and `answers` say what is asked and what it means, `talk` what happens in between, as a
-generator that does no input or output; `sync_client` and `async_client` do what it asks for.
+`Client` runs an `AsyncClient` in a background thread. Both send requests through `RequestSender`.
 """
 
-from facedetect.client.async_client import AsyncClient
-from facedetect.client.calls import Format, ServiceVersion, Style
+from facedetect.client.async_client import AsyncClient, ImageResult
 from facedetect.client.retries import Retries
-from facedetect.client.sources import BatchResult, SendableImage
+from facedetect.client.sendable_image import SendableImage
+from facedetect.client.service_requests import AnnotationStyle, ImageFormat, ServiceVersion
 from facedetect.client.sync_client import Client
 
 __all__ = [
+    "AnnotationStyle",
     "AsyncClient",
-    "BatchResult",
     "Client",
-    "Format",
+    "ImageFormat",
+    "ImageResult",
     "Retries",
     "SendableImage",
     "ServiceVersion",
-    "Style",
 ]

@@ -1,4 +1,4 @@
-"""When to ask again."""
+"""When to retry, and how long to wait before."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from facedetect.errors import InvalidSettings
 
 @dataclass(frozen=True)
 class Retries:
-    """At most `count` further tries, each after a pause, all of them within the client's time-out.
+    """Up to `count` retries, each after a pause, all within the client's timeout.
 
-    A pause is drawn from 0 to `first_pause_s` and twice as much after each try, up to
-    `longest_pause_s` ("full jitter": clients that failed together do not come back together). Where
-    the service says when to come again, the pause is that and what was drawn. `draw` returns a
-    number from 0 to 1. Raises InvalidSettings for what cannot be waited for.
+    A pause is random, from 0 to a maximum ("full jitter", so that clients that failed together do
+    not return together). The maximum is `first_pause_s` and doubles with each try up to
+    `longest_pause_s`. A Retry-After of the service is added to it. `draw` returns a number from 0
+    to 1. Raises InvalidSettings for a negative count, or pauses that are negative or not in order.
     """
 
     count: int = 4
@@ -29,28 +29,29 @@ class Retries:
     def __post_init__(self) -> None:
         if self.count < 0 or not 0 <= self.first_pause_s <= self.longest_pause_s:
             raise InvalidSettings(
-                f"retries are {self.count} after {self.first_pause_s:g} to "
-                f"{self.longest_pause_s:g} s; the count must be at least 0, and the first pause "
-                "from 0 to the longest"
+                f"retries: count is {self.count}, first_pause_s {self.first_pause_s:g} and "
+                f"longest_pause_s {self.longest_pause_s:g}; give a count of at least 0 and "
+                "0 <= first_pause_s <= longest_pause_s"
             )
 
     def pause_s(self, tries: int, retry_after_s: float | None) -> float:
-        """How long to wait after that many tries have failed."""
-        most_s: float = min(self.longest_pause_s, self.first_pause_s * 2 ** (tries - 1))
-        return (retry_after_s or 0.0) + self.draw() * most_s
+        """How long to wait after that many failed tries."""
+        longest_s: float = min(self.longest_pause_s, self.first_pause_s * 2 ** (tries - 1))
+        return (retry_after_s or 0.0) + self.draw() * longest_s
 
 
 DEFAULT_RETRIES = Retries()
+NO_RETRIES = Retries(count=0)
 
 
-def to_seconds(retry_after: str) -> float | None:
-    """Read a Retry-After header, seconds or an HTTP date; None if it is neither."""
-    if retry_after.isascii() and retry_after.isdecimal():
-        return float(retry_after)
+def parse_retry_after(header: str) -> float | None:
+    """Seconds from now that a Retry-After header asks for; None if it cannot be parsed."""
+    if header.isascii() and header.isdecimal():
+        return float(header)
     try:
-        when = parsedate_to_datetime(retry_after)
-    except (ArithmeticError, ValueError):  # of years and zones that no calendar has
+        date = parsedate_to_datetime(header)
+    except (ArithmeticError, ValueError):  # years and zones outside the calendar
         return None
-    if when.tzinfo is None:  # "-0000": a time in UTC that says nothing of its place
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    if date.tzinfo is None:  # "-0000": UTC, of an unknown zone
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())

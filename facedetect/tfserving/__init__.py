@@ -8,5 +8,5 @@
     found = client.predict(ModelRef("half_plus_two"), {"x": x}, timeout_s=5)
     found.outputs["y"]
 
-`rest_client.RestClient` does the same over REST. Each of the two loads a library of its own.
+`rest_client.RestClient` does the same over REST. Each imports a library of its own.
 """

@@ -1,4 +1,4 @@
-"""TensorFlow Serving over REST: the column format, bytes as base64."""
+"""TensorFlow Serving over REST: JSON in the column format, bytes as base64."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import CancelledError
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import httpx2
 import numpy as np
 from numpy.typing import NDArray
 
+from facedetect.background_loop import BackgroundLoop, ClientClosed
 from facedetect.model_ref import ModelRef
 from facedetect.tfserving.api import (
     DEFAULT_SIGNATURE,
@@ -30,11 +31,10 @@ from facedetect.tfserving.api import (
     TensorSpec,
     VersionStatus,
 )
-from facedetect.tfserving.loop import BackgroundLoop
 from facedetect.tfserving.tensor_json import array_from_json, array_to_json
 from facedetect.tfserving.tensor_proto import dtype_named
 
-# TensorFlow Serving's own table, read backwards.
+# The inverse of TensorFlow Serving's own table.
 _CODES = {
     400: Code.INVALID_ARGUMENT,
     401: Code.UNAUTHENTICATED,
@@ -48,29 +48,29 @@ _CODES = {
     504: Code.DEADLINE_EXCEEDED,
 }
 
-# Before each further try of what was UNAVAILABLE; a model's answer depends on the request alone.
+# Before each retry of a call that was UNAVAILABLE. Retrying is safe: a model has no state.
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4)
 
 _JSON = {"Content-Type": "application/json"}
 
-# What comes of reading JSON that is not as the API has it.
-_WRONG_ANSWER = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+# What parsing JSON of an unexpected shape may raise.
+_PARSE_ERRORS = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 
 
 class RestClient:
-    """One pool of connections to a server at `url`, such as `http://host:8501`.
+    """A pool of connections to the server at `url`, such as `http://host:8501`.
 
-    JSON says neither the types of outputs nor which version answered, so a call asks for the
-    model's metadata first, and then for the version they are of. `ca_file` is the authority to
-    trust for `https://`, in PEM form. The environment's proxies are not used.
+    JSON responses tell neither the outputs' types nor which version answered. So `predict` fetches
+    the model's metadata first, and then calls exactly that version. `ca_file` is the certificate
+    authority to trust for `https://`, in PEM form. The environment's proxies are not used.
     """
 
     def __init__(self, url: str, *, ca_file: Path | None = None) -> None:
         """Raises OSError if the file cannot be read."""
         trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
-        # A loop of its own, for the sake of deadlines: httpx's time-outs are those of single steps.
-        self._loop = BackgroundLoop()
-        self._client = httpx2.AsyncClient(base_url=url, verify=trusted, trust_env=False)
+        self._loop = BackgroundLoop(
+            partial(httpx2.AsyncClient, base_url=url, verify=trusted, trust_env=False, timeout=None)
+        )
 
     def predict(
         self,
@@ -89,7 +89,7 @@ class RestClient:
         except ServingError as error:
             if error.code is not Code.NOT_FOUND or model.version is not None:
                 raise
-        # The version that was found has gone in the meantime; another has come before it went.
+        # The version was unloaded in between; its successor was loaded before.
         return self._predict(model, signature, body, outputs, deadline)
 
     def metadata(self, model: ModelRef, *, timeout_s: float) -> Metadata:
@@ -100,19 +100,19 @@ class RestClient:
                 int(answer["model_spec"]["version"]),
                 {name: _signature(entry) for name, entry in signatures.items()},
             )
-        except _WRONG_ANSWER as error:
-            raise _not_understood("metadata", answer) from error
+        except _PARSE_ERRORS as error:
+            raise _unreadable("metadata", answer) from error
 
     def status(self, model: ModelRef, *, timeout_s: float) -> list[VersionStatus]:
         answer = self._call("GET", _path(model), time.monotonic() + timeout_s)
         try:
-            found = [_status(entry) for entry in answer["model_version_status"]]
-        except _WRONG_ANSWER as error:
-            raise _not_understood("status", answer) from error
-        return sorted(found, key=lambda status: status.version, reverse=True)
+            statuses = [_status(entry) for entry in answer["model_version_status"]]
+        except _PARSE_ERRORS as error:
+            raise _unreadable("status", answer) from error
+        return sorted(statuses, key=lambda status: status.version, reverse=True)
 
     def close(self) -> None:
-        self._loop.close(self._client.aclose())
+        self._loop.close()
 
     def _predict(
         self, model: ModelRef, signature: str, body: bytes, outputs: Sequence[str], deadline: float
@@ -128,7 +128,7 @@ class RestClient:
     def _call(
         self, method: str, path: str, deadline: float, body: bytes | None = None
     ) -> dict[str, Any]:
-        """Raises ServingError; what is UNAVAILABLE is tried again while time is left."""
+        """Raises ServingError; retries UNAVAILABLE while time is left."""
         for pause_s in _PAUSES_S:
             try:
                 return self._call_once(method, path, deadline, body)
@@ -143,49 +143,54 @@ class RestClient:
         self, method: str, path: str, deadline: float, body: bytes | None
     ) -> dict[str, Any]:
         try:
-            status, contents = self._loop.run(self._request(method, path, deadline, body))
+            status, contents = self._loop.run(
+                lambda client: _request(client, method, path, deadline, body)
+            )
         except TimeoutError as error:
             raise ServingError(Code.DEADLINE_EXCEEDED, "no answer before the deadline") from error
         except httpx2.HTTPError as error:
             raise ServingError(Code.UNAVAILABLE, str(error) or type(error).__name__) from error
-        except CancelledError as error:
-            raise ServingError(Code.CANCELLED, "the client is closed") from error
+        except ClientClosed as error:
+            raise ServingError(Code.CANCELLED, str(error)) from error
         answer = _json_object(status, contents)
         if status == HTTPStatus.OK:
             return answer
         code = _CODES.get(status, Code.UNKNOWN)
         raise ServingError(code, str(answer.get("error", f"status {status}")))
 
-    async def _request(
-        self, method: str, path: str, deadline: float, body: bytes | None
-    ) -> tuple[int, bytes]:
-        async with asyncio.timeout(deadline - time.monotonic()):
-            response = await self._client.request(
-                method, path, content=body, headers=_JSON if body else None, timeout=None
-            )
-        return response.status_code, response.content
+
+async def _request(
+    client: httpx2.AsyncClient, method: str, path: str, deadline: float, body: bytes | None
+) -> tuple[int, bytes]:
+    async with asyncio.timeout(deadline - time.monotonic()):
+        response = await client.request(method, path, content=body, headers=_JSON if body else None)
+    return response.status_code, response.content
 
 
 def _output_specs(
     metadata: Metadata, signature: str, wanted: Sequence[str]
 ) -> dict[str, TensorSpec]:
-    """The signature's outputs; raises ServingError, as the server does for what it lacks."""
+    """The signature's outputs; raises ServingError for a name that the model does not have."""
     if signature not in metadata.signatures:
-        raise _not_offered(f"signature {signature}", metadata.signatures)
+        raise _missing("signature", signature, metadata.signatures)
     specs = metadata.signatures[signature].outputs
     for name in wanted:
         if name not in specs:
-            raise _not_offered(f"output {name}", specs)
+            raise _missing("output", name, specs)
     return specs
 
 
-def _not_offered(what: str, known: Iterable[str]) -> ServingError:
-    return ServingError(Code.INVALID_ARGUMENT, f"there is no {what}, but {', '.join(known)}")
+def _missing(kind: str, name: str, known: Iterable[str]) -> ServingError:
+    return ServingError(
+        Code.INVALID_ARGUMENT, f"there is no {kind} {name!r}; available: {', '.join(known)}"
+    )
 
 
 def _path(model: ModelRef) -> str:
     if {model.name, model.label} & {"", ".", ".."}:
-        raise ServingError(Code.INVALID_ARGUMENT, "a name of dots alone cannot be asked for")
+        raise ServingError(
+            Code.INVALID_ARGUMENT, "a model's name or label must not be empty, '.' or '..'"
+        )
     path = f"/v1/models/{quote(model.name, safe='')}"
     if model.version is not None:
         return f"{path}/versions/{model.version}"
@@ -202,20 +207,23 @@ def _json_object(status: int, contents: bytes) -> dict[str, Any]:
     if isinstance(answer, dict):
         return answer
     code = _CODES.get(status, Code.DATA_LOSS)
-    raise ServingError(code, f"status {status} without a JSON object; is it TensorFlow Serving?")
+    raise ServingError(
+        code,
+        f"status {status} without a JSON object; check that this is TensorFlow Serving's REST port",
+    )
 
 
-def _not_understood(what: str, answer: Mapping[str, Any]) -> ServingError:
-    return ServingError(Code.DATA_LOSS, f"the {what} cannot be read: {str(answer)[:200]}")
+def _unreadable(what: str, answer: Mapping[str, Any]) -> ServingError:
+    return ServingError(Code.DATA_LOSS, f"cannot parse the {what}: {str(answer)[:200]}")
 
 
-def _to_arrays(found: Any, specs: Mapping[str, TensorSpec]) -> dict[str, NDArray[Any]]:
-    columns = dict.fromkeys(specs, found) if len(specs) == 1 else found  # one goes unnamed
+def _to_arrays(outputs: Any, specs: Mapping[str, TensorSpec]) -> dict[str, NDArray[Any]]:
+    columns = dict.fromkeys(specs, outputs) if len(specs) == 1 else outputs  # one has no name
     try:
         return {name: _to_array(columns[name], spec) for name, spec in specs.items()}
-    except _WRONG_ANSWER as error:
+    except _PARSE_ERRORS as error:
         raise ServingError(
-            Code.DATA_LOSS, f"the outputs are not as the metadata say: {error!r}"
+            Code.DATA_LOSS, f"the outputs do not match the model's metadata: {error!r}"
         ) from error
 
 
@@ -224,10 +232,10 @@ def _to_array(value: Any, spec: TensorSpec) -> NDArray[Any]:
     rank = array.ndim if spec.shape is None else len(spec.shape)
     if array.ndim == rank:
         return array
-    # Empty lists do not say how long the lists inside them would be.
+    # Empty lists do not show the sizes of the dimensions inside.
     if array.size == 0 and spec.shape is not None:
         return np.zeros([side or 0 for side in spec.shape], spec.dtype)
-    raise ValueError(f"an output has the shape {array.shape} instead of {spec.shape}")
+    raise ValueError(f"an output has shape {array.shape}; expected {spec.shape}")
 
 
 def _signature(entry: Mapping[str, Any]) -> Signature:

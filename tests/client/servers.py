@@ -117,7 +117,7 @@ def slow_reader() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Silent:
-    """A server that never answers; whether it was asked, and whether its client has left."""
+    """A server that never answers; whether it was asked, and whether a client has left."""
 
     url: str
     asked: threading.Event
@@ -125,11 +125,16 @@ class Silent:
 
 
 @contextmanager
-def silent_server(pause_s: float = 0.0) -> Iterator[Silent]:
-    """Reads a request whole, after a pause, and never answers."""
+def silent_server(first: bytes = b"", pause_s: float = 0.0) -> Iterator[Silent]:
+    """Answers its first request with `first`, if given; reads others after a pause, in silence."""
     asked, left = threading.Event(), threading.Event()
+    answers = [first] if first else []
 
     def read(connection: socket.socket) -> None:
+        if answers:
+            connection.recv(2**20)
+            connection.sendall(answers.pop())
+            return
         asked.set()
         time.sleep(pause_s)
         with suppress(ConnectionResetError):

@@ -1,4 +1,4 @@
-"""Many images: in order, some at a time, no further ahead than said."""
+"""Many images: results in order, a bounded number at a time, a bounded read-ahead."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from PIL import Image
 from facedetect.backends.fake import FakeBackend
 from facedetect.client import AsyncClient, Client
 from facedetect.errors import InvalidImage, InvalidSettings, UnsupportedImage
+from tests.client.replies import GOOD, PHOTO
 from tests.client.servers import Silent, service, silent_server
 from tests.client.waiting import AnyClient, OpenClient
 from tests.conftest import ASTRONAUT
@@ -88,6 +89,24 @@ def test_who_stops_early_leaves_nothing_running(client: AnyClient, backend: Fake
     asked = len(backend.requests)
     time.sleep(0.3)
     assert len(backend.requests) == asked < 10
+
+
+def test_who_stops_early_does_not_wait_for_calls_in_flight(open_client: OpenClient) -> None:
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(GOOD.body)
+    with silent_server(head + GOOD.body) as silent:
+        results = open_client(silent.url, timeout_s=1e6).detect_batch([PHOTO] * 3, concurrency=1)
+        assert next(results).detection is not None
+        assert silent.asked.wait(60)
+        assert not silent.left.is_set()
+        results.close()  # type: ignore[attr-defined]
+        assert silent.left.wait(60)
+
+
+def test_images_may_come_from_calls_of_the_same_client(url: str) -> None:
+    with Client(url) as client:
+        widths = (client.detect(png(width)).width for width in range(20, 30))
+        results = list(client.detect_batch(png(width) for width in widths))
+    assert [r.detection and r.detection.width for r in results] == list(range(20, 30))
 
 
 def test_an_iterable_that_fails_is_told(client: AnyClient) -> None:

@@ -14,8 +14,8 @@ from PIL import Image
 import facedetect
 from facedetect import Detector, render
 from facedetect.backends.fake import FakeBackend
-from facedetect.client import ServiceVersion, Style
-from facedetect.client.answers import ERRORS_BY_SLUG
+from facedetect.client import AnnotationStyle, ServiceVersion
+from facedetect.client.response_parsing import ERRORS_BY_SLUG
 from facedetect.errors import (
     BackendUnavailable,
     ImageTooLarge,
@@ -126,7 +126,7 @@ def test_a_closed_file_says_so(client: AnyClient) -> None:
         client.detect(file)
 
 
-@pytest.mark.parametrize("style", get_args(Style))
+@pytest.mark.parametrize("style", get_args(AnnotationStyle))
 @pytest.mark.parametrize("image_format", ["png", "jpeg", "webp"])
 def test_annotate(client: AnyClient, style: str, image_format: str) -> None:
     picture = client.annotate(ASTRONAUT, style=style, format=image_format, min_size=40)
@@ -135,7 +135,7 @@ def test_annotate(client: AnyClient, style: str, image_format: str) -> None:
 
 
 def test_the_styles_are_those_of_drawing() -> None:
-    assert get_args(Style) == get_args(render.Style)
+    assert get_args(AnnotationStyle) == get_args(render.Style)
 
 
 def test_errors_of_the_service_are_the_packages_own(client: AnyClient, url: str) -> None:

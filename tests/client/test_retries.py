@@ -1,4 +1,4 @@
-"""Both clients, and services that tell them to come again."""
+"""Both clients and services that answer 429 or 503."""
 
 from __future__ import annotations
 
@@ -9,16 +9,9 @@ from email.utils import format_datetime
 import pytest
 
 from facedetect.client import Retries
-from facedetect.errors import (
-    InvalidSettings,
-    Overloaded,
-    RateLimited,
-)
+from facedetect.errors import InvalidSettings, Overloaded, RateLimited
 from tests.client.replies import BUSY, GOOD, HALF_DRAW, PHOTO, problem
-from tests.client.servers import (
-    Reply,
-    scripted,
-)
+from tests.client.servers import Reply, scripted
 from tests.client.waiting import OpenClient, Sleeper
 
 
@@ -75,5 +68,5 @@ def test_the_last_try_tells_its_error(open_client: OpenClient) -> None:
 
 def test_retries_that_cannot_be_waited_for() -> None:
     for wrong in ({"count": -1}, {"first_pause_s": -1.0}, {"longest_pause_s": 0.1}):
-        with pytest.raises(InvalidSettings, match="retries are"):
+        with pytest.raises(InvalidSettings, match="retries: count is"):
             Retries(**wrong)

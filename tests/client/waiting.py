@@ -1,4 +1,4 @@
-"""Both clients behind one face, so that each test is of both."""
+"""Both clients behind one interface, so that each test covers both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, Protocol, TypeVar, cast
 
-from facedetect.client import AsyncClient, BatchResult, Client, ServiceVersion
+from facedetect.client import AsyncClient, Client, ImageResult, ServiceVersion
 from facedetect.faces import Detection
 from facedetect.model_ref import ModelRef
 
@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 class AnyClient(Protocol):
-    """What both can do."""
+    """The methods of both."""
 
     def detect(self, image: Any, **options: Any) -> Detection: ...
     def annotate(self, image: Any, **options: Any) -> bytes: ...
-    def detect_batch(self, images: Any, **options: Any) -> Iterator[BatchResult[Any]]: ...
+    def detect_batch(self, images: Any, **options: Any) -> Iterator[ImageResult[Any]]: ...
     def ready(self) -> ModelRef: ...
     def wait_until_ready(self, timeout_s: float = 60.0) -> ModelRef: ...
     def version(self) -> ServiceVersion: ...
@@ -26,20 +26,17 @@ class AnyClient(Protocol):
 
 
 class Sleeper:
-    """Remembers for how long it should have slept."""
+    """Records for how long it was told to sleep."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
 
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-    async def asleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
 
 class WaitingClient:
-    """An AsyncClient for callers that wait."""
+    """An AsyncClient in an event loop of the calling thread."""
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
@@ -51,7 +48,7 @@ class WaitingClient:
     def annotate(self, image: Any, **options: Any) -> bytes:
         return self._run(self._client.annotate(image, **options))
 
-    def detect_batch(self, images: Iterable[Any], **options: Any) -> Iterator[BatchResult[Any]]:
+    def detect_batch(self, images: Iterable[Any], **options: Any) -> Iterator[ImageResult[Any]]:
         results = self._client.detect_batch(images, **options)
         try:
             while True:
@@ -90,5 +87,5 @@ def open_sync(url: str, sleeper: Sleeper | None = None, **options: Any) -> AnyCl
 
 def open_async(url: str, sleeper: Sleeper | None = None, **options: Any) -> AnyClient:
     if sleeper is not None:
-        options["sleep"] = sleeper.asleep
+        options["sleep"] = sleeper.sleep
     return WaitingClient(AsyncClient(url, **options))

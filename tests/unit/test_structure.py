@@ -17,7 +17,7 @@ PACKAGE = Path(facedetect.__file__).parent
 
 # A module may import from its own layer and those above it.
 LAYERS = [
-    ["cores", "errors", "files", "memory"],
+    ["background_loop", "cores", "errors", "files", "memory"],
     ["model_ref"],
     ["faces", "tfserving"],
     ["images", "render", "crops", "backends", "model"],

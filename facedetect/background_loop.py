@@ -1,0 +1,156 @@
+"""Runs an asynchronous client for callers without an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class AsyncCloseable(Protocol):
+    """A client that is closed on its event loop."""
+
+    async def aclose(self) -> None: ...
+
+
+C = TypeVar("C", bound=AsyncCloseable)
+
+
+class ClientClosed(RuntimeError):
+    """The client was closed before the call or during it."""
+
+
+class BackgroundLoop(Generic[C]):
+    """Runs the calls of an asynchronous client in a background thread. Thread-safe.
+
+    httpx2's timeouts each cover one connect, read or write. On an event loop `asyncio.timeout`
+    bounds a whole call, for synchronous callers, too.
+
+    The thread starts with the first call and ends with `close` or when this object is garbage
+    collected. It never keeps the program from exiting. A forked child process opens a client of its
+    own, because connections and event loops cannot be shared.
+    """
+
+    def __init__(self, open_client: Callable[[], C]) -> None:
+        """Open the client; raises what `open_client` raises."""
+        self._open_client = open_client
+        self._by_process = {os.getpid(): _LoopThread(open_client())}
+        self._is_closed = False
+
+    def run(self, call: Callable[[C], Coroutine[Any, Any, T]]) -> T:
+        """Return the result of `call(client)`; raises ClientClosed."""
+        return wait_for(self.submit(call))
+
+    def submit(self, call: Callable[[C], Coroutine[Any, Any, T]]) -> Future[T]:
+        """Start `call(client)`, for `wait_for`; raises ClientClosed."""
+        if self._is_closed:
+            raise ClientClosed("the client is closed")
+        process = os.getpid()
+        if process not in self._by_process:  # forked; a lock might have been held at that moment
+            self._by_process.setdefault(process, _LoopThread(self._open_client()))
+        return self._by_process[process].submit(call)
+
+    def close(self) -> None:
+        """Cancel the calls in flight, close the client and end the thread."""
+        self._is_closed = True
+        thread = self._by_process.get(os.getpid())
+        if thread is not None:
+            thread.close()
+
+
+def wait_for(future: Future[T]) -> T:
+    """Wait for a submitted call; cancels it if the wait is interrupted. Raises ClientClosed."""
+    try:
+        return future.result()
+    except CancelledError as error:
+        raise ClientClosed("the client was closed during the call") from error
+    except BaseException:  # KeyboardInterrupt, too
+        future.cancel()
+        raise
+
+
+class _LoopThread(Generic[C]):
+    """The client of one process, and the thread that runs its event loop."""
+
+    def __init__(self, client: C) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def submit(self, call: Callable[[C], Coroutine[Any, Any, T]]) -> Future[T]:
+        with self._lock:
+            if self._is_closed or sys.is_finalizing():  # daemon threads no longer run by then
+                raise ClientClosed("the client is closed")
+            if self._loop is None:
+                self._loop = self._start()
+            return asyncio.run_coroutine_threadsafe(call(self._client), self._loop)
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+        if self._loop is None or sys.is_finalizing():
+            return
+        self._stop()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _start(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.new_event_loop()
+        loop.set_default_executor(_DaemonThreads())
+        # The thread must hold no reference to this object, which could not be collected then.
+        self._thread = threading.Thread(
+            target=_run_until_stopped,
+            args=(loop, self._client),
+            name="facedetect-client",
+            daemon=True,
+        )
+        self._thread.start()
+        self._stop = weakref.finalize(self, loop.call_soon_threadsafe, loop.stop)
+        self._stop.atexit = False  # other exit handlers may still use the client
+        return loop
+
+
+def _run_until_stopped(loop: asyncio.AbstractEventLoop, client: AsyncCloseable) -> None:
+    loop.run_forever()
+    try:
+        loop.run_until_complete(_cancel_calls_and_close(client))
+    finally:
+        loop.close()
+
+
+async def _cancel_calls_and_close(client: AsyncCloseable) -> None:
+    calls = asyncio.all_tasks() - {asyncio.current_task()}
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    await client.aclose()
+
+
+class _DaemonThreads(ThreadPoolExecutor):
+    """Runs each function in a daemon thread; the loop resolves host names and reads files there.
+
+    Python's own executors refuse work as soon as the main thread has ended, while other threads may
+    still use the client. They also wait at exit for functions that hang.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+
+        def call() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as error:  # noqa: BLE001 - raised where the future is awaited
+                    future.set_exception(error)
+
+        threading.Thread(target=call, daemon=True).start()
+        return future

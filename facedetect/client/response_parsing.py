@@ -1,0 +1,143 @@
+"""Turns the service's responses into results or into the package's errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import httpx2
+
+from facedetect import errors
+from facedetect.client.retries import parse_retry_after
+from facedetect.faces import Box, Detection, Face, Landmarks, Point
+from facedetect.model_ref import ModelRef
+
+T = TypeVar("T")
+
+_TYPE_PREFIX = "urn:facedetect:problem:"
+_SHOWN_BYTES = 100
+
+ERRORS_BY_SLUG: dict[str, type[errors.FacedetectError]] = {
+    "invalid-image": errors.InvalidImage,
+    "unsupported-image": errors.UnsupportedImage,
+    "image-too-large": errors.ImageTooLarge,
+    "invalid-params": errors.InvalidParams,
+    "unauthorized": errors.Unauthorized,
+    "forbidden": errors.Forbidden,
+    "upload-timeout": errors.UploadTimeout,
+    "overloaded": errors.Overloaded,
+    "rate-limited": errors.RateLimited,
+    "backend-unavailable": errors.BackendUnavailable,
+    "stopping": errors.Stopping,
+    "model-not-found": errors.ModelNotFound,
+    "backend-timeout": errors.BackendTimeout,
+    "backend-protocol-error": errors.BackendProtocolError,
+    "internal": errors.ServiceError,
+}
+"""The last part of a problem's type -> the error that the service made it from."""
+
+_ERRORS_BY_STATUS: dict[int, type[errors.FacedetectError]] = {
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    408: errors.UploadTimeout,
+    413: errors.ImageTooLarge,
+    429: errors.Overloaded,
+    503: errors.BackendUnavailable,
+    504: errors.BackendTimeout,
+}
+"""For responses without a problem of ours, such as a proxy's."""
+
+# What parsing JSON of an unexpected shape may raise.
+_PARSE_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    errors.InvalidParams,  # ModelRef's
+)
+
+
+def parse_json(response: httpx2.Response, to_value: Callable[[Any], T]) -> T:
+    """Parse a JSON body; raises BackendProtocolError if `to_value` does not accept it."""
+    try:
+        return to_value(json.loads(response.content))
+    except _PARSE_ERRORS as error:
+        raise errors.BackendProtocolError(_describe_foreign(response)) from error
+
+
+def parse_image(response: httpx2.Response) -> bytes:
+    """Return the body; raises BackendProtocolError if its content type is no image."""
+    if not response.headers.get("content-type", "").startswith("image/"):
+        raise errors.BackendProtocolError(_describe_foreign(response))
+    return response.content
+
+
+def to_detection(body: Any) -> Detection:
+    """Convert the body of `POST /detect`."""
+    size = body["image"]
+    faces = [_to_face(face) for face in body["faces"]]
+    return Detection(int(size["width"]), int(size["height"]), faces, to_model(body["model"]))
+
+
+def to_model(body: Any) -> ModelRef:
+    return ModelRef(str(body["name"]), body.get("version"))
+
+
+def _to_face(body: Any) -> Face:
+    box = {side: float(value) for side, value in body["box"].items()}
+    points = {name: _to_point(point) for name, point in body["landmarks"].items()}
+    return Face(Box(**box), float(body["confidence"]), Landmarks(**points))
+
+
+def _to_point(body: Any) -> Point:
+    return Point(float(body["x"]), float(body["y"]))
+
+
+def parse_error(response: httpx2.Response) -> errors.FacedetectError:
+    """Return the error that a response other than 200 reports, with its URL."""
+    problem = _parse_problem(response)
+    if problem is None:
+        kind = _ERRORS_BY_STATUS.get(response.status_code, errors.BackendProtocolError)
+        return _make_error(kind, _describe_foreign(response), response)
+    slug = str(problem["type"]).removeprefix(_TYPE_PREFIX)
+    # A newer service may have problems that are not known here.
+    known = ERRORS_BY_SLUG.get(slug) or _ERRORS_BY_STATUS.get(response.status_code)
+    error = _make_error(known or errors.ServiceError, str(problem["detail"]), response)
+    error.add_note(f"{_url_of(response)} answered {response.status_code}")
+    return error
+
+
+def _parse_problem(response: httpx2.Response) -> dict[str, Any] | None:
+    """The problem (RFC 9457) if the service sent one, else None."""
+    try:
+        problem = json.loads(response.content)
+        is_ours = str(problem["type"]).startswith(_TYPE_PREFIX) and "detail" in problem
+    except _PARSE_ERRORS:
+        return None
+    return problem if is_ours else None
+
+
+def _make_error(
+    kind: type[errors.FacedetectError], message: str, response: httpx2.Response
+) -> errors.FacedetectError:
+    retry_after_s = parse_retry_after(response.headers.get("retry-after", ""))
+    if issubclass(kind, errors.Overloaded) and retry_after_s is not None:
+        return kind(message, retry_after_s)
+    return kind(message)
+
+
+def _describe_foreign(response: httpx2.Response) -> str:
+    target = response.headers.get("location")
+    shown = response.content[:_SHOWN_BYTES].decode("utf-8", "replace")
+    contents = f"a redirect to {target}" if target else repr(shown)
+    return (
+        f"{_url_of(response)} answered {response.status_code} {response.reason_phrase}, but not "
+        f"with a facedetect response: {contents}; check the URL and any proxy in between"
+    )
+
+
+def _url_of(response: httpx2.Response) -> str:
+    return str(response.url.copy_with(query=None))
