@@ -6,14 +6,14 @@
 from facedetect.client.async_client import AsyncClient, ImageResult
 from facedetect.client.retries import Retries
 from facedetect.client.sendable_image import SendableImage
-from facedetect.client.service_requests import AnnotationStyle, ImageFormat, ServiceVersion
+from facedetect.client.service_requests import AnnotationFormat, AnnotationStyle, ServiceVersion
 from facedetect.client.sync_client import Client
 
 __all__ = [
+    "AnnotationFormat",
     "AnnotationStyle",
     "AsyncClient",
     "Client",
-    "ImageFormat",
     "ImageResult",
     "Retries",
     "SendableImage",

@@ -14,9 +14,9 @@ from facedetect.client.request_sender import RequestSender, Sleep
 from facedetect.client.retries import DEFAULT_RETRIES, Retries
 from facedetect.client.sendable_image import SendableImage, to_image_file
 from facedetect.client.service_requests import (
+    AnnotationFormat,
     AnnotationStyle,
     DetectOptions,
-    ImageFormat,
     ServiceVersion,
     annotate_request,
     detect_request,
@@ -81,7 +81,7 @@ class AsyncClient:
         image: SendableImage,
         *,
         style: AnnotationStyle = "box",
-        format: ImageFormat = "png",  # noqa: A002 - the service's name for it
+        format: AnnotationFormat = "png",  # noqa: A002 - the service's name for it
         **options: Unpack[DetectOptions],
     ) -> bytes:
         """Return an image file in which each face is framed, blurred, pixelated or blacked out."""

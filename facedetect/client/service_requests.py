@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 # Also in facedetect.render, whose imports a client does without.
 AnnotationStyle = Literal["box", "blur", "pixelate", "solid"]
-ImageFormat = Literal["png", "jpeg", "webp"]
+AnnotationFormat = Literal["png", "jpeg", "webp"]
 
 
 class DetectOptions(TypedDict, total=False):
@@ -65,7 +65,7 @@ def detect_request(image: bytes, options: DetectOptions) -> ServiceRequest[Detec
 
 
 def annotate_request(
-    image: bytes, style: AnnotationStyle, image_format: ImageFormat, options: DetectOptions
+    image: bytes, style: AnnotationStyle, image_format: AnnotationFormat, options: DetectOptions
 ) -> ServiceRequest[bytes]:
     """Ask for the image with its faces marked or hidden."""
     query: dict[str, Any] = {"style": style, "format": image_format, **options}
