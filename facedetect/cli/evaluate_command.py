@@ -88,7 +88,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
 ) -> None:
     """Measure how accurate detectors are on the labelled pictures LABELS.
 
-    LABELS is the folder of WIDER FACE or FDDB, or a JSON file of labels: COCO, or a row a picture.
+    LABELS is the folder of WIDER FACE, or a JSON file of labels: COCO, or a row a picture.
     The folder of results gets results.json, results.md, plots, and every answer: the same command
     goes on where it was ended. Ends with 1 if a detector had no answer for some picture.
 

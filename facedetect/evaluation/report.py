@@ -17,7 +17,6 @@ from facedetect.evaluation.truth import FloatArray
 from facedetect.files import write_atomically
 
 _UNFIT = re.compile(r"[^\w.+-]")  # in a file name
-_SHOWN_FALSE_POSITIVES = 2000.0
 _SHOWN_ERROR = 2.5 * FAILURE
 
 
@@ -50,12 +49,6 @@ def plots_of(evaluation: Evaluation) -> Iterator[tuple[str, Frame, list[Line]]]:
     for subset in evaluation.truth.subsets:
         frame = Frame(f"Precision and recall, {subset}", "recall", "precision", (0.0, 1.0))
         yield f"precision-recall-{subset}", frame, _precision_lines(evaluation, subset)
-    for kind in ("discrete", "continuous"):
-        lines = _fddb_lines(evaluation, kind)
-        most = max((line.x[-1] for line in lines), default=0.0)
-        limits = 0.0, float(np.clip(most, 1.0, _SHOWN_FALSE_POSITIVES))
-        title = f"FDDB, {kind} score"
-        yield f"fddb-{kind}", Frame(title, "false positives", "true positive rate", limits), lines
     frame = Frame(
         "Landmarks",
         "mean error of a face, % of the distance between the eyes",
@@ -72,18 +65,6 @@ def _precision_lines(evaluation: Evaluation, subset: str) -> list[Line]:
         for scores, curve in curves
         if curve is not None
     ]
-
-
-def _fddb_lines(evaluation: Evaluation, kind: str) -> list[Line]:
-    lines = []
-    for scores in evaluation.scores:
-        if scores.fddb is not None:
-            rates: FloatArray = getattr(scores.fddb, kind)
-            at_1000 = getattr(scores.fddb, f"{kind}_at")(1000)
-            note = f"{at_1000:.3f} at 1000"
-            alarms = scores.fddb.false_positives
-            lines.append(_line(scores, note, *(np.append(0.0, axis) for axis in (alarms, rates))))
-    return lines
 
 
 def _landmark_lines(evaluation: Evaluation) -> list[Line]:

@@ -9,7 +9,6 @@ from statistics import mean, median
 from typing import Any
 
 import facedetect
-from facedetect.evaluation.fddb import FALSE_POSITIVES, FDDBCurves, score_fddb
 from facedetect.evaluation.landmarks import (
     LandmarkErrors,
     MeansOfBoth,
@@ -26,14 +25,13 @@ _DIGITS = 6
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """A run and what the truth's protocol makes of it: a curve for each subset, or FDDB's curves.
+    """A run and what the truth's protocol makes of it: a curve for each subset of the boxes.
 
     `landmarks` is there if any face of the truth has some.
     """
 
     run: Run
     curves: Mapping[str, Curve]
-    fddb: FDDBCurves | None
     landmarks: LandmarkErrors | None
 
 
@@ -71,13 +69,11 @@ class Evaluation:
 
 def score_run(truth: Truth, run: Run, *, iou: float = 0.5) -> Scores:
     """Score one run as the truth's protocol does; `iou` is WIDER FACE's least overlap."""
-    is_fddb = truth.protocol is Protocol.FDDB
     is_wider = truth.protocol is Protocol.WIDER
     has_points = any(image.landmarks is not None for image in truth.images)
     return Scores(
         run,
         curves=score_wider(truth, run.found, iou=iou) if is_wider else {},
-        fddb=score_fddb(truth, run.found) if is_fddb else None,
         landmarks=score_landmarks(truth, run.found) if has_points else None,
     )
 
@@ -163,8 +159,6 @@ def _run_to_json(scores: Scores, *, with_curves: bool) -> dict[str, Any]:
             for name, curve in scores.curves.items()
         },
     }
-    if scores.fddb is not None:
-        row["fddb"] = _fddb_to_json(scores.fddb, with_curves=with_curves)
     if scores.landmarks is not None:
         row["landmarks"] = _landmarks_to_json(scores.landmarks, with_curves=with_curves)
     return row
@@ -179,18 +173,6 @@ def _curve_to_json(curve: Curve, *, with_curves: bool) -> dict[str, Any]:
     if with_curves:
         arrays = ("thresholds", "precision", "recall", "false_alarms")
         row["curve"] = {name: _numbers(getattr(curve, name)) for name in arrays}
-    return row
-
-
-def _fddb_to_json(curves: FDDBCurves, *, with_curves: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "faces": curves.faces,
-        "discrete_at": {n: _number(curves.discrete_at(n)) for n in FALSE_POSITIVES},
-        "continuous_at": {n: _number(curves.continuous_at(n)) for n in FALSE_POSITIVES},
-    }
-    if with_curves:
-        arrays = ("thresholds", "false_positives", "discrete", "continuous")
-        row["curve"] = {name: _numbers(getattr(curves, name)) for name in arrays}
     return row
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from statistics import median
 from textwrap import shorten
 
-from facedetect.evaluation.fddb import FALSE_POSITIVES
 from facedetect.evaluation.landmarks import LandmarkErrors
 from facedetect.evaluation.results import Evaluation, Scores
 
@@ -35,7 +34,6 @@ def tables(evaluation: Evaluation) -> list[Table]:
         precision_table(evaluation),
         detections_table(evaluation),
         comparison_table(evaluation),
-        fddb_table(evaluation),
         landmark_table(evaluation),
         point_table(evaluation),
         landmark_comparison_table(evaluation),
@@ -88,27 +86,6 @@ def comparison_table(evaluation: Evaluation) -> Table:
     ]
     head = ("detectors", "setting", "subset", "difference", "95 % interval")
     return Table("Differences of average precision", (head, *rows))
-
-
-def fddb_table(evaluation: Evaluation) -> Table:
-    """True positive rates at fixed numbers of false positives."""
-    rows = [
-        (
-            *_names(scores),
-            kind,
-            *(f"{rate(number):.3f}" for number in FALSE_POSITIVES),
-            *_answers(scores),
-        )
-        for scores in evaluation.scores
-        if scores.fddb is not None
-        for kind, rate in (
-            ("discrete", scores.fddb.discrete_at),
-            ("continuous", scores.fddb.continuous_at),
-        )
-    ]
-    numbers = (f"at {number}" for number in FALSE_POSITIVES)
-    head = ("detector", "setting", "score", *numbers, "failed", "s/picture")
-    return Table("True positive rate at numbers of false positives", (head, *rows))
 
 
 def landmark_table(evaluation: Evaluation) -> Table:

@@ -28,7 +28,6 @@ class Protocol(StrEnum):
     """How the answers are scored."""
 
     WIDER = "wider"
-    FDDB = "fddb"
     LANDMARKS = "landmarks"
 
 
@@ -37,20 +36,16 @@ class LabelledImage:
     """One picture and its faces.
 
     `name` is unique within the truth. `boxes` are all labelled faces, [n, 4] px; `counted` says by
-    subset which of them, [n], must be found: the others are ignored. `ellipses`, FDDB's labels, are
-    [n, 5]: major and minor radius, px, the major axis' angle, rad, and the centre's x and y, px.
-    `landmarks` are [n, 5, 2] x, y, px: left eye, right eye, nose, left and right mouth corner, left
-    and right as the image has them, NaN where a face has none. `size` is width and height, px:
-    FDDB's score needs it, as regions end at the picture's edges.
+    subset which of them, [n], must be found: the others are ignored. `landmarks` are [n, 5, 2] x,
+    y, px: left eye, right eye, nose, left and right mouth corner, left and right as the image has
+    them, NaN where a face has none.
     """
 
     name: str
     path: Path
     boxes: BoxArray
     counted: Mapping[str, BoolArray]
-    ellipses: FloatArray | None = None
     landmarks: FloatArray | None = None
-    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +65,7 @@ class Truth:
         digest = hashlib.sha256(f"{self.protocol} {self.subsets}".encode())
         for image in self.images:
             digest.update(f"\n{image.name!r}".encode())
-            for array in (image.boxes, image.ellipses, image.landmarks):
+            for array in (image.boxes, image.landmarks):
                 digest.update(b"-" if array is None else _bytes_of(array))
             for subset in self.subsets:
                 digest.update(image.counted[subset].tobytes())

@@ -17,7 +17,7 @@ from facedetect.errors import BackendUnavailable, InvalidParams, InvalidSettings
 from facedetect.evaluation.detections import Found, nothing_found
 from facedetect.evaluation.external import ExternalSubject
 from facedetect.evaluation.extra import evaluation_extra
-from facedetect.evaluation.report import draw_plots, plots_of, write_report
+from facedetect.evaluation.report import draw_plots, write_report
 from facedetect.evaluation.results import Evaluation, conclude, score_run, to_json
 from facedetect.evaluation.runs import KNOWN_SETTINGS, Run
 from facedetect.evaluation.tables import tables
@@ -37,16 +37,13 @@ def truth_of(protocol: Protocol) -> Truth:
     """Two pictures of two faces; the second face is of the subset near alone."""
     counted = {"near/er": np.array([True, True]), "far": np.array([True, False])}
     has_boxes = protocol is not Protocol.LANDMARKS
-    ellipses = np.array([[25.0, 20.0, 1.57, x, 40.0] for x in (30, 130)])
     images = tuple(
         LabelledImage(
             name,
             Path("/nowhere", name),
             BOXES if has_boxes else np.zeros((0, 4)),
             counted if has_boxes else {"all": np.zeros(0, bool)},
-            ellipses if protocol is Protocol.FDDB else None,
             POINTS,
-            (200, 100),
         )
         for name in ("one", "other")
     )
@@ -107,11 +104,7 @@ def test_the_tables_of_wider_face(good_and_bad: dict[str, tuple[Found, ...]]) ->
     assert both[1] == ("bad | ugly / good", "defaults", "0.00", "5.00", "-100.0%", "1")
 
 
-def test_the_tables_of_fddb_and_of_landmarks(good_and_bad: dict[str, tuple[Found, ...]]) -> None:
-    rows = table_of(evaluation_of(Protocol.FDDB, good_and_bad), "True positive rate")
-    assert [row[2] for row in rows[1:]] == ["discrete", "continuous"] * 2
-    assert rows[1][3:7] == ("1.000",) * 4
-    assert rows[3][3:7] == ("0.250",) * 4
+def test_the_tables_of_landmarks(good_and_bad: dict[str, tuple[Found, ...]]) -> None:
     evaluation = evaluation_of(Protocol.LANDMARKS, good_and_bad)
     assert [table.title.split(",")[0] for table in tables(evaluation)] == [
         "Landmark error",
@@ -147,7 +140,6 @@ def test_a_detector_that_finds_nothing_has_figures_too(tmp_path: Path) -> None:
             Protocol.WIDER,
             ["precision-recall-near_er", "precision-recall-far", "landmark-errors"],
         ),
-        (Protocol.FDDB, ["fddb-discrete", "fddb-continuous", "landmark-errors"]),
         (Protocol.LANDMARKS, ["landmark-errors"]),
     ],
 )
@@ -178,14 +170,6 @@ def test_a_subset_may_have_any_name_and_plots_a_legend_beside_the_curves(tmp_pat
         widths.append(float(width))
     assert plot.name == "precision-recall-__frac_.svg"
     assert widths[1] > widths[0] + 100
-
-
-def test_few_false_positives_fill_the_plot(good_and_bad: dict[str, tuple[Found, ...]]) -> None:
-    evaluation = evaluation_of(Protocol.FDDB, good_and_bad)
-    edges = {name: frame.x_limits for name, frame, _ in plots_of(evaluation)}
-    assert edges["fddb-discrete"] == (0, 1)
-    for _, _, lines in plots_of(evaluation):
-        assert all(line.y[0] == 0 for line in lines)
 
 
 def test_the_json_holds_everything(good_and_bad: dict[str, tuple[Found, ...]]) -> None:

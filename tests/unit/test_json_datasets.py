@@ -192,8 +192,7 @@ def test_what_is_none_of_these(write: Write, tmp_path: Path) -> None:
     path = write([])
     for given, kind, message in (
         (tmp_path / "missing.json", None, "missing.json cannot be read: No such file"),
-        (tmp_path, None, "neither wider_face_val.mat nor .* and no FDDB-fold-01"),
-        (tmp_path, Kind.FDDB, "below there is no FDDB-fold-01-ellipseList.txt; name the folder"),
+        (tmp_path, None, "neither wider_face_val.mat nor .*; name the folder"),
         (tmp_path, Kind.COCO, "is a folder; name the JSON file"),
         (path, Kind.WIDER, "is not a folder; name the folder that holds wider's"),
         (path, Kind.COCO, r"labels\.json: it is \[\]"),
@@ -222,7 +221,7 @@ def test_fingerprint_changes_with_names_and_labels(write: Write) -> None:
     ]
     truths = [open_truth(write([row | change])) for change in changes]
     prints = {truth.fingerprint() for truth in truths}
-    prints |= {replace(truths[0], protocol=Protocol.FDDB).fingerprint()}
+    prints |= {replace(truths[0], protocol=Protocol.LANDMARKS).fingerprint()}
     assert len(prints) == len(changes) + 1
     assert open_truth(write([row])).fingerprint() == truths[0].fingerprint()
     line = json.dumps(row)

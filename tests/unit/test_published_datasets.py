@@ -1,4 +1,4 @@
-"""WIDER FACE's and FDDB's folders as they are published, and what is wrong with them in words."""
+"""WIDER FACE's folder as it is published, and what is wrong with it in words."""
 
 from __future__ import annotations
 
@@ -203,61 +203,6 @@ def test_matlab_files_whose_lists_do_not_belong_together(wider: Path) -> None:
     save_labels(path, LABELS, face_bbx_list=cell([cell([np.zeros((1, 4))])]))
     with pytest.raises(InvalidDataset, match="lists of 3 and 1 and 1 entries"):
         open_truth(wider)
-
-
-ELLIPSES = """2002/08/11/big/img_591
-1
-123.583300 85.549500 1.265839 269.693400 161.781200  1
-2002/08/26/big/img_265
-2
-67.363819 44.511485 -1.476417 105.249970 87.209036 1
-40 20 0 100 50  1
-"""
-
-
-@pytest.fixture
-def fddb(tmp_path: Path) -> Path:
-    folds = tmp_path / "FDDB-folds"
-    folds.mkdir()
-    (folds / "FDDB-fold-01-ellipseList.txt").write_text(ELLIPSES)
-    (folds / "FDDB-fold-01.txt").write_text("2002/08/11/big/img_591\n2002/08/26/big/img_265\n")
-    (folds / "FDDB-fold-02-ellipseList.txt").write_text("2003/01/17/big/img_1\n0\n")
-    for name in ("2002/08/11/big/img_591", "2002/08/26/big/img_265", "2003/01/17/big/img_1"):
-        make_picture(tmp_path / "originalPics" / f"{name}.jpg", 80, 60)
-    return tmp_path
-
-
-def test_fddb_folder(fddb: Path) -> None:
-    truth = open_truth(fddb)
-    assert (truth.protocol, truth.subsets) == (Protocol.FDDB, ("all",))
-    assert [image.name for image in truth.images] == [
-        "2002/08/11/big/img_591.jpg",
-        "2002/08/26/big/img_265.jpg",
-        "2003/01/17/big/img_1.jpg",
-    ]
-    image = truth.images[1]
-    assert image.size == (80, 60)
-    assert image.ellipses is not None
-    assert image.ellipses[1].tolist() == [40, 20, 0, 100, 50]
-    assert image.boxes[1].tolist() == [60, 30, 140, 70]
-    assert [len(image.boxes) for image in truth.images] == [1, 2, 0]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("40 20 0 100 50  1", "40 20 0 100 50", "line 7 is .* has to be 6 numbers: major"),
-        ("40 20 0 100 50  1", "40 20 0 1e12 50 1", "line 7 is .* has to be 6 numbers: major"),
-        ("40 20 0 100 50  1", "40 0 0 100 50 1", "line 7 is .* radii of at least 1 px"),
-        ("\n2\n", "\n-2\n", "line 5 is '-2'; it has to be how many faces"),
-        ("big/img_591", "big/img_592", "img_592.jpg does not exist; .* --images"),
-    ],
-)
-def test_ellipses_that_cannot_be_right(fddb: Path, old: str, new: str, message: str) -> None:
-    path = fddb / "FDDB-folds" / "FDDB-fold-01-ellipseList.txt"
-    path.write_text(ELLIPSES.replace(old, new))
-    with pytest.raises(InvalidDataset, match=message):
-        open_truth(fddb)
 
 
 def test_origin_of_published_layouts_is_known(wider: Path) -> None:

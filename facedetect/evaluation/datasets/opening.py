@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facedetect.errors import InvalidDataset, InvalidSettings
-from facedetect.evaluation.datasets import fddb, wider
+from facedetect.evaluation.datasets import wider
 from facedetect.evaluation.datasets.coco import read_coco
 from facedetect.evaluation.datasets.json_files import LINES, read_json, read_json_lines
 from facedetect.evaluation.datasets.json_rows import read_rows
@@ -20,7 +20,6 @@ class Kind(StrEnum):
     """Layouts of labelled pictures."""
 
     WIDER = "wider"
-    FDDB = "fddb"
     COCO = "coco"
     ROWS = "rows"
 
@@ -28,7 +27,7 @@ class Kind(StrEnum):
 def open_truth(
     path: Path, *, images: Path | None = None, kind: Kind | None = None, one_based: bool = False
 ) -> Truth:
-    """Read the labels of a folder, WIDER FACE's or FDDB's, or of a JSON file.
+    """Read the labels of a folder, WIDER FACE's, or of a JSON file.
 
     `images` is the folder that the pictures' names begin in, `kind` what lies at `path`; both are
     found out if they are not given. With `one_based`, the coordinates in the JSON file give the top
@@ -54,27 +53,16 @@ def _open_folder(folder: Path, images: Path | None, kind: Kind | None) -> Truth:
     labels = wider.find_wider(folder) if kind in {None, Kind.WIDER} else {}
     if any(name in labels for name in wider.LABELS):
         return wider.read_wider(labels, images or folder / wider.IMAGES)
-    lists = fddb.find_fddb(folder) if kind in {None, Kind.FDDB} else []
-    if lists:
-        return fddb.read_fddb(lists, images or folder / fddb.IMAGES)
     if kind in {Kind.COCO, Kind.ROWS}:
         raise InvalidDataset(f"{folder} is a folder; name the JSON file that holds the labels")
     raise InvalidDataset(
-        f"in {folder} and below there is {_looked_for(kind)}; name the folder that holds WIDER "
-        "FACE or FDDB, labels and all, or a JSON file"
+        f"in {folder} and below there is neither {' nor '.join(wider.LABELS)}; name the folder "
+        "that holds WIDER FACE, labels and all, or a JSON file"
     )
 
 
-def _looked_for(kind: Kind | None) -> str:
-    files = {
-        Kind.WIDER: f"neither {' nor '.join(wider.LABELS)}",
-        Kind.FDDB: "no FDDB-fold-01-ellipseList.txt",
-    }
-    return " and ".join(files.values()) if kind is None else files[kind]
-
-
 def _open_file(path: Path, images: Path, kind: Kind | None, *, one_based: bool) -> Truth:
-    if kind in {Kind.WIDER, Kind.FDDB}:
+    if kind == Kind.WIDER:
         raise InvalidDataset(
             f"{path} is not a folder; name the folder that holds {kind}'s labels and pictures"
         )
