@@ -1,4 +1,4 @@
-"""What accuracy is measured of: our geometries, the published graph, the other packages."""
+"""The detectors whose accuracy is measured: our geometries, the published graph, other packages."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.environments import environment
 from facedetect import Detector
-from facedetect.evaluation.external import ExternalSubject
-from facedetect.evaluation.subjects import BackendSubject, Subject
+from facedetect.evaluation.detector_adapters import BackendAdapter, DetectorAdapter
+from facedetect.evaluation.external_program import ExternalProgramAdapter
 from facedetect.model.convert import convert
 from facedetect.model.freeze import freeze
 from facedetect.model.geometry import named_geometry
@@ -33,16 +33,16 @@ _GEOMETRIES = {
 
 _PROGRAM = Path(__file__).with_name("rival_detector.py")
 _THREADS = 2
-# As the built-in model has them: at the author's recipe a large picture is much work.
+# The built-in model's limits: a large image at the author's recipe takes much work.
 _LIMITS = WorkLimits(max_pyramid_pixels=2_000_000_000, max_image_pixels=2_000_000_000)
 
 
 def build_models(
     folder: Path, published: Path | None = None, caffe: Path | None = None
 ) -> dict[str, Path]:
-    """Build every geometry anew, also with the fourth net if `caffe` is given, and the graph.
+    """Rebuild every geometry, with the fourth net too if `caffe` is given, and convert the graph.
 
-    Answers that are kept stay of use: the same code builds the same model at the same place.
+    Kept detections can be reused: the same code builds the same model at the same path.
     """
     shutil.rmtree(folder, ignore_errors=True)
     models = {}
@@ -60,21 +60,23 @@ def build_models(
 
 
 def with_other_boxes(models: Mapping[str, Path]) -> dict[str, Path]:
-    """Those whose boxes differ: averaged landmarks and the fourth net change landmarks alone."""
+    """Select those that differ in boxes: the others differ in landmarks only."""
     return {name: path for name, path in models.items() if name in (REFERENCE, ACCURATE, PUBLISHED)}
 
 
-def subjects(models: dict[str, Path], rivals: list[str], timeout_s: float) -> list[Subject]:
+def open_adapters(
+    models: Mapping[str, Path], rivals: Sequence[str], timeout_s: float
+) -> list[DetectorAdapter]:
     """Open our models, the reference first, and the packages."""
-    ours: list[Subject] = [
-        BackendSubject.open(name, f"embedded:{path}") for name, path in models.items()
+    ours: list[DetectorAdapter] = [
+        BackendAdapter.open(name, f"embedded:{path}") for name, path in models.items()
     ]
     return [*ours, *(_rival(name, timeout_s) for name in rivals)]
 
 
 @contextmanager
 def opened_detectors(models: Mapping[str, Path]) -> Iterator[dict[str, Detector]]:
-    """Open our models for timing, all in this process."""
+    """Open our models in this process, to time them."""
     with ExitStack() as stack:
         yield {
             name: stack.enter_context(Detector(f"embedded:{path}", max_pyramid_pixels=math.inf))
@@ -82,9 +84,9 @@ def opened_detectors(models: Mapping[str, Path]) -> Iterator[dict[str, Detector]
         }
 
 
-def _rival(name: str, timeout_s: float) -> Subject:
-    words = [environment(name), _PROGRAM, name, _THREADS]
-    return ExternalSubject(name, shlex.join(map(str, words)), timeout_s=timeout_s)
+def _rival(name: str, timeout_s: float) -> DetectorAdapter:
+    command = [environment(name), _PROGRAM, name, _THREADS]
+    return ExternalProgramAdapter(name, shlex.join(map(str, command)), timeout_s=timeout_s)
 
 
 def _convert(frozen: Path, folder: Path) -> Path:

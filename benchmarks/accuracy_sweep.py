@@ -1,7 +1,7 @@
-"""What thresholds and min_size are worth: a run for each pair of the first two thresholds.
+"""Accuracy at many thresholds and min_sizes: a run for each pair of the first two thresholds.
 
-The third threshold needs no runs of its own: the last suppression goes by falling score, so that
-raising it takes answers away and changes no other one.
+The third threshold needs no runs of its own: the last suppression goes by descending score, so that
+a higher threshold removes detections and changes no other one.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from facedetect.evaluation.detections import Found
-from facedetect.evaluation.plots import Line
-from facedetect.evaluation.results import score_run
-from facedetect.evaluation.runs import Run
-from facedetect.evaluation.truth import Truth
+from facedetect.evaluation.dataset import Dataset
+from facedetect.evaluation.evaluation_results import score_run
+from facedetect.evaluation.evaluation_run import EvaluationRun
+from facedetect.evaluation.image_detections import ImageDetections
+from facedetect.evaluation.plots import PlotCurve
 from facedetect.faces import DetectionParams
 
 MIN_SIZES = (12, 20, 40)
@@ -35,17 +35,17 @@ _SHOWN = (
 
 @dataclass(frozen=True)
 class Choice:
-    """Parameters, and what all answers at them come to; counts are of one picture."""
+    """Parameters and their accuracy; `false_positives` is a mean per image."""
 
     min_size: float
     thresholds: tuple[float, float, float]
     precision: Mapping[str, float]
     recall: Mapping[str, float]
-    false_alarms: float
+    false_positives: float
 
 
 def settings() -> dict[str, DetectionParams]:
-    """The runs to make: those with the lowest third threshold."""
+    """Return the runs to make: those with the lowest third threshold."""
     return {
         f"{size} {first} {second}": DetectionParams(size, thresholds=(first, second, _THIRD[0]))
         for size in MIN_SIZES
@@ -53,19 +53,22 @@ def settings() -> dict[str, DetectionParams]:
     }
 
 
-def choices(truth: Truth, runs: Sequence[Run]) -> list[Choice]:
-    """Every run at every third threshold."""
-    return [_choice(truth, run, third) for run in runs for third in _THIRD]
+def choices(dataset: Dataset, runs: Sequence[EvaluationRun]) -> list[Choice]:
+    """Score every run at every third threshold."""
+    return [_choice(dataset, run, third) for run in runs for third in _THIRD]
 
 
-def rows(found: Sequence[Choice], subsets: Sequence[str]) -> list[tuple[str, ...]]:
-    """A table of some choices, from few misses to few false alarms; the last subset has all."""
-    head = (
+def rows(scored: Sequence[Choice], subsets: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return a table of some choices, from high recall to high precision.
+
+    Precision is that of the last subset, which has all faces.
+    """
+    header = (
         "min_size",
         "thresholds",
         "precision",
         *(f"recall, {subset}" for subset in subsets),
-        "false alarms a picture",
+        "false positives per image",
     )
     shown = [
         (
@@ -73,47 +76,52 @@ def rows(found: Sequence[Choice], subsets: Sequence[str]) -> list[tuple[str, ...
             " ".join(map(str, choice.thresholds)),
             f"{choice.precision[subsets[-1]]:.3f}",
             *(f"{choice.recall[subset]:.3f}" for subset in subsets),
-            f"{choice.false_alarms:.2f}",
+            f"{choice.false_positives:.2f}",
         )
-        for choice in found
+        for choice in scored
         if choice.thresholds in _SHOWN
     ]
-    return [head, *shown]
+    return [header, *shown]
 
 
-def lines(found: Sequence[Choice], subset: str) -> list[Line]:
-    """Recall against false alarms as the third threshold falls: colours are min_sizes."""
+def curves(scored: Sequence[Choice], subset: str) -> list[PlotCurve]:
+    """Return recall against false positives along the third threshold; colours are min_sizes."""
     drawn = []
     for size in MIN_SIZES:
         for pair in _PAIRS:
-            of_pair = [c for c in found if c.min_size == size and c.thresholds[:2] == pair]
-            alarms = np.array([choice.false_alarms for choice in of_pair])
+            of_pair = [c for c in scored if c.min_size == size and c.thresholds[:2] == pair]
+            false_positives = np.array([choice.false_positives for choice in of_pair])
             recall = np.array([choice.recall[subset] for choice in of_pair])
             note = f"third {_THIRD[0]} to {_THIRD[-1]}"
-            drawn.append(Line(f"min_size {size}", f"{pair[0]} {pair[1]}", note, alarms, recall))
+            names = f"min_size {size}", f"{pair[0]} {pair[1]}"
+            drawn.append(PlotCurve(*names, note, false_positives, recall))
     return drawn
 
 
-def to_json(found: Sequence[Choice]) -> list[dict[str, object]]:
-    return [asdict(choice) for choice in found]
+def choices_to_json(scored: Sequence[Choice]) -> list[dict[str, object]]:
+    return [asdict(choice) for choice in scored]
 
 
-def _choice(truth: Truth, run: Run, third: float) -> Choice:
+def _choice(dataset: Dataset, run: EvaluationRun, third: float) -> Choice:
     first, second, _ = run.params.thresholds
-    kept = replace(run, found=tuple(_above(found, third) for found in run.found))
-    points = {name: curve.operating_point for name, curve in score_run(truth, kept).curves.items()}
+    kept = replace(run, detections=tuple(_above(answer, third) for answer in run.detections))
+    curves = score_run(dataset, kept).curves
+    points = {subset: curve.operating_point for subset, curve in curves.items()}
     return Choice(
         run.params.min_size,
         (first, second, third),
         {name: round(point.precision, 6) for name, point in points.items()},
         {name: round(point.recall, 6) for name, point in points.items()},
-        round(points[truth.subsets[-1]].false_alarms / len(truth.images), 6),
+        round(points[dataset.subsets[-1]].false_positives / len(dataset.images), 6),
     )
 
 
-def _above(found: Found, threshold: float) -> Found:
-    is_kept = found.scores > threshold
-    points = None if found.landmarks is None else found.landmarks[is_kept]
+def _above(detections: ImageDetections, threshold: float) -> ImageDetections:
+    is_kept = detections.scores > threshold
+    points = None if detections.landmarks is None else detections.landmarks[is_kept]
     return replace(
-        found, boxes=found.boxes[is_kept], scores=found.scores[is_kept], landmarks=points
+        detections,
+        boxes=detections.boxes[is_kept],
+        scores=detections.scores[is_kept],
+        landmarks=points,
     )

@@ -1,10 +1,10 @@
-"""How long our geometries take beside the reference: in one process, in turns, on real pictures."""
+"""Times of our geometries relative to the reference: in one process, in turns, on real images."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import geometric_mean, median
 
@@ -14,14 +14,14 @@ from rich.progress import track
 
 from benchmarks.accuracy_models import REFERENCE
 from facedetect import Detector, load_image
-from facedetect.evaluation.truth import Truth
+from facedetect.evaluation.dataset import Dataset
 from facedetect.faces import DetectionParams
 from facedetect.images import BGRImage
 
 
 @dataclass(frozen=True)
 class Times:
-    """A model at a setting; ratios are to the reference, of the same picture."""
+    """A model at a setting; ratios are to the reference on the same image."""
 
     model: str
     setting: str
@@ -35,24 +35,28 @@ class Times:
 def measure_times(
     detectors: Mapping[str, Detector],
     settings: Mapping[str, DetectionParams],
-    truth: Truth,
-    pictures: int,
+    dataset: Dataset,
+    images: int,
     rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[Times]:
-    """Time so many pictures, spread over the truth, so many times each; the reference is one."""
-    step = max(1, len(truth.images) // pictures)
-    chosen = truth.images[::step][:pictures]
+    """Time `images` images, spread over the dataset, `rounds` times each.
+
+    One of the detectors is the reference.
+    """
+    step = max(1, len(dataset.images) // images)
+    chosen = dataset.images[::step][:images]
     measured: dict[tuple[str, str], list[float]] = {}
-    for picture in track(chosen, "Timing", console=Console(stderr=True)):
-        image = load_image(picture.path)
+    for labelled in track(chosen, "Timing", console=Console(stderr=True)):
+        image = load_image(labelled.path)
         for setting, params in settings.items():
-            for name, ms in _medians_ms(detectors, image, params, rounds).items():
+            for name, ms in _medians_ms(detectors, image, params, rounds, clock).items():
                 measured.setdefault((name, setting), []).append(ms)
     return [_times(name, setting, measured) for name, setting in measured]
 
 
 def rows(times: list[Times]) -> list[tuple[str, ...]]:
-    head = ("model", "setting", "median, ms", "median ratio", "mean ratio", "80 % of pictures")
+    header = ("model", "setting", "median, ms", "median ratio", "mean ratio", "80 % of images")
     shown = [
         (
             row.model,
@@ -64,13 +68,17 @@ def rows(times: list[Times]) -> list[tuple[str, ...]]:
         )
         for row in times
     ]
-    return [head, *shown]
+    return [header, *shown]
 
 
 def _medians_ms(
-    detectors: Mapping[str, Detector], image: BGRImage, params: DetectionParams, rounds: int
+    detectors: Mapping[str, Detector],
+    image: BGRImage,
+    params: DetectionParams,
+    rounds: int,
+    clock: Callable[[], float],
 ) -> dict[str, float]:
-    """Of each detector; the first time of a size does not count, and the order is random."""
+    """Time each detector in random order; its first call for the image's size does not count."""
     times: dict[str, list[float]] = {name: [] for name in detectors}
     for detector in detectors.values():
         detector.detect_upright(image, params)
@@ -78,9 +86,9 @@ def _medians_ms(
     for turn in range(rounds):
         random.Random(turn).shuffle(order)  # noqa: S311 - nothing secret
         for name in order:
-            started = time.perf_counter()
+            started = clock()
             detectors[name].detect_upright(image, params)
-            times[name].append((time.perf_counter() - started) * 1000)
+            times[name].append((clock() - started) * 1000)
     return {name: median(values) for name, values in times.items()}
 
 

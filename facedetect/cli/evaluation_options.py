@@ -1,24 +1,25 @@
-"""What `facedetect evaluate` is to evaluate, from the words of its options."""
+"""Parses the options of `facedetect evaluate` that name detectors and settings."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from facedetect.errors import InvalidSettings
-from facedetect.evaluation.external import ExternalSubject
-from facedetect.evaluation.runs import KNOWN_SETTINGS
-from facedetect.evaluation.subjects import BackendSubject, Subject
+from facedetect.evaluation.detector_adapters import BackendAdapter, DetectorAdapter
+from facedetect.evaluation.evaluation_run import KNOWN_SETTINGS
+from facedetect.evaluation.external_program import ExternalProgramAdapter
 from facedetect.faces import DetectionParams, parse_thresholds
 from facedetect.settings import DetectorSettings
 
 _NAMED = re.compile(r"([^=:/?]+)=(.+)")
-_OWN_NAME = "facedetect"
+_DEFAULT_NAME = "facedetect"
+_SETTING_FORMAT = "NAME=MIN_SIZE/FACTOR/T1,T2,T3, such as strict=40/0.709/0.7,0.8,0.9"
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, DetectionParams]:
-    """Read `defaults`, `recipe` and `NAME=MIN_SIZE/FACTOR/T1,T2,T3`.
+    """Parse `defaults`, `recipe` and `NAME=MIN_SIZE/FACTOR/T1,T2,T3`.
 
     Raises InvalidSettings and InvalidParams.
     """
@@ -27,48 +28,49 @@ def parse_settings(texts: Sequence[str]) -> dict[str, DetectionParams]:
         name, _, values = text.partition("=")
         if name in settings:
             raise InvalidSettings(f"--setting {name} is given twice; give each its own name")
-        settings[name] = _parse_params(text, values) if values else _known(text)
+        settings[name] = _parse_params(text, values) if values else _known_params(text)
     return settings
 
 
 @contextmanager
-def opened_subjects(
+def opened_detectors(
     detectors: Sequence[str], externals: Sequence[str], settings: DetectorSettings, timeout_s: float
-) -> Iterator[list[Subject]]:
-    """Open every detector, so that one that cannot be right is told before hours of work.
+) -> Iterator[list[DetectorAdapter]]:
+    """Open all detectors before the first run, so that a wrong one is reported at once.
 
-    Without any the settings' own backend is opened. Raises InvalidSettings, BackendUnavailable.
+    Without any option, the backend of the settings is opened. Raises InvalidSettings and
+    BackendUnavailable.
     """
-    programs = [ExternalSubject(*_named("external", t), timeout_s=timeout_s) for t in externals]
+    programs = [
+        ExternalProgramAdapter(*_split_name("external", text), timeout_s=timeout_s)
+        for text in externals
+    ]
     if not detectors and not programs:
-        detectors = [f"{_OWN_NAME}={settings.backend}"]
-    opened: list[Subject] = []
+        detectors = [f"{_DEFAULT_NAME}={settings.backend}"]
+    opened: list[DetectorAdapter] = []
     with ExitStack() as stack:
         for text in detectors:
-            subject = BackendSubject.open(*_named("detector", text), settings.limits)
-            stack.callback(subject.close)
-            opened.append(subject)
+            adapter = BackendAdapter.open(*_split_name("detector", text), settings.limits)
+            stack.callback(adapter.close)
+            opened.append(adapter)
         yield [*opened, *programs]
 
 
-def _named(option: str, text: str) -> tuple[str, str]:
-    found = _NAMED.fullmatch(text)
-    if found is None:
+def _split_name(option: str, text: str) -> tuple[str, str]:
+    match = _NAMED.fullmatch(text)
+    if match is None:
         example = "new=embedded:models/mtcnn" if option == "detector" else "mine='python mine.py'"
-        raise InvalidSettings(
-            f"--{option} {text!r} has no name; write NAME=, then what it is: {example}"
-        )
-    return found[1], found[2]
+        raise InvalidSettings(f"--{option} {text!r} has no name; write NAME=..., such as {example}")
+    return match[1], match[2]
 
 
-def _known(name: str) -> DetectionParams:
-    known: Mapping[str, DetectionParams] = KNOWN_SETTINGS
-    if name not in known:
+def _known_params(name: str) -> DetectionParams:
+    if name not in KNOWN_SETTINGS:
         raise InvalidSettings(
-            f"--setting {name!r} is not known; use {' or '.join(known)}, or "
-            "NAME=MIN_SIZE/FACTOR/T1,T2,T3 such as strict=40/0.709/0.7,0.8,0.9"
+            f"--setting {name!r} is unknown; use {' or '.join(KNOWN_SETTINGS)}, or "
+            f"{_SETTING_FORMAT}"
         )
-    return known[name]
+    return KNOWN_SETTINGS[name]
 
 
 def _parse_params(text: str, values: str) -> DetectionParams:
@@ -77,7 +79,6 @@ def _parse_params(text: str, values: str) -> DetectionParams:
         numbers = float(min_size), float(factor)
     except ValueError as error:
         raise InvalidSettings(
-            f"--setting {text!r} cannot be read; write NAME=MIN_SIZE/FACTOR/T1,T2,T3 such as "
-            "strict=40/0.709/0.7,0.8,0.9"
+            f"--setting {text!r} cannot be parsed; write {_SETTING_FORMAT}"
         ) from error
     return DetectionParams(*numbers, parse_thresholds(thresholds))

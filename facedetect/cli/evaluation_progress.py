@@ -1,4 +1,4 @@
-"""How far an evaluation is: a bar for each run on a terminal, plain lines elsewhere."""
+"""Progress of an evaluation: a bar for each run on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,78 +9,53 @@ from threading import Event
 
 from rich import progress as rich
 from rich.console import Console
-from rich.markup import escape
 
 from facedetect.cli.formatting import printable
 from facedetect.cli.log_lines import LogLines
-from facedetect.evaluation.detections import Found
-from facedetect.evaluation.runs import Progress
+from facedetect.evaluation.evaluation_run import EvaluationProgress
+from facedetect.evaluation.image_detections import ImageDetections
 
-_LONGEST_ERROR = 300
+_MAX_ERROR_LENGTH = 300
 
 
 @contextmanager
-def shown_evaluation(console: Console, stop: Event, *, quiet: bool) -> Iterator[Progress]:
-    """Give what an evaluation is to tell how far it is; `stop` ends it."""
+def shown_evaluation(console: Console, stop: Event, *, quiet: bool) -> Iterator[EvaluationProgress]:
+    """Give the progress to pass to `evaluate`; setting `stop` ends the evaluation."""
     if quiet:
-        yield Progress(stop)
-    elif not console.is_terminal:
-        yield _LineProgress(stop, console)
+        yield EvaluationProgress(stop)
     else:
         with _bars(console) as bars:
-            yield _BarProgress(stop, console, bars)
+            yield _ShownProgress(stop, console, bars)
 
 
-class _Told(Progress):
-    """Tells failures as they come, and counts."""
+class _ShownProgress(EvaluationProgress):
+    """Prints failures as they happen; `bars` counts the images of each run."""
 
-    def __init__(self, stop: Event, console: Console) -> None:
+    def __init__(self, stop: Event, console: Console, bars: rich.Progress) -> None:
         super().__init__(stop)
         self._console = console
-        self.name, self.total, self.done, self.failed = "", 0, 0, 0
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.done:,} of {self.total:,} pictures, {self.failed} failed"
-
-    def begin(self, name: str, total: int, done: int) -> None:
-        self.name, self.total, self.done, self.failed = name, total, done, 0
-
-    def answered(self, found: Found) -> None:
-        self.done += 1
-        if found.error is not None:
-            self.failed += 1
-            words = shorten(printable(f"{found.image}: {found.error}"), _LONGEST_ERROR)
-            self._console.print(words, style="red", markup=False, highlight=False, soft_wrap=True)
-
-
-class _LineProgress(_Told):
-    def __init__(self, stop: Event, console: Console) -> None:
-        super().__init__(stop, console)
+        self._bars = bars
         self._lines = LogLines(self, console)
 
-    def begin(self, name: str, total: int, done: int) -> None:
-        super().begin(name, total, done)
-        self._console.print(str(self), soft_wrap=True, markup=False, highlight=False)
+    def __str__(self) -> str:
+        run = self._bars.tasks[-1]
+        counts = f"{run.completed:,.0f} of {run.total:,.0f} images"
+        return f"{run.description}: {counts}, {run.fields['failed']} failed"
 
-    def answered(self, found: Found) -> None:
-        super().answered(found)
-        self._lines.refresh()
+    def begin_run(self, detector: str, setting: str, total: int, done: int) -> None:
+        self._bars.add_task(f"{detector}, {setting}", total=total, completed=done, failed=0)
+        if self._bars.disable:
+            self._console.print(str(self), soft_wrap=True, markup=False, highlight=False)
 
-
-class _BarProgress(_Told):
-    def __init__(self, stop: Event, console: Console, bars: rich.Progress) -> None:
-        super().__init__(stop, console)
-        self._bars = bars
-        self._task: rich.TaskID | None = None
-
-    def begin(self, name: str, total: int, done: int) -> None:
-        super().begin(name, total, done)
-        self._task = self._bars.add_task(escape(name), total=total, completed=done, failed=0)
-
-    def answered(self, found: Found) -> None:
-        super().answered(found)
-        if self._task is not None:
-            self._bars.update(self._task, completed=self.done, failed=self.failed)
+    def add_image(self, detections: ImageDetections) -> None:
+        run = self._bars.tasks[-1]
+        has_failed = detections.error is not None
+        self._bars.update(run.id, advance=1, failed=run.fields["failed"] + has_failed)
+        if has_failed:
+            text = shorten(printable(f"{detections.image}: {detections.error}"), _MAX_ERROR_LENGTH)
+            self._console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+        if self._bars.disable:
+            self._lines.refresh()
 
 
 def _bars(console: Console) -> rich.Progress:
@@ -91,4 +66,5 @@ def _bars(console: Console) -> rich.Progress:
         rich.TextColumn("{task.fields[failed]} failed"),
         rich.TimeRemainingColumn(),
         console=console,
+        disable=not console.is_terminal,
     )

@@ -1,1 +1,1 @@
-"""How well faces are found: labelled pictures, what a detector finds on them, the scores."""
+"""Accuracy of detectors on labelled datasets: average precision and landmark errors."""

@@ -1,4 +1,4 @@
-"""Curves as SVG; the same figures give the same file."""
+"""Line plots as SVG files; equal figures give equal bytes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facedetect.evaluation.extra import evaluation_extra
-from facedetect.evaluation.truth import FloatArray
+from facedetect.evaluation.dataset import FloatArray
+from facedetect.evaluation.evaluate_extra import requires_evaluate_extra
 from facedetect.files import atomic_draft
 
 _COLOURS = (
@@ -26,8 +26,8 @@ _STYLES = ("solid", "dashed", "dotted", "dashdot")
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
-    """A run's curve; `note` follows its name in the legend."""
+class PlotCurve:
+    """A run's curve; the legend shows `note` after its name."""
 
     detector: str
     setting: str
@@ -37,49 +37,49 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Frame:
-    """What stands around the curves; an axis without limits ends where they do."""
+class PlotAxes:
+    """Title, labels and limits of a plot; None fits an axis to its curves."""
 
     title: str
-    x: str
-    y: str
+    x_label: str
+    y_label: str
     x_limits: tuple[float, float] | None = None
     y_limits: tuple[float, float] | None = (0.0, 1.02)
 
 
-def check_plots() -> None:
-    """Raise InvalidSettings if what draws plots is not installed."""
-    with evaluation_extra("drawing plots"):
+def require_matplotlib() -> None:
+    """Raise InvalidSettings if Matplotlib is not installed."""
+    with requires_evaluate_extra("drawing plots"):
         import matplotlib as mpl  # noqa: F401
 
 
-def draw_lines(path: Path, frame: Frame, lines: Sequence[Line]) -> None:
-    """Draw a colour for each detector and a style for each setting.
+def draw_plot(path: Path, plot: PlotAxes, curves: Sequence[PlotCurve]) -> None:
+    """Draw curves with a colour for each detector and a line style for each setting.
 
-    Raises InvalidSettings without Matplotlib.
+    Raises InvalidSettings if Matplotlib is not installed.
     """
-    with evaluation_extra("drawing plots"):
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
+    require_matplotlib()
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
 
-    detectors = list(dict.fromkeys(line.detector for line in lines))
-    settings = list(dict.fromkeys(line.setting for line in lines))
+    detectors = list(dict.fromkeys(curve.detector for curve in curves))
+    settings = list(dict.fromkeys(curve.setting for curve in curves))
     figure = Figure(figsize=(7, 5))
     axes = figure.subplots()
-    for line in lines:
+    for curve in curves:
         axes.plot(
-            line.x,
-            line.y,
-            label=f"{line.detector}, {line.setting}: {line.note}",
-            color=_COLOURS[detectors.index(line.detector) % len(_COLOURS)],
-            linestyle=_STYLES[settings.index(line.setting) % len(_STYLES)],
+            curve.x,
+            curve.y,
+            label=f"{curve.detector}, {curve.setting}: {curve.note}",
+            color=_COLOURS[detectors.index(curve.detector) % len(_COLOURS)],
+            linestyle=_STYLES[settings.index(curve.setting) % len(_STYLES)],
         )
-    axes.set(xlabel=frame.x, ylabel=frame.y)
-    axes.set_title(frame.title, parse_math=False)  # a subset's name may have dollars in it
-    axes.set(xlim=frame.x_limits, ylim=frame.y_limits)
+    axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
+    axes.set_title(plot.title, parse_math=False)  # a subset's name may contain dollars
+    axes.set(xlim=plot.x_limits, ylim=plot.y_limits)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
-    # Beside the curves: of many runs it would cover them.
+    # Beside the axes: the legend of many runs would cover the curves.
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     with mpl.rc_context({"svg.hashsalt": "facedetect"}), atomic_draft(path) as unfinished:
         figure.savefig(unfinished, format="svg", metadata={"Date": None}, bbox_inches="tight")

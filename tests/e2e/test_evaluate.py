@@ -12,7 +12,7 @@ from benchmarks.archive import compose, read_sources
 from facedetect.images import write_image
 from tests.e2e.processes import run
 
-# Finds nothing, and fails on one picture.
+# Detects nothing, and fails on one image.
 PROGRAM = """
 import json, sys
 for line in sys.stdin:
@@ -26,7 +26,7 @@ NAME = "a program with so long a name that its tables are wider than a terminal"
 
 @pytest.fixture
 def labels(tmp_path: Path) -> Path:
-    """Pictures of the shipping photographs' heads, pasted at known places and sizes."""
+    """Images with heads of the bundled photographs at known places and sizes."""
     sources, generator = read_sources(), np.random.default_rng(3)
     rows = []
     for number, people in enumerate([1, 2, 4, 6, 0]):
@@ -39,7 +39,7 @@ def labels(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_faces_of_labelled_pictures_are_found_and_counted(labels: Path, tmp_path: Path) -> None:
+def test_evaluate_and_resume_with_another_detector(labels: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = ("evaluate", labels, "--images", tmp_path / "pictures", "--output", out)
     ended = run(*command)
@@ -53,9 +53,9 @@ def test_the_faces_of_labelled_pictures_are_found_and_counted(labels: Path, tmp_
     assert measured["subsets"]["all"]["all_detections"] == {
         "precision": 1,
         "recall": 1,
-        "false_alarms": 0,
-        "found": 13,
-        "missed": 0,
+        "true_positives": 13,
+        "false_positives": 0,
+        "false_negatives": 0,
     }
     assert measured["errors"] == {}
     (tmp_path / "program.py").write_text(PROGRAM)
@@ -65,15 +65,15 @@ def test_the_faces_of_labelled_pictures_are_found_and_counted(labels: Path, tmp_
     assert f"\u2502 {NAME} \u2502 defaults \u2502 all " in again.stdout
     assert "\\x1b[31m" in again.stdout
     assert "\x1b" not in again.stdout
-    assert "facedetect, defaults: 5 of 5 pictures" in again.stderr
+    assert "facedetect, defaults: 5 of 5 images" in again.stderr
     assert "0.png: dark" in again.stderr
     results = json.loads((out / "results.json").read_text())
     assert results["runs"][0] == measured
     assert results["runs"][1]["errors"] == {"0.png": "dark \x1b[31m"}
-    assert results["comparisons"][0]["difference"]["measured"] == pytest.approx(-1)
+    assert results["precision_comparisons"][0]["difference"]["estimate"] == pytest.approx(-1)
 
 
-def test_labels_that_cannot_be_right_are_a_line(tmp_path: Path) -> None:
+def test_invalid_labels_are_reported_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text('[{"image": "missing.jpg", "boxes": [[0, 0, 9, 9]]}]')
     ended = run("evaluate", tmp_path / "labels.json", "--output", tmp_path / "out")
     assert ended.returncode == 2

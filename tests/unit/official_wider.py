@@ -1,6 +1,6 @@
-"""The steps of WIDER FACE's evaluation.m, in loops: slow and plain, to hold the real one against.
+"""The steps of WIDER FACE's evaluation.m as plain, slow loops, to test the real code against.
 
-A picture is (labels, indices of those that count, detections): labels [x, y, width, height],
+An image is (labels, indices of those not ignored, detections): labels [x, y, width, height],
 detections [x, y, width, height, score].
 """
 
@@ -9,25 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 Numbers = Sequence[float]
-Picture = tuple[list[Numbers], set[int], list[Numbers]]
+OfficialImage = tuple[list[Numbers], set[int], list[Numbers]]
 
-THRESHOLDS = 1000
+THRESHOLD_COUNT = 1000
 
 
-def evaluate(pictures: list[Picture], iou: float) -> tuple[list[float | None], list[float], float]:
-    """Precision, None where nothing is proposed, recall, and average precision."""
-    proposals, recalled, faces = [0] * THRESHOLDS, [0] * THRESHOLDS, 0
-    pictures = normalise(pictures)
-    for labels, counted, detections in pictures:
+def evaluate(
+    images: list[OfficialImage], iou: float
+) -> tuple[list[float | None], list[float], float]:
+    """Precision, None where there are no detections, recall, and average precision."""
+    proposals, recalled, faces = [0] * THRESHOLD_COUNT, [0] * THRESHOLD_COUNT, 0
+    images = normalise(images)
+    for labels, counted, detections in images:
         faces += len(counted)
         if not labels or not detections:
             continue
         falling = sorted(detections, key=lambda detection: -detection[4])
-        counts = evaluate_picture(labels, counted, falling, iou)
-        for t in range(1, THRESHOLDS + 1):
+        counts = evaluate_image(labels, counted, falling, iou)
+        for t in range(1, THRESHOLD_COUNT + 1):
             last = None
             for index, detection in enumerate(falling):
-                if detection[4] >= 1 - t / THRESHOLDS:
+                if detection[4] >= 1 - t / THRESHOLD_COUNT:
                     last = index
             if last is not None:
                 proposals[t - 1] += counts[last][0]
@@ -37,19 +39,19 @@ def evaluate(pictures: list[Picture], iou: float) -> tuple[list[float | None], l
     return precision, recall, area(precision, recall)
 
 
-def normalise(pictures: list[Picture]) -> list[Picture]:
-    scores = [detection[4] for _, _, detections in pictures for detection in detections]
+def normalise(images: list[OfficialImage]) -> list[OfficialImage]:
+    scores = [detection[4] for _, _, detections in images for detection in detections]
     low, high = min(scores), max(scores)
     return [
         (labels, counted, [[*d[:4], (d[4] - low) / (high - low)] for d in detections])
-        for labels, counted, detections in pictures
+        for labels, counted, detections in images
     ]
 
 
-def evaluate_picture(
+def evaluate_image(
     labels: list[Numbers], counted: set[int], detections: list[Numbers], iou: float
 ) -> list[tuple[int, int]]:
-    """After each detection, how many count so far and how many faces are found."""
+    """After each detection, how many are not ignored so far, and how many faces are found."""
     is_found, is_ignored_hit = [False] * len(labels), [False] * len(detections)
     counts = []
     for number, detection in enumerate(detections):
@@ -65,7 +67,7 @@ def evaluate_picture(
 
 
 def overlap(one: Numbers, other: Numbers) -> float:
-    """boxoverlap.m: the last pixel belongs to the box."""
+    """boxoverlap.m: boxes include their last pixel."""
     width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0]) + 1
     height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1]) + 1
     if width <= 0 or height <= 0:
@@ -76,7 +78,7 @@ def overlap(one: Numbers, other: Numbers) -> float:
 
 
 def area(precision: list[float | None], recall: list[float]) -> float:
-    """VOCap of wider_plot.m, whose max passes over what is not a number."""
+    """VOCap of wider_plot.m, whose max ignores NaN."""
     recalls = [0.0, *recall, 1.0]
     precisions = [0.0, *(-1.0 if p is None else p for p in precision), 0.0]
     for index in range(len(precisions) - 2, -1, -1):

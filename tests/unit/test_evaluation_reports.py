@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 
 from benchmarks.servers import free_port
-from facedetect.cli.evaluation_options import opened_subjects, parse_settings
+from facedetect.cli.evaluation_options import opened_detectors, parse_settings
 from facedetect.errors import BackendUnavailable, InvalidParams, InvalidSettings
-from facedetect.evaluation.detections import Found, nothing_found
-from facedetect.evaluation.external import ExternalSubject
-from facedetect.evaluation.extra import evaluation_extra
-from facedetect.evaluation.report import draw_plots, write_report
-from facedetect.evaluation.results import Evaluation, conclude, score_run, to_json
-from facedetect.evaluation.runs import KNOWN_SETTINGS, Run
-from facedetect.evaluation.tables import tables
-from facedetect.evaluation.truth import LabelledImage, Protocol, Truth
+from facedetect.evaluation.dataset import Dataset, LabelledImage, Metric
+from facedetect.evaluation.evaluate_extra import requires_evaluate_extra
+from facedetect.evaluation.evaluation_report import draw_plots, write_report
+from facedetect.evaluation.evaluation_results import Evaluation, compare_runs, score_run
+from facedetect.evaluation.evaluation_run import KNOWN_SETTINGS, EvaluationRun
+from facedetect.evaluation.external_program import ExternalProgramAdapter
+from facedetect.evaluation.image_detections import ImageDetections
+from facedetect.evaluation.result_tables import result_tables
+from facedetect.evaluation.results_json import results_to_json
 from facedetect.faces import DetectionParams
 from facedetect.settings import DetectorSettings
 from tests.conftest import ASTRONAUT, face_at
@@ -30,61 +31,63 @@ PAGE = Path(__file__).parents[2] / "docs/evaluation.md"
 FACES = [face_at(x, 20, side=40, confidence=0.9) for x in (10, 110)]
 BOXES = np.array([(f.box.x_min, f.box.y_min, f.box.x_max, f.box.y_max) for f in FACES])
 POINTS = np.array([[(point.x, point.y) for point in face.landmarks] for face in FACES])
-EYES = 16.0  # px between them
+EYE_DISTANCE_PX = 16.0
 
 
-def truth_of(protocol: Protocol) -> Truth:
-    """Two pictures of two faces; the second face is of the subset near alone."""
-    counted = {"near/er": np.array([True, True]), "far": np.array([True, False])}
-    has_boxes = protocol is not Protocol.LANDMARKS
+def dataset_for(metric: Metric) -> Dataset:
+    """Two images of two faces; the second face belongs to the subset near/er only."""
+    masks = {"near/er": np.array([True, True]), "far": np.array([True, False])}
+    has_boxes = metric is Metric.AVERAGE_PRECISION
     images = tuple(
         LabelledImage(
             name,
             Path("/nowhere", name),
             BOXES if has_boxes else np.zeros((0, 4)),
-            counted if has_boxes else {"all": np.zeros(0, bool)},
+            masks if has_boxes else {"all": np.zeros(0, bool)},
             POINTS,
         )
         for name in ("one", "other")
     )
-    return Truth(protocol, ("near/er", "far") if has_boxes else ("all",), images)
+    return Dataset(metric, ("near/er", "far") if has_boxes else ("all",), images)
 
 
-def found_at(image: str, *faces: int, off: float = 0.0) -> Found:
-    """Those faces, their landmarks so many px to the right."""
+def detected(image: str, *faces: int, shift_px: float = 0.0) -> ImageDetections:
+    """Detections of those faces, with landmarks shifted to the right."""
     chosen = list(faces)
     scores = np.linspace(0.9, 0.8, len(chosen))
-    shift = np.array([off, 0.0])
-    return Found(image, BOXES[chosen], scores, POINTS[chosen] + shift, 0.5)
+    points = POINTS[chosen] + np.array([shift_px, 0.0])
+    return ImageDetections(image, BOXES[chosen], scores, points, 0.5)
 
 
-def evaluation_of(protocol: Protocol, answers: Mapping[str, tuple[Found, ...]]) -> Evaluation:
-    truth = truth_of(protocol)
+def evaluation_of(
+    metric: Metric, detectors: Mapping[str, tuple[ImageDetections, ...]]
+) -> Evaluation:
+    dataset = dataset_for(metric)
     runs = [
-        Run(name, name, "defaults", DetectionParams(), found) for name, found in answers.items()
+        EvaluationRun(name, name, "defaults", DetectionParams(), detections)
+        for name, detections in detectors.items()
     ]
-    scores = [score_run(truth, run) for run in runs]
-    return conclude(truth, scores, rounds=100)
+    return compare_runs(dataset, [score_run(dataset, run) for run in runs], rounds=100)
 
 
 @pytest.fixture
-def good_and_bad() -> dict[str, tuple[Found, ...]]:
-    """One finds all, with landmarks 0.8 px off; one finds one face, and fails on a picture."""
+def good_and_bad() -> dict[str, tuple[ImageDetections, ...]]:
+    """One detects all, with landmarks 0.8 px off; one detects one face and fails on an image."""
     return {
-        "good": (found_at("one", 0, 1, off=0.8), found_at("other", 0, 1, off=0.8)),
-        "bad | ugly": (found_at("one", 0), nothing_found("other", "no\nluck", 0.0)),
+        "good": (detected("one", 0, 1, shift_px=0.8), detected("other", 0, 1, shift_px=0.8)),
+        "bad | ugly": (detected("one", 0), ImageDetections.failed("other", "no\nluck", 0.0)),
     }
 
 
 def table_of(evaluation: Evaluation, title: str) -> list[tuple[str, ...]]:
-    (table,) = (table for table in tables(evaluation) if table.title.startswith(title))
+    (table,) = (table for table in result_tables(evaluation) if table.title.startswith(title))
     return list(table.rows)
 
 
-def test_the_tables_of_wider_face(good_and_bad: dict[str, tuple[Found, ...]]) -> None:
-    evaluation = evaluation_of(Protocol.WIDER, good_and_bad)
+def test_tables_of_average_precision(good_and_bad: dict[str, tuple[ImageDetections, ...]]) -> None:
+    evaluation = evaluation_of(Metric.AVERAGE_PRECISION, good_and_bad)
     assert table_of(evaluation, "Average precision") == [
-        ("detector", "setting", "near/er", "far", "failed", "s/picture"),
+        ("detector", "setting", "near/er", "far", "failed", "s/image"),
         ("good", "defaults", "1.000", "1.000", "0", "0.500"),
         ("bad | ugly", "defaults", "0.250", "0.500", "1", "0.500"),
     ]
@@ -104,29 +107,29 @@ def test_the_tables_of_wider_face(good_and_bad: dict[str, tuple[Found, ...]]) ->
     assert both[1] == ("bad | ugly / good", "defaults", "0.00", "5.00", "-100.0%", "1")
 
 
-def test_the_tables_of_landmarks(good_and_bad: dict[str, tuple[Found, ...]]) -> None:
-    evaluation = evaluation_of(Protocol.LANDMARKS, good_and_bad)
-    assert [table.title.split(",")[0] for table in tables(evaluation)] == [
+def test_tables_of_landmark_errors(good_and_bad: dict[str, tuple[ImageDetections, ...]]) -> None:
+    evaluation = evaluation_of(Metric.LANDMARK_ERROR, good_and_bad)
+    assert [table.title.split(",")[0] for table in result_tables(evaluation)] == [
         "Landmark error",
         "Mean landmark error by point",
-        "Landmark error over the faces that both found",
+        "Landmark error over the faces that both detectors found",
         "Failures",
     ]
 
 
-def test_markdown_has_a_cell_for_a_cell(good_and_bad: dict[str, tuple[Found, ...]]) -> None:
-    table = tables(evaluation_of(Protocol.WIDER, good_and_bad))[0]
+def test_markdown_escapes_bars(good_and_bad: dict[str, tuple[ImageDetections, ...]]) -> None:
+    table = result_tables(evaluation_of(Metric.AVERAGE_PRECISION, good_and_bad))[0]
     lines = table.to_markdown().splitlines()
     assert lines[1] == "| --- | --- | --- | --- | --- | --- |"
     assert lines[3] == "| bad \\| ugly | defaults | 0.250 | 0.500 | 1 | 0.500 |"
 
 
-def test_a_detector_that_finds_nothing_has_figures_too(tmp_path: Path) -> None:
-    empty = tuple(nothing_found(name, "out", 0.0) for name in ("one", "other"))
-    for protocol in Protocol:
-        evaluation = evaluation_of(protocol, {"empty": empty, "other": empty})
-        assert tables(evaluation)
-        if protocol is Protocol.WIDER:
+def test_a_detector_without_detections_has_results(tmp_path: Path) -> None:
+    empty = tuple(ImageDetections.failed(name, "out", 0.0) for name in ("one", "other"))
+    for metric in Metric:
+        evaluation = evaluation_of(metric, {"empty": empty, "other": empty})
+        assert result_tables(evaluation)
+        if metric is Metric.AVERAGE_PRECISION:
             row = table_of(evaluation, "All detections")[1]
             assert row == ("empty", "defaults", "near/er", "", "0.000", "0 of 4", "0")
         write_report(evaluation, tmp_path)
@@ -134,49 +137,50 @@ def test_a_detector_that_finds_nothing_has_figures_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "plots"),
+    ("metric", "plots"),
     [
         (
-            Protocol.WIDER,
+            Metric.AVERAGE_PRECISION,
             ["precision-recall-near_er", "precision-recall-far", "landmark-errors"],
         ),
-        (Protocol.LANDMARKS, ["landmark-errors"]),
+        (Metric.LANDMARK_ERROR, ["landmark-errors"]),
     ],
 )
-def test_the_same_figures_give_the_same_files(
-    protocol: Protocol,
+def test_equal_results_give_equal_files(
+    metric: Metric,
     plots: list[str],
-    good_and_bad: dict[str, tuple[Found, ...]],
+    good_and_bad: dict[str, tuple[ImageDetections, ...]],
     tmp_path: Path,
 ) -> None:
-    evaluation = evaluation_of(protocol, good_and_bad)
+    evaluation = evaluation_of(metric, good_and_bad)
     written = write_report(evaluation, tmp_path / "one")
-    again = write_report(evaluation_of(protocol, good_and_bad), tmp_path / "other")
+    again = write_report(evaluation_of(metric, good_and_bad), tmp_path / "other")
     names = ["results.json", "results.md", *(f"{plot}.svg" for plot in plots)]
     assert [path.name for path in written] == names
     assert [path.read_bytes() for path in written] == [path.read_bytes() for path in again]
     assert all(path.read_text().startswith("<?xml") for path in written[2:])
 
 
-def test_a_subset_may_have_any_name_and_plots_a_legend_beside_the_curves(tmp_path: Path) -> None:
+def test_plots_of_subsets_and_detectors_with_unusual_names(tmp_path: Path) -> None:
     image = LabelledImage("one", ASTRONAUT, BOXES, {"$\\frac$": np.array([True, True])})
-    truth = Truth(Protocol.WIDER, ("$\\frac$",), (image,))
+    dataset = Dataset(Metric.AVERAGE_PRECISION, ("$\\frac$",), (image,))
     widths = []
     for count in (1, 2):
         names = [f"{'long ' * 9 * number}name" for number in range(count)]
-        runs = [Run(n, n, "s", DetectionParams(), (found_at("one", 0),)) for n in names]
-        (plot,) = draw_plots(conclude(truth, [score_run(truth, run) for run in runs]), tmp_path)
+        runs = [EvaluationRun(n, n, "s", DetectionParams(), (detected("one", 0),)) for n in names]
+        scores = [score_run(dataset, run) for run in runs]
+        (plot,) = draw_plots(compare_runs(dataset, scores), tmp_path)
         (width,) = re.findall(r'<svg .*?width="([\d.]+)pt"', plot.read_text(), re.DOTALL)
         widths.append(float(width))
     assert plot.name == "precision-recall-__frac_.svg"
-    assert widths[1] > widths[0] + 100
+    assert widths[1] > widths[0] + 100  # the legend is beside the curves
 
 
-def test_the_json_holds_everything(good_and_bad: dict[str, tuple[Found, ...]]) -> None:
-    evaluation = evaluation_of(Protocol.WIDER, good_and_bad)
-    data = json.loads(json.dumps(to_json(evaluation), allow_nan=False))
-    assert data["truth"]["images"] == 2
-    assert data["truth"]["fingerprint"] == evaluation.truth.fingerprint()
+def test_results_as_json(good_and_bad: dict[str, tuple[ImageDetections, ...]]) -> None:
+    evaluation = evaluation_of(Metric.AVERAGE_PRECISION, good_and_bad)
+    data = json.loads(json.dumps(results_to_json(evaluation), allow_nan=False))
+    assert data["dataset"]["images"] == 2
+    assert data["dataset"]["fingerprint"] == evaluation.dataset.fingerprint()
     good, bad = data["runs"]
     assert good["parameters"] == {
         "min_size": 20,
@@ -185,22 +189,24 @@ def test_the_json_holds_everything(good_and_bad: dict[str, tuple[Found, ...]]) -
     }
     assert bad["errors"] == {"other": "no\nluck"}
     assert good["detections"] == 4
-    for run in (good, bad):  # a failure is no answer, however quick
+    for run in (good, bad):  # without the failed image
         assert run["seconds_per_image"] == {"mean": 0.5, "median": 0.5}
     near = good["subsets"]["near/er"]
     assert near["average_precision"] == 1
-    assert near["all_detections"]["found"] == 4
+    assert near["all_detections"]["true_positives"] == 4
     assert all(len(values) == 1000 for values in near["curve"].values())
-    assert good["landmarks"]["percent_by_face"] == [pytest.approx(80 / EYES)] * 4
+    assert good["landmarks"]["percent_by_face"] == [pytest.approx(80 / EYE_DISTANCE_PX)] * 4
     assert bad["landmarks"]["percent_by_face"] == [0, None, None, None]
-    (near_difference, _) = data["comparisons"]
-    assert near_difference["difference"]["measured"] == pytest.approx(-0.75)
-    assert data["landmark_comparisons"][0]["means"] == {"one": 0, "other": 5, "faces": 1}
-    short = to_json(evaluation, with_curves=False)["runs"][0]
+    near_comparison, _ = data["precision_comparisons"]
+    assert near_comparison["difference"]["estimate"] == pytest.approx(-0.75)
+    (comparison,) = data["landmark_comparisons"]
+    assert (comparison["detector_mean"], comparison["baseline_mean"]) == (0, 5)
+    assert comparison["faces"] == 1
+    short = results_to_json(evaluation, with_curves=False)["runs"][0]
     assert "curve" not in short["subsets"]["far"]
 
 
-def test_settings_are_known_by_name_or_given() -> None:
+def test_settings_by_name_and_by_values() -> None:
     assert parse_settings(["recipe", "a b=8/0.5/0.1,0.2,0.3"]) == {
         "recipe": KNOWN_SETTINGS["recipe"],
         "a b": DetectionParams(8, 0.5, (0.1, 0.2, 0.3)),
@@ -217,7 +223,7 @@ def test_settings_are_known_by_name_or_given() -> None:
         ("a=2/0.7/0.1,0.2,0.3", InvalidParams),
     ],
 )
-def test_settings_that_cannot_be_read_are_refused(text: str, error: type[Exception]) -> None:
+def test_invalid_settings(text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         parse_settings([text])
     with pytest.raises(InvalidSettings, match="given twice"):
@@ -225,30 +231,33 @@ def test_settings_that_cannot_be_read_are_refused(text: str, error: type[Excepti
 
 
 @pytest.mark.parametrize("text", ["embedded:", "embedded:m?version=1", "=embedded:", "a="])
-def test_a_detector_without_a_name_is_refused(text: str) -> None:
+def test_a_detector_needs_a_name(text: str) -> None:
     with (
         pytest.raises(InvalidSettings, match="has no name"),
-        opened_subjects([text], [], DetectorSettings.load(), 1.0),
+        opened_detectors([text], [], DetectorSettings.load(), 1.0),
     ):
         pass
 
 
-def test_a_model_that_is_not_there_is_told_before_any_work() -> None:
+def test_a_missing_model_is_reported_before_any_run() -> None:
     detector = f"a=http://127.0.0.1:{free_port()}/mtcnn"
     with (
         pytest.raises(BackendUnavailable),
-        opened_subjects([detector], [], DetectorSettings.load(), 1.0),
+        opened_detectors([detector], [], DetectorSettings.load(), 1.0),
     ):
         pass
 
 
-def test_what_is_not_installed_is_told_with_the_extra() -> None:
-    words = r"drawing plots needs no_such_package, .* install facedetect\[evaluate\]"
-    with pytest.raises(InvalidSettings, match=words), evaluation_extra("drawing plots"):
+def test_a_missing_package_is_reported_with_the_extra() -> None:
+    message = r"drawing plots needs no_such_package, .* pip install 'facedetect\[evaluate\]'"
+    with (
+        pytest.raises(InvalidSettings, match=message),
+        requires_evaluate_extra("drawing plots"),
+    ):
         importlib.import_module("no_such_package")
 
 
-# In place of the package: it answers so that the program's part can be seen.
+# In place of the package, with answers that show what the program makes of them.
 STAND_IN = """
 import numpy as np
 
@@ -265,19 +274,19 @@ class MTCNN:
 """
 
 
-def test_the_program_on_the_page_answers_as_it_must(tmp_path: Path) -> None:
+def test_the_program_in_the_documentation(tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     (tmp_path / "program.py").write_text(code)
     (tmp_path / "facenet_pytorch.py").write_text(STAND_IN)
     command = shlex.join([sys.executable, str(tmp_path / "program.py")])
-    subject = ExternalSubject("page", command)
-    picture = LabelledImage("a", ASTRONAUT, np.zeros((0, 4)), {})
-    found = subject.detect(picture, DetectionParams())
+    detector = ExternalProgramAdapter("page", command)
+    image = LabelledImage("a", ASTRONAUT, np.zeros((0, 4)), {})
+    found = detector.detect(image, DetectionParams())
     assert (found.error, found.boxes.tolist()) == (None, [[0, 0, 512, 512]])
     assert found.landmarks is not None
     assert found.landmarks[0, 4].tolist() == [8, 9]
-    nobody = subject.detect(picture, DetectionParams(min_size=101))
+    nobody = detector.detect(image, DetectionParams(min_size=101))
     assert (nobody.error, nobody.boxes.shape) == (None, (0, 4))
     missing = LabelledImage("b", tmp_path / "missing.jpg", np.zeros((0, 4)), {})
-    assert "No such file" in str(subject.detect(missing, DetectionParams()).error)
-    subject.close()
+    assert "No such file" in str(detector.detect(missing, DetectionParams()).error)
+    detector.close()

@@ -10,240 +10,237 @@ import pytest
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import BackendProtocolError, BackendUnavailable, InvalidSettings
-from facedetect.evaluation.detections import (
-    DetectionsFile,
-    Found,
-    from_line,
-    nothing_found,
-    to_line,
-)
-from facedetect.evaluation.runs import KNOWN_SETTINGS, Progress, evaluate
-from facedetect.evaluation.subjects import BackendSubject, Subject
-from facedetect.evaluation.truth import LabelledImage
+from facedetect.evaluation.dataset import LabelledImage
+from facedetect.evaluation.detections_file import DetectionsFile
+from facedetect.evaluation.detector_adapters import BackendAdapter, DetectorAdapter
+from facedetect.evaluation.evaluation_run import KNOWN_SETTINGS, EvaluationProgress, evaluate
+from facedetect.evaluation.image_detections import ImageDetections, from_json_line, to_json_line
 from facedetect.faces import DetectionParams, Face
 from tests.conftest import ASTRONAUT, face_at
 from tests.fake import finding, raising, slow
-from tests.unit.labelled import DEFAULTS, run_all, truth_of
+from tests.unit.evaluation_data import DEFAULTS, one_face_images, run_detector
 
 
-def fake(*faces: Face, name: str = "fake", source: str = "fake:") -> tuple[FakeBackend, Subject]:
+def fake(
+    *faces: Face, name: str = "fake", source: str = "fake:"
+) -> tuple[FakeBackend, DetectorAdapter]:
     backend = finding(*faces)
-    return backend, BackendSubject(name, Detector(backend), source)
+    return backend, BackendAdapter(name, Detector(backend), source)
 
 
-def test_an_answer_is_read_as_it_was_written() -> None:
+def test_a_line_is_read_as_it_was_written() -> None:
     points = np.arange(20.0).reshape(2, 5, 2)
     boxes = np.array([[0.1, 0.2, 1 / 3, 4], [1, 2, 3, 4]])
-    found = Found("a b.jpg", boxes, np.array([0.9, 0.5]), points, 0.25)
-    again = from_line(to_line(found))
+    written = ImageDetections("a b.jpg", boxes, np.array([0.9, 0.5]), points, 0.25)
+    again = from_json_line(to_json_line(written))
     assert (again.image, again.seconds, again.error) == ("a b.jpg", 0.25, None)
-    np.testing.assert_array_equal(again.boxes, found.boxes)
-    np.testing.assert_array_equal(again.scores, found.scores)
+    np.testing.assert_array_equal(again.boxes, written.boxes)
+    np.testing.assert_array_equal(again.scores, written.scores)
     assert again.landmarks is not None
     np.testing.assert_array_equal(again.landmarks, points)
 
 
-def test_faces_of_a_backend_become_answers(tmp_path: Path) -> None:
+def test_faces_of_a_backend_become_detections(tmp_path: Path) -> None:
     faces = [face_at(30, 5, side=20, confidence=0.5), face_at(10, 5, side=20, confidence=0.75)]
-    _, subject = fake(*faces)
-    run = run_all(truth_of("one", path=ASTRONAUT), subject, tmp_path)
-    (found,) = run.found
+    _, detector = fake(*faces)
+    run = run_detector(one_face_images("one", path=ASTRONAUT), detector, tmp_path)
+    (found,) = run.detections
     assert found.boxes.tolist() == [[10, 5, 30, 25], [30, 5, 50, 25]]
     assert found.scores.tolist() == [0.75, 0.5]
     assert found.landmarks is not None
     assert found.landmarks.shape == (2, 5, 2)
     assert found.landmarks[0, 0].tolist() == [16, 13]
     assert found.seconds > 0
-    assert (run.name, run.errors, run.identity) == ("fake, defaults", {}, "fake:")
+    assert (run.detector, run.setting, run.identity) == ("fake", "defaults", "fake:")
+    assert not run.errors
 
 
-def test_every_subject_looks_at_every_setting(tmp_path: Path) -> None:
+def test_every_detector_runs_at_every_setting(tmp_path: Path) -> None:
     one, first = fake(name="one")
     other, second = fake(name="other")
-    truth = truth_of("a", "b", path=ASTRONAUT)
-    runs = list(evaluate(truth, [first, second], KNOWN_SETTINGS, tmp_path, threads=2))
-    assert [run.name for run in runs] == [
-        "one, defaults",
-        "one, recipe",
-        "other, defaults",
-        "other, recipe",
+    dataset = one_face_images("a", "b", path=ASTRONAUT)
+    runs = list(evaluate(dataset, [first, second], KNOWN_SETTINGS, tmp_path, threads=2))
+    assert [(run.detector, run.setting) for run in runs] == [
+        ("one", "defaults"),
+        ("one", "recipe"),
+        ("other", "defaults"),
+        ("other", "recipe"),
     ]
     for backend in (one, other):
         sizes = [request.params.min_size for request in backend.requests]
-        assert sizes == [20, 20, 20, 10, 10]  # the first one warms up
+        assert sizes == [20, 20, 20, 10, 10]  # the first call is the warm-up
 
 
-def test_a_picture_that_cannot_be_read_is_an_error_of_its_own(tmp_path: Path) -> None:
-    backend, subject = fake()
-    run = run_all(truth_of("missing"), subject, tmp_path)
+def test_an_image_that_cannot_be_read_fails_alone(tmp_path: Path) -> None:
+    backend, detector = fake()
+    run = run_detector(one_face_images("missing"), detector, tmp_path)
     assert "does not exist" in run.errors["missing"]
-    assert run.found[0].boxes.shape == (0, 4)
+    assert run.detections[0].boxes.shape == (0, 4)
     backend.respond = raising(BackendProtocolError("an odd answer"))
-    run = run_all(truth_of("there", path=ASTRONAUT), subject, tmp_path)
+    run = run_detector(one_face_images("there", path=ASTRONAUT), detector, tmp_path)
     assert run.errors == {"there": "an odd answer"}
     backend.respond = raising(BackendUnavailable("gone"))
     with pytest.raises(BackendUnavailable, match="gone"):
-        run_all(truth_of("another", path=ASTRONAUT), subject, tmp_path)
+        run_detector(one_face_images("another", path=ASTRONAUT), detector, tmp_path)
 
 
-def test_what_was_answered_is_not_asked_for_again(tmp_path: Path) -> None:
-    truth = truth_of("a", "b", "c", path=ASTRONAUT)
-    _, subject = fake(face_at(10, 5, side=20, confidence=0.5))
-    run_all(truth, subject, tmp_path)
+def test_a_run_resumes_from_the_kept_detections(tmp_path: Path) -> None:
+    dataset = one_face_images("a", "b", "c", path=ASTRONAUT)
+    _, detector = fake(face_at(10, 5, side=20, confidence=0.5))
+    run_detector(dataset, detector, tmp_path)
     kept = tmp_path / "detections" / "fake" / "defaults.jsonl"
     assert len(kept.read_text().splitlines()) == 4
     kept.write_bytes(kept.read_bytes()[:-5])  # killed while it wrote the last line
-    backend, subject = fake(face_at(10, 5, side=20, confidence=0.5))
-    run = run_all(truth, subject, tmp_path)
+    backend, detector = fake(face_at(10, 5, side=20, confidence=0.5))
+    run = run_detector(dataset, detector, tmp_path)
     assert len(backend.requests) == 2
-    assert [found.scores.tolist() for found in run.found] == [[0.5]] * 3
-    head, *lines = kept.read_text().splitlines(keepends=True)
+    assert [found.scores.tolist() for found in run.detections] == [[0.5]] * 3
+    header, *lines = kept.read_text().splitlines(keepends=True)
     assert len(lines) == 3
-    kept.write_text("".join([head, *reversed(lines)]))  # as several threads may have them
-    assert [found.image for found in run_all(truth, fake()[1], tmp_path).found] == ["a", "b", "c"]
+    kept.write_text("".join([header, *reversed(lines)]))  # as several threads may write them
+    run = run_detector(dataset, fake()[1], tmp_path)
+    assert [found.image for found in run.detections] == ["a", "b", "c"]
 
 
-def test_answers_of_another_detector_setting_or_truth_are_asked_for_again(
+def test_another_detector_setting_or_dataset_starts_over(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    truth = truth_of("a", path=ASTRONAUT)
-    run_all(truth, fake()[1], tmp_path)
+    dataset = one_face_images("a", path=ASTRONAUT)
+    run_detector(dataset, fake()[1], tmp_path)
     others = [
-        (truth, "other:", DetectionParams()),
-        (truth, "other:", DetectionParams(min_size=30)),
-        (truth_of("a", path=ASTRONAUT, side=21), "other:", DetectionParams(min_size=30)),
+        (dataset, "other:", DetectionParams()),
+        (dataset, "other:", DetectionParams(min_size=30)),
+        (one_face_images("a", path=ASTRONAUT, side=21), "other:", DetectionParams(min_size=30)),
     ]
     for other, source, params in others:
         caplog.clear()
-        backend, subject = fake(source=source)
+        backend, detector = fake(source=source)
         with caplog.at_level(logging.WARNING):
-            list(evaluate(other, [subject], {"defaults": params}, tmp_path))
+            list(evaluate(other, [detector], {"defaults": params}, tmp_path))
         assert len(backend.requests) == 2
-        assert "is begun anew" in caplog.text
+        assert "starting over" in caplog.text
     (tmp_path / "detections" / "fake" / "defaults.jsonl").write_text('{"kind": "face')
-    assert not run_all(truth, fake()[1], tmp_path).errors
+    assert not run_detector(dataset, fake()[1], tmp_path).errors
 
 
-def test_a_file_that_is_none_of_ours_is_left_as_it_is(tmp_path: Path) -> None:
-    truth = truth_of("a", path=ASTRONAUT)
-    run_all(truth, fake()[1], tmp_path)
+def test_a_file_of_another_kind_is_not_changed(tmp_path: Path) -> None:
+    dataset = one_face_images("a", path=ASTRONAUT)
+    run_detector(dataset, fake()[1], tmp_path)
     kept = tmp_path / "detections" / "fake" / "defaults.jsonl"
-    for content, words in [
-        ("a diary\n", "line 1 is none"),
-        ("a diary", "line 1 is none"),
-        (kept.read_text() + "{}\n", "line 3 cannot be read"),
-        (kept.read_text() + '{"image": \n', "line 3 cannot be read"),
+    for content, message in [
+        ("a diary\n", "is not a detections file"),
+        ("a diary", "is not a detections file"),
+        (kept.read_text() + "{}\n", "is damaged at line 3"),
+        (kept.read_text() + '{"image": \n', "is damaged at line 3"),
     ]:
         kept.write_text(content)
-        with pytest.raises(InvalidSettings, match=words):
-            run_all(truth, fake()[1], tmp_path)
+        with pytest.raises(InvalidSettings, match=message):
+            run_detector(dataset, fake()[1], tmp_path)
         assert kept.read_text() == content
 
 
-def test_errors_are_asked_for_again_unless_they_are_to_stay(tmp_path: Path) -> None:
-    truth = truth_of("a", path=ASTRONAUT)
-    backend, subject = fake()
-    run_all(truth_of("before", path=ASTRONAUT), subject, tmp_path)
+def test_failed_images_are_repeated_unless_told_otherwise(tmp_path: Path) -> None:
+    dataset = one_face_images("a", path=ASTRONAUT)
+    backend, detector = fake()
+    run_detector(one_face_images("before", path=ASTRONAUT), detector, tmp_path)
     backend.respond = raising(BackendProtocolError("tired"))
-    assert run_all(truth, subject, tmp_path).errors
-    assert run_all(truth, fake()[1], tmp_path, repeat_errors=False).errors == {"a": "tired"}
-    assert not run_all(truth, fake()[1], tmp_path).errors
+    assert run_detector(dataset, detector, tmp_path).errors
+    assert run_detector(dataset, fake()[1], tmp_path, repeat_errors=False).errors == {"a": "tired"}
+    assert not run_detector(dataset, fake()[1], tmp_path).errors
 
 
-class Told(Progress):
+class RecordedProgress(EvaluationProgress):
     def __init__(self) -> None:
         super().__init__()
-        self.words: list[str] = []
+        self.calls: list[str] = []
 
-    def begin(self, name: str, total: int, done: int) -> None:
-        self.words.append(f"{name}: {done} of {total}")
+    def begin_run(self, detector: str, setting: str, total: int, done: int) -> None:
+        self.calls.append(f"{detector}, {setting}: {done} of {total}")
 
-    def answered(self, found: Found) -> None:
-        self.words.append(found.image)
+    def add_image(self, detections: ImageDetections) -> None:
+        self.calls.append(detections.image)
 
 
-class Stopped(Told):
+class InterruptedProgress(RecordedProgress):
     """As if Ctrl-C were pressed."""
 
-    def answered(self, found: Found) -> None:
-        super().answered(found)
+    def add_image(self, detections: ImageDetections) -> None:
+        super().add_image(detections)
         raise KeyboardInterrupt
 
 
-def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
-    truth = truth_of("a", "b", "c", path=ASTRONAUT)
+def test_ctrl_c_keeps_the_images_that_are_done(tmp_path: Path) -> None:
+    dataset = one_face_images("a", "b", "c", path=ASTRONAUT)
     with pytest.raises(KeyboardInterrupt):
-        list(evaluate(truth, [fake()[1]], DEFAULTS, tmp_path, progress=Stopped()))
-    told = Told()
-    list(evaluate(truth, [fake()[1]], DEFAULTS, tmp_path, progress=told))
-    assert told.words[0] == "fake, defaults: 1 of 3"
-    assert len(told.words) == 3
+        list(evaluate(dataset, [fake()[1]], DEFAULTS, tmp_path, progress=InterruptedProgress()))
+    progress = RecordedProgress()
+    list(evaluate(dataset, [fake()[1]], DEFAULTS, tmp_path, progress=progress))
+    assert progress.calls[0] == "fake, defaults: 1 of 3"
+    assert len(progress.calls) == 3
 
 
-class Ending(Told):
-    """Ends the evaluation at its first answer, as the command does at a signal."""
+class StoppingProgress(RecordedProgress):
+    """Stops the evaluation after its first image, as the command does at a signal."""
 
-    def answered(self, found: Found) -> None:
-        super().answered(found)
+    def add_image(self, detections: ImageDetections) -> None:
+        super().add_image(detections)
         self.stop.set()
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_an_evaluation_that_is_to_end_finishes_what_is_under_way(
-    threads: int, tmp_path: Path
-) -> None:
-    truth = truth_of(*"abcdefgh", path=ASTRONAUT)
-    backend, subject = fake()
+def test_a_stopped_evaluation_finishes_the_images_in_progress(threads: int, tmp_path: Path) -> None:
+    dataset = one_face_images(*"abcdefgh", path=ASTRONAUT)
+    backend, detector = fake()
     backend.respond = slow(0.1)
-    ending = Ending()
-    runs = evaluate(truth, [subject], DEFAULTS, tmp_path, threads=threads, progress=ending)
+    progress = StoppingProgress()
+    runs = evaluate(dataset, [detector], DEFAULTS, tmp_path, threads=threads, progress=progress)
     assert not list(runs)
-    assert threads <= len(ending.words) - 1 <= 2 * threads
-    run = run_all(truth, fake()[1], tmp_path)
-    assert len(run.found) == 8
+    assert threads <= len(progress.calls) - 1 <= 2 * threads
+    run = run_detector(dataset, fake()[1], tmp_path)
+    assert len(run.detections) == 8
 
 
-class Two:
-    """Answers as soon as two pictures are asked for at once."""
+class TwoAtOnce:
+    """Answers as soon as two images are being processed."""
 
     name = identity = "two"
 
     def __init__(self) -> None:
         self._both_here = Barrier(2)
 
-    def detect(self, image: LabelledImage, _: DetectionParams) -> Found:
+    def detect(self, image: LabelledImage, _: DetectionParams) -> ImageDetections:
         self._both_here.wait(timeout=5)
-        return Found(image.name, np.zeros((0, 4)), np.zeros(0), None, 0.1)
+        return ImageDetections(image.name, np.zeros((0, 4)), np.zeros(0), None, 0.1)
 
     def close(self) -> None:
         pass
 
 
-def test_pictures_are_looked_at_side_by_side(tmp_path: Path) -> None:
-    truth = truth_of("a", "b", "c", "d")
-    (run,) = evaluate(truth, [Two()], DEFAULTS, tmp_path, threads=2)
+def test_images_are_processed_in_parallel(tmp_path: Path) -> None:
+    dataset = one_face_images("a", "b", "c", "d")
+    (run,) = evaluate(dataset, [TwoAtOnce()], DEFAULTS, tmp_path, threads=2)
     assert not run.errors
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "-", "a\n"])
-def test_names_that_cannot_be_files_are_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(InvalidSettings, match="cannot be used"):
-        list(evaluate(truth_of("a"), [fake(name=name)[1]], DEFAULTS, tmp_path))
-    with pytest.raises(InvalidSettings, match="cannot be used"):
-        list(evaluate(truth_of("a"), [fake()[1]], {name: DetectionParams()}, tmp_path))
+def test_names_that_cannot_be_file_names_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="is not a valid name"):
+        list(evaluate(one_face_images("a"), [fake(name=name)[1]], DEFAULTS, tmp_path))
+    with pytest.raises(InvalidSettings, match="is not a valid name"):
+        list(evaluate(one_face_images("a"), [fake()[1]], {name: DetectionParams()}, tmp_path))
 
 
-def test_two_detectors_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidSettings, match="two detectors are called 'fake'"):
-        list(evaluate(truth_of("a"), [fake()[1], fake()[1]], DEFAULTS, tmp_path))
+def test_two_detectors_of_the_same_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="two detectors are named 'fake'"):
+        list(evaluate(one_face_images("a"), [fake()[1], fake()[1]], DEFAULTS, tmp_path))
 
 
 def test_two_evaluations_do_not_write_one_file(tmp_path: Path) -> None:
     path = tmp_path / "defaults.jsonl"
-    with DetectionsFile(path, "first") as kept:
-        kept.add(nothing_found("a", "out", 0.0))
-        assert path.read_text().count("\n") == 2  # also if nothing more can be done
+    with DetectionsFile(path, {"detector": "first"}) as kept:
+        kept.add(ImageDetections.failed("a", "out", 0.0))
+        assert path.read_text().count("\n") == 2  # before the file is closed
         with pytest.raises(InvalidSettings, match="another evaluation writes"):
-            DetectionsFile(path, "second")
-    with DetectionsFile(path, "first") as kept:
-        assert list(kept.found) == ["a"]
+            DetectionsFile(path, {"detector": "second"})
+    with DetectionsFile(path, {"detector": "first"}) as kept:
+        assert list(kept.detections) == ["a"]

@@ -1,4 +1,4 @@
-"""Other programs as detectors: their answers, their ends, what they are told."""
+"""External programs as detectors: answers, failures and requests."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from facedetect.errors import InvalidSettings
-from facedetect.evaluation.external import ExternalSubject
+from facedetect.evaluation.external_program import ExternalProgramAdapter
 from facedetect.faces import DetectionParams
-from tests.unit.labelled import run_all, truth_of
+from tests.unit.evaluation_data import one_face_images, run_detector
 
-# What it does is told by the pictures' names.
+# The image's name decides what it does.
 PROGRAM = """
 import json, sys, time
 print("awake", file=sys.stderr, flush=True)
@@ -31,7 +31,7 @@ for line in sys.stdin:
     if name == "hangs":
         time.sleep(60)
     if name == "twice":
-        print(json.dumps({"boxes": [], "scores": []}), flush=True)
+        print(json.dumps({"boxes": [], "scores": []}))
     answers = {
         "fails": {"error": "no such thing"},
         "odd": {"boxes": [[1, 2, 3, 4]], "scores": [0.5, 0.6]},
@@ -56,78 +56,77 @@ def program(tmp_path: Path) -> str:
     return shlex.join([sys.executable, str(path)])
 
 
-def test_a_program_answers_each_picture_or_says_why_not(program: str, tmp_path: Path) -> None:
+def test_a_program_answers_or_fails_on_each_image(program: str, tmp_path: Path) -> None:
     odd = "odd", "list", "nan", "sizes", "flat", "far", "pairs", "text"
     names = "one", "fails", *odd, "dies", "is-killed", "last"
-    run = run_all(truth_of(*names), ExternalSubject("program", program), tmp_path)
+    detector = ExternalProgramAdapter("program", program)
+    run = run_detector(one_face_images(*names), detector, tmp_path)
     assert list(run.errors) == list(names[1:-1])
-    for found in (run.found[0], run.found[-1]):
-        assert found.boxes.tolist() == [[1, 1, 5, 5], [0, 0, 20, 9]]
-        assert found.scores.tolist() == [0.75, 0.25]
-        assert found.seconds > 0
-        assert found.landmarks is not None
-        assert found.landmarks[:, 0].tolist() == [[3, 4], [1, 2]]
+    for answer in (run.detections[0], run.detections[-1]):
+        assert answer.boxes.tolist() == [[1, 1, 5, 5], [0, 0, 20, 9]]
+        assert answer.scores.tolist() == [0.75, 0.25]
+        assert answer.seconds > 0
+        assert answer.landmarks is not None
+        assert answer.landmarks[:, 0].tolist() == [[3, 4], [1, 2]]
     assert run.errors["fails"] == "no such thing"
     assert "1 boxes, 2 scores and no landmarks" in run.errors["odd"]
-    assert "not finite" in run.errors["nan"]
-    assert "ends before it begins" in run.errors["sizes"]
-    assert "(4,); it has to be (n, 4)" in run.errors["flat"]
-    assert "farther than 1e+06 px" in run.errors["far"]
-    assert "(1, 10); it has to be (n, 5, 2)" in run.errors["pairs"]
-    assert "not as it must be" in run.errors["list"]
-    assert run.errors["text"].startswith("the answer is not JSON but 'no JSON\\n'")
-    words = "the program ended with exit code 1; its last words: awake\nout of luck"
-    assert run.errors["dies"] == words
-    assert f"was ended by signal {signal.SIGKILL:d}" in run.errors["is-killed"]
+    assert "boxes.0.3 is NaN: Input should be a finite number" in run.errors["nan"]
+    assert "max is below min" in run.errors["sizes"]
+    assert "boxes.0 is 1: Input should be a valid tuple" in run.errors["flat"]
+    assert "boxes.0.2 is 1000000000.0: " in run.errors["far"]
+    assert "landmarks.0 is [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]: " in run.errors["pairs"]
+    assert run.errors["list"].startswith("invalid answer: the value is [1, 2]: ")
+    assert run.errors["text"].startswith("the answer is not JSON: 'no JSON\\n'")
+    stderr = "the end of its standard error: awake\nout of luck"
+    assert run.errors["dies"] == f"the program exited with code 1; {stderr}"
+    assert f"was killed by signal {signal.SIGKILL:d}" in run.errors["is-killed"]
 
 
-def test_a_program_that_hangs_is_started_again(program: str, tmp_path: Path) -> None:
-    subject = ExternalSubject("program", program, timeout_s=1.0)
-    started = time.monotonic()
-    run = run_all(truth_of("one", "hangs", "last"), subject, tmp_path)
-    assert time.monotonic() - started < 30  # it was not waited for
+def test_a_program_that_hangs_is_restarted(program: str, tmp_path: Path) -> None:
+    detector = ExternalProgramAdapter("program", program, timeout_s=5.0)
+    run = run_detector(one_face_images("one", "hangs", "last"), detector, tmp_path)
     assert list(run.errors) == ["hangs"]
-    assert run.errors["hangs"].startswith("no answer within 1 s; its last words: awake")
+    stderr = "the end of its standard error: awake"
+    assert run.errors["hangs"].startswith(f"no answer within 5 s; {stderr}")
 
 
-def test_a_line_that_nobody_asked_for_is_no_answer(program: str) -> None:
-    """It would be taken for the next picture's, and every one after it."""
-    subject = ExternalSubject("program", program)
-    truth = truth_of("twice", "next", "last")
-    first = subject.detect(truth.images[0], DetectionParams())
+def test_an_extra_line_is_not_taken_for_the_next_answer(program: str) -> None:
+    detector = ExternalProgramAdapter("program", program)
+    dataset = one_face_images("twice", "next", "last")
+    first = detector.detect(dataset.images[0], DetectionParams())
     assert (first.error, len(first.boxes)) == (None, 0)
     time.sleep(0.2)  # until the second line is there
-    told = subject.detect(truth.images[1], DetectionParams()).error
-    assert str(told).startswith("more than a line was answered before")
-    assert len(subject.detect(truth.images[2], DetectionParams()).boxes) == 2
-    subject.close()
+    error = detector.detect(dataset.images[1], DetectionParams()).error
+    assert str(error).startswith("the program sent an extra line after its last answer")
+    assert len(detector.detect(dataset.images[2], DetectionParams()).boxes) == 2
+    detector.close()
 
 
-def test_a_program_that_ends_after_each_answer_is_told(tmp_path: Path) -> None:
+def test_a_program_that_exits_after_each_answer(tmp_path: Path) -> None:
     script = tmp_path / "once.py"
     script.write_text('input()\nprint(\'{"boxes": [], "scores": []}\')')
-    subject = ExternalSubject("once", shlex.join([sys.executable, str(script)]))
+    detector = ExternalProgramAdapter("once", shlex.join([sys.executable, str(script)]))
     answers = []
-    for image in truth_of("a", "b", "c").images:
-        answers.append(subject.detect(image, DetectionParams()).error)
-        time.sleep(0.2)  # until it has ended
-    assert answers == [None, "the program ended with exit code 0", None]
-    subject.close()
+    for image in one_face_images("a", "b", "c").images:
+        answers.append(detector.detect(image, DetectionParams()).error)
+        time.sleep(0.2)  # until it has exited
+    assert answers == [None, "the program exited with code 0", None]
+    detector.close()
 
 
-def test_a_file_that_is_no_program_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_program(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("x")
     script.chmod(0o755)
     with pytest.raises(InvalidSettings, match="cannot be run: Exec format error"):
-        run_all(truth_of("a"), ExternalSubject("script", str(script)), tmp_path)
+        run_detector(one_face_images("a"), ExternalProgramAdapter("script", str(script)), tmp_path)
 
 
-def test_a_program_is_told_all_parameters(tmp_path: Path) -> None:
+def test_a_program_gets_all_parameters(tmp_path: Path) -> None:
     script = tmp_path / "echo.py"
     script.write_text("import json\nprint(json.dumps({'error': input()}))")
-    subject = ExternalSubject("echo", shlex.join([sys.executable, str(script)]))
-    run = run_all(truth_of("a b.jpg"), subject, tmp_path)
+    detector = ExternalProgramAdapter("echo", shlex.join([sys.executable, str(script)]))
+    run = run_detector(one_face_images("a b.jpg"), detector, tmp_path)
     assert json.loads(run.errors["a b.jpg"]) == {
         "image": "/nowhere/a b.jpg",
         "min_size": 20,
@@ -137,13 +136,13 @@ def test_a_program_is_told_all_parameters(tmp_path: Path) -> None:
 
 
 def test_another_script_is_another_detector(program: str, tmp_path: Path) -> None:
-    before = ExternalSubject("program", program).identity
-    assert ExternalSubject("program", program).identity == before
+    before = ExternalProgramAdapter("program", program).identity
+    assert ExternalProgramAdapter("program", program).identity == before
     (tmp_path / "program.py").write_text("another")
-    assert ExternalSubject("program", program).identity != before
+    assert ExternalProgramAdapter("program", program).identity != before
 
 
 @pytest.mark.parametrize("command", ["", "no-such-program -x", "'open"])
-def test_a_command_that_cannot_be_run_is_refused(command: str) -> None:
+def test_invalid_commands(command: str) -> None:
     with pytest.raises(InvalidSettings, match="the command"):
-        ExternalSubject("program", command)
+        ExternalProgramAdapter("program", command)

@@ -1,5 +1,1 @@
-"""Labelled pictures from the layouts they come in."""
-
-from facedetect.evaluation.datasets.opening import Kind, open_truth
-
-__all__ = ["Kind", "open_truth"]
+"""Readers for the formats in which labelled datasets come."""

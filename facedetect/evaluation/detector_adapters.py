@@ -1,4 +1,4 @@
-"""What is evaluated: a backend of ours, or any program that answers a line for a line."""
+"""Detectors as the evaluation calls them, and the adapter for facedetect's own backends."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 
 from facedetect.backends import BackendSpec
 from facedetect.detector import Detector
-from facedetect.errors import PER_IMAGE_ERRORS
-from facedetect.evaluation.detections import Found, nothing_found
-from facedetect.evaluation.truth import LabelledImage
+from facedetect.evaluation.dataset import LANDMARK_COUNT, LabelledImage
+from facedetect.evaluation.image_detections import ImageDetections
 from facedetect.faces import DetectionParams, Face
+from facedetect.errors import PER_IMAGE_ERRORS
 from facedetect.images import ImageLimits
 
 
-class Subject(Protocol):
-    """Finds faces in the pictures of a truth; safe to share between threads.
+class DetectorAdapter(Protocol):
+    """Finds the faces of labelled images; thread-safe.
 
-    `identity` is all that decides its answers but the parameters and the pictures: where it
-    changes, earlier answers are of no use.
+    `identity` changes with everything that decides the detections except the image and the
+    parameters: detections kept from another identity are not reused.
     """
 
     @property
@@ -31,18 +31,18 @@ class Subject(Protocol):
     @property
     def identity(self) -> str: ...
 
-    def detect(self, image: LabelledImage, params: DetectionParams) -> Found:
-        """Find the faces of one picture; what prevents that is the answer's `error`.
+    def detect(self, image: LabelledImage, params: DetectionParams) -> ImageDetections:
+        """Find the faces of one image; a failure is the `error` of the result.
 
-        Raises BackendError's subclasses where the next picture would fail as well.
+        Raises BackendError's subclasses if every other image would fail as well.
         """
         ...
 
     def close(self) -> None: ...
 
 
-class BackendSubject:
-    """A detector, which looks at its first picture once it is warmed up."""
+class BackendAdapter:
+    """A detector over a backend; it is warmed up before its first image."""
 
     def __init__(self, name: str, detector: Detector, identity: str) -> None:
         self.name = name
@@ -53,7 +53,7 @@ class BackendSubject:
 
     @classmethod
     def open(cls, name: str, url: str, limits: ImageLimits | None = None) -> Self:
-        """Open a backend by its URL, with no limit on its work or time: no picture is left out.
+        """Open a backend by its URL, without limits on work and time, so that no image is refused.
 
         Raises InvalidSettings, and BackendUnavailable if there is no such model.
         """
@@ -61,14 +61,14 @@ class BackendSubject:
         detector = Detector(spec, limits=limits, max_pyramid_pixels=float("inf"))
         return cls(name, detector, f"{url}, {_model_behind(spec, detector)}")
 
-    def detect(self, image: LabelledImage, params: DetectionParams) -> Found:
+    def detect(self, image: LabelledImage, params: DetectionParams) -> ImageDetections:
         self._warm_up()
         started = time.perf_counter()
         try:
             faces = self._detector.detect(image.path, params)
         except PER_IMAGE_ERRORS as error:
-            return nothing_found(image.name, str(error), time.perf_counter() - started)
-        return _to_found(image.name, faces, time.perf_counter() - started)
+            return ImageDetections.failed(image.name, str(error), time.perf_counter() - started)
+        return _to_detections(image.name, faces, time.perf_counter() - started)
 
     def close(self) -> None:
         self._detector.close()
@@ -80,20 +80,20 @@ class BackendSubject:
                 self._is_warm = True
 
 
-def _to_found(name: str, faces: list[Face], seconds: float) -> Found:
-    sides = [(f.box.x_min, f.box.y_min, f.box.x_max, f.box.y_max) for f in faces]
+def _to_detections(image: str, faces: list[Face], seconds: float) -> ImageDetections:
+    corners = [(f.box.x_min, f.box.y_min, f.box.x_max, f.box.y_max) for f in faces]
     points = [[(point.x, point.y) for point in face.landmarks] for face in faces]
-    return Found(
-        name,
-        np.array(sides, np.float64).reshape(-1, 4),
+    return ImageDetections(
+        image,
+        np.array(corners, np.float64).reshape(-1, 4),
         np.array([face.confidence for face in faces], np.float64),
-        np.array(points, np.float64).reshape(-1, 5, 2),
+        np.array(points, np.float64).reshape(-1, LANDMARK_COUNT, 2),
         seconds,
     )
 
 
 def _model_behind(spec: BackendSpec, detector: Detector) -> str:
-    """What answers: a version, for models in this process their content, as numbers say little."""
+    """Identify the model: an embedded one by a hash of its graph, others by name and version."""
     if not spec.is_in_process:
         return str(detector.backend.check_ready())
     from facedetect.model.builtin import builtin_model

@@ -1,4 +1,4 @@
-"""Labelled pictures in JSON, and what is wrong with them in words."""
+"""Labels in JSON, and error messages about what is wrong with them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from facedetect.errors import InvalidDataset
-from facedetect.evaluation.datasets import Kind, open_truth
-from facedetect.evaluation.truth import Protocol
-from tests.unit.labelled import counted, make_picture
+from facedetect.evaluation.dataset import Metric
+from facedetect.evaluation.datasets.open_dataset import DatasetKind, open_dataset
+from tests.unit.evaluation_data import make_image, masks_of
 
 POINTS = [[20, 30], [40, 30], [30, 40], [22, 50], [38, 50]]
 
@@ -26,9 +26,9 @@ Write = Callable[[Any], Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write JSON beside a.jpg and b.jpg; a text is written as it is, as lines."""
+    """Write a JSON file beside a.jpg and b.jpg; a string becomes a JSON lines file."""
     for name in ("a.jpg", "b.jpg"):
-        make_picture(tmp_path / name)
+        make_image(tmp_path / name)
 
     def to_file(content: Any) -> Path:
         path = tmp_path / ("labels.jsonl" if isinstance(content, str) else "labels.json")
@@ -43,51 +43,51 @@ FACE = [1, 2, 11, 22]
 
 def test_rows(write: Write, tmp_path: Path) -> None:
     rows = [{"image": "a.jpg", "boxes": [FACE], "pose": 4}, {"image": "b.jpg", "all_boxes": []}]
-    truth = open_truth(write(rows))
-    assert (truth.protocol, truth.subsets) == (Protocol.WIDER, ("all",))
-    assert truth.images[0].path == tmp_path / "a.jpg"
-    assert truth.images[0].boxes.tolist() == [FACE]
-    assert truth.images[1].boxes.shape == (0, 4)
-    assert counted(truth, "all") == [[True], []]
+    dataset = open_dataset(write(rows))
+    assert (dataset.metric, dataset.subsets) == (Metric.AVERAGE_PRECISION, ("all",))
+    assert dataset.images[0].path == tmp_path / "a.jpg"
+    assert dataset.images[0].boxes.tolist() == [FACE]
+    assert dataset.images[1].boxes.shape == (0, 4)
+    assert masks_of(dataset, "all") == [[True], []]
 
 
-def test_rows_as_lines_with_pictures_elsewhere(write: Write, tmp_path: Path) -> None:
+def test_rows_as_lines_with_images_elsewhere(write: Write, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").rename(tmp_path / "b.jpg")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "b.jpg").rename(tmp_path / "elsewhere" / "a.jpg")
     path = write('\n{"image": "a.jpg", "boxes": [[1, 2, 11, 22]]}\n\n')
-    assert open_truth(path, images=tmp_path / "elsewhere").images[0].boxes.tolist() == [FACE]
+    assert open_dataset(path, images=tmp_path / "elsewhere").images[0].boxes.tolist() == [FACE]
 
 
-def test_marks_and_line_separators_of_editors_are_no_trouble(write: Write, tmp_path: Path) -> None:
-    make_picture(tmp_path / "a\u2028b.jpg")
+def test_byte_order_marks_and_unusual_line_separators(write: Write, tmp_path: Path) -> None:
+    make_image(tmp_path / "a\u2028b.jpg")
     path = write("")
     path.write_text(f'\ufeff{{"image": "a\u2028b.jpg", "boxes": [{FACE}]}}\r\n', "utf-8")
-    assert [image.name for image in open_truth(path).images] == ["a\u2028b.jpg"]
+    assert [image.name for image in open_dataset(path).images] == ["a\u2028b.jpg"]
 
 
 def test_rows_with_subsets(write: Write) -> None:
     row = {"image": "a.jpg", "boxes": [FACE, [3, 3, 3, 3]], "hard": [0], "subsets": {"lit": [0]}}
-    truth = open_truth(
+    dataset = open_dataset(
         write([row, {"image": "b.jpg", "boxes": [FACE], "hard": [], "subsets": {"lit": [0]}}])
     )
-    assert truth.subsets == ("hard", "lit")
-    assert counted(truth, "hard") == [[True, False], [False]]
-    assert counted(truth, "lit") == [[True, False], [True]]
+    assert dataset.subsets == ("hard", "lit")
+    assert masks_of(dataset, "hard") == [[True, False], [False]]
+    assert masks_of(dataset, "lit") == [[True, False], [True]]
 
 
 @pytest.mark.parametrize("faces", [POINTS, [POINTS]])
 def test_rows_of_landmarks(write: Write, faces: list[Any]) -> None:
-    truth = open_truth(write([{"image": "a.jpg", "landmarks": faces}]), one_based=True)
-    assert truth.protocol is Protocol.LANDMARKS
-    landmarks = truth.images[0].landmarks
+    dataset = open_dataset(write([{"image": "a.jpg", "landmarks": faces}]), one_based=True)
+    assert dataset.metric is Metric.LANDMARK_ERROR
+    landmarks = dataset.images[0].landmarks
     assert landmarks is not None
     assert landmarks.tolist() == [[[x - 1, y - 1] for x, y in POINTS]]
 
 
 def test_landmarks_beside_boxes(write: Write) -> None:
     row = {"image": "a.jpg", "boxes": [FACE, FACE], "landmarks": [None, POINTS]}
-    image = open_truth(write([row]), one_based=True).images[0]
+    image = open_dataset(write([row]), one_based=True).images[0]
     assert image.boxes[0].tolist() == [0, 1, 10, 21]
     assert image.landmarks is not None
     assert np.isnan(image.landmarks[0]).all()
@@ -110,31 +110,31 @@ A_FACE = {"image": "a.jpg", "boxes": [FACE]}
             r"boxes\.0\.3 is Infinity: .*finite",
         ),
         ([{"image": "a.jpg", "boxes": [[1, 2, 3, 1e300]]}], "less than or equal to 1000000"),
-        ([{"image": "a.jpg", "boxes": [[30, 20, 5, 9]]}], r"box 0, .* \(rows give two corners"),
+        ([{"image": "a.jpg", "boxes": [[30, 20, 5, 9]]}], r"box 0, .* \(rows give x_min"),
         ([{"image": "a.jpg", "boxes": [FACE, [1, 2, 3, 2]]}], r"\(a\.jpg\): box 1, .* no area"),
         ([{"image": "a.jpg", "boxes": [[1, 2, 0, 4]], "easy": []}], r"box 0, .* has no area"),
         ([{"image": "a.jpg"}], "has no boxes; give every row `boxes`"),
         ([A_FACE, {"image": "b.jpg", "landmarks": POINTS}], r"row 2 \(b\.jpg\) has no boxes"),
-        ([{**A_FACE, "easy": [1]}], "easy names box 1 and there are 1; they are counted from 0"),
+        ([{**A_FACE, "easy": [1]}], "easy has index 1, but there are 1 boxes; indices start at 0"),
         ([{**A_FACE, "easy": [-1]}], r"easy\.0 is -1: .* greater than or equal to 0"),
         (
             [{**A_FACE, "easy": [0]}, {**A_FACE, "image": "b.jpg"}],
-            "has the subsets none, and .* easy",
+            "has the subsets none, but .* easy",
         ),
-        ([{**A_FACE, "easy": []}], "no face that must be found in the subset easy"),
-        ([{**A_FACE, "landmarks": []}], "1 boxes and landmarks of 0 faces"),
-        ([{"image": "a.jpg", "landmarks": POINTS[:4]}], "face 0 has 4 landmarks; it takes 5: left"),
+        ([{**A_FACE, "easy": []}], "no face in the subset easy"),
+        ([{**A_FACE, "landmarks": []}], "has 1 boxes and landmarks of 0 faces"),
+        ([{"image": "a.jpg", "landmarks": POINTS[:4]}], "face 0 has 4 landmarks; give 5: left"),
         ([{"image": "a.jpg", "landmarks": [POINTS[0], *POINTS[:4]]}], r"both eyes at \(20, 30\)"),
-        ([A_FACE, A_FACE], r"two pictures named a\.jpg"),
-        ([{"image": "c.jpg", "boxes": [FACE]}], r"names c\.jpg, and there is no file"),
-        ([{"image": "c" * 5000, "boxes": [FACE]}], "there is no file"),
-        ([{"image": "a.jpg", "landmarks": [None]}], "no face that must be found"),
-        ([], "no face that must be found"),
+        ([A_FACE, A_FACE], r"lists a\.jpg twice"),
+        ([{"image": "c.jpg", "boxes": [FACE]}], r"lists c\.jpg, but .* does not exist"),
+        ([{"image": "c" * 5000, "boxes": [FACE]}], "does not exist"),
+        ([{"image": "a.jpg", "landmarks": [None]}], "no face in the subset all"),
+        ([], "no face in the subset all"),
     ],
 )
-def test_rows_that_cannot_be_right(write: Write, content: Any, message: str) -> None:
+def test_invalid_rows(write: Write, content: Any, message: str) -> None:
     with pytest.raises(InvalidDataset, match=message):
-        open_truth(write(content))
+        open_dataset(write(content))
 
 
 COCO: dict[str, Any] = {
@@ -154,27 +154,27 @@ def with_keypoints(*visible: int, count: int = 5) -> dict[str, Any]:
 
 
 def test_coco(write: Write) -> None:
-    truth = open_truth(write(COCO))
-    assert (truth.protocol, truth.subsets) == (Protocol.WIDER, ("all",))
-    assert truth.images[0].boxes.tolist() == [FACE, [5, 5, 5, 14]]
-    assert counted(truth, "all") == [[True, False], []]
-    assert truth.images[0].landmarks is None
+    dataset = open_dataset(write(COCO))
+    assert (dataset.metric, dataset.subsets) == (Metric.AVERAGE_PRECISION, ("all",))
+    assert dataset.images[0].boxes.tolist() == [FACE, [5, 5, 5, 14]]
+    assert masks_of(dataset, "all") == [[True, False], []]
+    assert dataset.images[0].landmarks is None
 
 
 def test_coco_keypoints(write: Write) -> None:
-    image = open_truth(write(with_keypoints(2, 2, 2, 1, 2)), one_based=True).images[1]
+    image = open_dataset(write(with_keypoints(2, 2, 2, 1, 2)), one_based=True).images[1]
     assert image.boxes.tolist() == [[0, 1, 10, 21]]
     assert image.landmarks is not None
     assert image.landmarks[0, 1].tolist() == [39, 29]
-    assert open_truth(write(with_keypoints(2, 2, 0, 1, 2))).images[1].landmarks is None
-    assert open_truth(write(with_keypoints(2, 2, 2, 1, 2, count=4))).images[1].landmarks is None
+    assert open_dataset(write(with_keypoints(2, 2, 0, 1, 2))).images[1].landmarks is None
+    assert open_dataset(write(with_keypoints(2, 2, 2, 1, 2, count=4))).images[1].landmarks is None
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"images": None}, "images is null: .* valid list"),
-        ({"images": COCO["images"] * 2}, "two images of one id"),
+        ({"images": COCO["images"] * 2}, "two images with the same id"),
         ({"annotations": [{"image_id": 8, "bbox": [1, 2, 3, 4]}]}, r"annotations\.0 is of image 8"),
         (
             {"annotations": [{"image_id": 7, "bbox": [1, 2, 0, 4]}]},
@@ -183,30 +183,30 @@ def test_coco_keypoints(write: Write) -> None:
         ({"annotations": [{"image_id": 7, "bbox": "wide"}]}, r'annotations\.0\.bbox is "wide"'),
     ],
 )
-def test_coco_that_cannot_be_right(write: Write, change: dict[str, Any], message: str) -> None:
+def test_invalid_coco(write: Write, change: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidDataset, match=message):
-        open_truth(write(COCO | change))
+        open_dataset(write(COCO | change))
 
 
-def test_what_is_none_of_these(write: Write, tmp_path: Path) -> None:
+def test_files_and_folders_of_no_known_format(write: Write, tmp_path: Path) -> None:
     path = write([])
     for given, kind, message in (
         (tmp_path / "missing.json", None, "missing.json cannot be read: No such file"),
-        (tmp_path, None, "neither wider_face_val.mat nor .*; name the folder"),
-        (tmp_path, Kind.COCO, "is a folder; name the JSON file"),
-        (path, Kind.WIDER, "is not a folder; name the folder that holds wider's"),
-        (path, Kind.COCO, r"labels\.json: it is \[\]"),
+        (tmp_path, None, "contains neither wider_face_val.mat nor .*; give the folder"),
+        (tmp_path, DatasetKind.COCO, "is a folder; give the JSON file"),
+        (path, DatasetKind.WIDER, "is not a folder; give the folder of WIDER FACE"),
+        (path, DatasetKind.COCO, r"labels\.json: the value is \[\]"),
     ):
         with pytest.raises(InvalidDataset, match=message):
-            open_truth(given, kind=kind)
-    with pytest.raises(InvalidDataset, match="holds no list of rows"):
-        open_truth(write(COCO), kind=Kind.ROWS)
+            open_dataset(given, kind=kind)
+    with pytest.raises(InvalidDataset, match="is not a list of rows"):
+        open_dataset(write(COCO), kind=DatasetKind.ROWS)
     path.write_text(f"{json.dumps(A_FACE)}\n" * 2)
-    with pytest.raises(InvalidDataset, match=r"not JSON: Extra data.* a file named \*\.jsonl"):
-        open_truth(path)
+    with pytest.raises(InvalidDataset, match=r"not JSON: Extra data.* name a file .* \*\.jsonl"):
+        open_dataset(path)
     path.write_bytes(b"\xff")
-    with pytest.raises(InvalidDataset, match="no text in UTF-8"):
-        open_truth(path)
+    with pytest.raises(InvalidDataset, match="not UTF-8 text"):
+        open_dataset(path)
 
 
 def test_fingerprint_changes_with_names_and_labels(write: Write) -> None:
@@ -219,10 +219,10 @@ def test_fingerprint_changes_with_names_and_labels(write: Write) -> None:
         {"easy": [1]},
         {"landmarks": [None, moved]},
     ]
-    truths = [open_truth(write([row | change])) for change in changes]
-    prints = {truth.fingerprint() for truth in truths}
-    prints |= {replace(truths[0], protocol=Protocol.LANDMARKS).fingerprint()}
-    assert len(prints) == len(changes) + 1
-    assert open_truth(write([row])).fingerprint() == truths[0].fingerprint()
+    datasets = [open_dataset(write([row | change])) for change in changes]
+    fingerprints = {dataset.fingerprint() for dataset in datasets}
+    fingerprints |= {replace(datasets[0], metric=Metric.LANDMARK_ERROR).fingerprint()}
+    assert len(fingerprints) == len(changes) + 1
+    assert open_dataset(write([row])).fingerprint() == datasets[0].fingerprint()
     line = json.dumps(row)
-    assert open_truth(write(line)).fingerprint() == truths[0].fingerprint()
+    assert open_dataset(write(line)).fingerprint() == datasets[0].fingerprint()

@@ -1,0 +1,20 @@
+"""Imports of the optional packages that come with the extra `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from facedetect.errors import InvalidSettings
+
+
+@contextmanager
+def requires_evaluate_extra(purpose: str) -> Iterator[None]:
+    """Import SciPy or Matplotlib in this block; raises InvalidSettings if it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise InvalidSettings(
+            f"{purpose} needs {error.name}, which is not installed; run "
+            "pip install 'facedetect[evaluate]'"
+        ) from error

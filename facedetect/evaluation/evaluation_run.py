@@ -1,0 +1,162 @@
+"""Runs detectors at several settings over a dataset; interrupted runs resume."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Event
+from types import MappingProxyType
+
+from facedetect.errors import InvalidSettings
+from facedetect.evaluation.dataset import Dataset, LabelledImage
+from facedetect.evaluation.detections_file import DetectionsFile
+from facedetect.evaluation.detector_adapters import DetectorAdapter
+from facedetect.evaluation.image_detections import ImageDetections
+from facedetect.faces import DetectionParams
+
+KNOWN_SETTINGS: Mapping[str, DetectionParams] = MappingProxyType(
+    {
+        "defaults": DetectionParams(),
+        "recipe": DetectionParams(min_size=10, factor=0.79, thresholds=(0.5, 0.5, 0.3)),
+    }
+)
+"""The defaults of all commands, and what MTCNN's author uses for WIDER FACE."""
+
+# Increase it when the same detector would be recorded with other detections than before.
+_VERSION = 1
+_NAME = re.compile(r"[A-Za-z0-9][\w .,+-]{0,99}")
+
+
+@dataclass(frozen=True)
+class EvaluationRun:
+    """One detector at one setting, with its detections in the dataset's order."""
+
+    detector: str
+    identity: str
+    setting: str
+    params: DetectionParams
+    detections: tuple[ImageDetections, ...]
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Why images failed, by their names."""
+        return {
+            answer.image: answer.error for answer in self.detections if answer.error is not None
+        }
+
+
+class EvaluationProgress:
+    """Receives the progress of an evaluation; this base class ignores it.
+
+    Setting `stop` ends the evaluation after the images in progress.
+    """
+
+    def __init__(self, stop: Event | None = None) -> None:
+        self.stop = stop or Event()
+
+    def begin_run(self, detector: str, setting: str, total: int, done: int) -> None:
+        """A run over `total` images begins, `done` of which were done before."""
+
+    def add_image(self, detections: ImageDetections) -> None:
+        """An image is done."""
+
+
+def evaluate(
+    dataset: Dataset,
+    detectors: Sequence[DetectorAdapter],
+    settings: Mapping[str, DetectionParams],
+    output: Path,
+    *,
+    threads: int = 1,
+    progress: EvaluationProgress | None = None,
+    repeat_errors: bool = True,
+) -> Iterator[EvaluationRun]:
+    """Run each detector at each setting over all images; give each run when it is complete.
+
+    Detections are kept in `output`/detections as they arrive. Those already there for the same
+    detector, setting and dataset are reused; failed images are repeated if `repeat_errors`. Each
+    detector is closed after its runs. Raises InvalidSettings and BackendError's subclasses.
+    """
+    _check_names("detector", [detector.name for detector in detectors])
+    _check_names("setting", list(settings))
+    progress = progress or EvaluationProgress()
+    for detector in detectors:
+        with closing(detector):
+            for setting, params in settings.items():
+                path = output / "detections" / detector.name / f"{setting}.jsonl"
+                with DetectionsFile(path, _describe_run(dataset, detector, params)) as kept:
+                    todo = _images_to_do(dataset, kept, repeat_errors=repeat_errors)
+                    done = len(dataset.images) - len(todo)
+                    progress.begin_run(detector.name, setting, len(dataset.images), done)
+                    for detections in _detect_all(detector, todo, params, threads, progress.stop):
+                        kept.add(detections)
+                        progress.add_image(detections)
+                    if progress.stop.is_set():
+                        return
+                    answers = tuple(kept.detections[image.name] for image in dataset.images)
+                yield EvaluationRun(detector.name, detector.identity, setting, params, answers)
+
+
+def _check_names(kind: str, names: Sequence[str]) -> None:
+    """Raise InvalidSettings unless the names are distinct and usable as file names."""
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise InvalidSettings(
+                f"{name!r} is not a valid name for a {kind}; use up to 100 letters, digits, spaces "
+                "and ., +-, starting with a letter or digit"
+            )
+    duplicates = {name for name in names if names.count(name) > 1}
+    if duplicates:
+        raise InvalidSettings(
+            f"two {kind}s are named {min(duplicates)!r}; give each a name of its own"
+        )
+
+
+def _detect_all(
+    detector: DetectorAdapter,
+    images: list[LabelledImage],
+    params: DetectionParams,
+    threads: int,
+    stop: Event,
+) -> Iterator[ImageDetections]:
+    """Give the detections of each image as they arrive; `stop` cancels what has not started."""
+    with ThreadPoolExecutor(threads) as pool:
+        pending = {pool.submit(detector.detect, image, params) for image in images}
+        try:
+            for future in as_completed(pending):
+                pending.remove(future)
+                yield future.result()
+                if stop.is_set():
+                    break
+            in_progress = [future for future in pending if not future.cancel()]
+            for future in in_progress:
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _images_to_do(
+    dataset: Dataset, kept: DetectionsFile, *, repeat_errors: bool
+) -> list[LabelledImage]:
+    done = {
+        name
+        for name, detections in kept.detections.items()
+        if detections.error is None or not repeat_errors
+    }
+    return [image for image in dataset.images if image.name not in done]
+
+
+def _describe_run(
+    dataset: Dataset, detector: DetectorAdapter, params: DetectionParams
+) -> dict[str, object]:
+    """All that decides the detections, and the labels."""
+    return {
+        "version": _VERSION,
+        "detector": detector.identity,
+        "parameters": asdict(params),
+        "dataset": dataset.fingerprint(),
+    }
