@@ -45,7 +45,7 @@ def write_report(evaluation: Evaluation, output: Path) -> list[Path]:
 def draw_plots(evaluation: Evaluation, output: Path, prefix: str = "") -> list[Path]:
     """Draw all plots that have curves as SVG files; returns their paths."""
     written = []
-    for name, axes, curves in _plots(evaluation):
+    for name, axes, curves in plots_of(evaluation):
         if curves:
             path = output / f"{prefix}{_NOT_IN_FILE_NAMES.sub('_', name)}.svg"
             draw_plot(path, axes, curves)
@@ -53,7 +53,7 @@ def draw_plots(evaluation: Evaluation, output: Path, prefix: str = "") -> list[P
     return written
 
 
-def _plots(evaluation: Evaluation) -> Iterator[tuple[str, PlotAxes, list[PlotCurve]]]:
+def plots_of(evaluation: Evaluation) -> Iterator[tuple[str, PlotAxes, list[PlotCurve]]]:
     """Give each plot's name, axes and curves."""
     for subset in evaluation.dataset.subsets:
         axes = PlotAxes(f"Precision and recall, {subset}", "recall", "precision", (0.0, 1.0))

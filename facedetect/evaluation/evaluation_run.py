@@ -123,18 +123,17 @@ def _detect_all(
     threads: int,
     stop: Event,
 ) -> Iterator[ImageDetections]:
-    """Give the detections of each image as they arrive; `stop` cancels what has not started."""
+    """Give the detections of each image as they arrive; after `stop`, no further one starts."""
+
+    def detect(image: LabelledImage) -> ImageDetections | None:
+        return None if stop.is_set() else detector.detect(image, params)
+
     with ThreadPoolExecutor(threads) as pool:
-        pending = {pool.submit(detector.detect, image, params) for image in images}
         try:
-            for future in as_completed(pending):
-                pending.remove(future)
-                yield future.result()
-                if stop.is_set():
-                    break
-            in_progress = [future for future in pending if not future.cancel()]
-            for future in in_progress:
-                yield future.result()
+            for future in as_completed([pool.submit(detect, image) for image in images]):
+                detections = future.result()
+                if detections is not None:
+                    yield detections
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

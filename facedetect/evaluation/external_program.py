@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -50,7 +51,7 @@ class ExternalProgramAdapter:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._process: _ProgramProcess | None = None
-        self.identity = f"{command}{_hash_files(self._command)}"
+        self.identity = ", ".join([command, *_hash_files(self._command)])
 
     def detect(self, image: LabelledImage, params: DetectionParams) -> ImageDetections:
         request = json.dumps({"image": str(image.path.absolute()), **asdict(params)})
@@ -208,13 +209,9 @@ def _split(command: str) -> list[str]:
     return words
 
 
-def _hash_files(command: list[str]) -> str:
+def _hash_files(command: list[str]) -> Iterator[str]:
     """Hash the files that the command names: a changed script is another detector."""
-    files = [Path(word) for word in command if Path(word).is_file()]
-    if not files:
-        return ""
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as content:
-            digest.update(hashlib.file_digest(content, "sha256").digest())
-    return f", {digest.hexdigest()}"
+    for word in command:
+        if Path(word).is_file():
+            with Path(word).open("rb") as file:
+                yield hashlib.file_digest(file, "sha256").hexdigest()

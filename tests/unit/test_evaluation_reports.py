@@ -16,7 +16,7 @@ from facedetect.cli.evaluation_options import opened_detectors, parse_settings
 from facedetect.errors import BackendUnavailable, InvalidParams, InvalidSettings
 from facedetect.evaluation.dataset import Dataset, LabelledImage, Metric
 from facedetect.evaluation.evaluate_extra import requires_evaluate_extra
-from facedetect.evaluation.evaluation_report import draw_plots, write_report
+from facedetect.evaluation.evaluation_report import draw_plots, plots_of, write_report
 from facedetect.evaluation.evaluation_results import Evaluation, compare_runs, score_run
 from facedetect.evaluation.evaluation_run import KNOWN_SETTINGS, EvaluationRun
 from facedetect.evaluation.external_program import ExternalProgramAdapter
@@ -174,6 +174,16 @@ def test_plots_of_subsets_and_detectors_with_unusual_names(tmp_path: Path) -> No
         widths.append(float(width))
     assert plot.name == "precision-recall-__frac_.svg"
     assert widths[1] > widths[0] + 100  # the legend is beside the curves
+
+
+def test_landmark_curves_span_the_plot(
+    good_and_bad: dict[str, tuple[ImageDetections, ...]],
+) -> None:
+    evaluation = evaluation_of(Metric.LANDMARK_ERROR, good_and_bad)
+    ((axes, curves),) = ((axes, curves) for _, axes, curves in plots_of(evaluation) if curves)
+    assert axes.x_limits == (0, 25)
+    for curve in curves:
+        assert (curve.y[0], curve.x[-1]) == (0, 25)
 
 
 def test_results_as_json(good_and_bad: dict[str, tuple[ImageDetections, ...]]) -> None:

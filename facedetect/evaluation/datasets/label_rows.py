@@ -12,16 +12,13 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
 from facedetect.errors import InvalidDataset
 from facedetect.evaluation.dataset import (
     ALL,
+    LANDMARK_COUNT,
     BoolArray,
+    BoxArray,
     Dataset,
     FloatArray,
     LabelledImage,
     Metric,
-)
-from facedetect.evaluation.datasets.label_arrays import (
-    boxes_from_xyxy,
-    check_boxes,
-    landmark_array,
 )
 from facedetect.evaluation.datasets.label_files import validate
 from facedetect.evaluation.json_validation import Coordinates, Corners
@@ -68,17 +65,18 @@ def read_rows(rows: Iterable[tuple[str, Any]], images: Path, *, one_based: bool 
 
     Raises InvalidDataset for an invalid row.
     """
-    placed = [_parse_row(place, data) for place, data in rows]
+    placed = [(place, validate(LabelRow, data, place)) for place, data in rows]
+    return dataset_of_rows(placed, images, one_based=one_based)
+
+
+def dataset_of_rows(placed: Sequence[PlacedRow], images: Path, *, one_based: bool) -> Dataset:
+    """Return rows as a dataset; raises InvalidDataset if they contradict each other."""
+    placed = [(f"{place} ({row.image})", row) for place, row in placed]
     metric = _metric_of(placed)
     subsets = _subsets_of(placed)
     origin = 1.0 if one_based else 0.0
     labelled = (_labelled(place, row, subsets, images, origin) for place, row in placed)
     return Dataset(metric, subsets, tuple(labelled))
-
-
-def _parse_row(place: str, data: Any) -> PlacedRow:
-    row = validate(LabelRow, data, place)
-    return f"{place} ({row.image})", row
 
 
 def _metric_of(placed: Sequence[PlacedRow]) -> Metric:
@@ -109,16 +107,11 @@ def _subsets_of(placed: Sequence[PlacedRow]) -> tuple[str, ...]:
 def _labelled(
     place: str, row: LabelRow, subsets: tuple[str, ...], images: Path, origin: float
 ) -> LabelledImage:
-    boxes = boxes_from_xyxy(row.boxes or []) - origin
+    boxes = np.array(row.boxes or [], np.float64).reshape(-1, 4) - origin
     subset_masks = {name: _subset_mask(place, row, name) for name in subsets}
-    check_boxes(boxes, subset_masks, place)
-    return LabelledImage(
-        name=row.image,
-        path=images / row.image,
-        boxes=boxes,
-        subset_masks=subset_masks,
-        landmarks=_landmarks(place, row, origin),
-    )
+    _check_boxes(place, boxes, subset_masks)
+    landmarks = None if row.landmarks is None else _landmarks(place, row) - origin
+    return LabelledImage(row.image, images / row.image, boxes, subset_masks, landmarks)
 
 
 def _subset_mask(place: str, row: LabelRow, subset: str) -> BoolArray:
@@ -134,12 +127,46 @@ def _subset_mask(place: str, row: LabelRow, subset: str) -> BoolArray:
     return np.isin(np.arange(count), indices)
 
 
-def _landmarks(place: str, row: LabelRow, origin: float) -> FloatArray | None:
-    if row.landmarks is None:
-        return None
-    if row.boxes is not None and len(row.landmarks) != len(row.boxes):
+def _check_boxes(place: str, boxes: BoxArray, subset_masks: Mapping[str, BoolArray]) -> None:
+    """Raise InvalidDataset for a box with max below min, or without area unless it is ignored."""
+    is_counted = np.any([np.zeros(len(boxes), bool), *subset_masks.values()], axis=0)
+    is_reversed = (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
+    is_empty = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
+    invalid = np.flatnonzero(is_reversed | (is_counted & is_empty))
+    if len(invalid):
+        x_min, y_min, x_max, y_max = boxes[invalid[0]].tolist()
         raise InvalidDataset(
-            f"{place} has {len(row.boxes)} boxes and landmarks of {len(row.landmarks)} faces; give "
-            "each box its five points, or null"
+            f"{place}: box {invalid[0]}, from ({x_min:g}, {y_min:g}) to ({x_max:g}, {y_max:g}), "
+            "has no area; width and height must be above 0, or at least 0 if the face is ignored "
+            "(rows give x_min, y_min, x_max, y_max; COCO gives x, y, width, height)"
         )
-    return landmark_array(row.landmarks, place) - origin
+
+
+def _landmarks(place: str, row: LabelRow) -> FloatArray:
+    """Return the landmarks [n, 5, 2] of each face; NaN for a face without."""
+    faces = row.landmarks or []
+    if row.boxes is not None and len(faces) != len(row.boxes):
+        raise InvalidDataset(
+            f"{place} has {len(row.boxes)} boxes and landmarks of {len(faces)} faces; give each "
+            "box its five points, or null"
+        )
+    landmarks = np.full((len(faces), LANDMARK_COUNT, 2), np.nan)
+    for index, points in enumerate(faces):
+        if points is not None:
+            _check_points(f"{place}: face {index}", points)
+            landmarks[index] = points
+    return landmarks
+
+
+def _check_points(place: str, points: Points) -> None:
+    if len(points) != LANDMARK_COUNT:
+        raise InvalidDataset(
+            f"{place} has {len(points)} landmarks; give {LANDMARK_COUNT}: left eye, right eye, "
+            "nose, left and right mouth corner, left and right as seen in the image"
+        )
+    if points[0] == points[1]:
+        x, y = points[0]
+        raise InvalidDataset(
+            f"{place} has both eyes at ({x:g}, {y:g}); correct or remove its landmarks, as errors "
+            "are relative to the distance between the eyes"
+        )

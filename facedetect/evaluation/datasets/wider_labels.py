@@ -20,7 +20,6 @@ from facedetect.evaluation.dataset import (
     LabelledImage,
     Metric,
 )
-from facedetect.evaluation.datasets.label_arrays import boxes_from_xywh, has_area
 from facedetect.evaluation.datasets.label_files import read_text
 from facedetect.evaluation.datasets.matlab_files import (
     cell_numbers,
@@ -58,6 +57,10 @@ class _ImageLabels:
     def stem(self) -> str:
         return PurePosixPath(self.name).stem
 
+    @property
+    def has_area(self) -> BoolArray:
+        return np.asarray((self.boxes[:, 2:] > self.boxes[:, :2]).all(axis=1))
+
 
 def find_wider(folder: Path) -> dict[str, Path]:
     """Return the label and level files in the folder and below, by their names."""
@@ -75,7 +78,7 @@ def read_wider(files: Mapping[str, Path], images: Path) -> Dataset:
     labels = list(_read_labels(files))
     if all(name in files for name in _LEVELS.values()):
         return _to_dataset(tuple(_LEVELS), labels, _read_levels(files, labels), images)
-    masks = [{ALL: image.is_valid & has_area(image.boxes)} for image in labels]
+    masks = [{ALL: image.is_valid & image.has_area} for image in labels]
     return replace(_to_dataset((ALL,), labels, masks, images), remarks=(_WITHOUT_LEVELS,))
 
 
@@ -107,7 +110,7 @@ def _read_text(path: Path) -> Iterator[_ImageLabels]:
         name, count = line.parse_name(), _next(lines, path).parse_count()
         faces = [_next(lines, path).parse_face() for _ in range(count)]
         table = np.array(faces, np.float64).reshape(-1, _FACE_FIELDS)
-        yield _ImageLabels(name, boxes_from_xywh(table[:, _BOX]), table[:, _INVALID] == 0)
+        yield _ImageLabels(name, _boxes_from_xywh(table[:, _BOX]), table[:, _INVALID] == 0)
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def _read_mat(path: Path) -> Iterator[_ImageLabels]:
     _check_equal(path, len(names), len(boxes), len(invalid))
     for name, sizes, flags in zip(names, boxes, invalid, strict=True):
         _check_equal(path, len(sizes), len(flags))
-        yield _ImageLabels(name, boxes_from_xywh(sizes), flags == 0)
+        yield _ImageLabels(name, _boxes_from_xywh(sizes), flags == 0)
 
 
 def _names(variables: Mapping[str, Any]) -> list[str]:
@@ -204,6 +207,10 @@ def _mask(path: Path, image: _ImageLabels, indices: FloatArray) -> BoolArray:
             f"which has {count} boxes; use labels and levels of one release of WIDER FACE"
         )
     return np.isin(np.arange(1, count + 1), indices)
+
+
+def _boxes_from_xywh(sizes: FloatArray) -> BoxArray:
+    return np.hstack([sizes[:, :2], sizes[:, :2] + sizes[:, 2:]])
 
 
 def _check_equal(path: Path, *lengths: int) -> None:
