@@ -11,10 +11,10 @@ import numpy as np
 
 from facedetect.backends import BackendSpec
 from facedetect.detector import Detector
+from facedetect.errors import PER_IMAGE_ERRORS
 from facedetect.evaluation.dataset import LANDMARK_COUNT, LabelledImage
 from facedetect.evaluation.image_detections import ImageDetections
 from facedetect.faces import DetectionParams, Face
-from facedetect.errors import PER_IMAGE_ERRORS
 from facedetect.images import ImageLimits
 
 
