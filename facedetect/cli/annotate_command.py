@@ -21,7 +21,7 @@ def annotate(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="Where to; its suffix says the format.", show_default=False
+            "--output", "-o", help="Output file; its suffix is the format.", show_default=False
         ),
     ],
     *,
@@ -39,7 +39,7 @@ def annotate(
     params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
     check_encoded_suffix(output.suffix)
     if output.exists() and output.samefile(image):
-        raise InvalidSettings(f"{output} is the image itself; give another file")
+        raise InvalidSettings(f"{output} is the input image; give another output file")
     with DetectorSettings.load(backend=backend).open_detector() as detector:
         upright = load_image(image, detector.limits)
         faces = detector.detect(upright, params)

@@ -1,4 +1,4 @@
-"""`facedetect compare`: what another version of the model would change."""
+"""`facedetect compare`: what another version of the model changes."""
 
 from __future__ import annotations
 
@@ -62,17 +62,18 @@ def compare(
     *,
     min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
     tolerance: Annotated[
-        float, typer.Option(min=0, help="How far a face may move and count as the same, px.")
+        float,
+        typer.Option(min=0, help="Distance that a face may move and still count, px."),
     ] = 0.5,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line and image instead of a table.")
+        bool, typer.Option("--json", help="Print one JSON object per image, a line each.")
     ] = False,
     backend: options.Backend = None,
 ) -> None:
     """Show what a new version of the model changes in the images below FOLDER.
 
-    FIRST and SECOND are versions (numbers) or labels of the backend's model, or backends by their
-    URLs. Ends with 1 if a face was lost, is new or moved, or an image could not be looked at.
+    FIRST and SECOND are versions (numbers) or labels of the backend's model, or backend URLs.
+    Exits with 1 if a face was lost, is new or moved, or an image could not be processed.
 
     Examples:
 
@@ -107,7 +108,7 @@ def backend_of(name: str, backend: BackendSpec) -> BackendSpec:
     if ":" in name:
         return BackendSpec.parse(name)
     if not name:
-        raise InvalidSettings("a version is empty; give a number, a label or a backend's URL")
+        raise InvalidSettings("a version is ''; give a number, a label or a backend's URL")
     own = backend.model.name
     model = ModelRef(own, version=int(name)) if name.isdecimal() else ModelRef(own, label=name)
     return BackendSpec.parse(str(replace(backend, model=model)))
@@ -151,7 +152,7 @@ def _print(total: _Total, first: str, second: str) -> None:
         Console().print(table)
     left_out = len(total.differing) - _SHOWN
     if left_out > 0:
-        typer.echo(f"... and {counted(left_out, 'image')} more; --json has all.")
+        typer.echo(f"... and {counted(left_out, 'image')} more; use --json for all.")
     typer.echo(
         f"{counted(total.images, 'image')}, {counted(len(total.differing), 'image')} different: "
         f"{counted(total.both, 'face')} in both, {total.lost} only in {first}, "

@@ -27,10 +27,11 @@ def detect(
     factor: options.Factor = options.DEFAULT_FACTOR,
     thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
     max_faces: Annotated[
-        int | None, typer.Option(min=1, help="Only the largest faces.", show_default="all")
+        int | None,
+        typer.Option(min=1, help="Maximum number of faces, the largest first.", show_default="all"),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line and image instead of a table.")
+        bool, typer.Option("--json", help="Print one JSON object per image, a line each.")
     ] = False,
     backend: options.Backend = None,
 ) -> None:

@@ -1,22 +1,22 @@
-"""Exit codes: what each error means to a script."""
+"""The exit code of each error."""
 
 from __future__ import annotations
 
 from facedetect import errors
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-CANNOT_WRITE = 1  # a result: no room, or not allowed
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
+CANNOT_WRITE = 1  # disk full, or permission denied
 
 EXIT_CODES: dict[type[errors.FacedetectError], int] = {
     errors.FacedetectError: 1,
-    # 1: some image could not be used
+    # 1: an image could not be used
     errors.ImageError: 1,
     errors.InvalidImage: 1,
     errors.UnsupportedImage: 1,
     errors.ImageTooLarge: 1,
     errors.InvalidVideo: 1,
     errors.UnsupportedVideo: 1,
-    # 2: the command was not right
+    # 2: a wrong option, file or setting
     errors.InvalidParams: 2,
     errors.InvalidDataset: 2,
     errors.InvalidSettings: 2,
@@ -25,7 +25,7 @@ EXIT_CODES: dict[type[errors.FacedetectError], int] = {
     errors.OutputExists: 2,
     errors.Unauthorized: 2,
     errors.Forbidden: 2,
-    # 3: the model, or the service, could not answer
+    # 3: the model or the service could not answer
     errors.ServiceError: 3,
     errors.UploadTimeout: 3,
     errors.Stopping: 3,

@@ -1,4 +1,4 @@
-"""Wording that several commands share."""
+"""Text formatting that several commands share."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -7,5 +7,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Write as escapes what a terminal would act on, or could not show: names are strangers'."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    """Escape characters that a terminal would act on or cannot show, in untrusted text."""
+    return (
+        text
+        if text.isprintable()
+        else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    )

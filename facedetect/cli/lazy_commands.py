@@ -49,7 +49,7 @@ COMMANDS = {
     ),
     "evaluate": _Source(
         "evaluate_command:evaluate",
-        "Measure how accurate detectors are on the labelled pictures LABELS.",
+        "Measure the accuracy of detectors on labelled images.",
     ),
     "keys": _Source("keys_command:app", "Add, list and remove the API keys of the HTTP service."),
 }

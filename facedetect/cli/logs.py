@@ -1,4 +1,4 @@
-"""The service's log: one line for each thing said, as JSON for machines or as text for people."""
+"""The service's log: one line per record, as JSON or as text."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, WrappedLogger
 
+from facedetect.cli.formatting import printable
 from facedetect.settings import LogFormat, LogLevel
 
-# Those of others are heard from WARNING on: at DEBUG some of them tell what is in an upload.
+# Other loggers start at WARNING: at DEBUG some of them print the contents of uploads.
 _OURS = ("facedetect", "uvicorn")
 
 
 def set_up_logs(log_format: LogFormat, level: LogLevel) -> None:
-    """Send what all loggers and warnings say to standard error; `auto` is text on a terminal."""
+    """Send all log records and warnings to standard error; `auto` is text on a terminal."""
     is_terminal = sys.stderr.isatty()
     as_json = log_format == "json" or (log_format == "auto" and not is_terminal)
     handler = logging.StreamHandler()
@@ -28,8 +29,8 @@ def set_up_logs(log_format: LogFormat, level: LogLevel) -> None:
 
 
 def make_formatter(*, as_json: bool, colors: bool = False) -> logging.Formatter:
-    """One line a record, whatever is in it; a traceback follows a line of text indented."""
-    rendering = [structlog.processors.JSONRenderer()] if as_json else [_plain, _text(colors)]
+    """One line per record, whatever it contains; in text a traceback follows, indented."""
+    rendering = [structlog.processors.JSONRenderer()] if as_json else [_escape, _text(colors)]
     return ProcessorFormatter(
         processors=[
             structlog.stdlib.add_log_level,
@@ -39,7 +40,7 @@ def make_formatter(*, as_json: bool, colors: bool = False) -> logging.Formatter:
             structlog.stdlib.ExtraAdder(),
             structlog.processors.format_exc_info,
             ProcessorFormatter.remove_processors_meta,
-            _tidy,
+            _order_fields,
             *rendering,
         ]
     )
@@ -55,31 +56,23 @@ def _text(colors: bool) -> structlog.dev.ConsoleRenderer:
     )
 
 
-def _tidy(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Time and level first; the words as `message`, which is what collectors of logs look for."""
-    event.pop("color_message", None)  # uvicorn says everything twice
-    words = str(event.pop("event")).strip()
+def _order_fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Time and level first; the text as `message`, the name that log collectors expect."""
+    event.pop("color_message", None)  # uvicorn adds the message again, coloured
+    message = str(event.pop("event")).strip()
     return {
         "timestamp": event.pop("timestamp"),
         "level": event.pop("level"),
-        "message": words,
+        "message": message,
         **event,
     }
 
 
-def _plain(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Nothing that strangers send may end a line or move the cursor; JSON escapes it by itself."""
+def _escape(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Untrusted text must not break lines or move the cursor; JSON escapes it anyway."""
     for key, value in event.items():
         if key == "exception":
-            event[key] = "\n".join(f"    {_printable(line)}" for line in value.splitlines())
+            event[key] = "\n".join(f"    {printable(line)}" for line in value.splitlines())
         elif isinstance(value, str):
-            event[key] = _printable(value)
+            event[key] = printable(value)
     return event
-
-
-def _printable(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )

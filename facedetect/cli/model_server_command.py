@@ -19,28 +19,29 @@ if TYPE_CHECKING:
 _Folder = Annotated[
     Path | None, typer.Argument(exists=True, file_okay=False, show_default="the built-in model")
 ]
-_Port = Annotated[int, typer.Option(min=0, max=65535, help="gRPC's port; 0 for any that is free.")]
+_Port = Annotated[int, typer.Option(min=0, max=65535, help="gRPC port; 0 picks a free one.")]
 _RestPort = Annotated[
-    int, typer.Option(min=-1, max=65535, help="REST's port; 0 for any, -1 for no REST.")
+    int, typer.Option(min=-1, max=65535, help="REST port; 0 picks a free one, -1 disables REST.")
 ]
 _Versions = Annotated[
-    str, typer.Option(help="Which to serve: latest, all, or numbers such as 1,3.")
+    str, typer.Option(help="Versions to serve: latest, all, or numbers such as 1,3.")
 ]
 _Labels = Annotated[
-    list[str] | None, typer.Option("--label", help="LABEL=VERSION. May be given several times.")
+    list[str] | None, typer.Option("--label", help="LABEL=VERSION; may be repeated.")
 ]
 _Cert = Annotated[
-    Path | None, typer.Option(exists=True, dir_okay=False, help="gRPC's certificate, PEM.")
+    Path | None, typer.Option(exists=True, dir_okay=False, help="Certificate for gRPC, PEM.")
 ]
 _Key = Annotated[
-    Path | None, typer.Option(exists=True, dir_okay=False, help="The certificate's key, PEM.")
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="Private key of the certificate, PEM."),
 ]
 
 
 def model_server(  # noqa: PLR0913 - a command's options are its arguments
     folder: _Folder = None,
     *,
-    name: Annotated[str, typer.Option(help="What clients call the model.")] = "mtcnn",
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "mtcnn",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: _Port = 8500,
     rest_port: _RestPort = 8501,
@@ -51,9 +52,9 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
 ) -> None:
     """Serve a SavedModel as TensorFlow Serving does, where its binary is not available.
 
-    It is for development and tests: production uses TensorFlow Serving itself. FOLDER holds a
-    folder for each version, called by its number, and is watched: move a complete one in, and it
-    is served within seconds, without a failed call; remove it, and the one before is.
+    It is for development and tests: use TensorFlow Serving in production. FOLDER contains a
+    folder for each version, named by its number, and is watched: a complete version moved in is
+    served within seconds without failed calls; when it is removed, the one before is served again.
 
     Examples:
 
@@ -74,7 +75,7 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
     from facedetect.model_server.versioned_model import VersionedModel
 
     if folder is not None and (folder / SAVED_MODEL_FILE).is_file():
-        raise InvalidModel(f"{folder} is one version; give the folder that holds it")
+        raise InvalidModel(f"{folder} is a version folder; give the folder that contains it")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
     model = VersionedModel(name, folder or builtin_model(), policy, versions_by_label)
     tls = ServerTLS(tls_cert, tls_key) if tls_cert and tls_key else None
@@ -83,7 +84,7 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
 
 
 def _run_until_signal(server: ModelServer) -> None:
-    """Serve until SIGTERM or Ctrl-C, then drain; a second signal ends at once."""
+    """Serve until SIGTERM or Ctrl-C, then drain; a second signal kills."""
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # may be put to within a handler
 
     def stop(number: int, _: object) -> None:

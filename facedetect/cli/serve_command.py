@@ -21,12 +21,12 @@ def serve(
         str | None, typer.Option(help="Where the model runs.", show_default="embedded:")
     ] = None,
     without_keys: Annotated[
-        bool, typer.Option("--without-keys", help="Anybody may call who reaches the port.")
+        bool, typer.Option("--without-keys", help="Accept requests without an API key.")
     ] = False,
 ) -> None:
     """Serve POST /detect over HTTP.
 
-    Every setting is an environment variable, such as FACEDETECT_PORT; docs/settings.md has them.
+    Settings are environment variables such as FACEDETECT_PORT; docs/settings.md lists them.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""Ending a long command early, and well."""
+"""Stopping a long command early, without losing work."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SHOW_CURSOR = "\x1b[?25h"
 
 
 @contextmanager
 def stopped_by_signals(stop: Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set the event: what was begun is finished. A second one ends at once."""
+    """Set the event on Ctrl-C and SIGTERM, so that work in progress ends; a second one kills."""
 
-    def set_once(number: int, _: object) -> None:
+    def request_stop(number: int, _: object) -> None:
         stop.set()
-        signal.signal(number, _end_at_once)
+        signal.signal(number, _die)
 
-    previous = {number: signal.signal(number, set_once) for number in _STOPPING}
+    previous = {number: signal.signal(number, request_stop) for number in _STOP_SIGNALS}
     try:
         yield
     finally:
@@ -28,8 +28,8 @@ def stopped_by_signals(stop: Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _end_at_once(number: int, _: object) -> None:
-    """Die of the signal, but show the cursor, which a progress bar hides."""
+def _die(number: int, _: object) -> None:
+    """Die of the signal, after showing the cursor, which a progress bar hides."""
     if sys.stderr.isatty():
         sys.stderr.write(_SHOW_CURSOR)
         sys.stderr.flush()

@@ -94,7 +94,7 @@ def test_options(half_plus_two: Path, tmp_path: Path) -> None:
         (["--versions", "newest"], "'newest' is neither latest nor all"),
         (["--label", "stable"], "'stable' is not LABEL=VERSION"),
         (["--tls-cert", "cert.pem"], "go together"),
-        (["1"], "is one version; give the folder that holds it"),
+        (["1"], "is a version folder; give the folder that contains it"),
     ],
 )
 def test_wrong_options_are_refused(
