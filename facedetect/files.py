@@ -1,4 +1,4 @@
-"""Atomic file writes: a file is complete or not there."""
+"""Atomic file writes, and locks between processes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+from facedetect.errors import InvalidSettings
 
 
 @contextmanager
@@ -29,3 +31,19 @@ def write_atomically(path: Path, data: bytes, folder: Path | None = None) -> Non
     """Write `data` to `path`, replacing it at once; see `atomic_draft`."""
     with atomic_draft(path, folder) as draft:
         draft.write_bytes(data)
+
+
+def lock_file(descriptor: int, *, wait: bool) -> None:
+    """Take the exclusive lock of an open file or folder; closing it releases the lock.
+
+    Raises BlockingIOError if another process has it and `wait` is false, InvalidSettings on systems
+    without such locks.
+    """
+    try:
+        import fcntl
+    except ImportError as error:
+        raise InvalidSettings(
+            "this needs POSIX file locks, which this system lacks; run it on Linux or macOS, in a "
+            "container or in WSL"
+        ) from error
+    fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any, Self
 
 from facedetect.errors import InvalidSettings
 from facedetect.evaluation.image_detections import ImageDetections, from_json_line, to_json_line
+from facedetect.files import lock_file
 
 _KIND = {"kind": "facedetect detections"}
 _START = json.dumps(_KIND)[:-1].encode()  # of the header of every such file
@@ -57,7 +57,7 @@ class DetectionsFile:
     def _lock(self) -> None:
         """Lock the file until it is closed, lest two processes mix their lines."""
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(self._file.fileno(), wait=False)
         except BlockingIOError as error:
             raise InvalidSettings(
                 f"another evaluation writes to {self._path}; wait until it ends, or use another "

@@ -28,3 +28,13 @@ def test_the_help_imports_no_command() -> None:
     assert not {
         name for name in loaded if name.startswith("facedetect.cli.") and "_command." in name
     }
+
+
+def test_commands_import_where_posix_modules_are_missing() -> None:
+    """As on Windows."""
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['fcntl', 'resource', 'pwd', 'grp']))\n"
+        "from facedetect.cli.lazy_commands import COMMANDS, load_command\n"
+        "for name in COMMANDS: load_command(name)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

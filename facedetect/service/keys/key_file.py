@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shlex
@@ -15,7 +14,7 @@ from stat import S_IMODE
 from pydantic import ValidationError
 
 from facedetect.errors import InvalidSettings
-from facedetect.files import atomic_draft
+from facedetect.files import atomic_draft, lock_file
 from facedetect.service.keys.key_record import KeyRecord, make_key
 
 _MODE = 0o600
@@ -99,7 +98,7 @@ def _edit_keys(path: Path) -> Iterator[list[KeyRecord]]:
     # Lock the folder: the file is replaced, and a lock on it would be lost.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        lock_file(folder, wait=True)
         keys = read_keys(path) if path.exists() else []
         yield keys
         _write(path, keys)
