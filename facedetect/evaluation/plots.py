@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facedetect.evaluation.dataset import FloatArray
 from facedetect.evaluation.evaluate_extra import requires_evaluate_extra
-from facedetect.files import atomic_draft
+from facedetect.evaluation.svg import save_svg
 
 _COLOURS = (
     "#3d7a3d",
@@ -21,6 +21,8 @@ _COLOURS = (
     "#8b6914",
     "#000000",
     "#e3a300",
+    "#5cb85c",
+    "#6fa8dc",
 )
 _STYLES = ("solid", "dashed", "dotted", "dashdot")
 
@@ -59,7 +61,6 @@ def draw_plot(path: Path, plot: PlotAxes, curves: Sequence[PlotCurve]) -> None:
     Raises InvalidSettings if Matplotlib is not installed.
     """
     require_matplotlib()
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     detectors = list(dict.fromkeys(curve.detector for curve in curves))
@@ -81,5 +82,4 @@ def draw_plot(path: Path, plot: PlotAxes, curves: Sequence[PlotCurve]) -> None:
     axes.grid(alpha=0.3)
     # Beside the axes: the legend of many runs would cover the curves.
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    with mpl.rc_context({"svg.hashsalt": "facedetect"}), atomic_draft(path) as unfinished:
-        figure.savefig(unfinished, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    save_svg(figure, path)
