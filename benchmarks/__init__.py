@@ -1,1 +1,4 @@
-"""Measurements; each is run by a command, `scripts/bench NAME`."""
+"""Benchmarks: modules with a `main` are commands, `scripts/bench NAME`, the others serve them.
+
+Figures and plots go to `results/`, named for the command; tables go into pages of `docs/`.
+"""

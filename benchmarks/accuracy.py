@@ -1,7 +1,7 @@
 """Accuracy of our geometries, the published graph and other packages: scripts/bench accuracy.
 
-Fills the sections of docs/accuracy.md, and writes docs/accuracy.json and the plots. The labelled
-images are not part of the project. Detections are kept: run the same command again to resume.
+Fills the sections of docs/accuracy.md. The labelled images are not part of the project. Detections
+are kept: run the same command again to resume.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from benchmarks.accuracy_models import (
     opened_detectors,
     with_other_boxes,
 )
+from benchmarks.arguments import add_choices, bench_parser
 from benchmarks.detectors import NOT_SET
 from benchmarks.environments import PACKAGES
-from benchmarks.pages import told_table, write_section
+from benchmarks.pages import link_from, print_table, write_section
 from facedetect.cli.evaluation_progress import shown_evaluation
 from facedetect.evaluation.dataset import Dataset
 from facedetect.evaluation.datasets.open_dataset import open_dataset
@@ -58,8 +59,9 @@ _FOLDERS = re.compile(r"(?:/[\w.@+ -]+)+/")
 class Report:
     """The figures and the page; each part replaces its own, so that parts can be run separately."""
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, page: Path) -> None:
         self.output = output
+        self.page = page
         self.figures = output.with_suffix(".json")
 
     def keep(self, part: str, figures: object) -> None:
@@ -69,10 +71,10 @@ class Report:
 
     def write(self, section: str, *pieces: str) -> None:
         text = "\n\n".join(piece for piece in pieces if piece)
-        write_section(self.output.with_suffix(".md"), section, text)
+        write_section(self.page, section, text)
 
     def plots(self, paths: Sequence[Path]) -> str:
-        return "\n".join(f"![{path.stem}]({path.name})" for path in paths)
+        return "\n".join(f"![{path.stem}]({link_from(self.page, path)})" for path in paths)
 
     @property
     def prefix(self) -> str:
@@ -80,25 +82,24 @@ class Report:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = bench_parser("accuracy", __doc__, results=".json and plots", page="accuracy.md")
     parser.add_argument("--wider", type=Path, help="images with boxes, in a format of evaluate")
     parser.add_argument("--aflw", type=Path, help="crops with landmarks, one-based")
     parser.add_argument("--reference", type=Path, help="the published tf-mtcnn frozen graph")
     parser.add_argument("--caffe", type=Path, help="the author's det1 to det4.caffemodel")
-    parser.add_argument("--rivals", nargs="*", default=list(PACKAGES), choices=list(PACKAGES))
-    parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS))
+    add_choices(parser, "--rivals", PACKAGES, "what to compare with")
+    add_choices(parser, "--parts", PARTS, "what to measure")
     parser.add_argument("--bootstrap", type=int, default=2000, help="bootstrap rounds")
     parser.add_argument("--pictures", type=int, default=30, help="images to time")
     parser.add_argument("--rounds", type=int, default=7, help="timings of each image")
     parser.add_argument(
         "--kept", type=Path, default=Path(".bench/accuracy"), help="folder of kept detections"
     )
-    parser.add_argument("--output", type=Path, default=Path("docs/accuracy"))
     arguments = parser.parse_args()
     if not (arguments.wider or arguments.aflw):
         parser.error("nothing to measure; give --wider, --aflw or both")
     models = build_models(arguments.kept / "models", arguments.reference, arguments.caffe)
-    report = Report(arguments.output)
+    report = Report(arguments.output, arguments.page)
     for part in arguments.parts:
         labels = arguments.aflw if part == "landmarks" else arguments.wider
         if labels is not None:
@@ -122,7 +123,7 @@ def measure_precision(
         *notes,
         _markdown(_without_paths(error_table(evaluation))),
         report.plots(plots),
-        f"[All figures]({report.figures.name})",
+        f"[All figures]({link_from(report.page, report.figures)})",
     )
     report.write("differences", _markdown(precision_comparison_table(evaluation)))
     equal = equal_table(evaluation)
@@ -145,7 +146,7 @@ def measure_sweep(
     )
     plot = report.output.with_name(f"{report.prefix}thresholds.svg")
     draw_plot(plot, axes, accuracy_sweep.curves(scored, subset))
-    table = told_table(accuracy_sweep.rows(scored, dataset.subsets), f"Thresholds, {ACCURATE}")
+    table = print_table(accuracy_sweep.rows(scored, dataset.subsets), f"Thresholds, {ACCURATE}")
     report.write("thresholds", table, report.plots([plot]))
 
 
@@ -176,7 +177,7 @@ def measure_times(
             detectors, KNOWN_SETTINGS, dataset, arguments.pictures, arguments.rounds
         )
     report.keep("times", [asdict(row) for row in times])
-    report.write("times", told_table(accuracy_times.rows(times), "Times"))
+    report.write("times", print_table(accuracy_times.rows(times), "Times"))
 
 
 Part = Callable[[Dataset, Mapping[str, Path], argparse.Namespace, Report], None]
@@ -241,7 +242,7 @@ def _without_paths(table: ResultTable) -> ResultTable:
 
 
 def _markdown(table: ResultTable) -> str:
-    return told_table(table.rows, table.title) if len(table.rows) > 1 else ""
+    return print_table(table.rows, table.title) if len(table.rows) > 1 else ""
 
 
 def _label_file(labels: Path) -> Path:

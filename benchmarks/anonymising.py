@@ -1,12 +1,11 @@
-"""Hiding faces beside deface: scripts/bench anonymising.
+"""Compare how facedetect and deface hide faces: scripts/bench anonymising.
 
-Both get the same pictures and the same video, each as it comes from its makers. What they hid is
-told from the pixels they changed, so that both are measured alike.
+Both get the same pictures and the same video, each with its default options. What they hid is
+found from the pixels they changed, so that both are measured alike.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import tempfile
@@ -21,12 +20,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.archive import compose, read_sources
-from benchmarks.clips import make_clip, read_frames
+from benchmarks.arguments import add_choices, bench_parser
 from benchmarks.environments import environment
-from benchmarks.hidden import Hidden, hidden_by_black, hidden_by_change, look
-from benchmarks.pages import told_table, write_section
+from benchmarks.hidden import Hidden, hidden_by_black, hidden_by_change, score_mask
+from benchmarks.pages import print_table, write_section
 from benchmarks.servers import FACEDETECT, Command
+from benchmarks.synthetic_archive import compose, read_sources
+from benchmarks.synthetic_video import make_clip, read_frames
 from facedetect import load_image
 from facedetect.faces import Box
 from facedetect.images import encode_image
@@ -42,7 +42,7 @@ Hide = Callable[[Path, Path, str], None]
 
 @dataclass
 class Measured:
-    """One tool: s for each of the photographs' rounds and the video's; what it hid, by material."""
+    """One tool: s for each round over the photographs and the video; what it hid, by material."""
 
     name: str
     photographs_s: list[float] = field(default_factory=list)
@@ -51,20 +51,18 @@ class Measured:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=90)
+    parser = bench_parser("anonymising", __doc__, results=".json", page="benchmark-folder.md")
+    parser.add_argument("--pictures", type=int, default=90, help="composed photographs")
     parser.add_argument("--seconds", type=float, default=8.0, help="length of the video")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rivals", nargs="*", default=list(_RIVALS), choices=list(_RIVALS))
-    parser.add_argument("--wider", type=Path, help="labelled photographs and their gt.json")
-    parser.add_argument("--output", type=Path, default=Path("docs/benchmark-anonymising"))
-    parser.add_argument("--page", type=Path, default=Path("docs/benchmark-folder.md"))
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of the timing")
+    add_choices(parser, "--rivals", _RIVALS, "what to compare with")
+    parser.add_argument("--wider", type=Path, help="folder of labelled photographs with a gt.json")
     arguments = parser.parse_args()
     rivals = {name: _RIVALS[name] for name in arguments.rivals}
     tools = {**_OURS, **rivals}
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        made = {"photographs pasted together": make_pictures(scratch / "made", arguments.pictures)}
+        made = {"composed photographs": make_pictures(scratch / "made", arguments.pictures)}
         if arguments.wider:
             made["WIDER FACE"] = read_wider(arguments.wider, scratch / "wider")
         measured = [Measured(name) for name in tools]
@@ -77,7 +75,7 @@ def main() -> None:
 
 
 def make_pictures(folder: Path, count: int) -> Labelled:
-    """Write PNG files of several sizes; returns the folder, and the faces by name."""
+    """Write PNG files of several sizes; returns the folder and the faces of each file."""
     folder.mkdir()
     sources, faces = read_sources(), {}
     for number in range(count):
@@ -90,7 +88,7 @@ def make_pictures(folder: Path, count: int) -> Labelled:
 
 
 def read_wider(source: Path, folder: Path) -> Labelled:
-    """Write labelled photographs as PNG files, so that only what is hidden changes."""
+    """Write labelled photographs as PNG files, so that only hidden pixels change."""
     folder.mkdir()
     faces = {}
     for number, row in enumerate(json.loads((source / "gt.json").read_text("utf-8"))):
@@ -107,7 +105,7 @@ def hide_ours(options: Sequence[str], source: Path, output: Path, style: str) ->
 
 
 def hide_deface(source: Path, output: Path, style: str) -> None:
-    """It writes beside its sources: these are links, so that all it leaves are results."""
+    """deface writes next to its sources, so give it links in the output folder."""
     deface = environment("deface").with_name("deface")
     output.mkdir()
     links = [output / path.name for path in sorted(source.iterdir())]
@@ -118,7 +116,7 @@ def hide_deface(source: Path, output: Path, style: str) -> None:
         link.with_stem(f"{link.stem}_anonymized").replace(link)
 
 
-# Lower thresholds and smaller faces: what hides must rather hide too much.
+# Lower thresholds and smaller faces: when hiding faces, hide too much rather than too little.
 _CAREFUL = ("--min-size", "12", "--thresholds", "0.5,0.5,0.3")
 _OURS: dict[str, Hide] = {
     "facedetect": partial(hide_ours, ()),
@@ -141,14 +139,14 @@ def hidden_in_pictures(hide: Hide, labelled: Labelled) -> Hidden:
         hide(folder, output, _BLUR)
         for name, boxes in faces.items():
             mask = hidden_by_change(load_image(folder / name), load_image(output / name))
-            hidden.add(look(mask, boxes))
+            hidden.add(score_mask(mask, boxes))
     return hidden
 
 
 def measure_times(
     measured: Sequence[Measured], tools: Mapping[str, Hide], labelled: Labelled, rounds: int
 ) -> None:
-    """Take turns over the same pictures, as JPEG files."""
+    """Time the tools in turns on the same pictures, as JPEG files."""
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "in"
         source.mkdir()
@@ -167,7 +165,7 @@ def measure_video(
     seconds: float,
     rounds: int,
 ) -> None:
-    """Take turns over a video, then look at what each of them hid."""
+    """Time the tools in turns on a video, then score what each of them hid."""
     source, name = folder / "in", "clip.mp4"
     faces = make_clip(source / name, seconds)
     for _ in track(range(rounds), "Video", console=Console(stderr=True)):
@@ -179,7 +177,7 @@ def measure_video(
         tools[one.name](source, output, _BLACK)
         hidden = one.hidden["video"] = Hidden()
         for frame, result, seen in zip(frames, read_frames(output / name), faces, strict=True):
-            hidden.add(look(hidden_by_black(frame, result), seen.whole, seen.cut))
+            hidden.add(score_mask(hidden_by_black(frame, result), seen.whole, seen.cut))
 
 
 def _timed(hide: Hide, source: Path, style: str) -> float:
@@ -190,15 +188,15 @@ def _timed(hide: Hide, source: Path, style: str) -> float:
 
 
 def write_report(output: Path, page: Path, measured: Sequence[Measured]) -> None:
-    """Print the tables, write them into the page, and all that was measured to `output`.json."""
+    """Print the tables and write them into `page`; write all measurements to `output`.json."""
     write_section(page, "anonymising", f"{_times_table(measured)}\n\n{_hidden_table(measured)}")
     rows = [asdict(one) for one in measured]
-    output.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    output.with_suffix(".json").write_text(json.dumps(rows) + "\n", "utf-8")
 
 
 def _times_table(measured: Sequence[Measured]) -> str:
     ours = measured[0]
-    rows = [["tool", "photographs, s", "of ours", "video, s", "of ours"]]
+    rows = [["tool", "photographs, s", "vs facedetect", "video, s", "vs facedetect"]]
     for one in measured:
         pairs = ((one.photographs_s, ours.photographs_s), (one.video_s, ours.video_s))
         cells = [one.name]
@@ -206,11 +204,11 @@ def _times_table(measured: Sequence[Measured]) -> str:
             ratio = median(a / b for a, b in zip(times, base, strict=True))
             cells += [f"{median(times):.1f}", f"{ratio:.2f}x"]
         rows.append(cells)
-    return told_table(rows)
+    return print_table(rows)
 
 
 def _hidden_table(measured: Sequence[Measured]) -> str:
-    rows = [["material", "tool", "faces", "missed", "by size", "false, of all pixels"]]
+    rows = [["material", "tool", "faces", "missed", "missed by size", "falsely hidden pixels"]]
     for material in measured[0].hidden:
         for one in measured:
             hidden = one.hidden[material]
@@ -218,7 +216,7 @@ def _hidden_table(measured: Sequence[Measured]) -> str:
             share = f"{hidden.false_pixels / hidden.pixels:.3%}"
             counts = [str(hidden.faces), f"{hidden.missed / hidden.faces:.1%}"]
             rows.append([material, one.name, *counts, by_size, share])
-    return told_table(rows)
+    return print_table(rows)
 
 
 if __name__ == "__main__":

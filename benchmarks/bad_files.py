@@ -1,4 +1,4 @@
-"""Files that no archive should have and every one does, and why each must be refused."""
+"""Make broken files such as real archives contain, each with the error it must give."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Write = Callable[[Path], object]
 
 @dataclass(frozen=True)
 class BadFile:
-    """A file's name; the class of the error that its row tells; what writes it."""
+    """A file's name; the class of the error in its row of the report; what writes it."""
 
     name: str
     reason: str
@@ -33,7 +33,7 @@ class BadFile:
 
 
 def write_bad_files(folder: Path, copies: int = 1) -> dict[str, str]:
-    """Write some of each kind; returns their names within the folder, and the reasons."""
+    """Write `copies` of each kind; returns the error of each, by its name in the folder."""
     written = {}
     for number in range(copies):
         for bad in bad_files():
@@ -51,7 +51,7 @@ def bad_files() -> list[BadFile]:
 
 
 def _cut_short() -> list[BadFile]:
-    """Copies that did not reach their end."""
+    """Truncated files."""
     whole = {
         "cut.jpg": encoded("JPEG"),
         "cut-cmyk.jpg": encoded("JPEG", "CMYK"),
@@ -73,7 +73,7 @@ def _cut_short() -> list[BadFile]:
 
 
 def _of_other_formats() -> list[BadFile]:
-    """Names that promise what the bytes are not."""
+    """Files whose bytes are not what their suffix says."""
     page = b"<!doctype html><title>404 Not Found</title>"
     no_image = {
         "notes.jpg": b"Remember to scan the rest of the box.\n",
@@ -82,13 +82,13 @@ def _of_other_formats() -> list[BadFile]:
         "box.bmp": b"PK\3\4" + bytes(40),
         "wiped.jpg": bytes(4096),
         "drawing.webp": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        os.fsdecode(b"caf\xe9.jpg"): page,  # as in the archives of another age
+        os.fsdecode(b"caf\xe9.jpg"): page,  # Latin-1, as in old archives
     }
     return [_of_bytes(name, "UnsupportedImage", data) for name, data in no_image.items()]
 
 
 def _lying() -> list[BadFile]:
-    """Headers that promise what does not follow."""
+    """Files whose headers contradict the rest."""
     jpeg, png = encoded("JPEG"), encoded("PNG")
     scan = jpeg.index(b"\xff\xda")
     bad = {
@@ -114,7 +114,7 @@ def _too_large() -> list[BadFile]:
 
 
 def _no_files() -> list[BadFile]:
-    """Links that lead nowhere, and what could be read for ever."""
+    """Broken links, and what would never end being read."""
     writers: dict[str, Write] = {
         "gone.jpg": lambda path: path.symlink_to("moved-away.jpg"),
         "round.jpg": lambda path: path.symlink_to(path.name),
@@ -129,7 +129,7 @@ def _of_bytes(name: str, reason: str, data: bytes) -> BadFile:
 
 
 def encoded(format_: str, mode: str = "RGB", **options: Any) -> bytes:
-    """A small photograph in a format of Pillow's."""
+    """A small photograph, in a format that Pillow writes."""
     buffer = io.BytesIO()
     with Image.open(PHOTOGRAPHS / "astronaut.jpg") as photograph:
         image = photograph.resize((_SIDE, _SIDE)).convert(mode)
@@ -141,7 +141,7 @@ def encoded(format_: str, mode: str = "RGB", **options: Any) -> bytes:
 
 
 def _several() -> dict[str, Any]:
-    """Options for a file of some frames or pages."""
+    """Save options for a file of several frames or pages."""
     others = [Image.new("RGB", (_SIDE, _SIDE), (60 * n, 0, 0)) for n in range(1, _FRAMES)]
     return {"save_all": True, "append_images": others}
 
@@ -151,17 +151,17 @@ def _flipped(data: bytes, at: int) -> bytes:
 
 
 def _png_header(width: int, height: int) -> bytes:
-    """A PNG file of a few bytes that says how many pixels it has."""
+    """A PNG file of a few bytes whose header declares that many pixels."""
     chunks = {
         b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0),
         b"IDAT": b"",
         b"IEND": b"",
     }
-    told = (
+    encoded_chunks = (
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         for name, body in chunks.items()
     )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(told)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(encoded_chunks)
 
 
 def _resized_bmp(height: int) -> bytes:
@@ -171,7 +171,7 @@ def _resized_bmp(height: int) -> bytes:
 
 
 def _looped_tiff() -> bytes:
-    """A directory of pages whose next one is itself."""
+    """A TIFF directory that is its own successor."""
     width = struct.pack("<HHII", 256, 4, 1, _SIDE)
     return b"II*\0" + struct.pack("<IH", 8, 1) + width + struct.pack("<I", 8)
 

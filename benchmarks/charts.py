@@ -1,18 +1,28 @@
-"""Charts of services under load, as SVG."""
+"""The benchmarks' charts, as SVG files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-mpl.use("svg")
-mpl.rcParams["svg.hashsalt"] = "facedetect"  # the same figures give the same file
+from facedetect.evaluation.svg import save_svg
 
-_COLOURS = ("#3d7a3d", "#8fbc8f", "#b0b0b0", "#808080", "#4d4d4d")
+_GREEN = "#3d7a3d"
+_COLOURS = (_GREEN, "#8fbc8f", "#b0b0b0", "#808080", "#4d4d4d")
+
+
+def draw_packages(path: Path, ratios: Mapping[str, float]) -> None:
+    """A bar for each package: its time as a multiple of facedetect's."""
+    figure = Figure(figsize=(8, 0.45 * len(ratios) + 1))
+    (axes,) = _subplots(figure, 1)
+    bars = axes.barh(list(ratios)[::-1], list(ratios.values())[::-1], color=_GREEN)
+    axes.bar_label(bars, fmt="%.1fx", padding=4)
+    axes.set_xlabel("time, facedetect = 1 (geometric mean over all pictures; less is better)")
+    _save(figure, path)
 
 
 def draw_services(
@@ -21,16 +31,17 @@ def draw_services(
     per_second: Mapping[str, Sequence[float]],
     memory_mb: Mapping[str, float],
 ) -> None:
-    """Requests a second, a group of bars for each label; memory, a bar for each service."""
-    figure, (left, right) = _panels(1, 2, figsize=(11, 4), width_ratios=[3, 1])
+    """Requests per second, a group of bars for each label; memory, a bar for each service."""
+    figure = Figure(figsize=(11, 4))
+    left, right = _subplots(figure, 2, width_ratios=[3, 1])
     places, width = np.arange(len(labels)), 0.8 / len(per_second)
     for number, (name, values) in enumerate(per_second.items()):
         at = places + (number - (len(per_second) - 1) / 2) * width
         left.bar(at, values, width, label=name, color=_COLOURS[number])
     left.set_xticks(places, labels, fontsize=8)
-    left.set_ylabel("requests a second")
+    left.set_ylabel("requests per second")
     left.legend(frameon=False, fontsize=8)
-    right.barh(list(memory_mb)[::-1], list(memory_mb.values())[::-1], color=_COLOURS[0])
+    right.barh(list(memory_mb)[::-1], list(memory_mb.values())[::-1], color=_GREEN)
     right.set_xlabel("resident memory, MB,\n" + labels[-1].replace("\n", ", "))
     right.tick_params(axis="y", labelsize=8)
     _save(figure, path)
@@ -42,34 +53,45 @@ def draw_load(
     series: Mapping[str, Mapping[str, Sequence[float]]],
     memory: Sequence[tuple[float, float]],
 ) -> None:
-    """Against the offered load a panel for each group of series; memory, MB, over time, s."""
-    figure, panels = _panels(1, len(series) + 1, figsize=(3.6 * (len(series) + 1), 3.2))
+    """A panel for each group of series over the offered rate; one for memory, MB, over time, s."""
+    figure = Figure(figsize=(3.6 * (len(series) + 1), 3.2))
+    panels = _subplots(figure, len(series) + 1)
     for axes, (unit, lines) in zip(panels, series.items(), strict=False):
         for number, (name, values) in enumerate(lines.items()):
             axes.plot(offered, values, marker="o", label=name, color=_COLOURS[2 * number])
-        axes.set_xlabel("requests offered a second")
+        axes.set_xlabel("offered requests per second")
         axes.set_ylabel(unit)
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False, fontsize=8)
-    panels[-1].plot(*zip(*memory, strict=True), color=_COLOURS[0])
-    panels[-1].set_xlabel("seconds")
-    panels[-1].set_ylabel("resident memory, MB")
-    panels[-1].set_ylim(bottom=0)
+    seconds, megabytes = zip(*memory, strict=True)
+    _draw_memory(panels[-1], seconds, megabytes, "seconds")
     _save(figure, path)
 
 
-def _panels(rows: int, columns: int, **options: Any) -> tuple[Any, Any]:
-    import matplotlib.pyplot as plt
+def draw_memory(path: Path, memory_mb: Sequence[float], x_label: str) -> None:
+    """Memory after each picture or request."""
+    figure = Figure(figsize=(8, 3))
+    (axes,) = _subplots(figure, 1)
+    _draw_memory(axes, range(len(memory_mb)), memory_mb, x_label)
+    _save(figure, path)
 
-    figure, panels = plt.subplots(rows, columns, **options)
-    for axes in panels:
+
+def _draw_memory(axes: Axes, x: Sequence[float], memory_mb: Sequence[float], x_label: str) -> None:
+    axes.plot(x, memory_mb, color=_GREEN)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel("resident memory, MB")
+
+
+def _subplots(
+    figure: Figure, columns: int, width_ratios: Sequence[float] | None = None
+) -> list[Axes]:
+    panels = figure.subplots(1, columns, squeeze=False, width_ratios=width_ratios)
+    for axes in panels[0]:
         axes.spines[["top", "right"]].set_visible(False)
-    return figure, panels
+    return list(panels[0])
 
 
-def _save(figure: Any, path: Path) -> None:
-    import matplotlib.pyplot as plt
-
+def _save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
+    save_svg(figure, path, tolerance_pt=0.1)

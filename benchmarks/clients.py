@@ -1,7 +1,8 @@
-"""HTTP clients under whose load services are measured, in a process of their own.
+"""HTTP clients that put services under load, in their own process.
 
-They share the machine with the service, so they do next to nothing: requests are made before, sent
-over kept connections, and of an answer only the status, two headers and the length are looked at.
+They share the machine with the service, so they do as little as possible: requests are encoded
+beforehand and sent over keep-alive connections; of a response only the status and the headers
+Content-Length, Connection and Retry-After are parsed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import httpx2
 import numpy as np
 
-from benchmarks.answers import NO_ANSWER, Answer
+from benchmarks.load_stats import NO_ANSWER, Answer
 
 _HOST = "127.0.0.1"
 _TIMEOUT_S = 90.0
@@ -33,10 +34,10 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass(frozen=True)
 class Load:
-    """The answers to a load, and the share of a core that its clients took."""
+    """The answers to a load, and the share of a core that the clients used."""
 
     answers: list[Answer]
-    busy: float
+    client_cpu: float
 
 
 def form_of(image: bytes) -> httpx2.Request:
@@ -45,7 +46,7 @@ def form_of(image: bytes) -> httpx2.Request:
 
 
 def post_of(image: bytes) -> bytes:
-    """The same request as it goes over the wire."""
+    """The same request as bytes on the wire."""
     request = form_of(image)
     fields = [name + b": " + value for name, value in request.headers.raw]
     return b"\r\n".join([b"POST /detect HTTP/1.1", *fields, b"", request.read()])
@@ -53,23 +54,23 @@ def post_of(image: bytes) -> bytes:
 
 @contextmanager
 def client_process() -> Iterator[ProcessPoolExecutor]:
-    """A process that runs `closed_loop` and the like, warmed up."""
+    """A warm process that runs `closed_loop` or `open_loop`."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         pool.submit(time.monotonic).result()
         yield pool
 
 
 def closed_loop(port: int, requests: Sequence[bytes], concurrency: int, seconds: float) -> Load:
-    """So many clients, each of which asks again once it is answered, or when it is told to."""
+    """Run clients that send the next request after each answer, or after its Retry-After."""
     return _measured(_closed_loop(port, requests, concurrency, seconds))
 
 
 def open_loop(
     port: int, requests: Sequence[bytes], rate: float, seconds: float, seed: int = 0
 ) -> Load:
-    """So many requests a second at random times (Poisson), whether answers come or not."""
+    """Send `rate` requests per second at random times (Poisson), without waiting for answers."""
     generator = np.random.default_rng(seed)
-    # Given their number, a Poisson process' times are uniform.
+    # Given their number, the times of a Poisson process are uniform.
     due = np.sort(generator.uniform(0, seconds, round(rate * seconds))).tolist()
     return _measured(_open_loop(port, requests, due))
 
@@ -110,7 +111,7 @@ async def _open_loop(port: int, requests: Sequence[bytes], due: list[float]) -> 
 
 
 class _Connections:
-    """Connections to one server: opened as they are needed, kept while the server keeps them."""
+    """A pool of connections to one server: opened on demand, reused while the server allows."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -155,5 +156,5 @@ class _Connections:
 def _length(head: bytes) -> int:
     found = _LENGTH.search(head)
     if found is None:
-        raise OSError(f"the answer says no length: {head!r}")
+        raise OSError(f"the response has no Content-Length: {head!r}")
     return int(found[1])

@@ -1,4 +1,4 @@
-"""Services that find faces over HTTP, ours and others, each started afresh."""
+"""The compared face detection services, ours and others; each is started by calling it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FOLDER = Path(__file__).with_name("rival_services")
 
 @dataclass(frozen=True)
 class Contestant:
-    """A service that is ready: a client to it, its port, its processes without their children."""
+    """A ready service: a client, its port, and its processes without their children."""
 
     client: httpx2.Client
     port: int
@@ -73,7 +73,7 @@ def _rival(name: str, script: str, *options: str) -> Iterator[Contestant]:
 
 @contextmanager
 def _own_group(command: Command, log: int) -> Iterator[subprocess.Popen[str]]:
-    """A process and its children, which LitServe leaves behind when it is told to end."""
+    """Run a command; at the end also stop its children, which LitServe leaves running."""
     process = subprocess.Popen(command, text=True, start_new_session=True, stdout=log, stderr=log)
     try:
         yield process

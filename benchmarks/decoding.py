@@ -1,12 +1,11 @@
-"""Memory and time that the largest images take to decode: scripts/bench decoding.
+"""Measure memory and time of decoding the largest images: scripts/bench decoding.
 
-Prints the table of docs/formats.md. Each file has as many pixels as are allowed by default, those
-of photographs, and is decoded in a process of its own.
+Prints the table of docs/formats.md. Each file is a photograph with as many pixels as are allowed
+by default, decoded in a process of its own.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.arguments import bench_parser
 from benchmarks.pictures import pictures, resize
 from facedetect.images import DEFAULT_MAX_IMAGE_PIXELS, ImageLimits, decode_image
 
@@ -30,8 +30,8 @@ _LIMITS = ImageLimits(max_bytes=2**40)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--measure", type=Path, help="decode this file only, in this process")
+    parser = bench_parser("decoding", __doc__)
+    parser.add_argument("--measure", type=Path, help="decode only this file, in this process")
     one = parser.parse_args().measure
     if one is not None:
         measure(one)
@@ -39,11 +39,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         progress = track(files(), "Decoding", console=Console(stderr=True))
         rows = [row(name, data, Path(folder)) for name, data in progress]
-    print("| file | MB | bytes a pixel | s |\n| --- | --- | --- | --- |", *rows, sep="\n")
+    print("| file | MB | bytes per pixel | s |\n| --- | --- | --- | --- |", *rows, sep="\n")
 
 
 def files() -> list[tuple[str, bytes]]:
-    """One of each format, and what takes more memory than the usual of it."""
+    """A file of each format, and of the variants that take more memory than usual."""
     crowd = resize(pictures()["crowd 1920x1080"], *_SIZE_WH)
     image = Image.fromarray(cv2.cvtColor(crowd, cv2.COLOR_BGR2RGB))
     grey, clear = image.convert("L"), image.convert("RGBA")
@@ -83,7 +83,7 @@ def encode_heic(image: Image.Image) -> bytes:
 
 
 def row(name: str, data: bytes, folder: Path) -> str:
-    """Decode in a new process; a row of the table."""
+    """Decode in a new process; returns a row of the table."""
     path = folder / "image"
     path.write_bytes(data)
     command = [sys.executable, "-m", "benchmarks.decoding", "--measure", str(path)]
@@ -94,9 +94,9 @@ def row(name: str, data: bytes, folder: Path) -> str:
 
 
 def measure(path: Path) -> None:
-    """Print by how many MB memory grew at most, the file itself included, and the seconds."""
+    """Print the peak growth of memory, MB, the file itself included, and the seconds."""
     decode_image(encode(Image.new("RGB", (8, 8)), "PNG"), _LIMITS)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = peak_mb()
     data = path.read_bytes()
     started = time.monotonic()

@@ -1,7 +1,7 @@
-"""One way to call every MTCNN package. Runs in each package's own environment.
+"""Adapters that call every MTCNN package in the same way, in the package's own environment.
 
-Every adapter takes a BGR image and parameters, and answers faces, in whatever order its package
-has them. What a package can be set to is set as it runs best; NOT_SET names what it cannot be.
+An adapter takes a BGR image and parameters and returns faces in the package's order. Packages run
+with their fastest options; NOT_SET names parameters that a package does not have.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KEYPOINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 @dataclass(frozen=True)
 class Params:
-    """How to look for faces: what facedetect.DetectionParams is, where that is not installed."""
+    """Detection parameters; facedetect.DetectionParams is not installed in all environments."""
 
     min_size: float
     factor: float = 0.709
@@ -28,7 +28,7 @@ class Params:
 
 @dataclass(frozen=True)
 class Faces:
-    """Boxes [[x1, y1, x2, y2], ...], scores, and five points [[x, y], ...] each."""
+    """Boxes [[x1, y1, x2, y2], ...], scores, and five points [[x, y], ...] for each face."""
 
     boxes: Boxes = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Faces:
 
 Detect = Callable[[Any, Params], Faces]
 
-NOT_SET = {"mtcnn-runtime": "its factor, 0.707, is built in"}
+NOT_SET = {"mtcnn-runtime": "its factor is fixed at 0.707"}
 
 
 def load_facedetect(_: str, threads: int) -> Detect:
@@ -59,7 +59,7 @@ def load_facedetect(_: str, threads: int) -> Detect:
 
 
 def load_frozen_graph(path: str, threads: int) -> Detect:
-    """A frozen graph with float32 input, run as our own is: ours, or the published tf-mtcnn."""
+    """A frozen graph with float32 input, ours or the published one, with our options."""
     from pathlib import Path
 
     import numpy as np
@@ -170,7 +170,7 @@ def load_mtcnn_runtime(_: str, __: int) -> Detect:
 
 
 def _by_params(kind: Any) -> Detect:
-    """For the packages that are mtcnn's old code over another runtime: one object each."""
+    """For ports of mtcnn's old API to other runtimes; the parameters belong to the object."""
     detectors: dict[Params, Any] = {}
 
     def detect(image: Any, params: Params) -> Faces:

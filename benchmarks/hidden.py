@@ -1,4 +1,4 @@
-"""What was hidden in a picture, told from its pixels alone."""
+"""Find and score what a tool hid in a picture, from the pixels alone."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from facedetect.faces import Box
 from facedetect.images import BGRImage
 
 Mask = NDArray[np.uint8]
-"""[height, width]: 1 where something is so."""
+"""[height, width]: 1 where pixels are hidden, 0 elsewhere."""
 
 HIDDEN_SHARE = 0.5
-_ALLOWED_MARGIN = 0.5  # of a labelled face's sides
-_GAP = 9  # px: blurring leaves some pixels as they were by chance
+_ALLOWED_MARGIN = 0.5  # of a labelled face's width and height, on each side
+_GAP = 9  # px: blurring leaves some pixels unchanged by chance
 _BRIGHT, _BLACK = 80, 40
-_SIZES = (20, 40)  # px, the bounds between sizes of faces
+_SIZES = (20, 40)  # px, the bounds of the size classes
 
 
 @dataclass
 class Hidden:
-    """Sums over pictures: labelled faces' sides, px, and whether hidden; pixels hidden falsely."""
+    """Sums over pictures: sides of labelled faces, px; whether each is hidden; false pixels."""
 
     sides: list[float] = field(default_factory=list)
     is_hidden: list[bool] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Hidden:
         self.pixels += other.pixels
 
     def by_size(self) -> dict[str, tuple[int, int]]:
-        """How many were missed, of how many, by the longer side."""
+        """Missed and labelled faces, by the longer side."""
         bounds = [0, *_SIZES, np.inf]
         names = [f"< {_SIZES[0]} px", f"< {_SIZES[1]} px", "larger"]
         counts = {}
@@ -59,14 +59,14 @@ class Hidden:
 
 
 def hidden_by_change(source: BGRImage, result: BGRImage) -> Mask:
-    """Where a picture that was stored without loss has changed."""
+    """Where a losslessly stored picture has changed."""
     changed = np.any(source != result, axis=2).astype(np.uint8)
     kernel = np.ones((_GAP, _GAP), np.uint8)
     return np.asarray(cv2.morphologyEx(changed, cv2.MORPH_CLOSE, kernel), np.uint8)
 
 
 def hidden_by_black(source: BGRImage, result: BGRImage) -> Mask:
-    """Where bright pixels of a frame have become black, and all between them."""
+    """Where bright pixels of a frame became black, gaps closed."""
     was_bright = source.max(axis=2) > _BRIGHT
     is_black = result.max(axis=2) < _BLACK
     kernel = np.ones((_GAP, _GAP), np.uint8)
@@ -74,8 +74,8 @@ def hidden_by_black(source: BGRImage, result: BGRImage) -> Mask:
     return np.asarray(cv2.morphologyEx(black, cv2.MORPH_CLOSE, kernel), np.uint8)
 
 
-def look(mask: Mask, faces: Sequence[Box], others: Sequence[Box] = ()) -> Hidden:
-    """Hold what was hidden against the labelled faces; `others` may be hidden, or not."""
+def score_mask(mask: Mask, faces: Sequence[Box], others: Sequence[Box] = ()) -> Hidden:
+    """Compare what was hidden with the labelled faces; `others` may be hidden or not."""
     allowed = np.zeros_like(mask)
     hidden = Hidden(pixels=mask.size)
     for face in faces:
@@ -90,7 +90,7 @@ def look(mask: Mask, faces: Sequence[Box], others: Sequence[Box] = ()) -> Hidden
 
 
 def _cut(mask: Mask, face: Box, margin: float) -> Mask:
-    """The pixels of a face's box, grown by so much of its sides; a view."""
+    """The pixels of a face's box, grown by `margin` of its sides on each side; a view."""
     across, down = face.width * margin, face.height * margin
     rows = slice(max(0, round(face.y_min - down)), max(0, round(face.y_max + down)))
     columns = slice(max(0, round(face.x_min - across)), max(0, round(face.x_max + across)))

@@ -1,13 +1,11 @@
-"""annotate-folder killed again and again: scripts/bench kills.
+"""Kill and resume annotate-folder many times: scripts/bench kills.
 
-Each run over the same archive is killed (SIGKILL) once so many results are there and a random time
-has passed; the next one goes on. What is there in the end must equal, byte for byte, what a run
-that nobody disturbed has made.
+Each run over the same archive gets SIGKILL at a random moment, and the next one resumes. The final
+results must equal, byte for byte, those of an uninterrupted run.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import random
@@ -23,20 +21,21 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.archive import make_archive
+from benchmarks.arguments import bench_parser
 from benchmarks.bad_files import write_bad_files
-from benchmarks.clips import make_clip
-from benchmarks.pages import told_table, write_section
+from benchmarks.pages import print_table, write_section
 from benchmarks.servers import FACEDETECT, Command
+from benchmarks.synthetic_archive import make_archive
+from benchmarks.synthetic_video import make_clip
 
 STATE = ".facedetect"
-_LOOK_EVERY_S = 0.005
-_ENDED = (0, 1)  # all well; some file failed
+_POLL_S = 0.005
+_ENDED = (0, 1)  # no file failed; some did
 
 
 @dataclass(frozen=True)
 class Kill:
-    """One of the runs: how many results it found and left, and how many it wrote anew."""
+    """One run: results before and after it, and how many it wrote again."""
 
     results_before: int
     results_after: int
@@ -45,8 +44,8 @@ class Kill:
 
 
 @dataclass(frozen=True)
-class Survived:
-    """The killed runs, the last one that ended, and which files differ from the undisturbed."""
+class KillReport:
+    """The killed runs, the one that finished, and the files that differ from the baseline."""
 
     kills: list[Kill]
     last: Kill
@@ -55,13 +54,12 @@ class Survived:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=300)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--longest", type=int, default=1200, help="side of a picture, px")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--page", type=Path, default=Path("docs/benchmark-folder.md"))
+    parser = bench_parser("kills", __doc__, page="benchmark-folder.md")
+    parser.add_argument("--pictures", type=int, default=300, help="size of the archive")
+    parser.add_argument("--kills", type=int, default=20, help="runs to kill")
+    parser.add_argument("--longest", type=int, default=1200, help="longest side, px")
+    parser.add_argument("--workers", type=int, default=2, help="of annotate-folder")
+    parser.add_argument("--seed", type=int, default=1, help="of the archive and the kills")
     arguments = parser.parse_args()
     options = ["--workers", str(arguments.workers), "--style", "blur", "--crops", "aligned"]
     options += ["--report", "jsonl,csv,coco,html"]
@@ -70,10 +68,13 @@ def main() -> None:
         make_archive(archive, arguments.pictures, seed=arguments.seed, longest=arguments.longest)
         write_bad_files(archive / "bad")
         make_clip(archive / "clip.mp4", 4)
-        survived = run(archive, scratch, options, kills=arguments.kills, seed=arguments.seed)
-    write_section(arguments.page, "kills", told(survived))
-    if survived.differing:
-        sys.exit(f"these differ: {survived.differing[:10]}")
+        report = run(archive, scratch, options, kills=arguments.kills, seed=arguments.seed)
+    write_section(arguments.page, "kills", format_report(report))
+    if report.differing:
+        sys.exit(
+            f"{len(report.differing)} files differ from the uninterrupted run's, such as "
+            f"{report.differing[:10]}"
+        )
 
 
 def run(
@@ -84,12 +85,12 @@ def run(
     kills: int,
     seed: int = 1,
     pause_s: float = 0.5,
-) -> Survived:
-    """Work through an archive undisturbed, and killed; the kills come up to `pause_s` late."""
+) -> KillReport:
+    """Process an archive uninterrupted, then with kills, each up to `pause_s` after its result."""
     generator = random.Random(seed)  # noqa: S311 - nothing secret
-    plain, killed = scratch / "plain", scratch / "killed"
-    _run_to_end(_command(archive, plain, options))
-    results = len(results_of(plain))
+    baseline, killed = scratch / "baseline", scratch / "killed"
+    _run_to_end(_command(archive, baseline, options))
+    results = len(results_of(baseline))
     moments = sorted(generator.sample(range(results), kills))
     command = _command(archive, killed, options)
     runs = []
@@ -97,11 +98,11 @@ def run(
         wait_s = generator.uniform(0, pause_s)
         runs.append(_observed(killed, partial(_kill_at, command, killed, moment, wait_s)))
     last = _observed(killed, partial(_run_to_end, command))
-    return Survived(runs, last, results, differing_files(plain, killed))
+    return KillReport(runs, last, results, differing_files(baseline, killed))
 
 
 def results_of(folder: Path) -> dict[str, tuple[int, int]]:
-    """The files of a folder of results, reports apart: what changes if one is written anew."""
+    """The files of an output folder except reports, with what changes if one is rewritten."""
     found = {}
     for here, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name != STATE]
@@ -115,13 +116,13 @@ def results_of(folder: Path) -> dict[str, tuple[int, int]]:
 def _identity(path: Path) -> tuple[int, int]:
     try:
         state = path.lstat()
-    except FileNotFoundError:  # it was an unfinished one, and is finished by now
+    except FileNotFoundError:  # a partial file that was renamed meanwhile
         return 0, 0
     return state.st_ino, state.st_mtime_ns
 
 
 def differing_files(first: Path, second: Path) -> list[str]:
-    """Files that one folder of results alone has, or whose bytes differ."""
+    """Files that only one of the folders has, or whose bytes differ."""
     sums = [{name: _sum(folder / name) for name in _files(folder)} for folder in (first, second)]
     names = sums[0].keys() | sums[1].keys()
     return sorted(name for name in names if sums[0].get(name) != sums[1].get(name))
@@ -148,10 +149,10 @@ def _run_to_end(command: Command) -> None:
 
 
 def _kill_at(command: Command, output: Path, results: int, wait_s: float) -> None:
-    """Kill it `wait_s` after so many results are there."""
+    """Kill the command `wait_s` after it has written that many results."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         while process.poll() is None and len(results_of(output)) < results:
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_S)
         time.sleep(wait_s)
         process.kill()
 
@@ -164,16 +165,16 @@ def _observed(output: Path, do: Callable[[], object]) -> Kill:
     return Kill(len(before), len(after), time.monotonic() - began, redone)
 
 
-def told(survived: Survived) -> str:
-    """Print a table of the runs, and return it as Markdown with what came of them."""
-    rows = [["run", "ended after, s", "results before", "results after", "of those before, redone"]]
-    for number, one in enumerate([*survived.kills, survived.last], 1):
+def format_report(report: KillReport) -> str:
+    """Print a table of the runs; returns it as Markdown, with the outcome."""
+    rows = [["run", "ended after, s", "results before", "results after", "rewritten"]]
+    for number, one in enumerate([*report.kills, report.last], 1):
         cells = [one.results_before, one.results_after, one.redone]
         rows.append([str(number), f"{one.after_s:.1f}", *map(str, cells)])
-    same = "none differs" if not survived.differing else f"{len(survived.differing)} differ"
+    outcome = "none differs" if not report.differing else f"{len(report.differing)} differ"
     return (
-        f"{told_table(rows)}\n\n{survived.files} files beside the reports; compared with those of "
-        f"a run that was not disturbed, reports included, {same}."
+        f"{print_table(rows)}\n\n{report.files} result files. Compared with an uninterrupted run, "
+        f"reports included, {outcome}."
     )
 
 

@@ -1,13 +1,11 @@
-"""How far the graph is from what the processor could do at best: scripts/bench limit.
+"""Compare the graph's speed with the processor's limit: scripts/bench limit.
 
-The bound of a case is the time its convolutions and matrix products take at the peak measured on
-this machine, everything else being free. Prints each case's distance to it, and where the time
-goes, by operation.
+The limit is the time that the convolutions and matrix products alone would take at the machine's
+measured peak FLOPS. Prints how far each case is from it, and a profile by operation.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import tempfile
 import time
@@ -20,6 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.arguments import add_choices, bench_parser
 from benchmarks.pictures import NAMES, pictures
 from facedetect import DetectionParams
 from facedetect.images import BGRImage
@@ -28,7 +27,7 @@ from facedetect.model.freeze import freeze
 from facedetect.model.graph_files import import_graph, read_frozen_graph
 from facedetect.model.session import Threads, open_session
 
-# Multiplications a pixel of the pyramid, and a candidate, by the layers' shapes.
+# Multiply-accumulates per pixel of the pyramid, and per candidate, from the layers' shapes.
 _PNET_MACS = 1830
 _RNET_MACS = 1_530_000
 _ONET_MACS = 12_900_000
@@ -41,29 +40,29 @@ _OUTPUTS = ["box:0", "prob:0", "landmarks:0"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--pictures", nargs="+", default=list(NAMES), choices=list(NAMES))
+    parser = bench_parser("limit", __doc__)
+    parser.add_argument("--rounds", type=int, default=15, help="calls of each case")
+    parser.add_argument("--threads", type=int, default=2, help="inter-op threads")
+    add_choices(parser, "--pictures", NAMES, "pictures to detect faces in", nargs="+")
     arguments = parser.parse_args()
     images = pictures()
     threads = Threads(intra_op=1, inter_op=arguments.threads)
     session = open_our_graph(threads)
-    table = Table("picture, min_size", "GFLOP", "bound ms", "measured ms", "times the bound")
+    table = Table("picture, min_size", "GFLOP", "limit ms", "measured ms", "measured / limit")
     for name in arguments.pictures:
         image = images[name]
         for min_size in _MIN_SIZES:
-            # The peak is measured beside each case: what slows one slows the other.
+            # The peak is measured next to each case: background load slows both alike.
             peak = peak_flops(threads)
             flops = flops_of(session, image, min_size)
-            bound_ms = flops / peak * 1000
+            limit_ms = flops / peak * 1000
             took_ms = median(timed_ms(session, image, min_size) for _ in range(arguments.rounds))
             table.add_row(
                 f"{name}, {min_size}",
                 f"{flops / 1e9:.2f}",
-                f"{bound_ms:.1f}",
+                f"{limit_ms:.1f}",
                 f"{took_ms:.1f}",
-                f"{took_ms / bound_ms:.2f}",
+                f"{took_ms / limit_ms:.2f}",
             )
     console = Console()
     console.print(table)
@@ -88,11 +87,13 @@ def feeds(image: BGRImage, min_size: int) -> dict[str, Any]:
 
 
 def peak_flops(threads: Threads) -> float:
-    """Floating point operations a second in large matrix products, side by side on all threads."""
+    """FLOPS of large matrix products that run on all threads at once."""
     with tf.Graph().as_default() as graph:
         matrix = tf.compat.v1.placeholder(tf.float32, [_MATRIX_SIDE, _MATRIX_SIDE])
         products = [tf.matmul(matrix, matrix + float(n)) for n in range(_MATRICES)]
-        done = tf.add_n([product[0, 0] for product in products])  # unused, they would not run
+        done = tf.add_n(
+            [product[0, 0] for product in products]
+        )  # TensorFlow would not run unused products
     with open_session(graph, threads) as session:
         value = {matrix: np.ones((_MATRIX_SIDE, _MATRIX_SIDE), np.float32)}
         times = []
@@ -124,7 +125,7 @@ def timed_ms(session: Any, image: BGRImage, min_size: int) -> float:
 
 
 def profile(session: Any, image: BGRImage, min_size: int, runs: int = 5) -> Table:
-    """Time by net and operation, summed over the threads; tracing itself adds some."""
+    """Time by net and operation, summed over threads; includes the overhead of tracing."""
     nanoseconds: Counter[tuple[str, str]] = Counter()
     for _ in range(runs):
         metadata = tf.compat.v1.RunMetadata()

@@ -1,9 +1,10 @@
-"""The service under more load than it can bear: scripts/bench load.
+"""Load-test the service beyond its capacity: scripts/bench load.
 
-Requests come at random times at a fixed rate, whether answers come or not: at the service's
-capacity, which is measured first, and at many times that. What is accepted must stay the same.
+Requests arrive at random times at a fixed rate, whether or not earlier ones were answered (an open
+loop): at the service's capacity, which is measured first, and at multiples of it. The rate of
+accepted requests must not drop.
 
-The service has one core, the clients another one: so what they cost does not slow it down.
+The service runs on one core and the clients on another, so that they do not slow it down.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.answers import Answer, Figures, figures, median_figures, told_errors
+from benchmarks.arguments import bench_parser
 from benchmarks.charts import draw_load
 from benchmarks.clients import Load, client_process, closed_loop, open_loop, post_of
-from benchmarks.memory import watched_memory
-from benchmarks.pages import told_table, write_section
+from benchmarks.compare_services import photographs
+from benchmarks.load_stats import Answer, LoadStats, format_errors, median_stats, summarize
+from benchmarks.pages import print_table, write_section
 from benchmarks.pictures import pictures
+from benchmarks.process_memory import watched_memory
 from benchmarks.servers import Gateway, gateway, wait_for
-from benchmarks.service import photographs
 from facedetect.images import encode_image
 
 _TIMES = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -40,31 +42,31 @@ _CAPACITY_CLIENTS = 4
 
 @dataclass(frozen=True)
 class Offered:
-    """A load, its rate in requests a second, and what came of it in each round."""
+    """A load: its multiple of the capacity, its rate per second, and the rounds' statistics."""
 
     times: float
     rate: float
-    rounds: list[Figures]
-    says_when: bool  # all that was rejected
+    rounds: list[LoadStats]
+    has_retry_after: bool  # in every 429
     late_p99_ms: float
-    busy: float  # the share of its core that the clients took
+    client_cpu: float  # share of their core that the clients used
 
     @property
-    def found(self) -> Figures:
-        return median_figures(self.rounds)
+    def stats(self) -> LoadStats:
+        return median_stats(self.rounds)
 
     @property
     def rejected(self) -> float:
-        return self.found.rejected / sum(self.found.statuses.values())
+        return self.stats.rejected / sum(self.stats.statuses.values())
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each load in each round")
-    parser.add_argument("--times", type=float, nargs="+", default=list(_TIMES))
-    parser.add_argument("--output", type=Path, default=Path("docs/benchmark-load"))
-    parser.add_argument("--page", type=Path, default=Path("docs/benchmark-service.md"))
+    parser = bench_parser("load", __doc__, results=".json and .svg", page="benchmark-service.md")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of each load")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each load")
+    parser.add_argument(
+        "--times", type=float, nargs="+", default=list(_TIMES), help="multiples of the capacity"
+    )
     arguments = parser.parse_args()
     requests = mixed_requests()
     with pinned_service() as service, client_process() as clients:
@@ -76,17 +78,17 @@ def main() -> None:
 
 
 def mixed_requests() -> list[bytes]:
-    """Photographs of several sizes, each as often as the others."""
+    """Requests with photographs of three sizes."""
     portrait = encode_image(pictures()["portrait 512x512"], ".jpg")
     return [post_of(image) for image in (*photographs().values(), portrait)]
 
 
 @contextmanager
 def pinned_service() -> Iterator[Gateway]:
-    """The service on a core of its own; this process and those it starts then get the others."""
+    """Run the service on the first core, and this process and its later children on the others."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) == 1:
-        sys.exit("the service and its clients need a core each; there is only one")
+        sys.exit("this benchmark needs two cores, for the service and its clients; found one")
     os.sched_setaffinity(0, cores[:1])
     with gateway(
         "--backend", "embedded:?inter_op_threads=1", env={"FACEDETECT_THREADS": "1"}
@@ -99,10 +101,10 @@ def pinned_service() -> Iterator[Gateway]:
 def _capacity(
     clients: ProcessPoolExecutor, port: int, requests: Sequence[bytes], seconds: float
 ) -> float:
-    """Requests a second that a few clients get answered, once the first ones have been."""
+    """The throughput of a few clients that wait for each answer, after a warm-up."""
     for _ in range(2):
         load = clients.submit(closed_loop, port, requests, _CAPACITY_CLIENTS, seconds).result()
-    return figures(load.answers).per_second
+    return summarize(load.answers).per_second
 
 
 def _measure(
@@ -129,22 +131,24 @@ def _offered(times: float, rate: float, rounds: list[Load], seconds: float) -> O
     return Offered(
         times=times,
         rate=rate,
-        rounds=[figures(load.answers, seconds) for load in rounds],
-        says_when=all(a.retry_after_s for a in answers if a.status == HTTPStatus.TOO_MANY_REQUESTS),
+        rounds=[summarize(load.answers, seconds) for load in rounds],
+        has_retry_after=all(
+            a.retry_after_s for a in answers if a.status == HTTPStatus.TOO_MANY_REQUESTS
+        ),
         late_p99_ms=float(np.percentile([answer.late_ms for answer in answers], 99)),
-        busy=mean(load.busy for load in rounds),
+        client_cpu=mean(load.client_cpu for load in rounds),
     )
 
 
 def write_report(
     output: Path, page: Path, offered: Sequence[Offered], memory: Sequence[tuple[float, float]]
 ) -> None:
-    """Print the table, write it into the page, and `output`.json and .svg."""
-    (full,) = [one.found.per_second for one in offered if one.times == 1] or [float("nan")]
-    head = ["offered", "requests/s", "accepted/s", "of those at 1x", "p50 ms", "p99 ms", "longest"]
-    rows = [[*head, "429", "errors", "clients late, p99 ms", "clients' core"]]
+    """Print the table and write it into `page`; write `output`.json and .svg."""
+    (full,) = [one.stats.per_second for one in offered if one.times == 1] or [float("nan")]
+    head = ["load", "offered/s", "accepted/s", "relative to 1x", "p50 ms", "p99 ms", "max ms"]
+    rows = [[*head, "429", "errors", "client delay, p99 ms", "client CPU"]]
     rows += [_row(one, full) for one in offered]
-    text = f"{told_table(rows)}\n\n{_told_memory(memory)} {_told_rejections(offered)}"
+    text = f"{print_table(rows)}\n\n{_describe_memory(memory)} {_describe_rejections(offered)}"
     write_section(page, "load", text)
     over_time = [(round(at, 1), round(megabytes, 1)) for at, megabytes in memory]
     measured = {"loads": [asdict(one) for one in offered], "memory_mb": over_time}
@@ -153,10 +157,10 @@ def write_report(
         output.with_suffix(".svg"),
         [one.rate for one in offered],
         {
-            "requests a second": {"accepted": [one.found.per_second for one in offered]},
-            "latency of the accepted, ms": {
-                "p50": [one.found.p50_ms for one in offered],
-                "p99": [one.found.p99_ms for one in offered],
+            "requests per second": {"accepted": [one.stats.per_second for one in offered]},
+            "latency of accepted requests, ms": {
+                "p50": [one.stats.p50_ms for one in offered],
+                "p99": [one.stats.p99_ms for one in offered],
             },
             "rejected with 429, %": {"rejected": [100 * one.rejected for one in offered]},
         },
@@ -165,34 +169,34 @@ def write_report(
 
 
 def _row(one: Offered, full: float) -> list[str]:
-    found = one.found
+    stats = one.stats
     return [
         f"{one.times:g}x",
         f"{one.rate:.0f}",
-        f"{found.per_second:.1f}",
-        f"{found.per_second / full:.2f}",
-        *(f"{value:.0f}" for value in (found.p50_ms, found.p99_ms, found.longest_ms)),
+        f"{stats.per_second:.1f}",
+        f"{stats.per_second / full:.2f}",
+        *(f"{value:.0f}" for value in (stats.p50_ms, stats.p99_ms, stats.longest_ms)),
         f"{one.rejected:.1%}",
-        told_errors(found),
+        format_errors(stats),
         f"{one.late_p99_ms:.1f}",
-        f"{one.busy:.0%}",
+        f"{one.client_cpu:.0%}",
     ]
 
 
-def _told_memory(memory: Sequence[tuple[float, float]]) -> str:
+def _describe_memory(memory: Sequence[tuple[float, float]]) -> str:
     values = [megabytes for _, megabytes in memory]
     third = len(values) // 3
     return (
-        f"Resident memory: {median(values[third : 2 * third]):.0f} MB in the middle third of the "
-        f"time, {median(values[2 * third :]):.0f} MB in the last one, {max(values):.0f} MB at most."
+        f"Resident memory, median: {median(values[third : 2 * third]):.0f} MB in the middle third "
+        f"of the run, {median(values[2 * third :]):.0f} MB in the last; peak {max(values):.0f} MB."
     )
 
 
-def _told_rejections(offered: Sequence[Offered]) -> str:
+def _describe_rejections(offered: Sequence[Offered]) -> str:
     if not any(one.rejected for one in offered):
-        return "Nothing was rejected."
-    all_say = all(one.says_when for one in offered)
-    return f"{'Every' if all_say else 'Not every'} 429 had a `Retry-After`."
+        return "No request was rejected."
+    every = all(one.has_retry_after for one in offered)
+    return f"{'Every' if every else 'Not every'} 429 had a `Retry-After` header."
 
 
 if __name__ == "__main__":

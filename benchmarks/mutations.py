@@ -1,4 +1,4 @@
-"""Image files and forms that are broken by chance, the same for the same seed."""
+"""Mutate image files and forms at random; equal seeds give equal bytes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TOKENS = (
 
 @dataclass(frozen=True)
 class Body:
-    """A request's body: what it began as, its bytes, and how they are sent."""
+    """A request's body: what it was made from, its bytes, and how to send them."""
 
     origin: str
     data: bytes
@@ -40,7 +40,7 @@ class Body:
 
 
 def seeds() -> dict[str, bytes]:
-    """Small whole files of every format and the ways to store it; a format is the first word."""
+    """Small valid files of every format and variant; the first word of a name is the format."""
     portrait = resize(pictures()["portrait 512x512"][40:240, 120:320], _SIDE, _SIDE)
     image = Image.fromarray(cv2.cvtColor(portrait, cv2.COLOR_BGR2RGB))
     exif = Image.Exif()
@@ -86,7 +86,7 @@ def _save_heic(file: pillow_heif.HeifFile, **options: object) -> bytes:
 
 
 def mutate_file(chance: random.Random, files: dict[str, bytes]) -> Body:
-    """One of the files with some of its bytes changed; a few are left whole."""
+    """One of the files, mutated several times; some stay valid."""
     origin = chance.choice(list(files))
     data = bytearray(files[origin])
     others = list(files.values())
@@ -96,7 +96,7 @@ def mutate_file(chance: random.Random, files: dict[str, bytes]) -> Body:
 
 
 def mutate_form(chance: random.Random, files: dict[str, bytes]) -> Body:
-    """A form with an image, something about it broken: boundaries, headers, lengths, nesting."""
+    """A form with an image and broken boundaries, headers or parts."""
     boundary = chance.choice([b"x", b"-" * 70, b"a b", b'"', b"\xff", b"boundary"])
     disposition = chance.choice(
         [
@@ -119,7 +119,7 @@ def mutate_form(chance: random.Random, files: dict[str, bytes]) -> Body:
 
 
 def mutate_request(chance: random.Random, files: dict[str, bytes]) -> Body:
-    """Mostly broken files, some broken forms, some that lie about their length or type."""
+    """Mostly mutated files; some forms, and some with a wrong length or type."""
     body = (mutate_form if chance.random() < 0.2 else mutate_file)(chance, files)  # noqa: PLR2004
     kind = chance.random()
     if kind < 0.02:  # noqa: PLR2004
@@ -141,7 +141,7 @@ def _flip_bits(chance: random.Random, data: bytearray, _: list[bytes]) -> None:
             data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
 
 
-def _flip_bits_of_the_head(chance: random.Random, data: bytearray, _: list[bytes]) -> None:
+def _change_header_byte(chance: random.Random, data: bytearray, _: list[bytes]) -> None:
     if data:
         data[chance.randrange(min(len(data), 400))] = chance.randrange(256)
 
@@ -161,7 +161,7 @@ def _repeat(chance: random.Random, data: bytearray, _: list[bytes]) -> None:
     data[start:start] = piece * chance.choice([1, 2, 30])
 
 
-def _say_another_length(chance: random.Random, data: bytearray, _: list[bytes]) -> None:
+def _change_length(chance: random.Random, data: bytearray, _: list[bytes]) -> None:
     start = chance.randint(0, max(min(len(data) - 4, 1000), 0))
     number = struct.pack(chance.choice("<>") + "I", chance.choice(_LARGE))
     width = chance.choice([2, 4])
@@ -181,11 +181,11 @@ def _insert_token(chance: random.Random, data: bytearray, _: list[bytes]) -> Non
 
 _MUTATIONS: tuple[Callable[[random.Random, bytearray, list[bytes]], None], ...] = (
     _flip_bits,
-    _flip_bits_of_the_head,
+    _change_header_byte,
     _cut,
     _remove,
     _repeat,
-    _say_another_length,
+    _change_length,
     _splice,
     _insert_token,
 )

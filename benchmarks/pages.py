@@ -1,7 +1,8 @@
-"""Sections of a page that benchmarks write, between two comments that name them."""
+"""Tables that benchmarks write into the documentation, between two comments that name them."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,10 @@ from rich.table import Table
 
 
 def write_section(page: Path, name: str, text: str) -> None:
-    """Put a text between `<!-- name -->` and `<!-- /name -->`, which the page must have."""
+    """Replace what is between `<!-- name -->` and `<!-- /name -->`.
+
+    Raises ValueError unless the page has both exactly once.
+    """
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     content, count = re.subn(
         f"{start}.*{end}",
@@ -20,12 +24,17 @@ def write_section(page: Path, name: str, text: str) -> None:
         flags=re.DOTALL,
     )
     if count != 1:
-        raise ValueError(f"{page} must have {start} and {end} once, to be filled; found {count}")
+        raise ValueError(f"{page} must contain {start} ... {end} exactly once; found {count}")
     page.write_text(content, "utf-8")
 
 
-def told_table(rows: Sequence[Sequence[str]], title: str = "") -> str:
-    """Print a table, its head first, and return it as Markdown."""
+def link_from(page: Path, target: Path) -> str:
+    """The path of a file as a link in a page, relative to the page."""
+    return Path(os.path.relpath(target, page.parent)).as_posix()
+
+
+def print_table(rows: Sequence[Sequence[str]], title: str = "") -> str:
+    """Print a table whose first row is its head, and return it as Markdown."""
     table = Table(*rows[0], title=title)
     for row in rows[1:]:
         table.add_row(*row)

@@ -1,4 +1,4 @@
-"""The pictures to measure with: real photographs, alone and pasted together."""
+"""The benchmarks' pictures: photographs, alone and composed into groups and crowds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = (
 
 
 def pictures() -> dict[str, BGRImage]:
-    """By name: a portrait, a group at three sizes, a crowd of 144 faces at 1920x1080."""
+    """A portrait, a group at three sizes and a crowd of 144 faces, by name."""
     astronaut = load_image(PHOTOGRAPHS / "astronaut.jpg")
     hopper = load_image(PHOTOGRAPHS / "grace_hopper.jpg")
     group = make_group(astronaut, hopper)

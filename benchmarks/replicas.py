@@ -1,12 +1,11 @@
-"""Three model servers behind one name, under load, while things go wrong: scripts/bench replicas.
+"""Inject faults into three model servers under load: scripts/bench replicas.
 
-One is killed and comes back, one is stopped for a while, one gets a new version. Eight clients ask
-the gateway all the time and hold every answer against the right one.
+The servers share one DNS name. One is killed and restarted, one is suspended for a while, one gets
+a new model version. Eight clients keep sending requests through the gateway and check every answer.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import signal
 import sys
@@ -27,6 +26,7 @@ from dnslib.server import BaseResolver, DNSLogger, DNSServer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.arguments import bench_parser
 from benchmarks.pictures import pictures
 from benchmarks.servers import Server, free_port, gateway, model_server, wait_for
 from facedetect.images import encode_image
@@ -36,25 +36,28 @@ _HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 _NAME = "models.test"
 _CLIENTS = 8
 
+Event = tuple[float, str]
+"""When it happened, s, and what."""
+
 
 @dataclass(frozen=True)
-class Answer:
-    """What one request gave: when it began, s; how long it took, s; its outcome in a word."""
+class ReplicaAnswer:
+    """One request: its start and duration, s; `right`, `wrong` or the error; the version."""
 
     at: float
     took: float
     outcome: str
-    version: str
+    version: int | None  # None unless it was `right` or `wrong`
 
 
 @dataclass
-class Load:
-    """Clients that ask without a pause until they are stopped."""
+class ReplicaLoad:
+    """Clients that send requests without pause until they are stopped."""
 
     url: str
     image: bytes
     expected: list[dict[str, Any]]
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[ReplicaAnswer] = field(default_factory=list)
     is_over: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
@@ -70,8 +73,8 @@ class Load:
             for client in clients:
                 client.join()
 
-    def wait_for_version(self, version: str) -> None:
-        """Wait until a version has answered, a minute at most."""
+    def wait_for_version(self, version: int) -> None:
+        """Wait until a version has answered, for a minute at most."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if any(answer.version == version for answer in self.answers):
@@ -84,22 +87,22 @@ class Load:
                 started = time.monotonic()
                 outcome, version = self._ask_once(client)
                 took = time.monotonic() - started
-                self.answers.append(Answer(started - began, took, outcome, version))
+                self.answers.append(ReplicaAnswer(started - began, took, outcome, version))
 
-    def _ask_once(self, client: httpx2.Client) -> tuple[str, str]:
+    def _ask_once(self, client: httpx2.Client) -> tuple[str, int | None]:
         try:
             response = client.post("/detect", files={"image": self.image}, params={"min_size": 40})
             answer = response.json()
         except (httpx2.HTTPError, ValueError) as error:
-            return type(error).__name__, ""
+            return type(error).__name__, None
         if not response.is_success:
-            return answer["type"].rpartition(":")[2], ""
+            return answer["type"].rpartition(":")[2], None
         is_right = answer["faces"] == self.expected
         return "right" if is_right else "wrong", answer["model"]["version"]
 
 
 class _Resolver(BaseResolver):  # type: ignore[misc]
-    """Every name stands for all servers."""
+    """Resolves every name to all servers."""
 
     def resolve(self, request: Any, _: object) -> Any:
         reply = request.reply()
@@ -109,8 +112,8 @@ class _Resolver(BaseResolver):  # type: ignore[misc]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4.0, help="between the events")
+    parser = bench_parser("replicas", __doc__)
+    parser.add_argument("--seconds", type=float, default=4.0, help="pause between events")
     arguments = parser.parse_args()
     image = encode_image(pictures()["portrait 512x512"], ".jpg")
     answers, events = run(builtin_model(), image, arguments.seconds)
@@ -119,8 +122,8 @@ def main() -> None:
         sys.exit(1)
 
 
-def run(model: Path, image: bytes, pause_s: float) -> tuple[list[Answer], list[tuple[float, str]]]:
-    """Returns the answers, and what happened when, s; `model` is the folder of its versions."""
+def run(model: Path, image: bytes, pause_s: float) -> tuple[list[ReplicaAnswer], list[Event]]:
+    """Returns the answers and the events; `model` is a folder with a folder for each version."""
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port = free_port()
@@ -128,22 +131,22 @@ def run(model: Path, image: bytes, pause_s: float) -> tuple[list[Answer], list[t
         servers = [start(host) for host in _HOSTS]
         service = stack.enter_context(_gateway(stack, port))
         expected = _faces(service, image)
-        load = Load(str(service.base_url), image, expected)
+        load = ReplicaLoad(str(service.base_url), image, expected)
         began = time.monotonic()
-        events: list[tuple[float, str]] = []
+        events: list[Event] = []
 
-        def happens(what: str, do: Callable[[], object]) -> None:
+        def event(what: str, do: Callable[[], object]) -> None:
             time.sleep(pause_s)
             events.append((time.monotonic() - began, what))
             do()
 
         with load.running():
-            happens("the first is killed", servers[0].kill)
-            happens("the second is stopped", lambda: _signal(servers[1], signal.SIGSTOP))
-            happens("the first is started again", lambda: start(_HOSTS[0]))
-            happens("the second goes on", lambda: _signal(servers[1], signal.SIGCONT))
-            happens("the third gets version 2", lambda: _add_version(scratch / _HOSTS[2]))
-            load.wait_for_version("2")
+            event("the first is killed", servers[0].kill)
+            event("the second is suspended", lambda: _signal(servers[1], signal.SIGSTOP))
+            event("the first is restarted", lambda: start(_HOSTS[0]))
+            event("the second resumes", lambda: _signal(servers[1], signal.SIGCONT))
+            event("the third gets version 2", lambda: _add_version(scratch / _HOSTS[2]))
+            load.wait_for_version(2)
             time.sleep(pause_s)
     return load.answers, events
 
@@ -182,14 +185,14 @@ def _signal(server: Server, number: int) -> None:
 
 
 def _add_version(folder: Path) -> None:
-    """Copied beside, then moved in whole, as TensorFlow Serving wants it."""
+    """Copy first, then rename, so that the server never sees half a version."""
     shutil.copytree(folder / "1", folder / "unfinished")
     (folder / "unfinished").rename(folder / "2")
 
 
-def _print(answers: list[Answer], events: list[tuple[float, str]]) -> None:
-    table = Table("from, s", "what happens", "answers", "median ms", "longest ms", "not right")
-    starts = [(0.0, "all is well"), *events]
+def _print(answers: list[ReplicaAnswer], events: list[Event]) -> None:
+    table = Table("from, s", "event", "answers", "median ms", "max ms", "failed")
+    starts = [(0.0, "all servers up"), *events]
     ends = [at for at, _ in events] + [float("inf")]
     for (start, what), end in zip(starts, ends, strict=True):
         phase = [answer for answer in answers if start <= answer.at < end]

@@ -1,12 +1,12 @@
-"""An MTCNN package as a program that `facedetect evaluate` asks: a JSON line in, one out.
+"""Run an MTCNN package as an external program for `facedetect evaluate`: JSON lines in and out.
 
 python rival_detector.py KIND THREADS [PATH]
 {"image": "/data/1.jpg", "min_size": 20, "factor": 0.709, "thresholds": [0.6, 0.7, 0.7]}
 {"boxes": [[1.0, 2.0, 3.0, 4.0]], "scores": [0.9], "landmarks": [[[1.0, 2.0], ...]]}
 
-Pictures are decoded as facedetect does it, by Pillow and upright. What a picture takes more than
-6 GB for fails, so that the machine goes on. Some packages' memory grows from picture to picture, so
-one that fails is tried once more by the program begun anew: it fails for its own sake alone.
+Pictures are decoded as in facedetect, by Pillow and upright. A picture that needs more than 6 GB
+fails. As some packages leak memory, a picture that fails is retried once after a restart, so that
+it never fails because of earlier ones.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _MOST_BYTES = 6 * 10**9
 def main() -> None:
     kind, threads, path, again = [*sys.argv[1:], "", ""][:4]
     resource.setrlimit(resource.RLIMIT_DATA, (_MOST_BYTES, _MOST_BYTES))
-    # Some packages take all cores there are: so there are only these.
+    # Some packages use all the cores they see.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(threads)])
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what packages print must not mix with the answers
+    os.dup2(2, 1)  # keeps what packages print apart from the answers
     detect = LOADERS[kind](path, int(threads))
     is_new = True
     for line in chain([again] if again else [], sys.stdin):
@@ -41,7 +41,7 @@ def main() -> None:
         except Exception as error:  # noqa: BLE001 - a package may raise anything
             if not is_new:
                 os.dup2(answers.fileno(), 1)
-                begin_anew(kind, threads, path, line)
+                restart(kind, threads, path, line)
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=answers, flush=True)
         is_new = False
@@ -54,8 +54,8 @@ def answer_to(line: str, detect: Detect) -> Faces:
     return detect(image, Params(thresholds=thresholds, **request))
 
 
-def begin_anew(*arguments: str) -> None:
-    """Take this process' place, with its input and output; nothing waits in the input yet."""
+def restart(*arguments: str) -> None:
+    """Replace this process, keeping its input and output; no further request waits yet."""
     os.execv(sys.executable, [sys.executable, __file__, *arguments])  # noqa: S606 - this program
 
 

@@ -1,4 +1,4 @@
-"""Real model servers and gateways in processes of their own, for benchmarks and tests."""
+"""Run real model servers and gateways in their own processes, for benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TENSORFLOW_SERVING = shutil.which("tensorflow_model_server")
 
 @dataclass
 class Server:
-    """A server's process and ports; `name` is its model's."""
+    """A server's process, its ports, and its model's name."""
 
     process: subprocess.Popen[str]
     port: int
@@ -57,7 +57,7 @@ class Server:
         return f"http://127.0.0.1:{self.rest_port}/{self.name}"
 
     def kill(self) -> None:
-        """End it at once, whatever it is doing."""
+        """End it with SIGKILL."""
         self.process.kill()
         self.process.wait()
 
@@ -66,7 +66,7 @@ class Server:
 def model_server(
     folder: Path | None = None, *options: str, name: str = "mtcnn", port: int = 0
 ) -> Iterator[Server]:
-    """Run `facedetect model-server`; without a folder it serves the built-in model."""
+    """Run `facedetect model-server`, by default with the built-in model."""
     command: Command = [FACEDETECT, "model-server", *([folder] if folder else [])]
     command += ["--name", name, "--port", str(port), "--rest-port", "0", *options]
     with _ended(subprocess.Popen(command, stderr=subprocess.PIPE, text=True)) as process:
@@ -100,7 +100,7 @@ def _ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def _ports(process: subprocess.Popen[str]) -> tuple[int, int]:
-    """Read them from the log."""
+    """Read the ports from the log."""
     assert process.stderr is not None
     ports: dict[str, int] = {}
     for line in process.stderr:
@@ -108,7 +108,7 @@ def _ports(process: subprocess.Popen[str]) -> tuple[int, int]:
         if found:
             ports[found[1]] = int(found[2])
         if len(ports) == 2:  # noqa: PLR2004 - gRPC's and REST's
-            # Nobody reads on, but a pipe that is full would stop the server.
+            # Drain the pipe: a full one would block the server.
             threading.Thread(target=process.stderr.read, daemon=True).start()
             return ports["gRPC"], ports["REST"]
     raise RuntimeError(f"the model server ended with {process.wait()}")
@@ -136,7 +136,7 @@ def free_port() -> int:
 
 @dataclass
 class Gateway:
-    """A service's process, a client to it, and the file that its log goes to."""
+    """A service's process, a client to it, and its log file."""
 
     process: subprocess.Popen[str]
     client: httpx2.Client
@@ -148,7 +148,7 @@ class Gateway:
 
 @contextmanager
 def gateway(*options: str, env: Mapping[str, str] | None = None) -> Iterator[Gateway]:
-    """Run `facedetect serve` on a free port; wait until it is alive, not until it is ready."""
+    """Run `facedetect serve` on a free port; waits until it is alive, not until it is ready."""
     port = free_port()
     command: Command = [FACEDETECT, "serve", "--port", str(port), *options]
     with ExitStack() as stack:
@@ -168,7 +168,7 @@ def gateway(*options: str, env: Mapping[str, str] | None = None) -> Iterator[Gat
 
 
 def wait_for(client: httpx2.Client, path: str, process: subprocess.Popen[str]) -> None:
-    """Wait until a path answers 200."""
+    """Wait until a path answers 200, for a minute at most."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if process.poll() is not None:

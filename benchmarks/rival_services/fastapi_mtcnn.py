@@ -1,6 +1,6 @@
-"""mtcnn behind FastAPI, as people put them together: one detector, one lock.
+"""mtcnn behind FastAPI, the usual way: one detector, one lock.
 
-python fastapi_mtcnn.py PORT; runs in an environment of its own.
+python fastapi_mtcnn.py PORT; runs in its own environment.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def detect(image: UploadFile) -> dict[str, Any]:
 
 
 def to_json(face: dict[str, Any]) -> dict[str, Any]:
-    """With Python's own numbers instead of numpy's."""
+    """Converts NumPy's numbers to Python's."""
     x, y, width, height = map(int, face["box"])
     keypoints = {name: list(map(int, point)) for name, point in face["keypoints"].items()}
     box = [x, y, x + width, y + height]

@@ -1,6 +1,6 @@
-"""facenet-pytorch in LitServe, written as LitServe's documentation shows it.
+"""facenet-pytorch behind LitServe, written as in LitServe's documentation.
 
-python litserve_facenet.py PORT WORKERS; runs in an environment of its own.
+python litserve_facenet.py PORT WORKERS; runs in its own environment.
 """
 
 import sys
@@ -16,7 +16,7 @@ from fastapi import Request
 
 class FaceAPI(litserve.LitAPI):  # type: ignore[misc]
     def setup(self, device: str) -> None:
-        # Every worker is a process; as many threads as there are cores left to each.
+        # Each worker is a process; two cores are shared among them.
         torch.set_num_threads(max(1, 2 // int(sys.argv[2])))
         self.detector = MTCNN(
             min_face_size=20,

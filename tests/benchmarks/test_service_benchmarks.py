@@ -14,11 +14,11 @@ from threading import Thread
 
 import pytest
 
-from benchmarks import endurance, overhead
-from benchmarks.answers import Answer, figures, told_errors
+from benchmarks import http_overhead, service_soak
 from benchmarks.clients import closed_loop, open_loop, post_of
-from benchmarks.memory import resident_mb, tree_resident_mb, watched_memory
-from benchmarks.pages import told_table, write_section
+from benchmarks.load_stats import Answer, format_errors, summarize
+from benchmarks.pages import print_table, write_section
+from benchmarks.process_memory import resident_mb, tree_resident_mb, watched_memory
 from benchmarks.servers import Gateway, gateway, wait_for
 from facedetect import Detector
 from tests.benchmarks.test_benchmarks import ROOT, bench
@@ -26,7 +26,7 @@ from tests.benchmarks.test_benchmarks import ROOT, bench
 STATUSES = (200, 200, 429)
 
 
-class OneInThreeIsTurnedAway(BaseHTTPRequestHandler):
+class RejectsOneInThree(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     numbers = count()
 
@@ -46,7 +46,7 @@ class OneInThreeIsTurnedAway(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), OneInThreeIsTurnedAway) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), RejectsOneInThree) as server:
         Thread(target=server.serve_forever).start()
         yield server.server_port
         server.shutdown()
@@ -61,15 +61,15 @@ def section(page: Path, name: str) -> str:
     return page.read_text("utf-8").split(f"<!-- {name} -->")[1].split(f"<!-- /{name} -->")[0]
 
 
-def test_clients_that_wait_get_one_answer_after_the_other(port: int) -> None:
+def test_a_closed_loop_waits_for_answers_and_for_retry_after(port: int) -> None:
     load = closed_loop(port, [post_of(b"image")], 2, 0.5)
-    found = figures(load.answers)
+    found = summarize(load.answers)
     assert found.errors == {}
     assert found.statuses[200] == pytest.approx(2 * found.rejected, abs=2)
     assert all(answer.retry_after_s == (answer.status == 429) for answer in load.answers)
 
 
-def test_clients_that_do_not_wait_keep_their_rate(port: int) -> None:
+def test_an_open_loop_keeps_its_rate(port: int) -> None:
     load = open_loop(port, [post_of(b"image")], rate=100, seconds=0.5)
     due = [answer.due_s for answer in load.answers]
     assert len(due) == 50
@@ -78,19 +78,19 @@ def test_clients_that_do_not_wait_keep_their_rate(port: int) -> None:
     assert all(answer.took_ms >= answer.late_ms >= -1 for answer in load.answers)
 
 
-def test_a_service_that_is_not_there_gives_no_answers() -> None:
+def test_a_refused_connection_counts_as_no_answer() -> None:
     (answer, *_) = closed_loop(1, [post_of(b"image")], 1, 0.01).answers
-    assert told_errors(figures([answer])) == "none: 1"
+    assert format_errors(summarize([answer])) == "none: 1"
 
 
-def test_figures_count_what_was_answered_in_time() -> None:
+def test_stats_count_answers_within_the_time() -> None:
     answers = [Answer(at / 10, 0, 100 + at, 200) for at in range(10)]
     answers += [Answer(0.5, 0, 1, 429, retry_after_s=1), Answer(0.5, 0, 1, 500)]
-    found = figures(answers, 0.5)
+    found = summarize(answers, 0.5)
     assert found.per_second == 4 / 0.5
     assert (found.p50_ms, found.longest_ms) == (104.5, 109)
     assert (found.rejected, found.errors) == (1, {500: 1})
-    assert math.isnan(figures(answers[-2:]).p99_ms)
+    assert math.isnan(summarize(answers[-2:]).p99_ms)
 
 
 def test_memory_is_that_of_a_process_and_its_children() -> None:
@@ -105,16 +105,16 @@ def test_a_section_is_replaced_and_must_be_there(tmp_path: Path) -> None:
     page.write_text("a\n<!-- load -->\nold\n<!-- /load -->\nb\n")
     write_section(page, "load", "new\\1")
     assert page.read_text() == "a\n<!-- load -->\n\nnew\\1\n\n<!-- /load -->\nb\n"
-    with pytest.raises(ValueError, match="must have <!-- slow -->"):
+    with pytest.raises(ValueError, match="must contain <!-- slow -->"):
         write_section(page, "slow", "new")
 
 
-def test_service_measures_ours_and_writes_the_report(page: Path) -> None:
+def test_compare_services_measures_ours_and_writes_the_report(page: Path) -> None:
     output = page.with_suffix("")
     bench(
-        "service",
+        "compare_services",
         *("--rounds", "1", "--seconds", "0.3", "--clients", "1", "8"),
-        *("--output", output, "--rivals"),
+        *("--output", output, "--page", page, "--rivals"),
     )
     rows = json.loads(output.with_suffix(".json").read_text())
     assert [row["name"] for row in rows] == [
@@ -123,7 +123,7 @@ def test_service_measures_ours_and_writes_the_report(page: Path) -> None:
     ]
     assert rows[0]["faces"] == rows[1]["faces"]
     assert all(load["rounds"][0]["per_second"] > 1 for row in rows for load in row["loads"])
-    assert "| 640x443, 8 clients | facedetect, embedded |" in section(page, "service")
+    assert "| 640x443, 8 clients | facedetect, embedded |" in section(page, "compare-services")
     assert output.with_suffix(".svg").read_text().startswith("<?xml")
 
 
@@ -134,16 +134,16 @@ def service() -> Iterator[Gateway]:
         yield running
 
 
-def test_overhead_compares_both_ways(service: Gateway, page: Path) -> None:
+def test_http_overhead_compares_both_ways(service: Gateway, page: Path) -> None:
     with Detector() as detector:
-        rows = overhead.measure(service, detector, rounds=1, spells=1, seconds=0.3)
-    write_section(page, "overhead", told_table(rows))
-    written = section(page, "overhead")
-    assert written.count("| one at a time, ms |") == 2
-    assert written.count("| side by side, images/s |") == 2
+        rows = http_overhead.measure(service, detector, rounds=1, repetitions=1, seconds=0.3)
+    write_section(page, "http-overhead", print_table(rows))
+    written = section(page, "http-overhead")
+    assert written.count("| latency, ms |") == 2
+    assert written.count("| throughput, images/s |") == 2
 
 
-def test_load_offers_more_than_can_be_done(page: Path) -> None:
+def test_load_goes_beyond_the_capacity(page: Path) -> None:
     output = page.with_name("load")
     times = ("--rounds", "1", "--seconds", "2", "--times", "1", "4")
     bench("load", *times, "--output", output, "--page", page)
@@ -156,10 +156,9 @@ def test_load_offers_more_than_can_be_done(page: Path) -> None:
     assert output.with_suffix(".svg").read_text().startswith("<?xml")
 
 
-def test_endurance_records_memory_for_each_request(service: Gateway, page: Path) -> None:
-    drawing = page.with_suffix(".svg")
-    memory_mb = endurance.endure(service, 12)
+def test_service_soak_records_memory_for_each_request(service: Gateway, page: Path) -> None:
+    memory_mb = service_soak.soak_service(service, 12)
     assert all(value > 100 for value in memory_mb)
-    endurance.write_report(drawing, page, memory_mb)
-    assert "12 requests. Resident memory: " in section(page, "endurance")
-    assert drawing.read_text().startswith("<?xml")
+    service_soak.write_report(page.with_suffix(""), page, memory_mb)
+    assert "12 requests. Resident memory: " in section(page, "service-soak")
+    assert page.with_suffix(".svg").read_text().startswith("<?xml")

@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 
 from benchmarks import kills
-from benchmarks.archive import CODINGS, make_archive
 from benchmarks.bad_files import write_bad_files
 from benchmarks.kills import results_of
 from benchmarks.servers import FACEDETECT, Command, Server, model_server
+from benchmarks.synthetic_archive import CODINGS, make_archive
 from facedetect import Detector
 from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.journal import Journal

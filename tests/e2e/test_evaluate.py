@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.archive import compose, read_sources
+from benchmarks.synthetic_archive import compose, read_sources
 from facedetect.images import write_image
 from tests.e2e.processes import run
 

@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks.fuzz import (
     Result,
-    chance_of,
+    find_fault,
     fuzz_decoding,
     fuzz_service,
-    what_is_wrong,
+    random_of,
     write_failures,
 )
 from benchmarks.mutations import mutate_request, seeds
@@ -56,22 +56,22 @@ def test_broken_files_decode_or_are_refused() -> None:
 )
 def test_wrong_answers_are_told(status: int, kind: str, answer: dict[str, object]) -> None:
     documented = {"200", "400", "404", "500"}
-    assert what_is_wrong((status, kind, json.dumps(answer).encode()), documented)
+    assert find_fault((status, kind, json.dumps(answer).encode()), documented)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"\xff", b"7", b'["faces"]'])
 @pytest.mark.parametrize("status", [200, 400])
 def test_answers_that_are_no_json_are_told(status: int, content: bytes) -> None:
-    assert what_is_wrong((status, JSON, content), {"200", "400"})
+    assert find_fault((status, JSON, content), {"200", "400"})
 
 
 def test_right_answers_are_not() -> None:
     for status, kind, answer in ((200, JSON, {"faces": []}), (400, PROBLEM_JSON, PROBLEM)):
-        assert not what_is_wrong((status, kind, json.dumps(answer).encode()), {"200", "400"})
+        assert not find_fault((status, kind, json.dumps(answer).encode()), {"200", "400"})
 
 
 def test_a_failing_body_is_written_so_that_it_can_be_repeated(tmp_path: Path) -> None:
     write_failures(Result(failures={12: "the reason"}), SEED, tmp_path)
-    again = mutate_request(chance_of(SEED, 12), seeds())
+    again = mutate_request(random_of(SEED, 12), seeds())
     assert (tmp_path / "7-12.bin").read_bytes() == again.data
     assert (tmp_path / "7-12.txt").read_text() == "the reason\n"

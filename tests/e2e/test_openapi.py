@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.promises import check_promises
+from benchmarks.openapi_checks import check_openapi
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.service import create_app
@@ -10,7 +10,7 @@ from facedetect.settings import ServiceSettings
 
 
 def test_the_service_keeps_what_its_document_promises() -> None:
-    ended = check_promises(examples=30, seed=7)
+    ended = check_openapi(examples=30, seed=7)
     assert ended.returncode == 0, ended.stdout
     document = create_app(ServiceSettings.load(), Detector(FakeBackend())).openapi()
     calls = sum(len(methods) for methods in document["paths"].values())

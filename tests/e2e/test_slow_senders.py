@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.servers import gateway, wait_for
-from benchmarks.slow import BODY, HEAD, STILL_OPEN, Measured, measure
+from benchmarks.slow_clients import BODY, HEAD, STILL_OPEN, Measured, measure
 from tests.conftest import ASTRONAUT
 
 SENDERS = 500

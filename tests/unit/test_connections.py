@@ -11,7 +11,7 @@ from threading import Event
 import numpy as np
 import pytest
 
-from benchmarks.memory import resident_mb
+from benchmarks.process_memory import resident_mb
 from facedetect.backends.fake import FakeBackend
 from facedetect.images import encode_image
 from tests.fake import after

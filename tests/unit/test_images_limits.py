@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.memory import resident_mb
+from benchmarks.process_memory import resident_mb
 from facedetect.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImage
 from facedetect.images import BGRImage, ImageLimits, decode_image
 from facedetect.images.isobmff import HeifItem

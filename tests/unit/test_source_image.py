@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.memory import resident_mb
+from benchmarks.process_memory import resident_mb
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import ImageTooLarge, InvalidImage
 from facedetect.images import BGRImage, ImageLimits, SourceImage, decode_image

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.memory import resident_mb
+from benchmarks.process_memory import resident_mb
 from facedetect.backends.fake import FakeBackend
 from facedetect.images import encode_image
 from tests.live import Live, live

@@ -1,4 +1,4 @@
-"""What the service's OpenAPI document promises, tried out by schemathesis: scripts/fuzz api."""
+"""Test the service against its OpenAPI document with schemathesis: scripts/fuzz api."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _SCHEMATHESIS = Path(sys.executable).with_name("st")
 _CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 
 
-def check_promises(examples: int, seed: int) -> subprocess.CompletedProcess[str]:
-    """Run every check over a service of its own, with up to so many examples for each call."""
+def check_openapi(examples: int, seed: int) -> subprocess.CompletedProcess[str]:
+    """Start a service and run all checks on it, with up to `examples` for each operation."""
     options = ["--checks", "all", "--max-examples", str(examples), "--seed", str(seed)]
     options += ["--continue-on-failure", "--generation-database", "none", "--no-color"]
     with gateway() as running:

@@ -1,14 +1,13 @@
-"""annotate-folder at full speed: scripts/bench folder.
+"""Measure the speed and memory of annotate-folder: scripts/bench annotate-folder.
 
-The same archive in turns: by one worker on one core, by two on two with pictures and without, by
-the detector's `detect` on the files with two threads, and by the model alone, which gets them
-decoded. Then where a worker's time goes, and
-how much memory the command takes for all of the archive and for a tenth of it.
+The same archive in turns: with one worker on one core; with two workers on two cores, with and
+without writing pictures; with `Detector.detect` on two threads; and with the model alone, on
+decoded pictures. Then the time of each stage, and the peak memory of the command for the whole
+archive and for a tenth of it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -29,9 +28,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.archive import SIDES, make_archive
-from benchmarks.pages import told_table, write_section
+from benchmarks.arguments import bench_parser
+from benchmarks.pages import print_table, write_section
 from benchmarks.servers import FACEDETECT, Command
+from benchmarks.synthetic_archive import SIDES, make_archive
 from facedetect import Detector, load_image
 from facedetect.archive.picture_encoding import encode_picture
 from facedetect.archive.plan import Plan, SourceFile
@@ -48,12 +48,12 @@ _PROFILED_OF = 10  # every tenth picture
 
 
 @dataclass(frozen=True)
-class Ran:
-    """One run of the command: pictures, s without the model's load and with it, most memory."""
+class CommandRun:
+    """One run of the command: pictures, s without and with loading the model, peak memory."""
 
     pictures: int
     seconds: float
-    whole_s: float
+    total_s: float
     peak_mb: float
 
     @property
@@ -63,33 +63,32 @@ class Ran:
 
 @dataclass
 class Measured:
-    """Pictures a second of each way, a value a round; the command's runs; ms by stage."""
+    """Pictures per second of each way and round; the command's runs; ms by stage."""
 
     per_second: dict[str, list[float]] = field(default_factory=dict)
-    runs: dict[str, list[Ran]] = field(default_factory=dict)
+    runs: dict[str, list[CommandRun]] = field(default_factory=dict)
     stages_ms: dict[str, float] = field(default_factory=dict)
     peak_mb: dict[int, float] = field(default_factory=dict)  # by the number of pictures
 
     def ratio(self, way: str, other: str) -> float:
-        """The median of the rounds' ratios: the machine's moods are those of a round."""
+        """The median of the rounds' ratios: within a round the machine's load is much the same."""
         pairs = zip(self.per_second[way], self.per_second[other], strict=True)
         return median(one / two for one, two in pairs)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=2000)
-    parser.add_argument("--longest", type=int, default=SIDES[1], help="side of a picture, px")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=Path("docs/benchmark-folder"))
+    parser = bench_parser("annotate-folder", __doc__, results=".json", page="benchmark-folder.md")
+    parser.add_argument("--pictures", type=int, default=2000, help="size of the archive")
+    parser.add_argument("--longest", type=int, default=SIDES[1], help="longest side, px")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of each way")
     arguments = parser.parse_args()
     if len(os.sched_getaffinity(0)) < _CORES:
-        sys.exit(f"this takes {_CORES} cores")
+        sys.exit(f"this benchmark needs {_CORES} cores; found {len(os.sched_getaffinity(0))}")
     with tempfile.TemporaryDirectory() as folder:
         measured = measure(
             Path(folder), arguments.pictures, longest=arguments.longest, rounds=arguments.rounds
         )
-    write_report(arguments.output, measured)
+    write_report(arguments.output, arguments.page, measured)
 
 
 def measure(scratch: Path, pictures: int, *, longest: int, rounds: int) -> Measured:
@@ -117,7 +116,7 @@ def measure(scratch: Path, pictures: int, *, longest: int, rounds: int) -> Measu
 
 @contextmanager
 def _pinned(cores: int) -> Iterator[None]:
-    """Processes that are started meanwhile have so many cores."""
+    """Limit processes started within to that many cores."""
     all_cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, all_cores[:cores])
     try:
@@ -126,7 +125,7 @@ def _pinned(cores: int) -> Iterator[None]:
         os.sched_setaffinity(0, all_cores)
 
 
-def annotate(archive: Path, *options: str, workers: int) -> Ran:
+def annotate(archive: Path, *options: str, workers: int) -> CommandRun:
     """Run the command with a core for each worker."""
     with tempfile.TemporaryDirectory(dir=archive.parent) as output, _pinned(workers):
         command: Command = [FACEDETECT, "annotate-folder", archive, output, "--quiet", "--json"]
@@ -135,18 +134,18 @@ def annotate(archive: Path, *options: str, workers: int) -> Ran:
             [*command, "--workers", str(workers), *options], stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
-        told = process.stdout.read()
+        printed = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"the command ended with {process.returncode}: {told}")
-    summary = json.loads(told)
-    whole_s = time.monotonic() - began
-    return Ran(summary["images"], summary["seconds"], whole_s, usage.ru_maxrss / 1024)
+        raise RuntimeError(f"the command ended with {process.returncode}: {printed}")
+    summary = json.loads(printed)
+    total_s = time.monotonic() - began
+    return CommandRun(summary["images"], summary["seconds"], total_s, usage.ru_maxrss / 1024)
 
 
 def _with_detector(cores: int, call: Callable[[Detector], Any]) -> Any:
-    """What a call answers in a process of its own that has so many cores."""
+    """Run a call in its own process, limited to that many cores."""
     with _pinned(cores), ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_call_with_detector, cores, call).result()
 
@@ -158,7 +157,7 @@ def _call_with_detector(threads: int, call: Callable[[Detector], Any]) -> Any:
 
 
 def detect_files(archive: Path, detector: Detector, *, threads: int) -> float:
-    """Pictures a second, read, decoded and looked at, as a script of a few lines would."""
+    """Pictures per second of a short script that calls `Detector.detect` on files."""
     paths = [archive / item.name for item in Plan(LocalStorage(archive)).source_files()]
     with ThreadPoolExecutor(threads) as pool:
         started = time.perf_counter()
@@ -168,14 +167,16 @@ def detect_files(archive: Path, detector: Detector, *, threads: int) -> float:
 
 
 def detect_decoded(archive: Path, detector: Detector, *, threads: int) -> float:
-    """Pictures a second, decoded beforehand, some at a time since all would not fit in memory."""
+    """Pictures per second of the model alone; batches are decoded first, to fit in memory."""
     names = [item.name for item in Plan(LocalStorage(archive)).source_files()]
     seconds = 0.0
     with ThreadPoolExecutor(threads) as pool:
         for at in range(0, len(names), _DECODED_AT_ONCE):
             paths = (archive / name for name in names[at : at + _DECODED_AT_ONCE])
             images: list[BGRImage] = list(pool.map(load_image, paths))
-            images.sort(key=lambda image: image.size, reverse=True)  # so that all threads end alike
+            images.sort(
+                key=lambda image: image.size, reverse=True
+            )  # so that threads finish together
             started = time.perf_counter()
             list(pool.map(detector.detect_upright, images))
             seconds += time.perf_counter() - started
@@ -183,7 +184,7 @@ def detect_decoded(archive: Path, detector: Detector, *, threads: int) -> float:
 
 
 def profile(archive: Path, detector: Detector) -> dict[str, float]:
-    """The mean time of each stage of a picture, ms, as one worker does them."""
+    """The mean time of each stage for a picture, ms, as in one worker."""
     items = list(Plan(LocalStorage(archive)).source_files())[::_PROFILED_OF]
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         output = LocalStorage(Path(folder))
@@ -194,7 +195,7 @@ def profile(archive: Path, detector: Detector) -> dict[str, float]:
 def _stages(
     detector: Detector, source: LocalStorage, output: LocalStorage, item: SourceFile
 ) -> dict[str, float]:
-    """Do a picture as a worker does, and tell how long each stage took, s."""
+    """Process a picture as a worker does; returns the time of each stage, s."""
     times = [time.perf_counter()]
     data = source.read(item.name)
     times.append(time.perf_counter())
@@ -215,34 +216,34 @@ def _stages(
     return dict(zip(stages, taken, strict=True))
 
 
-def write_report(output: Path, measured: Measured) -> None:
-    """Print the tables, write them into `output`.md, and all that was measured to .json."""
+def write_report(output: Path, page: Path, measured: Measured) -> None:
+    """Print the tables and write them into `page`; write all measurements to `output`.json."""
     parts = [_speeds(measured), _shares(measured.stages_ms), _memory(measured.peak_mb)]
-    write_section(output.with_suffix(".md"), "folder", "\n\n".join(parts))
+    write_section(page, "annotate-folder", "\n\n".join(parts))
     output.with_suffix(".json").write_text(json.dumps(asdict(measured), indent=1) + "\n", "utf-8")
 
 
 def _speeds(measured: Measured) -> str:
     others = {"one worker": ONE, "`Detector.detect`": DETECTOR, "the model": MODEL}
-    rows = [["way", "pictures/s", *(f"of {words}" for words in others), "model's load, s"]]
+    rows = [["way", "pictures/s", *(f"vs {words}" for words in others), "model load, s"]]
     for way, speeds in measured.per_second.items():
-        loads = [ran.whole_s - ran.seconds for ran in measured.runs.get(way, [])]
+        loads = [ran.total_s - ran.seconds for ran in measured.runs.get(way, [])]
         ratios = [f"{measured.ratio(way, other):.2f}x" for other in others.values()]
         cells = [f"{median(speeds):.1f}", *ratios, f"{median(loads):.1f}" if loads else ""]
         rows.append([way, *cells])
-    return told_table(rows)
+    return print_table(rows)
 
 
 def _shares(stages_ms: dict[str, float]) -> str:
     total = sum(stages_ms.values())
-    rows: list[Sequence[str]] = [["stage", "ms a picture", "share"]]
+    rows: list[Sequence[str]] = [["stage", "ms per picture", "share"]]
     rows += [[name, f"{ms:.2f}", f"{ms / total:.1%}"] for name, ms in stages_ms.items()]
-    return told_table(rows)
+    return print_table(rows)
 
 
 def _memory(peak_mb: dict[int, float]) -> str:
-    told = ", ".join(f"{peak:.0f} MB for {count:,} pictures" for count, peak in peak_mb.items())
-    return f"Most memory of two workers: {told}."
+    peaks = ", ".join(f"{peak:.0f} MB for {count:,} pictures" for count, peak in peak_mb.items())
+    return f"Peak memory with two workers: {peaks}."
 
 
 if __name__ == "__main__":

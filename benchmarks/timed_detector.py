@@ -1,11 +1,11 @@
-"""A detector in a process of its own: a JSON request a line in, a JSON answer a line out.
+"""Time a detector in its own process: one JSON request per line in, one JSON answer per line out.
 
-python worker.py KIND THREADS [PATH]
+python timed_detector.py KIND THREADS [PATH]
 {"image": "crowd.npy", "min_size": 20}
 {"ms": [33.1, 32.9], "boxes": [[1.0, 2.0, 3.0, 4.0]], "rss_mb": 512.0}
 
-Each request is answered several times over. The first time does not count: the processes take
-turns, and what a process finds in the caches then is another's.
+Each request runs several times. The first run does not count: processes take turns, and it finds
+the caches full of another's data.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 
 import numpy as np
 from detectors import LOADERS, Params
-from memory import resident_mb
+from process_memory import resident_mb
 
 _COUNTED = 3
 _ENOUGH_MS = 200
@@ -25,10 +25,10 @@ _ENOUGH_MS = 200
 
 def main() -> None:
     kind, threads, path = sys.argv[1], int(sys.argv[2]), (sys.argv[3:] or [""])[0]
-    # Some packages take all cores there are: so there are only these.
+    # Some packages use all the cores they see.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what packages print must not mix with the answers
+    os.dup2(2, 1)  # keeps what packages print apart from the answers
     detect = LOADERS[kind](path, threads)
     for line in sys.stdin:
         request = json.loads(line)

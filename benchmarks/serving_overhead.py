@@ -1,25 +1,26 @@
-"""What the way over TensorFlow Serving costs: scripts/bench serving.
+"""Measure the overhead of TensorFlow Serving over the model in process.
 
-In process, through every form of the wire, and through the whole gateway, in turns on the same
-picture. TensorFlow Serving's binary is used where it is on PATH, `facedetect model-server` else.
+scripts/bench serving-overhead
+
+Detects the same picture in process, through each protocol and input format, and through the whole
+gateway, in turns. Uses `tensorflow_model_server` if it is on PATH, else `facedetect model-server`.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from benchmarks.arguments import bench_parser
+from benchmarks.pages import print_table, write_section
 from benchmarks.pictures import pictures
 from benchmarks.servers import (
     TENSORFLOW_SERVING,
@@ -54,19 +55,19 @@ Way = Callable[[], object]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--output", type=Path, default=Path("docs/benchmark-serving.md"))
+    parser = bench_parser("serving-overhead", __doc__, page="benchmark-serving.md")
+    parser.add_argument("--rounds", type=int, default=40, help="calls of each kind")
     arguments = parser.parse_args()
     keep_freed_buffers()  # as the gateway does
     images = pictures()
-    lines = [_HEAD.format(server="TensorFlow Serving" if TENSORFLOW_SERVING else "model-server")]
+    server = "tensorflow_model_server" if TENSORFLOW_SERVING else "facedetect model-server"
+    parts = [f"Server: `{server}`."]
     with ExitStack() as stack:
-        contestants = _open(stack)
+        targets = _open(stack)
         for name in _CASES:
-            rows = _measure(contestants, images[name], arguments.rounds)
-            lines += _report(name, rows)
-    arguments.output.write_text("\n".join(lines) + "\n", "utf-8")
+            rows = _measure(targets, images[name], arguments.rounds)
+            parts.append(f"## {name}\n\n{_table(name, rows)}")
+    write_section(arguments.page, "serving-overhead", "\n\n".join(parts))
 
 
 @contextmanager
@@ -80,7 +81,7 @@ def _server() -> Iterator[Server]:
 
 
 @dataclass(frozen=True)
-class _Contestants:
+class _Targets:
     """Everything that a picture can be sent to."""
 
     embedded: Detector
@@ -89,21 +90,19 @@ class _Contestants:
     service: Gateway
 
 
-def _open(stack: ExitStack) -> _Contestants:
+def _open(stack: ExitStack) -> _Targets:
     server = stack.enter_context(_server())
     client = stack.enter_context(closing(GrpcClient(f"127.0.0.1:{server.port}")))
     over_rest = stack.enter_context(Detector(server.rest_url))
     service = stack.enter_context(gateway("--backend", server.grpc_url))
     wait_for(service.client, "/readyz", service.process)
-    return _Contestants(stack.enter_context(Detector()), client, over_rest, service)
+    return _Targets(stack.enter_context(Detector()), client, over_rest, service)
 
 
-def _measure(
-    contestants: _Contestants, image: BGRImage, rounds: int
-) -> dict[str, tuple[float, int]]:
-    """Medians in ms, and the bytes that go to the server."""
+def _measure(targets: _Targets, image: BGRImage, rounds: int) -> dict[str, tuple[float, int]]:
+    """Returns the median, ms, and the bytes sent to the server, of each way."""
     jpeg = encode_image(image, ".jpg")
-    embedded, client = contestants.embedded, contestants.grpc
+    embedded, client = targets.embedded, targets.grpc
     sent: dict[str, tuple[str, Arrays]] = {
         "gRPC, float32": ("serving_default", {"input": image.astype(np.float32)}),
         "gRPC, uint8": ("serving_uint8", {"input": image}),
@@ -113,8 +112,8 @@ def _measure(
         "in process, from pixels": lambda: embedded.detect(image),
         "in process, from the JPEG": lambda: embedded.detect(jpeg),
         **{name: _predict(client, *what) for name, what in sent.items()},
-        "REST, as PNG": lambda: contestants.rest.detect(image),
-        "POST /detect through the gateway": lambda: _post(contestants.service.client, jpeg),
+        "REST, as PNG": lambda: targets.rest.detect(image),
+        "POST /detect through the gateway": lambda: _post(targets.service.client, jpeg),
     }
     sizes = {name: _request_size(*what) for name, what in sent.items()}
     sizes["REST, as PNG"] = len(encode_image(image, ".png")) * 4 // 3
@@ -144,25 +143,14 @@ def _post(client: Any, jpeg: bytes) -> None:
     client.post("/detect", files={"image": jpeg}).raise_for_status()
 
 
-def _report(name: str, rows: dict[str, tuple[float, int]]) -> list[str]:
+def _table(name: str, rows: dict[str, tuple[float, int]]) -> str:
+    """Ways that start from a JPEG are compared with decoding and detecting in process."""
     pixels, file = (rows[f"in process, from {what}"][0] for what in ("pixels", "the JPEG"))
-    table = Table("way", "ms", "of in process", "bytes sent", title=name)
-    lines = ["", f"## {name}", "", "| way | ms | of in process | bytes sent |", "| --- " * 4 + "|"]
+    table = [["way", "ms", "vs in process", "bytes sent"]]
     for way, (took, size) in rows.items():
         base = file if "JPEG" in way or "POST" in way else pixels
-        cells = [way, f"{took:.1f}", f"{took / base:.2f}x", f"{size:,}" if size else ""]
-        table.add_row(*cells)
-        lines.append(f"| {' | '.join(cells)} |")
-    Console().print(table)
-    return lines
-
-
-_HEAD = """# TensorFlow Serving: what the way costs
-
-Made by `scripts/bench serving` on two cores, which client and server ({server}) share;
-each way in turn, medians. Ways that begin with a JPEG are compared with decoding and detecting in
-process, those that begin with pixels with detecting alone. Absolute times are this machine's; look
-at the ratios."""
+        table.append([way, f"{took:.1f}", f"{took / base:.2f}x", f"{size:,}" if size else ""])
+    return print_table(table, name)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How much memory processes have."""
+"""Resident memory of processes and their children."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def resident_mb(pid: int | str = "self") -> float:
 
 
 def tree_resident_mb(pids: list[int]) -> float:
-    """The sum over these processes and all below them; what several share counts for each."""
+    """Sum over processes and their descendants; shared pages count in each."""
     total = 0.0
     for pid in pids:
-        with suppress(FileNotFoundError, ProcessLookupError):  # it may end meanwhile
+        with suppress(FileNotFoundError, ProcessLookupError):  # a process may end meanwhile
             total += resident_mb(pid) + tree_resident_mb(_children(pid))
     return total
 
@@ -33,7 +33,7 @@ def _children(pid: int) -> list[int]:
 
 @contextmanager
 def watched_memory(pids: list[int]) -> Iterator[list[tuple[float, float]]]:
-    """Fill a list with (seconds, MB) of these processes and all below them until the block ends."""
+    """Append (seconds, MB) of the processes and their descendants to a list within the block."""
     samples: list[tuple[float, float]] = []
     is_over = threading.Event()
     began = time.monotonic()

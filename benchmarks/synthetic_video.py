@@ -1,4 +1,4 @@
-"""Videos whose faces are known: a camera that wanders over a picture of people."""
+"""Make videos with known faces: a camera that pans over a picture of people."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 import av
 import numpy as np
 
-from benchmarks.archive import compose, read_sources
 from benchmarks.pictures import resize
+from benchmarks.synthetic_archive import compose, read_sources
 from facedetect.faces import Box
 from facedetect.images import BGRImage
 
 RATE = 25
 _SCENE_WH = (2400, 1350)
 _PEOPLE = 8
-_NEAREST, _FARTHEST = 0.45, 0.95  # how much of the scene is seen
+_NEAREST, _FARTHEST = 0.45, 0.95  # share of the scene in view
 _TURN_S = 8.0
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The faces of a frame: those that are whole in it, and those that its edges cut."""
+class FrameFaces:
+    """The faces of a frame: those inside it, and those that its edges cut."""
 
     whole: list[Box]
     cut: list[Box]
@@ -32,7 +32,7 @@ class Seen:
 
 def make_clip(
     path: Path, seconds: float, size_wh: tuple[int, int] = (1280, 720), seed: int = 1
-) -> list[Seen]:
+) -> list[FrameFaces]:
     """Write an H.264 video; returns the faces of each frame."""
     scene, faces = compose(read_sources(), np.random.default_rng(seed), _SCENE_WH, _PEOPLE)
     views = [_view(number / RATE) for number in range(round(seconds * RATE))]
@@ -42,7 +42,7 @@ def make_clip(
         stream.width, stream.height = size_wh
         stream.pix_fmt = "yuv420p"
         for number, view in enumerate(views):
-            frame = av.VideoFrame.from_ndarray(_seen(scene, view, size_wh), "bgr24")
+            frame = av.VideoFrame.from_ndarray(_frame_of(scene, view, size_wh), "bgr24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -56,7 +56,7 @@ def read_frames(path: Path) -> list[BGRImage]:
 
 
 def _view(at_s: float) -> Box:
-    """The piece of the scene that the camera sees: it swings to and fro, and zooms."""
+    """The part of the scene in view: the camera swings to and fro, and zooms."""
     width, height = _SCENE_WH
     middle, swing = (_NEAREST + _FARTHEST) / 2, (_FARTHEST - _NEAREST) / 2
     share = middle + swing * math.cos(2 * math.pi * at_s / _TURN_S)
@@ -65,15 +65,15 @@ def _view(at_s: float) -> Box:
     return Box(left, top, left + share * width, top + share * height)
 
 
-def _seen(scene: BGRImage, view: Box, size_wh: tuple[int, int]) -> BGRImage:
+def _frame_of(scene: BGRImage, view: Box, size_wh: tuple[int, int]) -> BGRImage:
     rows = slice(round(view.y_min), round(view.y_max))
     columns = slice(round(view.x_min), round(view.x_max))
     return resize(np.ascontiguousarray(scene[rows, columns]), *size_wh)
 
 
-def _faces_in(view: Box, faces: list[Box], size_wh: tuple[int, int]) -> Seen:
+def _faces_in(view: Box, faces: list[Box], size_wh: tuple[int, int]) -> FrameFaces:
     scale = size_wh[0] / view.width
-    seen = Seen([], [])
+    seen = FrameFaces([], [])
     for face in faces:
         box = Box(
             (face.x_min - view.x_min) * scale,

@@ -1,4 +1,4 @@
-"""What a service under load answered, in figures."""
+"""Throughput, latency and statuses of a service under load."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ NO_ANSWER = 0
 
 @dataclass(frozen=True)
 class Answer:
-    """One request: when it was due, s; how late it was sent; from due to answered whole; status.
+    """One request and the status it got.
 
-    Times begin with the load; `status` is NO_ANSWER where the connection broke or time ran out.
+    `due_s` counts from the start of the load. `late_ms` is how much later it was sent, `took_ms`
+    the time from due to the last byte. `status` is NO_ANSWER if the connection broke or timed out.
     """
 
     due_s: float
     late_ms: float
     took_ms: float
     status: int
-    retry_after_s: float = 0.0  # 0 if the answer does not say
+    retry_after_s: float = 0.0  # 0 without the header
 
     @property
     def ended_s(self) -> float:
@@ -32,8 +33,8 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Faces found a second, how long that took, and how often which status was answered."""
+class LoadStats:
+    """Requests answered 200 per second, their latency, and how often each status came."""
 
     per_second: float
     p50_ms: float
@@ -48,15 +49,15 @@ class Figures:
 
     @property
     def errors(self) -> dict[int, int]:
-        """All that is neither an answer nor a request to come again."""
-        fine = {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS}
-        return {status: count for status, count in self.statuses.items() if status not in fine}
+        """Statuses other than 200 and 429."""
+        expected = {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS}
+        return {status: n for status, n in self.statuses.items() if status not in expected}
 
 
-def figures(answers: Sequence[Answer], seconds: float | None = None) -> Figures:
-    """Put answers into figures; times are NaN if no request was answered 200.
+def summarize(answers: Sequence[Answer], seconds: float | None = None) -> LoadStats:
+    """Compute the statistics of answers; latencies are NaN if none was 200.
 
-    The rate is that of the first `seconds`; without them, of the time until the last answer.
+    The rate is that of the first `seconds`, by default of the time until the last answer.
     """
     good = [answer for answer in answers if answer.status == HTTPStatus.OK]
     ended = [answer.ended_s for answer in good]
@@ -65,15 +66,15 @@ def figures(answers: Sequence[Answer], seconds: float | None = None) -> Figures:
     p50, p95, p99, longest = np.percentile(times, [50, 95, 99, 100]).tolist()
     statuses = dict(Counter(answer.status for answer in answers))
     rate = sum(end <= window for end in ended) / window
-    return Figures(rate, p50, p95, p99, longest, statuses)
+    return LoadStats(rate, p50, p95, p99, longest, statuses)
 
 
-def median_figures(rounds: Sequence[Figures]) -> Figures:
-    """The median of each figure, but the longest of all; statuses are added up."""
+def median_stats(rounds: Sequence[LoadStats]) -> LoadStats:
+    """Combine rounds: medians, but the maximum of `longest_ms`; statuses are added up."""
     statuses: Counter[int] = Counter()
     for one in rounds:
         statuses.update(one.statuses)
-    return Figures(
+    return LoadStats(
         per_second=median(one.per_second for one in rounds),
         p50_ms=median(one.p50_ms for one in rounds),
         p95_ms=median(one.p95_ms for one in rounds),
@@ -83,7 +84,7 @@ def median_figures(rounds: Sequence[Figures]) -> Figures:
     )
 
 
-def told_errors(found: Figures) -> str:
-    """Such as `500: 3, none: 1`."""
-    names = {status: str(status) if status else "none" for status in found.errors}
-    return ", ".join(f"{names[status]}: {n}" for status, n in sorted(found.errors.items())) or "0"
+def format_errors(stats: LoadStats) -> str:
+    """Such as `500: 3, none: 1`; `0` without errors."""
+    names = {status: str(status) if status else "none" for status in stats.errors}
+    return ", ".join(f"{names[status]}: {n}" for status, n in sorted(stats.errors.items())) or "0"

@@ -1,29 +1,28 @@
-"""Hundreds of clients that send a byte a second, and one that does not: scripts/bench slow.
+"""Serve one normal client beside hundreds that send a byte per second: scripts/bench slow-clients.
 
-Half of them never finish the request's head, half its body. The normal client must be served as
-if they were not there, and they must be ended.
+Half of the slow clients never finish the request's headers, half never finish its body. The
+service must disconnect them, and the normal client must not notice them.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import re
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
-from benchmarks.answers import Figures, figures
+from benchmarks.arguments import bench_parser
 from benchmarks.clients import client_process, closed_loop, post_of
-from benchmarks.memory import watched_memory
-from benchmarks.pages import told_table, write_section
+from benchmarks.compare_services import photographs
+from benchmarks.load_stats import LoadStats, summarize
+from benchmarks.pages import print_table, write_section
+from benchmarks.process_memory import watched_memory
 from benchmarks.servers import Gateway, gateway, wait_for
-from benchmarks.service import photographs
 
-HEAD, BODY = "head", "body"
+HEAD, BODY = "headers", "body"
 _BEGINNINGS = {
     HEAD: b"POST /detect HTTP/1.1\r\nHost: slow\r\nX-Slow: ",
     BODY: b"POST /detect HTTP/1.1\r\nHost: slow\r\nContent-Type: image/jpeg\r\n"
@@ -36,7 +35,7 @@ CLOSED, STILL_OPEN = "closed", "still open"
 
 @dataclass(frozen=True)
 class Ending:
-    """How a slow sender ended: what it never finished; after how long, s; a status or a word."""
+    """How a slow client ended: what it left unfinished; after how long; a status or CLOSED."""
 
     unfinished: str
     after_s: float
@@ -45,38 +44,40 @@ class Ending:
 
 @dataclass(frozen=True)
 class Measured:
-    """The normal client without and with slow ones; their endings; the service's memory, MB."""
+    """The normal client without and with slow ones; how those ended; memory before, peak, MB."""
 
-    alone: Figures
-    beside: Figures
+    alone: LoadStats
+    beside: LoadStats
     endings: list[Ending]
     memory_mb: tuple[float, float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--senders", type=int, default=500)
-    parser.add_argument("--seconds", type=float, default=18.0, help="without and with them")
+    parser = bench_parser("slow-clients", __doc__, page="benchmark-service.md")
+    parser.add_argument("--senders", type=int, default=500, help="slow clients")
+    parser.add_argument("--seconds", type=float, default=18.0, help="length of each half")
     parser.add_argument("--timeout", type=float, default=20.0, help="FACEDETECT_UPLOAD_TIMEOUT_S")
-    parser.add_argument("--page", type=Path, default=Path("docs/benchmark-service.md"))
     arguments = parser.parse_args()
     if arguments.seconds >= arguments.timeout:
-        parser.error("--seconds must be less than --timeout, which ends the slow ones")
+        parser.error(
+            f"--seconds is {arguments.seconds:g}; it must be less than --timeout "
+            f"({arguments.timeout:g}), after which the service disconnects slow clients"
+        )
     env = {"FACEDETECT_UPLOAD_TIMEOUT_S": str(arguments.timeout)}
     with gateway(env=env) as service:
         wait_for(service.client, "/readyz", service.process)
         image = photographs()["640x443"]
         sending_s = 2 * arguments.timeout
         measured = measure(service, image, arguments.senders, arguments.seconds, sending_s)
-    write_section(arguments.page, "slow", _report(measured))
+    write_section(arguments.page, "slow-clients", _report(measured))
 
 
 def measure(
     service: Gateway, image: bytes, senders: int, seconds: float, sending_s: float
 ) -> Measured:
-    """Serve a normal client for `seconds` alone, and as long while slow ones are there.
+    """Measure a normal client for `seconds` alone, then for `seconds` beside slow ones.
 
-    These send for `sending_s` if the service does not end them, which it must not do before.
+    Those give up after `sending_s`, which must be long enough for the service to disconnect them.
     """
     port, request = service.client.base_url.port or 80, [post_of(image)]
     with (
@@ -89,13 +90,13 @@ def measure(
         before_mb = memory[-1][1]
         endings = slow.submit(send_slowly, port, senders, sending_s)
         beside = normal.submit(closed_loop, port, request, 1, seconds).result()
-        found = endings.result()
-    most_mb = max(megabytes for _, megabytes in memory)
-    return Measured(figures(alone.answers), figures(beside.answers), found, (before_mb, most_mb))
+        ended = endings.result()
+    memory_mb = (before_mb, max(megabytes for _, megabytes in memory))
+    return Measured(summarize(alone.answers), summarize(beside.answers), ended, memory_mb)
 
 
 def send_slowly(port: int, count: int, seconds: float) -> list[Ending]:
-    """Send from that many connections at once, for that long at most."""
+    """Send a byte per second over `count` connections, for `seconds` at most."""
 
     async def send_all() -> list[Ending]:
         kinds = [(HEAD, BODY)[number % 2] for number in range(count)]
@@ -127,27 +128,27 @@ async def _how(answer: asyncio.Task[bytes]) -> str:
 
 
 def _report(measured: Measured) -> str:
-    rows = [["one normal client", "requests/s", "p50 ms", "p99 ms", "statuses"]]
+    rows = [["normal client", "requests/s", "p50 ms", "p99 ms", "statuses"]]
     rows.append(_row("alone", measured.alone))
-    rows.append(_row(f"beside {len(measured.endings)} slow ones", measured.beside))
+    rows.append(_row(f"beside {len(measured.endings)} slow clients", measured.beside))
     before, most = measured.memory_mb
-    memory = f"The service had {before:.0f} MB before the slow ones came, {most:.0f} MB at most."
-    return f"{told_table(rows)}\n\n{told_endings(measured.endings)}\n\n{memory}"
+    memory = f"Resident memory: {before:.0f} MB before the slow clients, peak {most:.0f} MB."
+    return f"{print_table(rows)}\n\n{endings_table(measured.endings)}\n\n{memory}"
 
 
-def _row(name: str, found: Figures) -> list[str]:
-    times = [f"{found.p50_ms:.0f}", f"{found.p99_ms:.0f}"]
-    statuses = ", ".join(f"{status}: {count}" for status, count in found.statuses.items())
-    return [name, f"{found.per_second:.1f}", *times, statuses]
+def _row(name: str, stats: LoadStats) -> list[str]:
+    times = [f"{stats.p50_ms:.0f}", f"{stats.p99_ms:.0f}"]
+    statuses = ", ".join(f"{status}: {count}" for status, count in stats.statuses.items())
+    return [name, f"{stats.per_second:.1f}", *times, statuses]
 
 
-def told_endings(endings: Sequence[Ending]) -> str:
-    rows = [["never finished", "ended by", "senders", "after, s", "latest, s"]]
+def endings_table(endings: Sequence[Ending]) -> str:
+    rows = [["unfinished", "ended by", "clients", "median, s", "latest, s"]]
     for (unfinished, how), count in Counter((e.unfinished, e.how) for e in endings).items():
         times = [e.after_s for e in endings if (e.unfinished, e.how) == (unfinished, how)]
         cells = [f"{median(times):.1f}", f"{max(times):.1f}"]
-        rows.append([f"the {unfinished}", how, str(count), *cells])
-    return told_table(rows)
+        rows.append([unfinished, how, str(count), *cells])
+    return print_table(rows)
 
 
 if __name__ == "__main__":

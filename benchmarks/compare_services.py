@@ -1,13 +1,14 @@
-"""The HTTP service beside what people build of other MTCNN packages: scripts/bench service.
+"""Compare the HTTP service with services built on other MTCNN packages.
 
-Each service is started afresh in each round, so that only one runs at a time, and they take turns.
-A round tells how long the start takes, the first requests, then the load of some clients, each of
-which asks again once it is answered.
+scripts/bench compare-services
+
+Services take turns; each is restarted every round, so only one runs at a time. A round measures
+the start, the first requests, and then a load of clients that each send a request, wait for the
+answer and send the next one.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -19,13 +20,14 @@ from statistics import median
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.answers import Figures, figures, median_figures, told_errors
+from benchmarks.arguments import add_choices, bench_parser
 from benchmarks.charts import draw_services
 from benchmarks.clients import client_process, closed_loop, post_of
 from benchmarks.contestants import EMBEDDED, OURS, RIVALS, Contestant, Start
-from benchmarks.memory import tree_resident_mb, watched_memory
-from benchmarks.pages import told_table, write_section
+from benchmarks.load_stats import LoadStats, format_errors, median_stats, summarize
+from benchmarks.pages import print_table, write_section
 from benchmarks.pictures import pictures, resize
+from benchmarks.process_memory import tree_resident_mb, watched_memory
 from facedetect.images import encode_image
 
 _CONCURRENCIES = (1, 8, 64)
@@ -34,7 +36,7 @@ _FIRST_REQUESTS = 10
 
 @dataclass(frozen=True)
 class Case:
-    """So many clients, each with the same picture."""
+    """A number of concurrent clients, all sending the same picture."""
 
     picture: str
     concurrency: int
@@ -42,7 +44,7 @@ class Case:
 
 @dataclass
 class Measured:
-    """One service: a value for each round; by case the figures, and the most memory, MB."""
+    """One service: a value for each round; statistics and peak memory, MB, by case."""
 
     name: str
     faces: dict[str, int] = field(default_factory=dict)
@@ -51,27 +53,30 @@ class Measured:
     first_ms: list[float] = field(default_factory=list)
     tenth_ms: list[float] = field(default_factory=list)
     idle_mb: list[float] = field(default_factory=list)
-    loads: dict[Case, list[Figures]] = field(default_factory=dict)
+    loads: dict[Case, list[LoadStats]] = field(default_factory=dict)
     most_mb: dict[Case, list[float]] = field(default_factory=dict)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = bench_parser(
+        "compare-services", __doc__, results=".json and .svg", page="benchmark-service.md"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="starts of each service")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each load in each round")
-    parser.add_argument("--clients", type=int, nargs="+", default=list(_CONCURRENCIES))
-    parser.add_argument("--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS))
-    parser.add_argument("--output", type=Path, default=Path("docs/benchmark-service"))
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of each load")
+    parser.add_argument(
+        "--clients", type=int, nargs="+", default=list(_CONCURRENCIES), help="how many at a time"
+    )
+    add_choices(parser, "--rivals", RIVALS, "what to compare with")
     arguments = parser.parse_args()
     images = photographs()
     cases = [Case(name, count) for name in images for count in arguments.clients]
     starts = {**OURS, **{name: RIVALS[name] for name in arguments.rivals}}
     measured = measure(starts, images, cases, arguments.rounds, arguments.seconds)
-    write_report(arguments.output, measured, cases)
+    write_report(arguments.output, arguments.page, measured, cases)
 
 
 def photographs() -> dict[str, bytes]:
-    """JPEG files, by size."""
+    """JPEG files of eleven portraits, by size."""
     group = pictures()["group 1280x886"]
     both = {"640x443": resize(group, 640, 443), "1280x886": group}
     return {name: encode_image(image, ".jpg") for name, image in both.items()}
@@ -112,7 +117,7 @@ def _measure_once(
                 load = clients.submit(
                     closed_loop, contestant.port, [request], case.concurrency, seconds
                 ).result()
-            measured.loads.setdefault(case, []).append(figures(load.answers))
+            measured.loads.setdefault(case, []).append(summarize(load.answers))
             most_mb = max(megabytes for _, megabytes in samples)
             measured.most_mb.setdefault(case, []).append(most_mb)
 
@@ -131,21 +136,23 @@ def _first_requests(
 
 
 def _post(contestant: Contestant, image: bytes) -> tuple[float, int]:
-    """How long the answer took, ms, and how many faces it has."""
+    """Returns the latency, ms, and the number of faces."""
     started = time.perf_counter()
     response = contestant.client.post("/detect", files={"image": image})
     took_ms = (time.perf_counter() - started) * 1000
     return took_ms, len(response.raise_for_status().json()["faces"])
 
 
-def write_report(output: Path, measured: Sequence[Measured], cases: Sequence[Case]) -> None:
-    """Print the tables; write them into `output`.md, and `output`.json and .svg."""
+def write_report(
+    output: Path, page: Path, measured: Sequence[Measured], cases: Sequence[Case]
+) -> None:
+    """Print the tables and write them into `page`; write `output`.json and .svg."""
     tables = [_loads_table(measured, cases), _starts_table(measured)]
-    write_section(output.with_suffix(".md"), "service", "\n\n".join(tables))
+    write_section(page, "compare-services", "\n\n".join(tables))
     rows = [_to_json(one) for one in measured]
     output.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
     bars = {
-        one.name: [median_figures(one.loads[case]).per_second for case in cases] for one in measured
+        one.name: [median_stats(one.loads[case]).per_second for case in cases] for one in measured
     }
     memory = {one.name: median(one.most_mb[cases[-1]]) for one in measured}
     labels = [f"{case.picture}\n{_clients(case.concurrency)}" for case in cases]
@@ -157,30 +164,32 @@ def _clients(count: int) -> str:
 
 
 def _loads_table(measured: Sequence[Measured], cases: Sequence[Case]) -> str:
-    head = ["picture", "service", "requests/s", "ours embedded is", "p50 ms", "p95 ms", "p99 ms"]
-    rows = [[*head, "429", "errors", "most MB"]]
+    head = ["picture", "service", "requests/s", "embedded / this", "p50 ms", "p95 ms", "p99 ms"]
+    rows = [[*head, "429", "errors", "peak MB"]]
     (ours,) = (one for one in measured if one.name == EMBEDDED)
     for case in cases:
-        best = median_figures(ours.loads[case]).per_second
+        best = median_stats(ours.loads[case]).per_second
         for one in measured:
-            found = median_figures(one.loads[case])
+            stats = median_stats(one.loads[case])
             rows.append(
                 [
                     f"{case.picture}, {_clients(case.concurrency)}",
                     one.name,
-                    f"{found.per_second:.1f}",
-                    f"{best / found.per_second:.2f}x" if found.per_second else "",
-                    *(f"{value:.0f}" for value in (found.p50_ms, found.p95_ms, found.p99_ms)),
-                    str(found.rejected),
-                    told_errors(found),
+                    f"{stats.per_second:.1f}",
+                    f"{best / stats.per_second:.2f}x" if stats.per_second else "",
+                    *(f"{value:.0f}" for value in (stats.p50_ms, stats.p95_ms, stats.p99_ms)),
+                    str(stats.rejected),
+                    format_errors(stats),
                     f"{median(one.most_mb[case]):.0f}",
                 ]
             )
-    return told_table(rows)
+    return print_table(rows)
 
 
 def _starts_table(measured: Sequence[Measured]) -> str:
-    rows = [["service", "ready, s", "first answer, s", "1st request, ms", "10th, ms", "MB then"]]
+    rows = [
+        ["service", "ready, s", "first answer, s", "1st request, ms", "10th request, ms", "idle MB"]
+    ]
     for one in measured:
         values = [one.first_ms, one.tenth_ms, one.idle_mb]
         rows.append(
@@ -192,11 +201,11 @@ def _starts_table(measured: Sequence[Measured]) -> str:
             ]
         )
     faces = {name: {one.name: one.faces[name] for one in measured} for name in measured[0].faces}
-    told = "; ".join(
+    counts = "; ".join(
         f"{name}: " + ", ".join(f"{count} ({service})" for service, count in found.items())
         for name, found in faces.items()
     )
-    return f"{told_table(rows)}\n\nFaces found in {told}."
+    return f"{print_table(rows)}\n\nFaces found in {counts}."
 
 
 def _to_json(one: Measured) -> dict[str, object]:

@@ -1,13 +1,11 @@
-"""An archive as photographers have them: scripts/bench archive FOLDER.
+"""Make a photo archive with known faces: scripts/bench synthetic-archive FOLDER.
 
-Pictures of 200 to 2,400 px in every format that is taken, turned every way that EXIF knows, in
-nested folders, with known faces; and files that are broken in every way. The same seed makes the
-same pictures.
+Pictures of 200 to 2,400 px in every supported format and EXIF orientation, in nested folders, and
+broken files of every kind. Equal seeds give equal archives.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +21,7 @@ from PIL import ExifTags, Image, ImageCms
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.arguments import bench_parser
 from benchmarks.bad_files import write_bad_files
 from benchmarks.pictures import PHOTOGRAPHS, paste, resize
 from facedetect import load_image
@@ -34,8 +33,8 @@ SIDES = (200, 2400)
 _ASPECTS = (3 / 2, 4 / 3, 1.0, 16 / 9, 2 / 3, 3 / 4)
 _FACES = (0, 1, 1, 1, 2, 3, 5, 8)
 _ICC_DATE = slice(24, 36)
-_SMALLEST_HEAD = 90  # a face in it has 30 px
-_TURNS = {  # by EXIF orientation: how an upright picture is stored
+_SMALLEST_HEAD = 90  # px; its face has 30
+_TURNS = {  # EXIF orientation: how to store an upright picture
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -48,13 +47,13 @@ _TURNS = {  # by EXIF orientation: how an upright picture is stored
 
 @dataclass(frozen=True)
 class Coding:
-    """A way to store a picture; of 100 pictures `share` are stored so, none above `longest` px."""
+    """A way to store a picture: its share in per cent, and its longest side, px."""
 
     suffix: str
     share: int
     mode: str = "RGB"
     longest: int = SIDES[1]
-    turns: bool = False  # by EXIF
+    turns: bool = False  # with an EXIF orientation
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -79,7 +78,7 @@ CODINGS = (
 
 @dataclass(frozen=True)
 class Head:
-    """A piece of a photograph with one face, labelled by hand: forehead to chin, ear to ear."""
+    """A crop of a photograph with one face, labelled by hand: forehead to chin, ear to ear."""
 
     pixels: BGRImage
     face: Box
@@ -100,7 +99,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Sources:
-    """What the pictures are made of: heads, and a piece of a photograph without a face."""
+    """What pictures are composed of: heads, and a background without a face."""
 
     heads: list[Head]
     background: BGRImage
@@ -118,27 +117,27 @@ def read_sources() -> Sources:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--pictures", type=int, default=2000)
-    parser.add_argument("--bad", type=int, default=10, help="files of each broken kind")
-    parser.add_argument("--longest", type=int, default=SIDES[1], help="side of a picture, px")
-    parser.add_argument("--seed", type=int, default=1)
+    parser = bench_parser("synthetic-archive", __doc__)
+    parser.add_argument("folder", type=Path, help="where to write the archive")
+    parser.add_argument("--pictures", type=int, default=2000, help="how many")
+    parser.add_argument("--bad", type=int, default=10, help="broken files of each kind")
+    parser.add_argument("--longest", type=int, default=SIDES[1], help="longest side, px")
+    parser.add_argument("--seed", type=int, default=1, help="of the random choices")
     arguments = parser.parse_args()
     faces = make_archive(
         arguments.folder, arguments.pictures, seed=arguments.seed, longest=arguments.longest
     )
     bad = write_bad_files(arguments.folder / "bad", arguments.bad)
-    found = sum(map(len, faces.values()))
-    print(f"{len(faces)} pictures with {found} faces, {len(bad)} broken files")
+    labelled = sum(map(len, faces.values()))
+    print(f"{len(faces)} pictures with {labelled} faces, {len(bad)} broken files")
 
 
 def make_archive(
     folder: Path, count: int, *, seed: int = 1, longest: int = SIDES[1]
 ) -> dict[str, list[Box]]:
-    """Write so many pictures; returns their names within the folder, and the upright faces.
+    """Write `count` pictures; returns the faces of each, upright, by its name in the folder.
 
-    The first ones are of one coding each; after them there are as many of each as it is usual.
+    The first ones have one coding each, the others are drawn by the codings' shares.
     """
     sources = read_sources()
     make = partial(_write_picture, folder, sources, seed, longest)
@@ -171,7 +170,7 @@ def _coding_of(number: int, generator: np.random.Generator) -> Coding:
 def compose(
     sources: Sources, generator: np.random.Generator, size_wh: tuple[int, int], people: int
 ) -> tuple[BGRImage, list[Box]]:
-    """A picture of so many people in a grid, if there is room, and where their faces are."""
+    """A picture of `people` in a grid, fewer if there is no room, and their faces."""
     width, height = size_wh
     canvas = resize(sources.background, width, height)
     most_columns = max(1, width // _SMALLEST_HEAD)
@@ -201,7 +200,7 @@ def _moved(face: Box, left: int, top: int) -> Box:
 
 
 def store(image: BGRImage, path: Path, coding: Coding, *, orientation: int = 1) -> None:
-    """Write a picture, turned as its EXIF orientation undoes it."""
+    """Write a picture, turned so that its EXIF orientation makes it upright."""
     if coding.mode == "I;16":
         deep = np.asarray(image, np.uint16) * 257
         path.write_bytes(cv2.imencode(".png", deep)[1].tobytes())
@@ -228,7 +227,7 @@ def _saver(coding: Coding, orientation: int) -> Callable[[Image.Image, Path], No
 
 
 def _exif(orientation: int) -> Image.Exif:
-    """As a phone writes it, with the place that anonymising must not keep."""
+    """As a phone writes it, with a GPS position that anonymising must remove."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     exif[ExifTags.Base.Make] = "facedetect"
@@ -243,7 +242,7 @@ def _profile(mode: str) -> bytes | None:
     if mode != "RGB":
         return None
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[_ICC_DATE] = bytes(12)  # it would be now
+    profile[_ICC_DATE] = bytes(12)  # else the current time, and the bytes would differ
     return bytes(profile)
 
 

@@ -1,0 +1,59 @@
+"""What the benchmarks' command lines have in common."""
+
+from __future__ import annotations
+
+from argparse import (
+    Action,
+    ArgumentDefaultsHelpFormatter,
+    ArgumentParser,
+    RawDescriptionHelpFormatter,
+)
+from collections.abc import Iterable
+from pathlib import Path
+
+_RESULTS = Path("benchmarks/results")
+_DOCS = Path("docs")
+
+
+class _HelpFormatter(RawDescriptionHelpFormatter, ArgumentDefaultsHelpFormatter):
+    """Keeps the description's lines, and shows defaults that are single values."""
+
+    def _get_help_string(self, action: Action) -> str | None:
+        if action.default is None or isinstance(action.default, list):
+            return action.help
+        return super()._get_help_string(action)
+
+
+def bench_parser(
+    name: str, description: str | None, *, results: str = "", page: str = ""
+) -> ArgumentParser:
+    """The parser of `scripts/bench NAME`.
+
+    `results` says which files it writes and adds --output, their path without a suffix; `page` is
+    the file in docs/ whose sections it fills, and adds --page.
+    """
+    parser = ArgumentParser(
+        prog=f"scripts/bench {name}", description=description, formatter_class=_HelpFormatter
+    )
+    if results:
+        words = f"where to write {results}; a path without suffix"
+        parser.add_argument("--output", type=Path, default=_RESULTS / name, help=words)
+    if page:
+        words = "the page whose sections to replace"
+        parser.add_argument("--page", type=Path, default=_DOCS / page, help=words)
+    return parser
+
+
+def add_choices(
+    parser: ArgumentParser, option: str, choices: Iterable[str], words: str, *, nargs: str = "*"
+) -> None:
+    """Add an option that takes several names, all by default."""
+    names = list(choices)
+    parser.add_argument(
+        option,
+        nargs=nargs,
+        default=names,
+        choices=names,
+        metavar="NAME",
+        help=f"{words}, all by default: {'; '.join(names)}",
+    )
