@@ -197,7 +197,7 @@ def test_lists_have_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("origin", ["app.example", f"{SITE}/", f"{SITE}/page", "null", "https://"])
 def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
-    with pytest.raises(InvalidSettings, match="is no origin; write https://HOST"):
+    with pytest.raises(InvalidSettings, match="is not an origin; write https://HOST"):
         ServiceSettings.load(cors_origins=f"{SITE},{origin}")
 
 
