@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Literal, TypedDict, Unpack
 
-from facedetect.archive.cluster import Job
+from facedetect.archive.cluster import ClusterJob
 from facedetect.archive.opening import EngineName, open_engine, open_journal, open_storages
 from facedetect.archive.picture_encoding import Metadata
 from facedetect.archive.plan import Plan, Skipped, SourceFile, UnreadableFolder
@@ -177,7 +177,7 @@ def _open_run(
     plan = Plan(pictures, videos=options.get("videos", True))
     plan.check()
     settings = options.get("settings") or DetectorSettings.load()
-    job = Job(
+    job = ClusterJob(
         settings, processing, pictures, results, options.get("workers"), options.get("ray_address")
     )
     summary = RunSummary()

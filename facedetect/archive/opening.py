@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Literal
 
-from facedetect.archive.cluster import Job, RayEngine
+from facedetect.archive.cluster import ClusterJob, RayEngine
 from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.journal import Journal
 from facedetect.archive.local_engine import LocalEngine
@@ -71,7 +71,9 @@ def open_journal(output: Storage, *, dry_run: bool) -> Iterator[Journal]:
 
 
 @contextmanager
-def open_engine(name: EngineName, job: Job, stop: Event) -> Iterator[tuple[ModelRef, Engine]]:
+def open_engine(
+    name: EngineName, job: ClusterJob, stop: Event
+) -> Iterator[tuple[ModelRef, Engine]]:
     """Load the model, and give it with the engine that processes files with it.
 
     Raises InvalidSettings, BackendUnavailable.
@@ -85,7 +87,7 @@ def open_engine(name: EngineName, job: Job, stop: Event) -> Iterator[tuple[Model
     with settings.open_detector() as detector:
         model = detector.warm_up()
         if ray is None:
-            processor = FileProcessor(detector, job.work, job.source, job.output, workers, stop)
+            processor = FileProcessor(detector, job.options, job.source, job.output, workers, stop)
             yield model, LocalEngine(processor)
             return
     yield model, ray

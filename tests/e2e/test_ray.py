@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import pickle
+import errno
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,8 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks.servers import model_server
-from facedetect.archive.cluster import Job, RayEngine
-from facedetect.archive.cluster.messages import Chunk
+from facedetect.archive.cluster import ClusterJob, RayEngine
 from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.journal import Journal
 from facedetect.archive.local_engine import LocalEngine
@@ -98,12 +98,27 @@ def cluster(s3: None) -> Iterator[Any]:  # noqa: ARG001 - its variables lead wor
         machines.shutdown()  # type: ignore[no-untyped-call]
 
 
+@dataclass(frozen=True)
+class OddPlace(LocalStorage):
+    """A folder with a file that kills its reader, on a disk without room for one of the results."""
+
+    def read(self, name: str) -> bytes:
+        if name == "deadly.jpg":
+            os._exit(1)
+        return super().read(name)
+
+    def write(self, name: str, data: bytes) -> None:
+        if name == "large.jpg":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super().write(name, data)
+
+
 def has_worker(machine: Any) -> bool:
     """Whether one of the pool's processes runs there."""
     (raylet,) = machine.all_processes["raylet"]
     children = Path(f"/proc/{raylet.process.pid}/task/{raylet.process.pid}/children").read_text()
     names = (Path(f"/proc/{child}/cmdline").read_text() for child in children.split())
-    return any(name.startswith("ray::MapWorker") for name in names)
+    return any(name.startswith("ray::FileActor") for name in names)
 
 
 def do(
@@ -132,7 +147,7 @@ def assert_same(output: Storage, expected: LocalStorage) -> None:
         assert output.read(name) == path.read_bytes(), name
 
 
-def test_a_stopped_run_is_gone_on_with_on_one_machine(
+def test_a_stopped_run_resumes_on_one_machine(
     cluster: Any,
     detector: Detector,
     settings: DetectorSettings,
@@ -140,7 +155,7 @@ def test_a_stopped_run_is_gone_on_with_on_one_machine(
     tmp_path: Path,
 ) -> None:
     source, output, stop = open_storage("s3://photos/in"), LocalStorage(tmp_path / "out"), Event()
-    engine = RayEngine(Job(settings, WORK, source, output, 2, cluster.address), stop)
+    engine = RayEngine(ClusterJob(settings, WORK, source, output, 2, cluster.address), stop)
     with closing(Journal(tmp_path / "journal.sqlite")) as journal:
         begun = do(engine, source, output, journal, stop=stop, on_row=lambda _: stop.set())
     assert begun.interrupted
@@ -168,7 +183,7 @@ def test_a_model_that_is_not_there_ends_the_run(
 ) -> None:
     settings = DetectorSettings.load(backend="grpc://127.0.0.1:9/mtcnn", timeout_s=2)
     output = LocalStorage(tmp_path)
-    engine = RayEngine(Job(settings, WORK, archive, output, 2, cluster.address), Event())
+    engine = RayEngine(ClusterJob(settings, WORK, archive, output, 2, cluster.address), Event())
     with (
         closing(Journal(output.root / STATE / "journal.sqlite")) as journal,
         pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:9"),
@@ -176,11 +191,37 @@ def test_a_model_that_is_not_there_ends_the_run(
         do(engine, archive, output, journal)
 
 
+def test_a_full_disk_ends_the_run(cluster: Any, settings: DetectorSettings, tmp_path: Path) -> None:
+    source, output = LocalStorage(tmp_path / "in"), OddPlace(tmp_path / "out")
+    source.write("large.jpg", GRACE_HOPPER.read_bytes())
+    engine = RayEngine(ClusterJob(settings, WORK, source, output, 2, cluster.address), Event())
+    with (
+        closing(Journal(tmp_path / "journal.sqlite")) as journal,
+        pytest.raises(OSError, match="No space left") as caught,
+    ):
+        do(engine, source, output, journal)
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_a_file_that_kills_its_workers_fails_alone(
+    cluster: Any, settings: DetectorSettings, tmp_path: Path
+) -> None:
+    source, output = OddPlace(tmp_path / "in"), LocalStorage(tmp_path / "out")
+    for name in ("a.jpg", "deadly.jpg", "e.jpg", "f.jpg", "g.jpg", "h.jpg"):
+        source.write(name, GRACE_HOPPER.read_bytes())
+    engine = RayEngine(ClusterJob(settings, WORK, source, output, 1, cluster.address), Event())
+    with closing(Journal(tmp_path / "journal.sqlite")) as journal:
+        summary = do(engine, source, output, journal)
+        failed = [row for row in journal.rows() if row["file"] == "deadly.jpg"]
+    assert (summary.images, summary.failed) == (5, 1)
+    assert "died 3 times" in str(failed)
+
+
 def test_a_machine_that_dies_loses_nothing(
     cluster: Any, settings: DetectorSettings, expected: LocalStorage
 ) -> None:
     source, output = open_storage("s3://photos/in"), open_storage("s3://photos/out")
-    engine = RayEngine(Job(settings, WORK, source, output, 2, cluster.address), Event())
+    engine = RayEngine(ClusterJob(settings, WORK, source, output, 2, cluster.address), Event())
     rows: list[str] = []
 
     def kill_one(row: Row) -> None:
@@ -196,26 +237,9 @@ def test_a_machine_that_dies_loses_nothing(
     assert_same(output, expected)
 
 
-def test_chunks_that_overtake_each_other_are_all_done() -> None:
-    """Ray promises no order of calls."""
-    from facedetect.archive.cluster.pool import Feed
-
-    async def taken() -> list[int]:
-        feed = Feed()
-        first = asyncio.create_task(feed.take(0))
-        await asyncio.gather(feed.end(3), feed.add(Chunk(2, [])), feed.add(Chunk(0, [])))
-        await feed.forget(2)
-        await feed.add(Chunk(1, []))
-        chunks = [await first, await feed.take(1), await feed.take(2), await feed.take(3)]
-        assert chunks[2:] == [b"", None]
-        return [pickle.loads(chunk).number for chunk in chunks[:2] if chunk]  # noqa: S301 - ours
-
-    assert asyncio.run(taken()) == [0, 1]
-
-
 def test_a_cluster_that_is_not_there(archive: LocalStorage, settings: DetectorSettings) -> None:
-    engine = RayEngine(Job(settings, WORK, archive, archive, 2, "127.0.0.1:9"), Event())
+    engine = RayEngine(ClusterJob(settings, WORK, archive, archive, 2, "127.0.0.1:9"), Event())
     with pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:9 cannot be reached"):
         list(engine.run(iter([])))
     with pytest.raises(InvalidSettings, match="ray://head"):
-        RayEngine(Job(settings, WORK, archive, archive, 2, "ray://head:10001"), Event())
+        RayEngine(ClusterJob(settings, WORK, archive, archive, 2, "ray://head:10001"), Event())

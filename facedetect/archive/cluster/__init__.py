@@ -1,10 +1,10 @@
-"""annotate-folder on many machines: `RayEngine`.
+"""annotate-folder on a Ray cluster: `RayEngine`.
 
-The command's process (`engine`) starts another one (`driver`) that is part of the Ray cluster; it
-has a feed of items and a pool of workers there (`pool`). `messages` is what they tell each other.
+The command (`ray_engine`) starts a process that joins the cluster (`ray_driver`) and hands files to
+actors there (`actor_pool`).
 """
 
-from facedetect.archive.cluster.engine import RayEngine
-from facedetect.archive.cluster.messages import Job
+from facedetect.archive.cluster.cluster_job import ClusterJob
+from facedetect.archive.cluster.ray_engine import RayEngine
 
-__all__ = ["Job", "RayEngine"]
+__all__ = ["ClusterJob", "RayEngine"]

@@ -1,19 +1,16 @@
-"""The process that drives Ray: one stream of chunks through a pool of workers."""
+"""The process that joins a Ray cluster and passes files to the actors there."""
 
 from __future__ import annotations
 
 import os
-import pickle
-import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from tempfile import TemporaryDirectory
-from threading import Thread
 from typing import Any
 
-from facedetect.archive.cluster.messages import Chunk, End, Job, Ready, Reply
+from facedetect.archive.cluster.cluster_job import ClusterJob
 from facedetect.errors import BackendUnavailable, FacedetectError, InvalidSettings
 
 # Ray's name for the switch between the address that other machines reach and 127.0.0.1.
@@ -22,43 +19,49 @@ _CONNECT_S = 10.0
 _OBJECT_STORE_BYTES = 100 * 2**20  # names and rows pass through it, pictures do not
 
 
-def drive(connection: Connection, job: Job) -> None:
-    """Do the chunks that come, and send what became of them, until the other end closes.
+def drive(connection: Connection, job: ClusterJob) -> None:
+    """Answer the requests of a `RayEngine` until it closes the connection.
 
-    Whatever goes wrong is sent, too.
+    The first message is how many files may be in progress. A request is the arguments of
+    `ActorPool.exchange`, and its answer what that returns. An error is sent and ends the process.
     """
-    _be_quiet()
+    _detach()
     try:
         with _cluster(job):
-            _stream(connection, job)
+            from facedetect.archive.cluster.actor_pool import ActorPool
+
+            pool = ActorPool(job)
+            connection.send(pool.capacity)
+            while True:
+                connection.send(pool.exchange(*connection.recv()))
     except FacedetectError as error:
         _send(connection, error)
-    except Exception as error:  # noqa: BLE001 - Ray's own are many, and mean that it cannot go on
-        failed = BackendUnavailable("the Ray cluster could not go on with the work")
-        failed.add_note(f"{type(error).__name__}: {_last_line(error)}")
-        _send(connection, failed)
+    except Exception as error:  # noqa: BLE001 - Ray has many errors; none of them is expected
+        failure = BackendUnavailable("the Ray cluster failed")
+        failure.add_note(f"{type(error).__name__}: {_last_line(error)}")
+        _send(connection, failure)
 
 
 def _last_line(error: Exception) -> str:
-    """Ray's errors hold tracebacks; what happened comes last."""
+    """Ray's messages hold tracebacks; the error itself comes last."""
     return next((line for line in reversed(str(error).splitlines()) if line.strip()), "").strip()
 
 
-def _be_quiet() -> None:
-    """Ray prints its state to standard output; Ctrl-C is the other process's to take."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _detach() -> None:
+    """Leave the terminal: its Ctrl-C is for the command alone, and Ray prints to stdout."""
+    os.setsid()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
 
 
 def _send(connection: Connection, message: object) -> None:
-    with suppress(OSError):  # nobody is there to hear
+    with suppress(OSError):  # the command has ended
         connection.send(message)
 
 
 @contextmanager
-def _cluster(job: Job) -> Iterator[None]:
+def _cluster(job: ClusterJob) -> Iterator[None]:
     """Be part of the cluster at the address, or of one that lives as long as the block."""
     if job.address is None:
         os.environ[_LOCALHOST_ALONE] = "0"
@@ -92,7 +95,7 @@ def _unreachable(address: str | None) -> BackendUnavailable:
     return BackendUnavailable(f"the Ray cluster at {address} cannot be reached; is it running?")
 
 
-def _address_options(job: Job, folder: str) -> dict[str, Any]:
+def _address_options(job: ClusterJob, folder: str) -> dict[str, Any]:
     if job.address:
         return {"address": job.address}
     return {
@@ -102,33 +105,3 @@ def _address_options(job: Job, folder: str) -> dict[str, Any]:
         "include_dashboard": False,
         "_temp_dir": folder,
     }
-
-
-def _stream(connection: Connection, job: Job) -> None:
-    from facedetect.archive.cluster.pool import replies, start_feed, worker_count
-
-    workers = job.workers or worker_count(job)
-    feed = start_feed()
-    Thread(target=_pass_on, args=(connection, feed), daemon=True).start()
-    connection.send(Ready(workers))
-    for row in replies(feed, job, workers):
-        message = pickle.loads(row)  # noqa: S301 - our own workers wrote it
-        connection.send(message)
-        if isinstance(message, Reply):
-            feed.forget.remote(message.number)
-
-
-def _pass_on(connection: Connection, feed: Any) -> None:
-    """Take chunks from the other process to the cluster."""
-    try:
-        while True:
-            message = connection.recv()
-            if isinstance(message, Chunk):
-                feed.add.remote(message)
-            elif isinstance(message, End):
-                feed.end.remote(message.count)
-            else:
-                feed.stop.remote()
-    except (EOFError, OSError):
-        feed.stop.remote()
-        feed.end.remote(0)
