@@ -70,7 +70,7 @@ class PooledActor:
     @property
     def load(self) -> int:
         """How many files it has; a video fills it, since files behind it would wait for long."""
-        if any(item and item.kind == "video" for item in self.calls.values()):
+        if any(file and file.kind == "video" for file in self.calls.values()):
             return _FILES_PER_ACTOR
         return len(self.calls)
 
@@ -152,8 +152,8 @@ class ActorPool:
             pooled = min(opened, key=lambda pooled: pooled.load)
             if pooled.load == _FILES_PER_ACTOR:
                 return
-            item = self._waiting.popleft()
-            pooled.calls[pooled.actor.process.remote(item)] = item
+            file = self._waiting.popleft()
+            pooled.calls[pooled.actor.process.remote(file)] = file
 
     def _result(self, call: Any, pooled: PooledActor) -> list[FileResult | Exception]:
         """The result of a finished call; nothing if it loaded a model or its file waits again."""
@@ -165,8 +165,8 @@ class ActorPool:
             result = _cause(error)
         except _ACTOR_DIED:
             return self._drop(pooled)
-        item = pooled.calls.pop(call)
-        self._deaths.pop(item, None)
+        file = pooled.calls.pop(call)
+        self._deaths.pop(file, None)
         if result is None:
             pooled.is_open = True
             return []
@@ -193,7 +193,7 @@ class ActorPool:
             died = InvalidImage(f"the worker died {_MAX_DEATHS} times while processing this file")
             results.append(FileResult(executed, failed_row(executed.name, died), {}))
             calls.remove(executed)
-        self._waiting.extendleft(item for item in reversed(calls) if item)
+        self._waiting.extendleft(file for file in reversed(calls) if file)
         return results
 
 
