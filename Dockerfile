@@ -32,7 +32,7 @@ COPY --from=wheel /wheels /wheels
 RUN /build/bin/pip --python /opt/facedetect/bin/python3 install --no-cache-dir --no-compile \
         --no-deps /wheels/*.whl \
     && /opt/facedetect/bin/facedetect --help >/dev/null \
-    && /opt/facedetect/bin/python3 -c "import facedetect.service.server, facedetect.service.tracing, \
+    && /opt/facedetect/bin/python3 -c "import facedetect.service.http_server, facedetect.service.tracing, \
         facedetect.backends.serving, facedetect.cli.logs, pillow_heif"
 
 FROM tools AS runtime-environment

@@ -16,7 +16,7 @@ import uvicorn
 
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
-from facedetect.service.server import make_server
+from facedetect.service.http_server import make_server
 from facedetect.settings import ServiceSettings
 
 

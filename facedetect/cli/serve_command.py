@@ -36,7 +36,7 @@ def serve(
     """
     from facedetect.cli.logs import set_up_logs
     from facedetect.memory import keep_freed_buffers
-    from facedetect.service.server import allow_many_connections, make_server
+    from facedetect.service.http_server import allow_many_connections, make_server
 
     keep_freed_buffers()
     allow_many_connections()

@@ -10,10 +10,10 @@ from fastapi import Depends, Request, Security, params
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from facedetect.errors import InvalidSettings, Unauthorized
+from facedetect.service.browser_security import check_host, check_origin
 from facedetect.service.keys.key_record import KeyRecord
 from facedetect.service.keys.keyring import Keyring
 from facedetect.service.rate_limits import RateLimit, RateLimits, parse_rate_limit
-from facedetect.service.security import check_host, check_origin
 from facedetect.settings import ServiceSettings
 
 KEY_HEADER = "X-API-Key"

@@ -22,14 +22,14 @@ _REMEMBERED = 32
 
 
 @dataclass(frozen=True)
-class Work:
+class ImageCost:
     """What one image will take: `slots` of those there are, and `cost` in pixels of a pyramid."""
 
     slots: int
     cost: float
 
 
-class Scale:
+class CostModel:
     """Weighs images: one at the limits takes all slots, so that memory is bounded by one such."""
 
     def __init__(self, limits: ImageLimits, max_pyramid_pixels: float, slots: int) -> None:
@@ -37,25 +37,25 @@ class Scale:
         self._max_pyramid_pixels = max_pyramid_pixels
         self._slots = slots
 
-    def weigh(self, header: ImageHeader, params: DetectionParams) -> Work:
+    def weigh(self, header: ImageHeader, params: DetectionParams) -> ImageCost:
         """Predict the work from an image's header."""
         pixels = header.width * header.height
         pyramid = params.pyramid_pixels(header.width, header.height)
         share = max(pixels / self._max_pixels, pyramid / self._max_pyramid_pixels)
         slots = min(self._slots, max(1, math.ceil(share * self._slots)))
-        return Work(slots, _REQUEST_COST + _DECODED_PIXEL_COST * pixels + pyramid)
+        return ImageCost(slots, _REQUEST_COST + _DECODED_PIXEL_COST * pixels + pyramid)
 
 
 @dataclass(eq=False)
-class Ticket:
+class QueueEntry:
     """A place in the queue, and then at work."""
 
-    work: Work
+    work: ImageCost
     started: float = 0.0
     called: asyncio.Future[None] = field(default_factory=asyncio.Future)
 
 
-class Admission:
+class AdmissionQueue:
     """Lets images in one after the other, as many at a time as there are slots for.
 
     The wait is predicted from the work ahead and from how long the last images took. Who would
@@ -69,7 +69,7 @@ class Admission:
         self._free = slots
         self._max_queued = max_queued
         self._queue_timeout_s = queue_timeout_s
-        self._queue: deque[Ticket] = deque()
+        self._queue: deque[QueueEntry] = deque()
         self._cost_ahead = 0.0
         self._pace = _Pace()
 
@@ -94,17 +94,17 @@ class Admission:
         if wait_s > self._queue_timeout_s:
             raise self._overloaded("queue_full", f"an image would have to wait {wait_s:.0f} s")
 
-    def must_wait(self, work: Work) -> bool:
+    def must_wait(self, work: ImageCost) -> bool:
         """Whether an image that came now would not be let in at once."""
         return bool(self._queue) or work.slots > self._free
 
-    async def enter(self, work: Work, gone: asyncio.Future[None]) -> Ticket:
+    async def enter(self, work: ImageCost, gone: asyncio.Future[None]) -> QueueEntry:
         """Wait for the slots that the work takes; they are held until the ticket is given back.
 
         Raises Overloaded, and ClientDisconnect if `gone` is done before the turn has come.
         """
         self.check_room()
-        ticket = Ticket(work)
+        ticket = QueueEntry(work)
         self._queue.append(ticket)
         self._cost_ahead += work.cost
         self._call_next()
@@ -116,14 +116,14 @@ class Admission:
         ticket.started = time.monotonic()
         return ticket
 
-    def leave(self, ticket: Ticket, *, is_done: bool) -> None:
+    def leave(self, ticket: QueueEntry, *, is_done: bool) -> None:
         """Give the slots back; work that was not done to its end tells nothing of the pace."""
         work = ticket.work
         if is_done:
             self._pace.note((time.monotonic() - ticket.started) * work.slots, work.cost)
         self._remove(ticket)
 
-    async def _wait(self, ticket: Ticket, gone: asyncio.Future[None]) -> None:
+    async def _wait(self, ticket: QueueEntry, gone: asyncio.Future[None]) -> None:
         if not ticket.called.done():
             waited_for = {ticket.called, gone}
             timeout = self._queue_timeout_s
@@ -147,7 +147,7 @@ class Admission:
             self.running += 1
             ticket.called.set_result(None)
 
-    def _remove(self, ticket: Ticket) -> None:
+    def _remove(self, ticket: QueueEntry) -> None:
         if ticket.called.done():
             self._free += ticket.work.slots
             self.running -= 1

@@ -16,7 +16,8 @@ import facedetect
 from facedetect.detector import Detector
 from facedetect.errors import FacedetectError, format_with_notes
 from facedetect.service.access_control import AccessControl
-from facedetect.service.metrics import router as metrics_call
+from facedetect.service.browser_security import Cors, SecurityHeaders
+from facedetect.service.detection_worker import DetectionWorker
 from facedetect.service.page import add_page
 from facedetect.service.problems import Problem, add_problem_handlers
 from facedetect.service.readiness import Readiness
@@ -27,17 +28,16 @@ from facedetect.service.routes import (
     image_calls,
     operations_calls,
 )
-from facedetect.service.security import Cors, SecurityHeaders
+from facedetect.service.service_metrics import router as metrics_call
 from facedetect.service.telemetry import Telemetry
 from facedetect.service.uploads import Uploads
-from facedetect.service.worker import Worker
 from facedetect.settings import ServiceSettings
 
 logger = logging.getLogger(__name__)
 
 
 class _State(TypedDict):
-    worker: Worker
+    worker: DetectionWorker
     uploads: Uploads
     readiness: Readiness
     telemetry: Telemetry
@@ -75,7 +75,7 @@ async def _running(
     access_control: AccessControl,
 ) -> AsyncIterator[_State]:
     """What the calls are given, from the start of the service to its end."""
-    worker = Worker(detector, settings, telemetry)
+    worker = DetectionWorker(detector, settings, telemetry)
     uploads = Uploads(settings, telemetry)
     telemetry.watch(
         queued=lambda: worker.admission.queued,

@@ -19,7 +19,7 @@ MEDIA_TYPE = "multipart/form-data"
 
 
 @dataclass
-class Part:
+class FormPart:
     """One part of a form. `filename` is None for a plain field.
 
     One with more bytes than an image may have keeps none of them, and has the `error`.
@@ -40,9 +40,9 @@ class Part:
         return data
 
 
-async def read_parts(
+async def read_form(
     content_type: str, body: AsyncIterator[bytes], limits: ImageLimits
-) -> AsyncIterator[Part]:
+) -> AsyncIterator[FormPart]:
     """Yield each part once it is whole. Raises InvalidImage for a form that cannot be read."""
     collector = _Collector(limits)
     try:
@@ -74,8 +74,8 @@ class _Collector:
     def __init__(self, limits: ImageLimits) -> None:
         self.is_ended = False
         self._limits = limits
-        self._part = Part()
-        self._whole: list[Part] = []
+        self._part = FormPart()
+        self._whole: list[FormPart] = []
         self._header = bytearray()
         self._value = bytearray()
 
@@ -90,13 +90,13 @@ class _Collector:
             "on_end": self.on_end,
         }
 
-    def take(self) -> list[Part]:
+    def take(self) -> list[FormPart]:
         """The parts that have become whole since the last time."""
         whole, self._whole = self._whole, []
         return whole
 
     def on_part_begin(self) -> None:
-        self._part = Part()
+        self._part = FormPart()
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from facedetect import errors
-from facedetect.service.notes import current_notes
+from facedetect.service.request_context import current_request
 
 logger = logging.getLogger(__name__)
 
@@ -217,7 +217,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 def problem_of(error: errors.FacedetectError) -> Problem:
     """The problem that an error is to the caller; the log gets what strangers are not told."""
     kind = kind_of(error)
-    current_notes().errors.append(error)
+    current_request().errors.append(error)
     if kind is _BUG:
         logger.error("an error that no request should cause", exc_info=error)
         return _problem(kind, _SEE_LOG)

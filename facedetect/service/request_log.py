@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from facedetect.errors import Stopping
-from facedetect.service.notes import Notes, taking_notes
 from facedetect.service.problems import kind_of, respond
+from facedetect.service.request_context import RequestContext, request_context
 from facedetect.service.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class RequestLog:
         # Not taken back: the server, which logs what went wrong after the request, has the id, too.
         # The next request starts from an empty context.
         bind_contextvars(request_id=exchange.request_id)
-        with taking_notes() as notes, self._span(scope) as span:
+        with request_context() as notes, self._span(scope) as span:
             try:
                 with self._telemetry.metrics.requests_in_progress.track_inprogress():
                     await self._answer(scope, exchange)
@@ -78,7 +78,7 @@ class RequestLog:
             return nullcontext()
         return tracing.request(scope, _method_of(scope))
 
-    def _tell(self, exchange: _Exchange, notes: Notes) -> None:
+    def _tell(self, exchange: _Exchange, notes: RequestContext) -> None:
         seconds = time.perf_counter() - exchange.started
         method, route, status = _method_of(exchange.scope), exchange.route, exchange.status
         self._telemetry.metrics.add_request(method, route, status, seconds)
@@ -188,7 +188,7 @@ def _about_client(scope: Scope) -> dict[str, str]:
     return fields
 
 
-def _about_work(notes: Notes) -> dict[str, float | str]:
+def _about_work(notes: RequestContext) -> dict[str, float | str]:
     """Faces, and images if there were several, problems, and the time of each stage."""
     fields: dict[str, float | str] = {}
     if notes.faces:

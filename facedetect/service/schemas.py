@@ -16,8 +16,8 @@ from facedetect.faces import (
 )
 from facedetect.model_ref import MAX_VERSION, ModelRef
 from facedetect.render import Style
+from facedetect.service.detection_worker import DetectionResult
 from facedetect.service.problems import Problem
-from facedetect.service.worker import Outcome
 
 _DEFAULTS = DetectionParams()
 
@@ -118,7 +118,7 @@ class DetectResponse(BaseModel):
     )
 
     @classmethod
-    def of(cls, outcome: Outcome, params: DetectionParams) -> Self:
+    def of(cls, outcome: DetectionResult, params: DetectionParams) -> Self:
         found, png = outcome.found, outcome.picture
         return cls(
             image=ImageSize(width=found.width, height=found.height),
@@ -166,7 +166,7 @@ class DeepStackFace(BaseModel):
     x_max: int
 
 
-class DeepStackAnswer(BaseModel):
+class DeepStackResponse(BaseModel):
     """What DeepStack answers; no face is a success with an empty list."""
 
     success: bool = True
@@ -174,7 +174,7 @@ class DeepStackAnswer(BaseModel):
     duration: int = Field(description="Milliseconds.")
 
     @classmethod
-    def of(cls, outcome: Outcome, min_confidence: float) -> Self:
+    def of(cls, outcome: DetectionResult, min_confidence: float) -> Self:
         certain = [face for face in outcome.found.faces if face.confidence >= min_confidence]
         predictions = [
             DeepStackFace(
@@ -197,15 +197,15 @@ class DeepStackFailure(BaseModel):
     duration: int = 0
 
 
-class Health(BaseModel):
+class HealthResponse(BaseModel):
     status: str = "ok"
 
 
-class Ready(BaseModel):
+class ReadyResponse(BaseModel):
     status: str = "ready"
     model: ServedModel
 
 
-class Version(BaseModel):
+class VersionResponse(BaseModel):
     facedetect: str
     model: ServedModel | None = Field(description="Null while no model is ready.")

@@ -16,9 +16,9 @@ from facedetect.errors import (
     ServiceError,
 )
 from facedetect.faces import Detection
-from facedetect.service.metrics import Metrics, Stage
-from facedetect.service.notes import current_notes
 from facedetect.service.problems import kind_of
+from facedetect.service.request_context import current_request
+from facedetect.service.service_metrics import ServiceMetrics, Stage
 from facedetect.settings import ServiceSettings
 
 if TYPE_CHECKING:  # it needs an extra
@@ -35,14 +35,16 @@ class Elapsed:
 class Telemetry:
     """Takes note of what happens to requests. Thread-safe."""
 
-    def __init__(self, metrics: Metrics | None = None, tracing: Tracing | None = None) -> None:
-        self.metrics = metrics or Metrics()
+    def __init__(
+        self, metrics: ServiceMetrics | None = None, tracing: Tracing | None = None
+    ) -> None:
+        self.metrics = metrics or ServiceMetrics()
         self.tracing = tracing
 
     @classmethod
     def open(cls, settings: ServiceSettings) -> Self:
         """What the settings ask for. Raises InvalidSettings if traces lack their extra."""
-        metrics = Metrics(backend=settings.backend.scheme)
+        metrics = ServiceMetrics(backend=settings.backend.scheme)
         return cls(metrics, _open_tracing(settings.traces_endpoint))
 
     def close(self) -> None:
@@ -62,14 +64,14 @@ class Telemetry:
             seconds = time.perf_counter() - started
             elapsed.ms = round(seconds * 1000, 3)
             self.metrics.stage_seconds[name].observe(seconds)
-            current_notes().stages.append((name, elapsed.ms))
+            current_request().stages.append((name, elapsed.ms))
             if end_span is not None:
                 end_span()
 
     def found(self, detection: Detection) -> None:
         """An image was looked at."""
         self.metrics.add_image(detection)
-        current_notes().faces.append(len(detection.faces))
+        current_request().faces.append(len(detection.faces))
 
     def rejected(self, reason: str) -> None:
         """A request was turned away before any work on it: `queue_full`, `upload_memory`, ...

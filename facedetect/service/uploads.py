@@ -16,7 +16,7 @@ from facedetect.errors import (
     UploadTimeout,
 )
 from facedetect.service import forms
-from facedetect.service.forms import Part, read_parts
+from facedetect.service.forms import FormPart, read_form
 from facedetect.service.telemetry import Telemetry
 from facedetect.settings import ServiceSettings
 
@@ -117,7 +117,7 @@ class Upload:
             "image/* type"
         )
 
-    def batch(self) -> AsyncIterator[Part]:
+    def batch(self) -> AsyncIterator[FormPart]:
         """The parts of a form with up to `max_batch_images` images, in half the memory there is."""
         most = self._uploads.max_batch_images
         one = self._uploads.limits.max_bytes
@@ -125,7 +125,7 @@ class Upload:
             most=most, max_bytes=min(most * one, max(one, self._uploads.max_memory // 2))
         )
 
-    async def parts(self, *, most: int, max_bytes: int | None = None) -> AsyncIterator[Part]:
+    async def parts(self, *, most: int, max_bytes: int | None = None) -> AsyncIterator[FormPart]:
         """Yield the parts of a form as they become whole.
 
         All of them may have `max_bytes`, or as many as one image. Raises like `image`;
@@ -136,7 +136,7 @@ class Upload:
         max_bytes = max_bytes or self._uploads.limits.max_bytes
         body = self._body(max_bytes, overhead=most * _FORM_OVERHEAD_BYTES)
         count = 0
-        async for part in read_parts(self._content_type, body, self._uploads.limits):
+        async for part in read_form(self._content_type, body, self._uploads.limits):
             count += 1
             if count > most:
                 raise InvalidParams(
@@ -174,7 +174,7 @@ class Upload:
         return UnsupportedImage(f"the body has the type {given}; send {what_to_send}")
 
 
-def _checked(part: Part) -> Part:
+def _checked(part: FormPart) -> FormPart:
     """Raises InvalidParams at once for a part that is not the image."""
     if part.name != IMAGE_PART or part.filename is None:
         kind = "field" if part.filename is None else "file"
@@ -185,7 +185,7 @@ def _checked(part: Part) -> Part:
     return part
 
 
-def _only(parts: list[Part]) -> Part:
+def _only(parts: list[FormPart]) -> FormPart:
     if len(parts) != 1:
         raise InvalidParams(
             f"the form has {len(parts)} images; this call takes one, as in "

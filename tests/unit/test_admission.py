@@ -14,32 +14,32 @@ from starlette.requests import ClientDisconnect
 from facedetect import DetectionParams
 from facedetect.errors import Overloaded
 from facedetect.images import ImageHeader, ImageLimits
-from facedetect.service.admission import Admission, Scale, Ticket, Work
+from facedetect.service.admission import AdmissionQueue, CostModel, ImageCost, QueueEntry
 
-LIGHT = Work(slots=1, cost=1e6)
+LIGHT = ImageCost(slots=1, cost=1e6)
 
 
-def admission(slots: int = 2, max_queued: int = 10, queue_timeout_s: float = 5) -> Admission:
-    return Admission(slots=slots, max_queued=max_queued, queue_timeout_s=queue_timeout_s)
+def admission(slots: int = 2, max_queued: int = 10, queue_timeout_s: float = 5) -> AdmissionQueue:
+    return AdmissionQueue(slots=slots, max_queued=max_queued, queue_timeout_s=queue_timeout_s)
 
 
 class Clients:
     """Clients that want to be let in: in what order they were, and what the others were told."""
 
-    def __init__(self, door: Admission) -> None:
+    def __init__(self, door: AdmissionQueue) -> None:
         self.order: list[str] = []
         self.errors: dict[str, Exception] = {}
         self._door = door
         self._gone: dict[str, asyncio.Future[None]] = {}
-        self._tickets: dict[str, Ticket] = {}
+        self._tickets: dict[str, QueueEntry] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def come(self, name: str, work: Work = LIGHT) -> None:
+    async def come(self, name: str, work: ImageCost = LIGHT) -> None:
         self._gone[name] = asyncio.Future()
         self._tasks.add(asyncio.create_task(self._enter(name, work)))
         await settle()
 
-    async def _enter(self, name: str, work: Work) -> None:
+    async def _enter(self, name: str, work: ImageCost) -> None:
         try:
             self._tickets[name] = await self._door.enter(work, self._gone[name])
         except (Overloaded, ClientDisconnect) as error:
@@ -94,7 +94,7 @@ def test_a_heavy_image_waits_for_all_slots_and_is_not_overtaken() -> None:
     async def test() -> None:
         clients = Clients(admission(slots=2))
         await clients.come("light")
-        await clients.come("heavy", Work(slots=2, cost=1e7))
+        await clients.come("heavy", ImageCost(slots=2, cost=1e7))
         await clients.come("late")
         assert clients.order == ["light"]
         await clients.leave("light")
@@ -189,7 +189,7 @@ def test_images_that_break_tell_nothing_of_the_wait() -> None:
         await asyncio.sleep(0.2)
         await clients.leave("first")
         for number in range(40):
-            await clients.come(f"broken {number}", Work(slots=1, cost=1e9))
+            await clients.come(f"broken {number}", ImageCost(slots=1, cost=1e9))
             await clients.leave(f"broken {number}", is_done=False)
         await clients.come("a")
         assert door.expected_wait_s() == pytest.approx(0.2, rel=0.2)
@@ -226,7 +226,7 @@ def test_slots_are_never_lost_nor_given_twice(events: list[tuple[int, str]]) -> 
         door = admission(slots=4, max_queued=5)
         clients = Clients(door)
         for number, (slots, event) in enumerate(events):
-            await clients.come(str(number), Work(slots, cost=slots * 1e5))
+            await clients.come(str(number), ImageCost(slots, cost=slots * 1e5))
             if event == "leave" and clients.order:
                 await clients.leave(clients.order.pop(0))
             if event == "go":
@@ -235,7 +235,7 @@ def test_slots_are_never_lost_nor_given_twice(events: list[tuple[int, str]]) -> 
         while clients.order:
             await clients.leave(clients.order.pop(0))
         assert (door.running, door.queued) == (0, 0)
-        await clients.come("all", Work(slots=4, cost=1))
+        await clients.come("all", ImageCost(slots=4, cost=1))
         assert clients.order == ["all"]
 
     run(test())
@@ -245,7 +245,7 @@ def test_it_is_known_beforehand_who_must_wait() -> None:
     async def test() -> None:
         door = admission(slots=4)
         clients = Clients(door)
-        heavy = Work(slots=4, cost=1e6)
+        heavy = ImageCost(slots=4, cost=1e6)
         assert not door.must_wait(heavy)
         await clients.come("first")
         assert not door.must_wait(LIGHT)
@@ -260,7 +260,7 @@ def test_it_is_known_beforehand_who_must_wait() -> None:
 
 
 def test_an_image_at_a_limit_takes_all_slots() -> None:
-    scale = Scale(ImageLimits(max_pixels=1_000_000), max_pyramid_pixels=1e6, slots=4)
+    scale = CostModel(ImageLimits(max_pixels=1_000_000), max_pyramid_pixels=1e6, slots=4)
     params = DetectionParams(min_size=24)
     small = scale.weigh(ImageHeader(100, 100, "JPEG"), params)
     many_pixels = scale.weigh(ImageHeader(1000, 1000, "JPEG"), DetectionParams(min_size=500))

@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from facedetect.service.access_control import AccessControl
+from facedetect.service.detection_worker import DetectionWorker
 from facedetect.service.readiness import Readiness
 from facedetect.service.uploads import Uploads
-from facedetect.service.worker import Worker
 
 
-async def _worker(request: Request) -> Worker:
-    worker: Worker = request.state.worker
+async def _worker(request: Request) -> DetectionWorker:
+    worker: DetectionWorker = request.state.worker
     return worker
 
 
@@ -32,7 +32,7 @@ async def _access_control(request: Request) -> AccessControl:
     return access_control
 
 
-TheWorker = Annotated[Worker, Depends(_worker)]
+TheWorker = Annotated[DetectionWorker, Depends(_worker)]
 TheUploads = Annotated[Uploads, Depends(_uploads)]
 TheReadiness = Annotated[Readiness, Depends(_readiness)]
 TheAccessControl = Annotated[AccessControl, Depends(_access_control)]

@@ -9,7 +9,7 @@ import uvicorn
 
 from facedetect.detector import Detector
 from facedetect.service.app import create_app
-from facedetect.service.connections import GuardedProtocol
+from facedetect.service.http_protocol import GuardedHttpProtocol
 from facedetect.settings import ServiceSettings
 
 
@@ -19,7 +19,7 @@ def make_server(settings: ServiceSettings, detector: Detector) -> uvicorn.Server
         create_app(settings, detector),
         host=settings.host,
         port=settings.port,
-        http=GuardedProtocol.within(settings.upload_timeout_s),
+        http=GuardedHttpProtocol.within(settings.upload_timeout_s),
         ws="none",
         reset_contextvars=True,  # or a request would have the log's fields of the one before
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout_s),

@@ -6,17 +6,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from facedetect.service.detection_worker import RenderOptions
 from facedetect.service.routes.dependencies import TheUploads, TheWorker
-from facedetect.service.routes.documents import (
+from facedetect.service.routes.detect_upload import detect_upload
+from facedetect.service.routes.openapi import (
     BINARY,
     DETECTION_EXAMPLE,
     IMAGE_BODY,
     IMAGE_PROBLEMS,
     answered,
 )
-from facedetect.service.routes.looking import look_at_image
 from facedetect.service.schemas import DetectQuery, DetectResponse
-from facedetect.service.worker import Picture
 
 router = APIRouter()
 
@@ -40,8 +40,8 @@ async def detect(
 ) -> Response:
     """Find the faces in an image: the form's part `image`, or the whole body as `image/*`."""
     wants_png = _prefers_png(request.headers.get("accept", ""))
-    picture = Picture() if wants_png or query.annotate else None
-    outcome = await look_at_image(request, query, picture, worker, uploads)
+    picture = RenderOptions() if wants_png or query.annotate else None
+    outcome = await detect_upload(request, query, picture, worker, uploads)
     if wants_png:
         return Response(outcome.picture, media_type="image/png")
     answer = DetectResponse.of(outcome, query.params())

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from fastapi import Request
 
+from facedetect.service.detection_worker import (
+    DetectionJob,
+    DetectionResult,
+    DetectionWorker,
+    RenderOptions,
+)
 from facedetect.service.schemas import FaceQuery
 from facedetect.service.uploads import Uploads, watch_client
-from facedetect.service.worker import Job, Outcome, Picture, Worker
 
 
-async def look_at_image(
-    request: Request, query: FaceQuery, picture: Picture | None, worker: Worker, uploads: Uploads
-) -> Outcome:
+async def detect_upload(
+    request: Request,
+    query: FaceQuery,
+    picture: RenderOptions | None,
+    worker: DetectionWorker,
+    uploads: Uploads,
+) -> DetectionResult:
     """Take in the one image of a request and find its faces.
 
-    Raises what `Upload.image` and `Worker.run` raise.
+    Raises what `Upload.image` and `DetectionWorker.run` raise.
     """
     params, model = query.params(), query.model()
     with uploads.open(request) as upload:
-        job = Job(await upload.image(), params, query.max_faces, picture, model)
+        job = DetectionJob(await upload.image(), params, query.max_faces, picture, model)
         async with watch_client(request) as gone:
             return await worker.run(job, gone)

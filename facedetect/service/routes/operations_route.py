@@ -8,7 +8,7 @@ import facedetect
 from facedetect.errors import BackendUnavailable, Forbidden, Unauthorized
 from facedetect.service.problems import documented
 from facedetect.service.routes.dependencies import TheReadiness
-from facedetect.service.schemas import Health, Ready, ServedModel, Version
+from facedetect.service.schemas import HealthResponse, ReadyResponse, ServedModel, VersionResponse
 
 router = APIRouter(tags=["operations"])
 health = APIRouter(tags=["operations"])
@@ -17,23 +17,23 @@ health = APIRouter(tags=["operations"])
 
 @health.head("/healthz", include_in_schema=False)
 @health.get("/healthz")
-async def healthz() -> Health:
+async def healthz() -> HealthResponse:
     """The process is alive; says nothing of the model."""
-    return Health()
+    return HealthResponse()
 
 
 @health.head("/readyz", include_in_schema=False)
 @health.get("/readyz", responses=documented(BackendUnavailable))
-async def readyz(readiness: TheReadiness) -> Ready:
+async def readyz(readiness: TheReadiness) -> ReadyResponse:
     """The model would answer now; 503 with the reason if it would not."""
-    return Ready(model=ServedModel.of(await readiness.check()))
+    return ReadyResponse(model=ServedModel.of(await readiness.check()))
 
 
 @router.get("/version", responses=documented(Unauthorized, Forbidden))
-async def version(readiness: TheReadiness) -> Version:
+async def version(readiness: TheReadiness) -> VersionResponse:
     """What is running here."""
     try:
         model = ServedModel.of(await readiness.check())
     except BackendUnavailable:
         model = None
-    return Version(facedetect=facedetect.__version__, model=model)
+    return VersionResponse(facedetect=facedetect.__version__, model=model)

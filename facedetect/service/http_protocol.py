@@ -14,7 +14,7 @@ _MAX_HEAD_BYTES = 64 * 2**10
 class _Limit:
     """Calls `end` unless it is lifted in time."""
 
-    def __init__(self, protocol: GuardedProtocol, end: Callable[[], None]) -> None:
+    def __init__(self, protocol: GuardedHttpProtocol, end: Callable[[], None]) -> None:
         self._protocol = protocol
         self._end = end
         self._timer: asyncio.TimerHandle | None = None
@@ -35,7 +35,7 @@ class _Limit:
         self._end()
 
 
-class GuardedProtocol(HttpToolsProtocol):
+class GuardedHttpProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 by httptools, with limits that it lacks.
 
     A request's head must be whole `timeout_s` after the connection, or its first byte, has come,
@@ -55,7 +55,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _answered: RequestResponseCycle | None = None
 
     @classmethod
-    def within(cls, timeout_s: float) -> type[GuardedProtocol]:
+    def within(cls, timeout_s: float) -> type[GuardedHttpProtocol]:
         """The protocol with this time limit: uvicorn makes one for each connection itself."""
         return type(cls.__name__, (cls,), {"timeout_s": timeout_s})
 

@@ -13,13 +13,13 @@ from facedetect.faces import Detection, DetectionParams
 from facedetect.images import BGRImage, SourceImage, encode_image
 from facedetect.model_ref import ModelRef
 from facedetect.render import Style, render
-from facedetect.service.admission import Admission, Scale, Work
+from facedetect.service.admission import AdmissionQueue, CostModel, ImageCost
 from facedetect.service.telemetry import Elapsed, Telemetry
 from facedetect.settings import ServiceSettings
 
 
 @dataclass(frozen=True)
-class Picture:
+class RenderOptions:
     """How the faces are to be shown: `style` of drawing, `suffix` of the file format."""
 
     style: Style = "box"
@@ -27,18 +27,18 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Job:
+class DetectionJob:
     """What is asked of one image; `picture` None asks for the faces alone."""
 
     data: bytes
     params: DetectionParams
     max_faces: int | None = None
-    picture: Picture | None = None
+    picture: RenderOptions | None = None
     model: ModelRef | None = None
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DetectionResult:
     """What was found, and how long each step took, ms."""
 
     found: Detection
@@ -49,7 +49,7 @@ class Outcome:
     total_ms: float
 
 
-class Worker:
+class DetectionWorker:
     """Does jobs in at most `settings.threads` threads, as the admission lets them in.
 
     The wait and the model's run end `settings.timeout_s` after the upload. Decoding and drawing are
@@ -60,18 +60,18 @@ class Worker:
         self.threads = settings.threads
         self.detector = detector
         self.telemetry = telemetry
-        self.admission = Admission(
+        self.admission = AdmissionQueue(
             slots=settings.threads,
             max_queued=settings.max_queued,
             queue_timeout_s=min(settings.queue_timeout_s, settings.timeout_s),
         )
-        self._scale = Scale(detector.limits, settings.max_pyramid_pixels, settings.threads)
+        self._scale = CostModel(detector.limits, settings.max_pyramid_pixels, settings.threads)
         self._limiter = CapacityLimiter(settings.threads)
         self._header_limiter = CapacityLimiter(settings.threads)
         self._max_pyramid_pixels = settings.max_pyramid_pixels
         self._timeout_s = settings.timeout_s
 
-    async def run(self, job: Job, gone: asyncio.Future[None]) -> Outcome:
+    async def run(self, job: DetectionJob, gone: asyncio.Future[None]) -> DetectionResult:
         """Wait for the job's turn and do it, unless its client has `gone` before.
 
         Raises ImageError's and BackendError's subclasses, InvalidParams, Overloaded and
@@ -94,14 +94,16 @@ class Worker:
             finally:
                 self.admission.leave(ticket, is_done=outcome is not None)
 
-    def _open(self, job: Job) -> tuple[SourceImage, Work]:
+    def _open(self, job: DetectionJob) -> tuple[SourceImage, ImageCost]:
         """Open the image and weigh its work by the header, so that what is refused never waits."""
         source = SourceImage.open(job.data, self.detector.limits)
         header = source.header
         job.params.check_work(header.width, header.height, self._max_pyramid_pixels)
         return source, self._scale.weigh(header, job.params)
 
-    def _do(self, job: Job, source: SourceImage, deadline: float, queue: Elapsed) -> Outcome:
+    def _do(
+        self, job: DetectionJob, source: SourceImage, deadline: float, queue: Elapsed
+    ) -> DetectionResult:
         with self.telemetry.stage("decode") as decode:
             image = source.decode()
         with self.telemetry.stage("predict") as predict:
@@ -111,9 +113,9 @@ class Worker:
         self.telemetry.found(found)
         picture = self._draw(image, found, job.picture) if job.picture else None
         total_ms = (time.monotonic() - deadline + self._timeout_s) * 1000
-        return Outcome(found, picture, queue.ms, decode.ms, predict.ms, round(total_ms, 3))
+        return DetectionResult(found, picture, queue.ms, decode.ms, predict.ms, round(total_ms, 3))
 
-    def _draw(self, image: BGRImage, found: Detection, picture: Picture) -> bytes:
+    def _draw(self, image: BGRImage, found: Detection, picture: RenderOptions) -> bytes:
         with self.telemetry.stage("render"):
             drawn = render(image, found.faces, picture.style)
             return encode_image(drawn, picture.suffix)

@@ -50,7 +50,7 @@ _FACE_BOUNDS = (0, 1, 2, 3, 5, 10, 20, 50, 100)
 _MEGAPIXEL_BOUNDS = (0.1, 0.3, 0.5, 1, 2, 4, 8, 12, 25, 50)
 
 
-class Metrics:
+class ServiceMetrics:
     """The numbers of one service, and of the process it runs in. Thread-safe."""
 
     def __init__(self, backend: str = "") -> None:
@@ -176,6 +176,6 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.get("/metrics", tags=["operations"], response_class=Response, responses=_RESPONSES)
 async def metrics(request: Request) -> Response:
     """Counts, times and sizes, for Prometheus."""
-    page: Metrics = request.state.telemetry.metrics
+    page: ServiceMetrics = request.state.telemetry.metrics
     content, media_type = page.text(request.headers.get("accept", ""))
     return Response(content, headers={"Content-Type": media_type})

@@ -12,19 +12,19 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from facedetect.errors import FacedetectError, InvalidParams
-from facedetect.service.forms import Part
+from facedetect.service.detection_worker import DetectionJob
+from facedetect.service.forms import FormPart
 from facedetect.service.problems import answer_to, as_invalid_params
 from facedetect.service.routes.dependencies import TheAccessControl, TheUploads, TheWorker
-from facedetect.service.routes.documents import (
+from facedetect.service.routes.openapi import (
     BINARY,
     IMAGE_PROBLEMS,
     answered,
     body_of,
     form_of,
 )
-from facedetect.service.schemas import DeepStackAnswer, DeepStackFailure, FaceQuery
+from facedetect.service.schemas import DeepStackFailure, DeepStackResponse, FaceQuery
 from facedetect.service.uploads import IMAGE_PART, watch_client
-from facedetect.service.worker import Job
 
 _KEY_PART = "api_key"
 
@@ -79,7 +79,7 @@ router = APIRouter(route_class=_DeepStackRoute)
 
 @router.post(
     "/v1/vision/face",
-    response_model=DeepStackAnswer,
+    response_model=DeepStackResponse,
     responses={200: answered(_EXAMPLE, "The faces"), **_FAILURES},
     openapi_extra=_BODY,
 )
@@ -93,7 +93,7 @@ async def vision_face(
     """Find faces as DeepStack does: a form with `image` and perhaps `min_confidence`."""
     is_unknown = access_control.needs_form_key(request)
     with uploads.open(request, is_known=not is_unknown) as upload:
-        parts: dict[str, Part] = {}
+        parts: dict[str, FormPart] = {}
         async for part in upload.parts(most=_MOST_PARTS):
             parts[part.name] = part
             if is_unknown and part.name == _KEY_PART:  # often sent before the image
@@ -103,14 +103,16 @@ async def vision_face(
         if is_unknown:
             await access_control.admit(request, None)
         least = _min_confidence(parts)
-        job = Job(_image(parts).take(), query.params(), query.max_faces, model=query.model())
+        job = DetectionJob(
+            _image(parts).take(), query.params(), query.max_faces, model=query.model()
+        )
         async with watch_client(request) as gone:
             outcome = await worker.run(job, gone)
-    answer = DeepStackAnswer.of(outcome, least)
+    answer = DeepStackResponse.of(outcome, least)
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def _image(parts: dict[str, Part]) -> Part:
+def _image(parts: dict[str, FormPart]) -> FormPart:
     if IMAGE_PART not in parts:
         raise InvalidParams(
             f"the form has the parts {sorted(parts)}; it takes a file named {IMAGE_PART!r}"
@@ -118,11 +120,11 @@ def _image(parts: dict[str, Part]) -> Part:
     return parts[IMAGE_PART]
 
 
-def _text(part: Part) -> str:
+def _text(part: FormPart) -> str:
     return part.take().decode("utf-8", "replace")
 
 
-def _min_confidence(parts: dict[str, Part]) -> float:
+def _min_confidence(parts: dict[str, FormPart]) -> float:
     part = parts.get("min_confidence")
     if part is None:
         return 0.0

@@ -9,10 +9,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from facedetect.errors import FacedetectError, InvalidParams
-from facedetect.service.forms import Part
+from facedetect.service.detection_worker import DetectionJob, DetectionWorker
+from facedetect.service.forms import FormPart
 from facedetect.service.problems import problem_of
 from facedetect.service.routes.dependencies import TheUploads, TheWorker
-from facedetect.service.routes.documents import (
+from facedetect.service.routes.openapi import (
     BINARY,
     DETECTION_EXAMPLE,
     IMAGE_PROBLEMS,
@@ -28,7 +29,6 @@ from facedetect.service.schemas import (
     FaceQuery,
 )
 from facedetect.service.uploads import IMAGE_PART, watch_client
-from facedetect.service.worker import Job, Worker
 
 router = APIRouter()
 
@@ -81,20 +81,20 @@ async def detect_batch(
 _HOW = f"it takes files named {IMAGE_PART!r}, as in curl -F image=@a.jpg -F image=@b.jpg"
 
 
-def _checked(part: Part) -> Part:
+def _checked(part: FormPart) -> FormPart:
     if part.name != IMAGE_PART or part.filename is None:
         raise InvalidParams(f"the form has the part {part.name!r}; {_HOW}")
     return part
 
 
 async def _detect_all(
-    request: Request, parts: list[Part], query: FaceQuery, worker: Worker
+    request: Request, parts: list[FormPart], query: FaceQuery, worker: DetectionWorker
 ) -> list[BatchResult]:
     """As many of the batch at a time as there are threads: the rest does not fill the queue."""
     turns = asyncio.Semaphore(worker.threads)
     async with watch_client(request) as gone:
 
-        async def detect_one(part: Part) -> BatchResult:
+        async def detect_one(part: FormPart) -> BatchResult:
             async with turns:
                 return await _detect(part, query, worker, gone)
 
@@ -103,11 +103,11 @@ async def _detect_all(
 
 
 async def _detect(
-    part: Part, query: FaceQuery, worker: Worker, gone: asyncio.Future[None]
+    part: FormPart, query: FaceQuery, worker: DetectionWorker, gone: asyncio.Future[None]
 ) -> BatchResult:
     params = query.params()
     try:
-        job = Job(part.take(), params, query.max_faces, model=query.model())
+        job = DetectionJob(part.take(), params, query.max_faces, model=query.model())
         outcome = await worker.run(job, gone)
     except FacedetectError as error:
         return BatchResult(filename=part.filename, problem=problem_of(error))

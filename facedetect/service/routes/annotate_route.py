@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from facedetect.service.detection_worker import RenderOptions
 from facedetect.service.routes.dependencies import TheUploads, TheWorker
-from facedetect.service.routes.documents import BINARY, IMAGE_BODY, IMAGE_PROBLEMS
-from facedetect.service.routes.looking import look_at_image
+from facedetect.service.routes.detect_upload import detect_upload
+from facedetect.service.routes.openapi import BINARY, IMAGE_BODY, IMAGE_PROBLEMS
 from facedetect.service.schemas import AnnotateQuery
-from facedetect.service.worker import Picture
 
 router = APIRouter()
 
@@ -41,7 +41,7 @@ async def annotate(
     uploads: TheUploads,
 ) -> Response:
     """Draw the faces, or hide them for good, and give the image back without its metadata."""
-    picture = Picture(query.style, f".{query.format}")
-    outcome = await look_at_image(request, query, picture, worker, uploads)
+    picture = RenderOptions(query.style, f".{query.format}")
+    outcome = await detect_upload(request, query, picture, worker, uploads)
     count = {_FACE_COUNT: str(len(outcome.found.faces))}
     return Response(outcome.picture, media_type=f"image/{query.format}", headers=count)

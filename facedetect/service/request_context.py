@@ -11,7 +11,7 @@ from facedetect.errors import FacedetectError
 
 
 @dataclass
-class Notes:
+class RequestContext:
     """Of one request; appended to from any task or thread."""
 
     stages: list[tuple[str, float]] = field(default_factory=list)
@@ -24,13 +24,13 @@ class Notes:
 
 # A context's variable, not a value: tasks and threads get a copy of the context of the request
 # that they work for, and with it the same notes.
-_NOTES: ContextVar[Notes] = ContextVar("facedetect_notes")
+_NOTES: ContextVar[RequestContext] = ContextVar("facedetect_notes")
 
 
 @contextmanager
-def taking_notes() -> Iterator[Notes]:
+def request_context() -> Iterator[RequestContext]:
     """Collect what is noted within the block."""
-    notes = Notes()
+    notes = RequestContext()
     token = _NOTES.set(notes)
     try:
         yield notes
@@ -38,6 +38,6 @@ def taking_notes() -> Iterator[Notes]:
         _NOTES.reset(token)
 
 
-def current_notes() -> Notes:
+def current_request() -> RequestContext:
     """Those of the request that is being answered; outside of one, notes that nobody reads."""
-    return _NOTES.get(Notes())
+    return _NOTES.get(RequestContext())
