@@ -36,10 +36,10 @@ def serve(
     """
     from facedetect.cli.logs import set_up_logs
     from facedetect.memory import keep_freed_buffers
-    from facedetect.service.http_server import allow_many_connections, make_server
+    from facedetect.service.http_server import make_server, raise_open_file_limit
 
     keep_freed_buffers()
-    allow_many_connections()
+    raise_open_file_limit()
     settings = ServiceSettings.load(
         host=host, port=port, backend=backend, without_keys=without_keys or None
     )

@@ -1,4 +1,4 @@
-"""Which images may be worked on: weighed first, in a queue that knows how long it is."""
+"""Admission of images: an estimate of what each costs, and a queue that predicts its wait."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.requests import ClientDisconnect
@@ -14,31 +15,32 @@ from facedetect.errors import Overloaded
 from facedetect.faces import DetectionParams
 from facedetect.images import ImageHeader, ImageLimits
 
-# In pixels of a pyramid, which cost most: what decoding a pixel costs, and what any request does.
+# The pixels of the image pyramid cost most, so costs are in pixels of a pyramid: that of decoding
+# one pixel of the image, and that of any request.
 _DECODED_PIXEL_COST = 0.1
 _REQUEST_COST = 50_000.0
 
-_REMEMBERED = 32
+_REMEMBERED_IMAGES = 32
 
 
 @dataclass(frozen=True)
 class ImageCost:
-    """What one image will take: `slots` of those there are, and `cost` in pixels of a pyramid."""
+    """What processing one image takes: `slots` while it runs, and `work` in pyramid pixels."""
 
     slots: int
-    cost: float
+    work: float
 
 
 class CostModel:
-    """Weighs images: one at the limits takes all slots, so that memory is bounded by one such."""
+    """Estimates costs. An image at a limit takes all slots: memory is bounded by one of those."""
 
     def __init__(self, limits: ImageLimits, max_pyramid_pixels: float, slots: int) -> None:
         self._max_pixels = limits.max_pixels
         self._max_pyramid_pixels = max_pyramid_pixels
         self._slots = slots
 
-    def weigh(self, header: ImageHeader, params: DetectionParams) -> ImageCost:
-        """Predict the work from an image's header."""
+    def estimate(self, header: ImageHeader, params: DetectionParams) -> ImageCost:
+        """Estimate the cost of an image from its header."""
         pixels = header.width * header.height
         pyramid = params.pyramid_pixels(header.width, header.height)
         share = max(pixels / self._max_pixels, pyramid / self._max_pyramid_pixels)
@@ -48,123 +50,137 @@ class CostModel:
 
 @dataclass(eq=False)
 class QueueEntry:
-    """A place in the queue, and then at work."""
+    """An image that waits for its slots, or holds them once `admitted` is done."""
 
-    work: ImageCost
-    started: float = 0.0
-    called: asyncio.Future[None] = field(default_factory=asyncio.Future)
+    cost: ImageCost
+    admitted_at: float = 0.0
+    admitted: asyncio.Future[None] = field(default_factory=asyncio.Future)
 
 
 class AdmissionQueue:
-    """Lets images in one after the other, as many at a time as there are slots for.
+    """Admits images first come, first served, as many at a time as there are slots for.
 
-    The wait is predicted from the work ahead and from how long the last images took. Who would
-    wait longer than `queue_timeout_s`, or finds `max_queued` waiting, is told at once when to
-    come again. For one event loop.
+    The wait is predicted from the work ahead and the throughput of the last images. A request
+    that would wait longer than `queue_timeout_s`, or finds `max_queued` images waiting, is
+    rejected at once and told when to retry. For one event loop.
     """
 
-    def __init__(self, *, slots: int, max_queued: int, queue_timeout_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        slots: int,
+        max_queued: int,
+        queue_timeout_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` returns seconds."""
         self.running = 0
         self._slots = slots
         self._free = slots
         self._max_queued = max_queued
         self._queue_timeout_s = queue_timeout_s
+        self._clock = clock
         self._queue: deque[QueueEntry] = deque()
-        self._cost_ahead = 0.0
-        self._pace = _Pace()
+        self._work_ahead = 0.0
+        self._throughput = _Throughput()
 
     @property
     def queued(self) -> int:
-        """How many images wait."""
+        """The number of waiting images."""
         return len(self._queue)
 
     def expected_wait_s(self) -> float:
-        """How long an image that came now would wait; 0 while nothing is known."""
+        """Predict how long an image that arrived now would wait; 0 while nothing is known."""
         if self._free and not self._queue:
             return 0.0
-        return self._cost_ahead * self._pace.slot_seconds / self._slots
+        return self._work_ahead * self._throughput.slot_seconds_per_pixel / self._slots
 
     def check_room(self) -> None:
-        """Raise Overloaded if an image that came now would be turned away."""
+        """Raise Overloaded if an image that arrived now would be rejected."""
         if self._free and not self._queue:
             return
-        if len(self._queue) >= self._max_queued:
-            raise self._overloaded("queue_full", f"{len(self._queue)} images are waiting already")
+        if self.queued >= self._max_queued:
+            images = "image is" if self.queued == 1 else "images are"
+            raise self._overloaded("queue_full", f"{self.queued} {images} already waiting")
         wait_s = self.expected_wait_s()
         if wait_s > self._queue_timeout_s:
-            raise self._overloaded("queue_full", f"an image would have to wait {wait_s:.0f} s")
+            raise self._overloaded(
+                "queue_full",
+                f"the image would wait about {wait_s:.1f} s, longer than the "
+                f"{self._queue_timeout_s:g} s allowed",
+            )
 
-    def must_wait(self, work: ImageCost) -> bool:
-        """Whether an image that came now would not be let in at once."""
-        return bool(self._queue) or work.slots > self._free
+    def must_wait(self, cost: ImageCost) -> bool:
+        """Whether an image that arrived now would not be admitted at once."""
+        return bool(self._queue) or cost.slots > self._free
 
-    async def enter(self, work: ImageCost, gone: asyncio.Future[None]) -> QueueEntry:
-        """Wait for the slots that the work takes; they are held until the ticket is given back.
+    async def acquire(self, cost: ImageCost, disconnected: asyncio.Future[None]) -> QueueEntry:
+        """Wait for an image's slots, which are held until `release`.
 
-        Raises Overloaded, and ClientDisconnect if `gone` is done before the turn has come.
+        Raises Overloaded, or ClientDisconnect if `disconnected` is done before they are free.
         """
         self.check_room()
-        ticket = QueueEntry(work)
-        self._queue.append(ticket)
-        self._cost_ahead += work.cost
-        self._call_next()
+        entry = QueueEntry(cost)
+        self._queue.append(entry)
+        self._work_ahead += cost.work
+        self._admit_next()
         try:
-            await self._wait(ticket, gone)
+            await self._wait(entry, disconnected)
         except BaseException:
-            self._remove(ticket)
+            self._remove(entry)
             raise
-        ticket.started = time.monotonic()
-        return ticket
+        entry.admitted_at = self._clock()
+        return entry
 
-    def leave(self, ticket: QueueEntry, *, is_done: bool) -> None:
-        """Give the slots back; work that was not done to its end tells nothing of the pace."""
-        work = ticket.work
-        if is_done:
-            self._pace.note((time.monotonic() - ticket.started) * work.slots, work.cost)
-        self._remove(ticket)
+    def release(self, entry: QueueEntry, *, is_completed: bool) -> None:
+        """Free the slots. Only images that were completed count towards the throughput."""
+        if is_completed:
+            slot_seconds = (self._clock() - entry.admitted_at) * entry.cost.slots
+            self._throughput.add(slot_seconds, entry.cost.work)
+        self._remove(entry)
 
-    async def _wait(self, ticket: QueueEntry, gone: asyncio.Future[None]) -> None:
-        if not ticket.called.done():
-            waited_for = {ticket.called, gone}
+    async def _wait(self, entry: QueueEntry, disconnected: asyncio.Future[None]) -> None:
+        if not entry.admitted.done():
+            events = {entry.admitted, disconnected}
             timeout = self._queue_timeout_s
-            await asyncio.wait(waited_for, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if gone.done():
+            await asyncio.wait(events, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if disconnected.done():
             raise ClientDisconnect
-        if not ticket.called.done():
-            words = f"the image's turn did not come in {self._queue_timeout_s:g} s"
-            raise self._overloaded("queue_timeout", words)
+        if not entry.admitted.done():
+            raise self._overloaded(
+                "queue_timeout", f"no thread became free in {self._queue_timeout_s:g} s"
+            )
 
-    def _overloaded(self, reason: str, words: str) -> Overloaded:
-        """Come again when what waits now will have been done."""
+    def _overloaded(self, reason: str, message: str) -> Overloaded:
+        """Ask to retry once the images that wait now will have been processed."""
         wait_s = max(1, math.ceil(self.expected_wait_s()))
-        return Overloaded(f"{words}; come again in {wait_s} s", wait_s, reason)
+        return Overloaded(f"{message}; retry in {wait_s} s", wait_s, reason)
 
-    def _call_next(self) -> None:
-        """Call those at the head for whom there is room: nobody overtakes a heavy one."""
-        while self._queue and self._queue[0].work.slots <= self._free:
-            ticket = self._queue.popleft()
-            self._free -= ticket.work.slots
+    def _admit_next(self) -> None:
+        """Admit from the head as long as there is room: a costly image is never overtaken."""
+        while self._queue and self._queue[0].cost.slots <= self._free:
+            entry = self._queue.popleft()
+            self._free -= entry.cost.slots
             self.running += 1
-            ticket.called.set_result(None)
+            entry.admitted.set_result(None)
 
-    def _remove(self, ticket: QueueEntry) -> None:
-        if ticket.called.done():
-            self._free += ticket.work.slots
+    def _remove(self, entry: QueueEntry) -> None:
+        if entry.admitted.done():
+            self._free += entry.cost.slots
             self.running -= 1
         else:
-            self._queue.remove(ticket)
-        self._cost_ahead -= ticket.work.cost
-        self._call_next()
+            self._queue.remove(entry)
+        self._work_ahead -= entry.cost.work
+        self._admit_next()
 
 
-class _Pace:
-    """How long work takes, from the last images."""
+class _Throughput:
+    """How fast the last images were processed."""
 
     def __init__(self) -> None:
-        self._last: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
-        self.slot_seconds = 0.0
-        """For one pixel of a pyramid."""
+        self._last: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED_IMAGES)
+        self.slot_seconds_per_pixel = 0.0
 
-    def note(self, slot_seconds: float, cost: float) -> None:
-        self._last.append((slot_seconds, cost))
-        self.slot_seconds = sum(s for s, _ in self._last) / sum(c for _, c in self._last)
+    def add(self, slot_seconds: float, work: float) -> None:
+        self._last.append((slot_seconds, work))
+        self.slot_seconds_per_pixel = sum(s for s, _ in self._last) / sum(w for _, w in self._last)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -69,17 +70,15 @@ def _raw(policy: dict[str, str]) -> _RawHeaders:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-class Cors(CORSMiddleware):
-    """CORS for the allowed origins, always without credentials."""
-
-    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
-        super().__init__(
-            app,
-            allow_origins=origins,
-            allow_methods=("GET", "POST"),
-            allow_headers=("X-API-Key", "Authorization", "Content-Type"),
-            expose_headers=("Retry-After", "X-Request-ID", "X-Face-Count"),
-        )
+def cors_middleware(origins: Collection[str]) -> Middleware:
+    """Return CORS for the allowed origins, always without credentials."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("X-API-Key", "Authorization", "Content-Type"),
+        expose_headers=("Retry-After", "X-Request-ID", "X-Face-Count"),
+    )
 
 
 def check_origin(headers: Headers, allowed: Collection[str]) -> None:
@@ -106,7 +105,7 @@ def check_origin(headers: Headers, allowed: Collection[str]) -> None:
 
 
 def check_host(headers: Headers, allowed: Collection[str]) -> None:
-    """Raise Forbidden if the Host header names none of the `allowed`; if empty, all are."""
+    """Raise Forbidden if the Host header is not in `allowed`, which allows all if it is empty."""
     if not allowed:
         return
     given = headers.get("host", "")

@@ -1,4 +1,4 @@
-"""From an uploaded image's bytes to its faces, in a bounded number of threads."""
+"""From the bytes of an uploaded image to its faces, in a bounded number of threads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from facedetect.settings import ServiceSettings
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """How the faces are to be shown: `style` of drawing, `suffix` of the file format."""
+    """How to render the faces: the `style`, and the `suffix` of the file format."""
 
     style: Style = "box"
     suffix: str = ".png"
@@ -28,21 +28,21 @@ class RenderOptions:
 
 @dataclass(frozen=True)
 class DetectionJob:
-    """What is asked of one image; `picture` None asks for the faces alone."""
+    """One image and what to do with it; it is rendered only if there are `render_options`."""
 
     data: bytes
     params: DetectionParams
     max_faces: int | None = None
-    picture: RenderOptions | None = None
     model: ModelRef | None = None
+    render_options: RenderOptions | None = None
 
 
 @dataclass(frozen=True)
 class DetectionResult:
-    """What was found, and how long each step took, ms."""
+    """The faces of one image, the rendered file if one was asked for, and durations in ms."""
 
-    found: Detection
-    picture: bytes | None
+    detection: Detection
+    rendered: bytes | None
     queue_ms: float
     decode_ms: float
     predict_ms: float
@@ -50,72 +50,73 @@ class DetectionResult:
 
 
 class DetectionWorker:
-    """Does jobs in at most `settings.threads` threads, as the admission lets them in.
+    """Runs jobs in at most `settings.threads` threads, in the order of admission.
 
-    The wait and the model's run end `settings.timeout_s` after the upload. Decoding and drawing are
-    bounded by the limits on an image's size instead.
+    Waiting and prediction end `settings.timeout_s` after the upload. Decoding and rendering are
+    bounded by the limits on image size instead.
     """
 
     def __init__(self, detector: Detector, settings: ServiceSettings, telemetry: Telemetry) -> None:
-        self.threads = settings.threads
-        self.detector = detector
-        self.telemetry = telemetry
         self.admission = AdmissionQueue(
             slots=settings.threads,
             max_queued=settings.max_queued,
             queue_timeout_s=min(settings.queue_timeout_s, settings.timeout_s),
         )
-        self._scale = CostModel(detector.limits, settings.max_pyramid_pixels, settings.threads)
+        self._detector = detector
+        self._telemetry = telemetry
+        self._cost_model = CostModel(detector.limits, settings.max_pyramid_pixels, settings.threads)
         self._limiter = CapacityLimiter(settings.threads)
         self._header_limiter = CapacityLimiter(settings.threads)
         self._max_pyramid_pixels = settings.max_pyramid_pixels
         self._timeout_s = settings.timeout_s
 
-    async def run(self, job: DetectionJob, gone: asyncio.Future[None]) -> DetectionResult:
-        """Wait for the job's turn and do it, unless its client has `gone` before.
+    async def run(self, job: DetectionJob, disconnected: asyncio.Future[None]) -> DetectionResult:
+        """Wait for admission and run the job, unless its client has `disconnected` before.
 
-        Raises ImageError's and BackendError's subclasses, InvalidParams, Overloaded and
+        Raises the subclasses of ImageError and BackendError, InvalidParams, Overloaded and
         ClientDisconnect.
         """
         submitted = time.monotonic()
-        source, work = await to_thread.run_sync(self._open, job, limiter=self._header_limiter)
+        source, cost = await to_thread.run_sync(self._open, job, limiter=self._header_limiter)
         with source:
-            if self.admission.must_wait(work):
+            if self.admission.must_wait(cost):
                 source.close()  # an open file may hold memory; decoding opens it again
-            with self.telemetry.stage("queue") as queue:
-                ticket = await self.admission.enter(work, gone)
-            outcome = None
+            with self._telemetry.time_stage("queue") as queue:
+                entry = await self.admission.acquire(cost, disconnected)
+            result = None
             try:
                 deadline = submitted + self._timeout_s
-                outcome = await to_thread.run_sync(
+                result = await to_thread.run_sync(
                     self._do, job, source, deadline, queue, limiter=self._limiter
                 )
-                return outcome
+                return result
             finally:
-                self.admission.leave(ticket, is_done=outcome is not None)
+                self.admission.release(entry, is_completed=result is not None)
 
     def _open(self, job: DetectionJob) -> tuple[SourceImage, ImageCost]:
-        """Open the image and weigh its work by the header, so that what is refused never waits."""
-        source = SourceImage.open(job.data, self.detector.limits)
+        """Open the image and estimate its cost by the header: refused images never wait."""
+        source = SourceImage.open(job.data, self._detector.limits)
         header = source.header
         job.params.check_work(header.width, header.height, self._max_pyramid_pixels)
-        return source, self._scale.weigh(header, job.params)
+        return source, self._cost_model.estimate(header, job.params)
 
     def _do(
         self, job: DetectionJob, source: SourceImage, deadline: float, queue: Elapsed
     ) -> DetectionResult:
-        with self.telemetry.stage("decode") as decode:
+        with self._telemetry.time_stage("decode") as decode:
             image = source.decode()
-        with self.telemetry.stage("predict") as predict:
-            found = self.detector.detect_upright(
+        with self._telemetry.time_stage("predict") as predict:
+            detection = self._detector.detect_upright(
                 image, job.params, max_faces=job.max_faces, deadline=deadline, model=job.model
             )
-        self.telemetry.found(found)
-        picture = self._draw(image, found, job.picture) if job.picture else None
-        total_ms = (time.monotonic() - deadline + self._timeout_s) * 1000
-        return DetectionResult(found, picture, queue.ms, decode.ms, predict.ms, round(total_ms, 3))
+        self._telemetry.record_detection(detection)
+        rendered = None
+        if job.render_options is not None:
+            rendered = self._render(image, detection, job.render_options)
+        total_ms = round((time.monotonic() - deadline + self._timeout_s) * 1000, 3)
+        return DetectionResult(detection, rendered, queue.ms, decode.ms, predict.ms, total_ms)
 
-    def _draw(self, image: BGRImage, found: Detection, picture: RenderOptions) -> bytes:
-        with self.telemetry.stage("render"):
-            drawn = render(image, found.faces, picture.style)
-            return encode_image(drawn, picture.suffix)
+    def _render(self, image: BGRImage, detection: Detection, options: RenderOptions) -> bytes:
+        with self._telemetry.time_stage("render"):
+            rendered = render(image, detection.faces, options.style)
+            return encode_image(rendered, options.suffix)

@@ -1,4 +1,4 @@
-"""The parts of a multipart form, as they stream in and in memory only."""
+"""Multipart forms, parsed as they stream in and kept in memory only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from facedetect.errors import ImageTooLarge, InvalidImage
 from facedetect.images import ImageLimits, check_byte_count
 
-if TYPE_CHECKING:  # it is not there at run time
+if TYPE_CHECKING:  # does not exist at run time
     from python_multipart.multipart import MultipartCallbacks
 
 MEDIA_TYPE = "multipart/form-data"
@@ -20,9 +20,9 @@ MEDIA_TYPE = "multipart/form-data"
 
 @dataclass
 class FormPart:
-    """One part of a form. `filename` is None for a plain field.
+    """One part of a form; `filename` is None for a plain field.
 
-    One with more bytes than an image may have keeps none of them, and has the `error`.
+    A part larger than an image may be keeps no bytes, and has an `error` instead.
     """
 
     name: str = ""
@@ -31,8 +31,8 @@ class FormPart:
     byte_count: int = 0
     error: ImageTooLarge | None = None
 
-    def take(self) -> bytes:
-        """Hand out the bytes, which the part keeps no longer. Raises the part's error."""
+    def take_bytes(self) -> bytes:
+        """Return the bytes and drop them from the part. Raises the part's error."""
         if self.error is not None:
             raise self.error
         data = b"".join(self.chunks)
@@ -43,19 +43,19 @@ class FormPart:
 async def read_form(
     content_type: str, body: AsyncIterator[bytes], limits: ImageLimits
 ) -> AsyncIterator[FormPart]:
-    """Yield each part once it is whole. Raises InvalidImage for a form that cannot be read."""
-    collector = _Collector(limits)
+    """Yield each part once it is complete. Raises InvalidImage for a malformed form."""
+    collector = _PartCollector(limits)
     try:
         parser = MultipartParser(_boundary(content_type), collector.callbacks())
         async for chunk in body:
             parser.write(chunk)
-            for part in collector.take():
+            for part in collector.take_parts():
                 yield part
         parser.finalize()
     except FormParserError as error:
-        raise InvalidImage(f"the form cannot be read: {error}; send it as curl -F does") from error
+        raise InvalidImage(f"malformed form: {error}; send it as curl -F does") from error
     if not collector.is_ended:
-        raise InvalidImage("the form ends before its last boundary; send it whole")
+        raise InvalidImage("the form ends before its final boundary; send it completely")
 
 
 def _boundary(content_type: str) -> bytes:
@@ -64,18 +64,18 @@ def _boundary(content_type: str) -> bytes:
         return options[b"boundary"]
     except KeyError as error:
         raise InvalidImage(
-            f"the form cannot be read: {content_type!r} names no boundary; send it as curl -F does"
+            f"malformed form: {content_type!r} has no boundary; send it as curl -F does"
         ) from error
 
 
-class _Collector:
-    """What the parser calls, piece by piece."""
+class _PartCollector:
+    """The parser's callbacks, which assemble parts."""
 
     def __init__(self, limits: ImageLimits) -> None:
         self.is_ended = False
         self._limits = limits
         self._part = FormPart()
-        self._whole: list[FormPart] = []
+        self._completed: list[FormPart] = []
         self._header = bytearray()
         self._value = bytearray()
 
@@ -90,10 +90,10 @@ class _Collector:
             "on_end": self.on_end,
         }
 
-    def take(self) -> list[FormPart]:
-        """The parts that have become whole since the last time."""
-        whole, self._whole = self._whole, []
-        return whole
+    def take_parts(self) -> list[FormPart]:
+        """Return the parts completed since the last call."""
+        completed, self._completed = self._completed, []
+        return completed
 
     def on_part_begin(self) -> None:
         self._part = FormPart()
@@ -107,9 +107,9 @@ class _Collector:
     def on_header_end(self) -> None:
         if self._header.lower() == b"content-disposition":
             _, options = parse_options_header(bytes(self._value))
-            self._part.name = _text(options.get(b"name", b""))
+            self._part.name = _decode(options.get(b"name", b""))
             filename = options.get(b"filename")
-            self._part.filename = None if filename is None else _text(filename)
+            self._part.filename = None if filename is None else _decode(filename)
         self._header.clear()
         self._value.clear()
 
@@ -125,11 +125,11 @@ class _Collector:
             part.chunks.append(data[start:end])
 
     def on_part_end(self) -> None:
-        self._whole.append(self._part)
+        self._completed.append(self._part)
 
     def on_end(self) -> None:
         self.is_ended = True
 
 
-def _text(name: bytes) -> str:
+def _decode(name: bytes) -> str:
     return name.decode("utf-8", "replace")

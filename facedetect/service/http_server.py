@@ -1,9 +1,8 @@
-"""The HTTP server around the application."""
+"""The HTTP server that runs the application."""
 
 from __future__ import annotations
 
 import math
-import resource
 
 import uvicorn
 
@@ -14,14 +13,14 @@ from facedetect.settings import ServiceSettings
 
 
 def make_server(settings: ServiceSettings, detector: Detector) -> uvicorn.Server:
-    """The service, ready to `run`: it ends at SIGTERM, once what was taken is finished."""
+    """Return the service, ready to `run`. On SIGTERM it finishes accepted requests and exits."""
     config = uvicorn.Config(
         create_app(settings, detector),
         host=settings.host,
         port=settings.port,
-        http=GuardedHttpProtocol.within(settings.upload_timeout_s),
+        http=GuardedHttpProtocol.with_timeout(settings.upload_timeout_s),
         ws="none",
-        reset_contextvars=True,  # or a request would have the log's fields of the one before
+        reset_contextvars=True,  # or a request would inherit the log fields of the previous one
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout_s),
         server_header=False,
         log_config=None,
@@ -30,7 +29,11 @@ def make_server(settings: ServiceSettings, detector: Detector) -> uvicorn.Server
     return uvicorn.Server(config)
 
 
-def allow_many_connections() -> None:
-    """Let this process have as many open sockets as the system allows: slow clients keep theirs."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+def raise_open_file_limit() -> None:
+    """Let this process open as many sockets as the system allows: slow clients hold theirs."""
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit
+        return
+    _, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (maximum, maximum))

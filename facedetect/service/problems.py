@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from facedetect import errors
+from facedetect.service.pydantic_response import PydanticResponse
 from facedetect.service.request_context import current_request
 
 logger = logging.getLogger(__name__)
 
-MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:facedetect:problem:"
-_UNAVAILABLE_FOR_S = 5.0
+_UNAVAILABLE_RETRY_S = 5
 _SEE_LOG = "see the service's log"
 
 
@@ -30,134 +31,141 @@ class Problem(BaseModel):
     """What went wrong (RFC 9457)."""
 
     type: str = Field(examples=[f"{_TYPE_PREFIX}invalid-image"])
-    title: str = Field(examples=["The image cannot be used"])
+    title: str = Field(examples=["Invalid image"])
     status: int = Field(examples=[400])
     detail: str = Field(examples=["the image is empty: 0 bytes"])
 
 
+class ProblemResponse(PydanticResponse):
+    """A Problem with the status that it states."""
+
+    media_type = "application/problem+json"
+
+    def __init__(self, problem: Problem, headers: dict[str, str] | None = None) -> None:
+        super().__init__(problem, status_code=problem.status, headers=headers)
+
+
 @dataclass(frozen=True)
 class ProblemKind:
-    """How one class of errors shows."""
+    """How a class of errors is reported; `example` is a detail, for the documentation."""
 
     status: HTTPStatus
     slug: str
     title: str
     example: str = ""
 
+    def problem(self, detail: str) -> Problem:
+        """Return a problem of this kind."""
+        return Problem(
+            type=_TYPE_PREFIX + self.slug, title=self.title, status=self.status, detail=detail
+        )
 
-_RETRIED = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-_RETRY_AFTER = {
-    "description": "Seconds after which to come again.",
-    "required": True,
-    "schema": {"type": "integer", "minimum": 1},
-}
 
-_BUG = ProblemKind(
-    HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "An error inside the service", _SEE_LOG
-)
+_BUG = ProblemKind(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Internal error", _SEE_LOG)
 
 KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
     errors.FacedetectError: _BUG,
     errors.ImageError: ProblemKind(
         HTTPStatus.BAD_REQUEST,
         "invalid-image",
-        "The image cannot be used",
+        "Invalid image",
         "the image is empty: 0 bytes",
     ),
     errors.InvalidImage: ProblemKind(
         HTTPStatus.BAD_REQUEST,
         "invalid-image",
-        "The image cannot be used",
+        "Invalid image",
         "the image is empty: 0 bytes",
     ),
     errors.UnsupportedImage: ProblemKind(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         "unsupported-image",
-        "The format is not supported",
+        "Unsupported format",
         "the bytes are no image in a supported format; send JPEG or PNG",
     ),
     errors.ImageTooLarge: ProblemKind(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "image-too-large",
-        "The image is too large",
+        "Image too large",
         "the image has 20000x20000 = 400000000 pixels, more than the 50000000 allowed; "
         "scale it down",
     ),
     errors.InvalidParams: ProblemKind(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "invalid-params",
-        "The parameters cannot be used",
+        "Invalid parameters",
         "min_size must be at least 8; it is 2",
     ),
     errors.ServiceError: _BUG,
     errors.Unauthorized: ProblemKind(
         HTTPStatus.UNAUTHORIZED,
         "unauthorized",
-        "An API key is needed",
+        "API key required",
         "missing API key; send it as `X-API-Key: KEY` or as `Authorization: Bearer KEY`",
     ),
     errors.Forbidden: ProblemKind(
         HTTPStatus.FORBIDDEN,
         "forbidden",
-        "The origin or host is not allowed",
+        "Origin or host not allowed",
         "cross-origin request from https://elsewhere.example; add the origin to "
         "FACEDETECT_CORS_ORIGINS to allow it",
     ),
     errors.Stopping: ProblemKind(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "stopping",
-        "The service is being stopped",
-        "the service was stopped before it could answer; send the request again",
+        "Service shutting down",
+        "the service is shutting down and did not finish this request; retry it",
     ),
     errors.UploadTimeout: ProblemKind(
         HTTPStatus.REQUEST_TIMEOUT,
         "upload-timeout",
-        "The upload took too long",
-        "4096 bytes came in 60 s, and not the whole body; send a smaller image",
+        "Upload timed out",
+        "received only 4096 bytes of the body in 60 s; send a smaller image, or use a "
+        "faster connection",
     ),
     errors.Overloaded: ProblemKind(
         HTTPStatus.TOO_MANY_REQUESTS,
         "overloaded",
-        "The service has more work than it can do",
-        "100 images are waiting already; come again in 7 s",
+        "Service overloaded",
+        "100 images are already waiting; retry in 7 s",
     ),
     errors.RateLimited: ProblemKind(
         HTTPStatus.TOO_MANY_REQUESTS,
         "rate-limited",
-        "Too many requests from one caller",
+        "Rate limit exceeded",
         "rate limit of 600 per 1 minute exceeded; retry in 12 s",
     ),
     errors.BackendError: ProblemKind(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "backend-unavailable",
-        "The model is not available",
-        "the model is still loading; try again in some seconds",
+        "Model unavailable",
+        "the model is still loading; retry in a few seconds",
     ),
     errors.BackendUnavailable: ProblemKind(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "backend-unavailable",
-        "The model is not available",
-        "the model is still loading; try again in some seconds",
+        "Model unavailable",
+        "the model is still loading; retry in a few seconds",
     ),
     errors.ModelNotFound: ProblemKind(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "model-not-found",
-        "The model is not there",
+        "Model not found",
         "the model server has no version 9 of mtcnn",
     ),
     errors.BackendTimeout: ProblemKind(
         HTTPStatus.GATEWAY_TIMEOUT,
         "backend-timeout",
-        "The model did not answer in time",
+        "Model timed out",
         "the model did not answer before the deadline",
     ),
     errors.BackendProtocolError: ProblemKind(
         HTTPStatus.BAD_GATEWAY,
         "backend-protocol-error",
-        "The model's answer has the wrong shape",
+        "Invalid response from the model",
         "the model's answer has no tensor named prob",
     ),
-    # These come from the operator's own files and settings, never from a request.
+    # Caused by the operator's files and settings, never by a request.
     errors.InvalidVideo: _BUG,
     errors.UnsupportedVideo: _BUG,
     errors.InvalidDataset: _BUG,
@@ -168,106 +176,82 @@ KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
 }
 
 
-def kind_of(error: errors.FacedetectError) -> ProblemKind:
+def problem_kind(error: errors.FacedetectError) -> ProblemKind:
+    """Return the kind of problem that an error is reported as."""
     return KINDS.get(type(error), _BUG)
 
 
-def documented(*kinds: type[errors.FacedetectError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may raise these errors, for OpenAPI, each with an example."""
-    responses: dict[int | str, dict[str, Any]] = {}
-    for kind in map(KINDS.__getitem__, kinds):
-        content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
-        response: dict[str, Any] = {"description": kind.title, "content": {MEDIA_TYPE: content}}
-        response = responses.setdefault(int(kind.status), response)
-        example = {"summary": kind.title, "value": _problem(kind, kind.example).model_dump()}
-        response["content"][MEDIA_TYPE]["examples"][kind.slug] = example
-        if kind.status in _RETRIED:
-            response["headers"] = {"Retry-After": _RETRY_AFTER}
-    return responses
-
-
-def add_problem_handlers(app: FastAPI) -> None:
-    """Answer every error of the app as a problem."""
-
-    @app.exception_handler(errors.FacedetectError)
-    async def on_facedetect_error(_: Request, error: errors.FacedetectError) -> JSONResponse:
-        return respond(error)
-
-    @app.exception_handler(RequestValidationError)
-    async def on_validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
-        return respond(as_invalid_params(error))
-
-    @app.exception_handler(HTTPException)
-    async def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
-        status = HTTPStatus(error.status_code)
-        kind = ProblemKind(status, status.phrase.lower().replace(" ", "-"), status.phrase)
-        detail = f"{error.detail}: {request.method} {request.url.path}; /docs lists the calls"
-        return _respond(_problem(kind, detail), dict(error.headers or {}))
-
-    @app.exception_handler(ClientDisconnect)
-    async def on_disconnect(_: Request, __: ClientDisconnect) -> Response:
-        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody reads it
-
-    @app.exception_handler(Exception)
-    async def on_bug(_: Request, __: Exception) -> JSONResponse:
-        # Starlette raises the exception again after this answer: uvicorn logs its traceback.
-        return _respond(_problem(_BUG, _SEE_LOG))
-
-
-def problem_of(error: errors.FacedetectError) -> Problem:
-    """The problem that an error is to the caller; the log gets what strangers are not told."""
-    kind = kind_of(error)
+def report_problem(error: errors.FacedetectError) -> Problem:
+    """Return the problem for the client; log what clients must not see, and record the error."""
+    kind = problem_kind(error)
     current_request().errors.append(error)
     if kind is _BUG:
         logger.error("an error that no request should cause", exc_info=error)
-        return _problem(kind, _SEE_LOG)
+        return kind.problem(_SEE_LOG)
     if isinstance(error, errors.BackendError):
         logger.warning("%s", errors.format_with_notes(error))
-    error.with_traceback(None)  # its frames would keep the image for as long as the error
-    return _problem(kind, str(error))
+    error.with_traceback(None)  # its frames would keep the image as long as the error
+    return kind.problem(str(error))
 
 
-def answer_to(error: errors.FacedetectError) -> tuple[Problem, dict[str, str]]:
-    """The problem and the headers that go with it."""
-    return problem_of(error), _headers_of(error)
-
-
-def respond(error: errors.FacedetectError) -> JSONResponse:
-    """The whole answer to a request that ends with this error."""
-    return _respond(*answer_to(error))
-
-
-def as_invalid_params(error: RequestValidationError) -> errors.InvalidParams:
-    """What FastAPI found wrong with a query, as an error of ours."""
-    return errors.InvalidParams("; ".join(map(_describe, error.errors())))
-
-
-def _describe(problem: dict[str, Any]) -> str:
-    """One of pydantic's validation errors in a line."""
-    name = ".".join(map(str, problem["loc"][1:]))
-    if problem["type"] == "extra_forbidden":
-        return f"{name} is no parameter of this call; /docs lists them"
-    return f"{name} is {problem['input']!r}: {problem['msg']}"
-
-
-def _headers_of(error: errors.FacedetectError) -> dict[str, str]:
+def problem_headers(error: errors.FacedetectError) -> dict[str, str]:
+    """Return the headers that belong to a response with this error."""
     match error:
         case errors.Overloaded():
             return {"Retry-After": str(math.ceil(error.retry_after_s))}
         case errors.BackendUnavailable() | errors.Stopping():
-            return {"Retry-After": str(math.ceil(_UNAVAILABLE_FOR_S))}
+            return {"Retry-After": str(_UNAVAILABLE_RETRY_S)}
         case errors.Unauthorized():
             return {"WWW-Authenticate": "Bearer"}
     return {}
 
 
-def _problem(kind: ProblemKind, detail: str) -> Problem:
-    return Problem(
-        type=_TYPE_PREFIX + kind.slug, title=kind.title, status=kind.status, detail=detail
-    )
+def problem_response(error: errors.FacedetectError) -> ProblemResponse:
+    """Report an error and return the response to its request."""
+    return ProblemResponse(report_problem(error), problem_headers(error))
 
 
-def _respond(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(
-        problem.model_dump(), status_code=problem.status, headers=headers, media_type=MEDIA_TYPE
-    )
+def to_invalid_params(error: RequestValidationError) -> errors.InvalidParams:
+    """Convert FastAPI's error for an invalid query."""
+    return errors.InvalidParams("; ".join(map(_describe, error.errors())))
+
+
+def _describe(problem: dict[str, Any]) -> str:
+    """Describe one of pydantic's validation errors in a line."""
+    name = ".".join(map(str, problem["loc"][1:]))
+    if problem["type"] == "extra_forbidden":
+        return f"{name} is not a parameter of this endpoint; see /docs"
+    return f"{name} is {problem['input']!r}: {problem['msg']}"
+
+
+async def _answer_facedetect_error(_: Request, error: errors.FacedetectError) -> Response:
+    return problem_response(error)
+
+
+async def _answer_validation_error(_: Request, error: RequestValidationError) -> Response:
+    return problem_response(to_invalid_params(error))
+
+
+async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
+    status = HTTPStatus(error.status_code)
+    kind = ProblemKind(status, status.phrase.lower().replace(" ", "-"), status.phrase)
+    detail = f"{error.detail}: {request.method} {request.url.path}; /docs lists the endpoints"
+    return ProblemResponse(kind.problem(detail), dict(error.headers or {}))
+
+
+async def _answer_disconnect(_: Request, __: ClientDisconnect) -> Response:
+    return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody reads it
+
+
+async def answer_bug(_: Request, __: Exception) -> Response:
+    """Handle an exception that is none of ours; Starlette raises it again for uvicorn's log."""
+    return ProblemResponse(_BUG.problem(_SEE_LOG))
+
+
+PROBLEM_HANDLERS: dict[int | type[Exception], Callable[..., Coroutine[Any, Any, Response]]] = {
+    errors.FacedetectError: _answer_facedetect_error,
+    RequestValidationError: _answer_validation_error,
+    HTTPException: _answer_http_exception,
+    ClientDisconnect: _answer_disconnect,
+}
+"""For FastAPI's `exception_handlers`. Bugs are not among them: see `answer_bug`."""

@@ -1,9 +1,10 @@
-"""Whether the model would answer now, asked of the backend once for everybody who asks."""
+"""Whether the model is ready: the backend is asked once for all callers."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from anyio import CapacityLimiter, to_thread
 
@@ -11,25 +12,27 @@ from facedetect.backends import Backend
 from facedetect.errors import BackendUnavailable, copy_error
 from facedetect.model_ref import ModelRef
 
-_HOLDS_FOR_S = 1.0
+_CACHED_FOR_S = 1.0
 
 
 class Readiness:
-    """Asks the backend, and remembers the answer for a second: asking may take a network's time.
+    """Asks the backend and caches the answer for a second, as asking may take a network call.
 
-    Those who ask meanwhile wait for the one answer. For one event loop.
+    Concurrent callers share one question. For one event loop.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` returns seconds."""
         self._backend = backend
+        self._clock = clock
         self._limiter = CapacityLimiter(1)
         self._question: asyncio.Task[ModelRef | BackendUnavailable] | None = None
-        self._holds_until = 0.0
+        self._expires_at = 0.0
 
     async def check(self) -> ModelRef:
-        """Return the model that would answer; raises BackendUnavailable if none would."""
+        """Return the model that would answer now. Raises BackendUnavailable if there is none."""
         question = self._question
-        if question is None or (question.done() and time.monotonic() > self._holds_until):
+        if question is None or (question.done() and self._clock() > self._expires_at):
             question = self._question = asyncio.create_task(self._ask())
         answer = await asyncio.shield(question)
         if isinstance(answer, BackendUnavailable):
@@ -42,4 +45,4 @@ class Readiness:
         except BackendUnavailable as error:
             return error
         finally:
-            self._holds_until = time.monotonic() + _HOLDS_FOR_S
+            self._expires_at = self._clock() + _CACHED_FOR_S

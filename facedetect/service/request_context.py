@@ -1,4 +1,4 @@
-"""What is learnt of a request while it is answered, for its line in the log and for the metrics."""
+"""What becomes known about a request while it is processed: for its log line and the metrics."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from facedetect.errors import FacedetectError
 
 @dataclass
 class RequestContext:
-    """Of one request; appended to from any task or thread."""
+    """Facts about one request; any of its tasks or threads may append."""
 
     stages: list[tuple[str, float]] = field(default_factory=list)
-    """Each that has ended, with its milliseconds."""
+    """Completed stages, with their duration in milliseconds."""
     faces: list[int] = field(default_factory=list)
-    """How many, for each image that was looked at."""
+    """Number of faces in each image processed."""
     errors: list[FacedetectError] = field(default_factory=list)
-    """What the caller was told."""
+    """Errors reported to the client."""
 
 
-# A context's variable, not a value: tasks and threads get a copy of the context of the request
-# that they work for, and with it the same notes.
-_NOTES: ContextVar[RequestContext] = ContextVar("facedetect_notes")
+# Tasks and threads run in a copy of the context of the request that they work for: they all find
+# the same object in it.
+_CURRENT: ContextVar[RequestContext] = ContextVar("facedetect_request")
 
 
 @contextmanager
 def request_context() -> Iterator[RequestContext]:
-    """Collect what is noted within the block."""
-    notes = RequestContext()
-    token = _NOTES.set(notes)
+    """Start a request: within the block, `current_request` returns what this yields."""
+    context = RequestContext()
+    token = _CURRENT.set(context)
     try:
-        yield notes
+        yield context
     finally:
-        _NOTES.reset(token)
+        _CURRENT.reset(token)
 
 
 def current_request() -> RequestContext:
-    """Those of the request that is being answered; outside of one, notes that nobody reads."""
-    return _NOTES.get(RequestContext())
+    """Return the context of the current request; outside of requests, one that nobody reads."""
+    return _CURRENT.get(RequestContext())

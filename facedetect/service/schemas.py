@@ -1,4 +1,4 @@
-"""What goes over the wire, as OpenAPI documents it."""
+"""The schemas of queries and responses, as the OpenAPI document shows them."""
 
 from __future__ import annotations
 
@@ -16,148 +16,157 @@ from facedetect.faces import (
 )
 from facedetect.model_ref import MAX_VERSION, ModelRef
 from facedetect.render import Style
-from facedetect.service.detection_worker import DetectionResult
+from facedetect.service.detection_worker import DetectionJob, DetectionResult, RenderOptions
 from facedetect.service.problems import Problem
 
 _DEFAULTS = DetectionParams()
 
 
 class FaceQuery(BaseModel):
-    """What every call takes. Bounds are documented here and enforced by DetectionParams."""
+    """The query of every endpoint. DetectionParams enforces the bounds documented here."""
 
     model_config = ConfigDict(extra="forbid")
 
     min_size: float = Field(
         _DEFAULTS.min_size,
-        description="Smallest face side to look for, px of the upright image.",
+        description="Smallest face to find: its side in pixels of the upright image.",
         json_schema_extra={"minimum": MIN_SIZE_BOUND},
     )
     factor: float = Field(
         _DEFAULTS.factor,
-        description="Step of the image pyramid; larger finds more and takes longer.",
+        description="Scale step of the image pyramid; a larger one finds more and takes longer.",
         json_schema_extra={"minimum": FACTOR_BOUNDS[0], "maximum": FACTOR_BOUNDS[1]},
     )
     thresholds: str = Field(
         ",".join(map(str, _DEFAULTS.thresholds)),
-        description="Least scores after the three nets, each between 0 and 1.",
+        description="Minimum scores after each of the three networks, between 0 and 1.",
         examples=["0.6,0.7,0.7"],
     )
-    max_faces: int | None = Field(None, ge=1, description="Answer only the largest faces.")
+    max_faces: int | None = Field(None, ge=1, description="Return only the N largest faces.")
     model_version: int | None = Field(
         None,
         ge=0,
         le=MAX_VERSION,
-        description="Ask this version of the model instead of the backend's own.",
+        description="Use this version of the model instead of the backend's default.",
     )
     model_label: str | None = Field(
         None,
         pattern=r"^\w[\w.-]*$",
         max_length=100,
-        description="Ask the version with this label, such as `canary`.",
+        description="Use the version with this label, such as `canary`.",
     )
 
-    def params(self) -> DetectionParams:
+    def detection_params(self) -> DetectionParams:
         """Raises InvalidParams."""
         return DetectionParams(self.min_size, self.factor, parse_thresholds(self.thresholds))
 
-    def model(self) -> ModelRef:
+    def model_ref(self) -> ModelRef:
         """Raises InvalidParams."""
         return ModelRef(version=self.model_version, label=self.model_label)
+
+    def check(self) -> None:
+        """Raise InvalidParams for what `to_job` would raise it for."""
+        self.detection_params()
+        self.model_ref()
+
+    def to_job(self, data: bytes, render_options: RenderOptions | None = None) -> DetectionJob:
+        """Return the job for an image. Raises InvalidParams."""
+        return DetectionJob(
+            data, self.detection_params(), self.max_faces, self.model_ref(), render_options
+        )
 
 
 class DetectQuery(FaceQuery):
     """The query of `POST /detect`."""
 
-    annotate: bool = Field(False, description="Add `annotated_png`: the image, faces drawn.")
+    annotate: bool = Field(False, description="Add `annotated_png`, with the faces drawn.")
 
 
 class AnnotateQuery(FaceQuery):
     """The query of `POST /annotate`."""
 
-    style: Style = Field("box", description="Draw each face's box, or hide the face.")
-    format: Literal["png", "jpeg", "webp"] = Field("png", description="Of the image answered.")
+    style: Style = Field("box", description="Draw a box around each face, or hide the faces.")
+    format: Literal["png", "jpeg", "webp"] = Field("png", description="File format of the image.")
 
 
 class ImageSize(BaseModel):
-    """Of the upright image, px: EXIF orientation is applied."""
+    """Size of the upright image in pixels; the EXIF orientation is applied."""
 
     width: int
     height: int
 
 
 class Timings(BaseModel):
-    """Milliseconds."""
+    """Durations in milliseconds."""
 
     decode: float
-    queue: float = Field(description="Waiting for a free thread.")
+    queue: float = Field(description="Wait for a free thread.")
     predict: float
-    total: float = Field(description="From the arrival of the whole image to the answer.")
+    total: float = Field(description="From the complete upload of the image to the response.")
 
 
 class ServedModel(BaseModel):
-    """The model that answered."""
+    """The model that was used."""
 
     name: str
-    version: int | None = Field(description="Null if the model server does not tell.")
+    version: int | None = Field(description="Null if the model server does not report it.")
 
     @classmethod
-    def of(cls, model: ModelRef) -> Self:
+    def from_ref(cls, model: ModelRef) -> Self:
         return cls(name=model.name, version=model.version)
 
 
 class DetectResponse(BaseModel):
-    """The faces of one image, most certain first; none is an empty list."""
+    """The faces of one image, by descending confidence; an empty list if there are none."""
 
     image: ImageSize
     faces: list[Face]
     parameters: DetectionParams
     model: ServedModel
     timings_ms: Timings
-    annotated_png: Annotated[str | None, Field(description="Base64, if `annotate` was true.")] = (
-        None
-    )
+    annotated_png: Annotated[str | None, Field(description="Base64; only with `annotate`.")] = None
 
     @classmethod
-    def of(cls, outcome: DetectionResult, params: DetectionParams) -> Self:
-        found, png = outcome.found, outcome.picture
+    def from_result(cls, result: DetectionResult, params: DetectionParams) -> Self:
+        detection, png = result.detection, result.rendered
         return cls(
-            image=ImageSize(width=found.width, height=found.height),
-            faces=found.faces,
+            image=ImageSize(width=detection.width, height=detection.height),
+            faces=detection.faces,
             parameters=params,
-            model=ServedModel.of(found.model),
+            model=ServedModel.from_ref(detection.model),
             timings_ms=Timings(
-                decode=outcome.decode_ms,
-                queue=outcome.queue_ms,
-                predict=outcome.predict_ms,
-                total=outcome.total_ms,
+                decode=result.decode_ms,
+                queue=result.queue_ms,
+                predict=result.predict_ms,
+                total=result.total_ms,
             ),
             annotated_png=None if png is None else base64.b64encode(png).decode("ascii"),
         )
 
 
 class BatchResult(BaseModel):
-    """Of one image: its detection, or why there is none."""
+    """The result for one image: a detection or a problem."""
 
-    filename: str | None = Field(description="As it was sent.")
+    filename: str | None = Field(description="As sent by the client.")
     detection: DetectResponse | None = None
     problem: Problem | None = None
 
 
 class BatchTimings(BaseModel):
-    """Milliseconds."""
+    """Durations in milliseconds."""
 
-    total: float = Field(description="From the arrival of the last image to the answer.")
+    total: float = Field(description="From the complete upload of the last image to the response.")
 
 
 class BatchResponse(BaseModel):
-    """One result for each image, in their order."""
+    """A result for each image, in order."""
 
     results: list[BatchResult]
     timings_ms: BatchTimings
 
 
 class DeepStackFace(BaseModel):
-    """One face in whole pixels."""
+    """A face, in whole pixels."""
 
     confidence: float
     y_min: int
@@ -167,15 +176,15 @@ class DeepStackFace(BaseModel):
 
 
 class DeepStackResponse(BaseModel):
-    """What DeepStack answers; no face is a success with an empty list."""
+    """DeepStack's response; no faces are a success with an empty list."""
 
     success: bool = True
     predictions: list[DeepStackFace]
     duration: int = Field(description="Milliseconds.")
 
     @classmethod
-    def of(cls, outcome: DetectionResult, min_confidence: float) -> Self:
-        certain = [face for face in outcome.found.faces if face.confidence >= min_confidence]
+    def from_result(cls, result: DetectionResult, min_confidence: float) -> Self:
+        faces = [face for face in result.detection.faces if face.confidence >= min_confidence]
         predictions = [
             DeepStackFace(
                 confidence=face.confidence,
@@ -184,13 +193,13 @@ class DeepStackResponse(BaseModel):
                 y_max=round(face.box.y_max),
                 x_max=round(face.box.x_max),
             )
-            for face in certain
+            for face in faces
         ]
-        return cls(predictions=predictions, duration=round(outcome.total_ms))
+        return cls(predictions=predictions, duration=round(result.total_ms))
 
 
 class DeepStackFailure(BaseModel):
-    """What DeepStack answers when it cannot."""
+    """DeepStack's response to a request that failed."""
 
     success: bool = False
     error: str
@@ -208,4 +217,4 @@ class ReadyResponse(BaseModel):
 
 class VersionResponse(BaseModel):
     facedetect: str
-    model: ServedModel | None = Field(description="Null while no model is ready.")
+    model: ServedModel | None = Field(description="Null while the model is not ready.")

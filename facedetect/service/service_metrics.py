@@ -1,11 +1,10 @@
-"""`GET /metrics`: what Prometheus reads. Every label has few values, none of them a stranger's."""
+"""Metrics for Prometheus. Every label has few values, none of which clients can choose."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, get_args
 
-from fastapi import APIRouter, Request, Response
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -20,14 +19,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 import facedetect
-from facedetect.errors import Forbidden, Unauthorized
 from facedetect.faces import Detection
-from facedetect.service.problems import documented
 
 Stage = Literal["upload", "queue", "decode", "predict", "render"]
 
-# Known from the start, so that the first one of a kind shows as an increase.
-_REASONS = (
+# Exported as 0 from the start, so that Prometheus sees the first of each as an increase.
+_REJECTION_REASONS = (
     "queue_full",
     "queue_timeout",
     "upload_memory",
@@ -51,87 +48,91 @@ _MEGAPIXEL_BOUNDS = (0.1, 0.3, 0.5, 1, 2, 4, 8, 12, 25, 50)
 
 
 class ServiceMetrics:
-    """The numbers of one service, and of the process it runs in. Thread-safe."""
+    """The metrics of one service and of its process. Thread-safe."""
 
     def __init__(self, backend: str = "") -> None:
         self.registry = CollectorRegistry()
         self._add_requests()
-        self._add_work()
+        self._add_processing()
         self._add_failures()
-        build = Info("facedetect_build", "What runs here", registry=self.registry)
+        build = Info("facedetect_build", "Version and backend", registry=self.registry)
         build.info({"version": facedetect.__version__, "backend": backend})
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
 
     def _add_requests(self) -> None:
-        self.requests = Counter(
+        self.requests = self._counter(
             "facedetect_requests_total",
-            "Requests answered; status 499 is a client that left before",
+            "Requests answered; status 499: the client disconnected first",
             ["method", "route", "status"],
-            registry=self.registry,
         )
-        self.request_seconds = Histogram(
+        self.request_seconds = self._histogram(
             "facedetect_request_seconds",
-            "From a request's head to the end of its answer",
+            "Time from the head of a request to the end of its response",
+            _REQUEST_BOUNDS_S,
             ["route"],
-            buckets=_REQUEST_BOUNDS_S,
-            registry=self.registry,
         )
         self.requests_in_progress = Gauge(
             "facedetect_requests_in_progress",
-            "Requests not yet answered, this one included",
+            "Requests in progress, including this one",
             registry=self.registry,
         )
 
-    def _add_work(self) -> None:
-        self.queued_images = self._gauge("facedetect_queued_images", "Images that wait their turn")
-        self.running_images = self._gauge("facedetect_running_images", "Images under work")
-        self.upload_bytes_held = self._gauge(
-            "facedetect_upload_bytes_held", "Bytes of uploads in memory"
-        )
-        stages = Histogram(
+    def _add_processing(self) -> None:
+        stages = self._histogram(
             "facedetect_stage_seconds",
-            "Time of one stage of the work",
+            "Duration of one stage of processing",
+            _STAGE_BOUNDS_S,
             ["stage"],
-            buckets=_STAGE_BOUNDS_S,
-            registry=self.registry,
         )
         self.stage_seconds = {stage: stages.labels(stage) for stage in get_args(Stage)}
         self._faces = self._histogram(
-            "facedetect_faces_per_image", "Faces answered for an image", _FACE_BOUNDS
+            "facedetect_faces_per_image", "Faces returned for an image", _FACE_BOUNDS
         )
         self._megapixels = self._histogram(
-            "facedetect_image_megapixels", "Size of an image", _MEGAPIXEL_BOUNDS
+            "facedetect_image_megapixels", "Image size in megapixels", _MEGAPIXEL_BOUNDS
         )
         self._images = self._counter(
-            "facedetect_images_total",
-            "Images looked at, by the model that answered",
-            ["model", "version"],
+            "facedetect_images_total", "Images processed, by model", ["model", "version"]
         )
 
     def _add_failures(self) -> None:
         self.rejections = self._counter(
-            "facedetect_rejections_total", "Requests turned away before any work", ["reason"]
+            "facedetect_rejections_total", "Requests rejected before any processing", ["reason"]
         )
         self.backend_errors = self._counter(
-            "facedetect_backend_errors_total", "Requests that the model failed", ["kind"]
+            "facedetect_backend_errors_total", "Images that the model failed to process", ["kind"]
         )
-        for reason in _REASONS:
+        for reason in _REJECTION_REASONS:
             self.rejections.labels(reason)
         for kind in _BACKEND_ERRORS:
             self.backend_errors.labels(kind)
 
-    def _gauge(self, name: str, words: str) -> Gauge:
-        return Gauge(name, words, registry=self.registry)
+    def _counter(self, name: str, help_text: str, labels: list[str]) -> Counter:
+        return Counter(name, help_text, labels, registry=self.registry)
 
-    def _counter(self, name: str, words: str, labels: list[str]) -> Counter:
-        return Counter(name, words, labels, registry=self.registry)
+    def _histogram(
+        self, name: str, help_text: str, bounds: tuple[float, ...], labels: Sequence[str] = ()
+    ) -> Histogram:
+        return Histogram(name, help_text, labels, buckets=bounds, registry=self.registry)
 
-    def _histogram(self, name: str, words: str, bounds: tuple[float, ...]) -> Histogram:
-        return Histogram(name, words, buckets=bounds, registry=self.registry)
+    def _gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
+        Gauge(name, help_text, registry=self.registry).set_function(read)
+
+    def watch_load(
+        self,
+        *,
+        queued: Callable[[], float],
+        running: Callable[[], float],
+        upload_bytes: Callable[[], float],
+    ) -> None:
+        """Read these gauges whenever the metrics are exported."""
+        self._gauge("facedetect_queued_images", "Images waiting for a thread", queued)
+        self._gauge("facedetect_running_images", "Images being processed", running)
+        self._gauge("facedetect_upload_bytes_held", "Memory held by uploads, bytes", upload_bytes)
 
     def add_image(self, detection: Detection) -> None:
-        """Count an image and what was found in it."""
+        """Count a processed image and its faces."""
         self._faces.observe(len(detection.faces))
         self._megapixels.observe(detection.width * detection.height / 1e6)
         model = detection.model
@@ -139,18 +140,18 @@ class ServiceMetrics:
         self._images.labels(model.name, version).inc()
 
     def add_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request that has ended; `route` is a template, never a path."""
+        """Count a completed request; `route` is a template such as `/detect`, never a path."""
         self.requests.labels(method, route, status).inc()
         self.request_seconds.labels(route).observe(seconds)
 
-    def text(self, accept: str) -> tuple[bytes, str]:
-        """The page in the format that an Accept header asks for, and its media type."""
+    def export(self, accept: str) -> tuple[bytes, str]:
+        """Return all metrics in the format that an Accept header prefers, and its media type."""
         encode, media_type = choose_encoder(accept)
-        return encode(_WithoutTimes(self.registry)), media_type
+        return encode(_WithoutCreated(self.registry)), media_type
 
 
-class _WithoutTimes(Collector):
-    """Leaves out when each number began, which would be a line for nearly each."""
+class _WithoutCreated(Collector):
+    """Drops the `_created` samples, which would nearly double the number of lines."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -159,23 +160,3 @@ class _WithoutTimes(Collector):
         for metric in self._registry.collect():
             metric.samples = [s for s in metric.samples if not s.name.endswith("_created")]
             yield metric
-
-
-router = APIRouter()
-
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Prometheus' text format, or OpenMetrics if it is asked for",
-        "content": {"text/plain": {}, "application/openmetrics-text": {}},
-    },
-    **documented(Unauthorized, Forbidden),
-}
-
-
-@router.head("/metrics", include_in_schema=False)
-@router.get("/metrics", tags=["operations"], response_class=Response, responses=_RESPONSES)
-async def metrics(request: Request) -> Response:
-    """Counts, times and sizes, for Prometheus."""
-    page: ServiceMetrics = request.state.telemetry.metrics
-    content, media_type = page.text(request.headers.get("accept", ""))
-    return Response(content, headers={"Content-Type": media_type})

@@ -1,9 +1,9 @@
-"""What the service tells of itself: the time of each stage, what was found, what was refused."""
+"""What the service reports about itself: durations of stages, detections and errors."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -16,24 +16,24 @@ from facedetect.errors import (
     ServiceError,
 )
 from facedetect.faces import Detection
-from facedetect.service.problems import kind_of
+from facedetect.service.problems import problem_kind
 from facedetect.service.request_context import current_request
 from facedetect.service.service_metrics import ServiceMetrics, Stage
 from facedetect.settings import ServiceSettings
 
-if TYPE_CHECKING:  # it needs an extra
+if TYPE_CHECKING:  # needs an extra
     from facedetect.service.tracing import Tracing
 
 
 @dataclass
 class Elapsed:
-    """How long a stage took, known once it has ended."""
+    """The duration of a stage, set once it has ended."""
 
     ms: float = 0.0
 
 
 class Telemetry:
-    """Takes note of what happens to requests. Thread-safe."""
+    """Records what happens to requests, in metrics, traces and request contexts. Thread-safe."""
 
     def __init__(
         self, metrics: ServiceMetrics | None = None, tracing: Tracing | None = None
@@ -43,18 +43,18 @@ class Telemetry:
 
     @classmethod
     def open(cls, settings: ServiceSettings) -> Self:
-        """What the settings ask for. Raises InvalidSettings if traces lack their extra."""
+        """Raises InvalidSettings if traces are enabled without the extra `otel`."""
         metrics = ServiceMetrics(backend=settings.backend.scheme)
         return cls(metrics, _open_tracing(settings.traces_endpoint))
 
     def close(self) -> None:
-        """Send what has not been sent; takes some seconds at most."""
+        """Send pending spans; takes five seconds at most."""
         if self.tracing is not None:
             self.tracing.close()
 
     @contextmanager
-    def stage(self, name: Stage) -> Iterator[Elapsed]:
-        """Time one stage of a request, whether it ends well or not."""
+    def time_stage(self, name: Stage) -> Iterator[Elapsed]:
+        """Time one stage of a request, whether it succeeds or fails."""
         elapsed = Elapsed()
         end_span = self.tracing.start_stage(name) if self.tracing else None
         started = time.perf_counter()
@@ -68,39 +68,22 @@ class Telemetry:
             if end_span is not None:
                 end_span()
 
-    def found(self, detection: Detection) -> None:
-        """An image was looked at."""
+    def record_detection(self, detection: Detection) -> None:
+        """Record that an image was processed."""
         self.metrics.add_image(detection)
         current_request().faces.append(len(detection.faces))
 
-    def rejected(self, reason: str) -> None:
-        """A request was turned away before any work on it: `queue_full`, `upload_memory`, ...
+    def record_error(self, error: FacedetectError) -> None:
+        """Count an error that a request, or one image of it, was answered with.
 
-        The reason is one of few, and never what a stranger has sent.
+        Only errors of the model and rejections are counted: requests refused before any work.
         """
-        self.metrics.rejections.labels(reason).inc()
-
-    def failed(self, error: FacedetectError) -> None:
-        """A request, or one image of it, was answered with this error."""
-        kind = kind_of(error).slug.replace("-", "_")
+        slug = problem_kind(error).slug.replace("-", "_")
         if isinstance(error, BackendError):
-            self.metrics.backend_errors.labels(kind).inc()
-        elif type(error) is Overloaded:
-            self.rejected(error.reason)
+            self.metrics.backend_errors.labels(slug).inc()
         elif isinstance(error, ServiceError):
-            self.rejected(kind)
-
-    def watch(
-        self,
-        *,
-        queued: Callable[[], float],
-        running: Callable[[], float],
-        held_bytes: Callable[[], float],
-    ) -> None:
-        """Ask these whenever the metrics are read: images waiting, images and bytes under work."""
-        self.metrics.queued_images.set_function(queued)
-        self.metrics.running_images.set_function(running)
-        self.metrics.upload_bytes_held.set_function(held_bytes)
+            reason = error.reason if type(error) is Overloaded else slug
+            self.metrics.rejections.labels(reason).inc()
 
 
 def _open_tracing(endpoint: str | None) -> Tracing | None:
@@ -110,7 +93,7 @@ def _open_tracing(endpoint: str | None) -> Tracing | None:
         from facedetect.service.tracing import Tracing
     except ImportError as error:
         raise InvalidSettings(
-            f"FACEDETECT_TRACES_ENDPOINT={endpoint!r} needs OpenTelemetry, which is not installed; "
-            "install facedetect with its extra otel"
+            f"FACEDETECT_TRACES_ENDPOINT={endpoint!r} needs OpenTelemetry, which is not "
+            "installed; install facedetect with the extra otel"
         ) from error
     return Tracing(endpoint)

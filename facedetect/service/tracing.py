@@ -1,4 +1,4 @@
-"""Spans for an OpenTelemetry collector. Importing this needs the extra `otel`."""
+"""Traces for an OpenTelemetry collector. Importing this module needs the extra `otel`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from structlog.contextvars import bind_contextvars
 
 import facedetect
 
-_CLOSES_WITHIN_S = 5.0
+_CLOSE_TIMEOUT_S = 5.0
 _SERVER_ERROR = 500
 
 
 class RequestSpan:
-    """The span of a request that is being answered."""
+    """The span of the current request."""
 
     def __init__(self, span: trace.Span, method: str) -> None:
         self._span = span
         self._method = method
 
-    def answered(self, route: str, status: int) -> None:
-        """Name it by what became known."""
+    def set_response(self, route: str, status: int) -> None:
+        """Add what is known once the request has been answered."""
         self._span.update_name(f"{self._method} {route}")
         self._span.set_attribute("http.route", route)
         self._span.set_attribute("http.response.status_code", status)
@@ -40,30 +40,30 @@ class RequestSpan:
 
 
 class Tracing:
-    """Sends spans to a collector in the background; where there is none, they are dropped.
+    """Sends spans to a collector in the background; drops them if it cannot be reached.
 
-    What is sampled, how spans are batched, and what else is sent to the collector follow
-    OpenTelemetry's own variables (OTEL_TRACES_SAMPLER, OTEL_BSP_*, OTEL_EXPORTER_OTLP_HEADERS).
-    Not Starlette's middleware, which sends query strings along: there may be keys in them.
+    OpenTelemetry's own variables configure sampling, batching and extra headers
+    (OTEL_TRACES_SAMPLER, OTEL_BSP_*, OTEL_EXPORTER_OTLP_HEADERS). OpenTelemetry's middleware is
+    not used: it records query strings, which may contain keys.
     """
 
     def __init__(self, endpoint: str) -> None:
-        ours = Resource.create(
+        defaults = Resource.create(
             {"service.name": "facedetect", "service.version": facedetect.__version__}
         )
         self._provider = TracerProvider(
-            resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False
+            resource=defaults.merge(OTELResourceDetector().detect()), shutdown_on_exit=False
         )
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint)))
         self._tracer = self._provider.get_tracer("facedetect", facedetect.__version__)
         self._propagator = TraceContextTextMapPropagator()
 
     @contextmanager
-    def request(self, scope: Scope, method: str) -> Iterator[RequestSpan]:
-        """The span of a request, part of the caller's trace if it names one."""
+    def trace_request(self, scope: Scope, method: str) -> Iterator[RequestSpan]:
+        """Record a span for a request, as part of the caller's trace if it sends one."""
         with self._tracer.start_as_current_span(
             method,
-            context=self._caller_of(scope),
+            context=self._parent_context(scope),
             kind=trace.SpanKind.SERVER,
             attributes=_attributes(scope, method),
         ) as span:
@@ -71,29 +71,29 @@ class Tracing:
             yield RequestSpan(span, method)
 
     def start_stage(self, name: str) -> Callable[[], None]:
-        """Begin the span of a stage; returns what ends it."""
+        """Start the span of a stage; return a function that ends it."""
         return self._tracer.start_span(name).end
 
     def close(self) -> None:
-        """Send what is left, within five seconds."""
-        # The exporter would go on trying for longer; as a daemon it cannot hold up the end.
-        last = threading.Thread(target=self._provider.shutdown, daemon=True)
-        last.start()
-        last.join(_CLOSES_WITHIN_S)
+        """Send pending spans, for five seconds at most."""
+        # The exporter would retry for longer; a daemon thread cannot delay the exit.
+        shutdown = threading.Thread(target=self._provider.shutdown, daemon=True)
+        shutdown.start()
+        shutdown.join(_CLOSE_TIMEOUT_S)
 
-    def _caller_of(self, scope: Scope) -> Context:
+    def _parent_context(self, scope: Scope) -> Context:
         names = {b"traceparent", b"tracestate"}
         carrier = {
             name.decode(): value.decode("latin-1")
             for name, value in scope["headers"]
             if name in names
         }
-        # An empty context: what the server's own task carries is no part of this request.
+        # An empty context: that of the server's task is not part of this request.
         return self._propagator.extract(carrier, Context())
 
 
 def _attributes(scope: Scope, method: str) -> dict[str, str | int]:
-    """By OpenTelemetry's conventions for HTTP servers."""
+    """Return attributes by OpenTelemetry's conventions for HTTP servers."""
     attributes: dict[str, str | int] = {
         "http.request.method": "_OTHER" if method == "other" else method,
         "url.scheme": scope.get("scheme", "http"),

@@ -1,4 +1,4 @@
-"""The bytes of a request's body, never more than the limits in memory and never for long."""
+"""Request bodies, read within limits on their size, their time and the memory of all of them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ from facedetect.service.telemetry import Telemetry
 from facedetect.settings import ServiceSettings
 
 IMAGE_PART = "image"
+_ONE_IMAGE = f"one file named {IMAGE_PART!r}, as in curl -F {IMAGE_PART}=@photo.jpg"
+_SEVERAL_IMAGES = (
+    f"files named {IMAGE_PART!r}, as in curl -F {IMAGE_PART}=@a.jpg -F {IMAGE_PART}=@b.jpg"
+)
 
-# What a form may add to the image: boundaries and the part's headers.
+# What a form may add to each image: boundaries and the headers of its part.
 _FORM_OVERHEAD_BYTES = 16 * 2**10
 
 
 class Uploads:
-    """Takes in bodies: at most `max_upload_memory` bytes at once, each within a time-out."""
+    """Reads bodies: at most `max_upload_memory` bytes at once, each within a time limit."""
 
     def __init__(self, settings: ServiceSettings, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
@@ -35,183 +39,184 @@ class Uploads:
         self.max_memory = settings.max_upload_memory
         self.max_batch_images = settings.max_batch_images
         self.timeout_s = settings.upload_timeout_s
-        self._known = _Memory(settings.max_upload_memory)
-        # Those who have not shown a key yet must not take the room of those who have.
-        self._unknown = _Memory(settings.max_upload_memory // 4)
+        self._authenticated = _MemoryBudget(settings.max_upload_memory)
+        # Clients that have not sent a key yet must not take the memory of those that have.
+        self._unauthenticated = _MemoryBudget(settings.max_upload_memory // 4)
 
     @property
     def held_bytes(self) -> int:
-        return self._known.held_bytes + self._unknown.held_bytes
+        """The memory held by all uploads."""
+        return self._authenticated.held_bytes + self._unauthenticated.held_bytes
 
     @contextmanager
-    def open(self, request: Request, *, is_known: bool = True) -> Iterator[Upload]:
-        """The body of a request, whose bytes count as held until the block ends.
+    def open(self, request: Request, *, is_authenticated: bool = True) -> Iterator[Upload]:
+        """Open the body of a request, whose bytes count as held until the block ends.
 
-        That of a caller who `is_known` not has a quarter of the memory, until it is.
+        Clients that are not authenticated share a quarter of the memory.
         """
-        memory = self._known if is_known else self._unknown
+        memory = self._authenticated if is_authenticated else self._unauthenticated
         upload = Upload(self, request, memory)
         try:
             yield upload
         finally:
             upload.memory.held_bytes -= upload.held_bytes
 
-    def know(self, upload: Upload) -> None:
-        """The caller has turned out to be known."""
-        if upload.memory is self._unknown:
-            self._unknown.held_bytes -= upload.held_bytes
-            self._known.held_bytes += upload.held_bytes
-            upload.memory = self._known
+    def mark_authenticated(self, upload: Upload) -> None:
+        """Count an upload as that of an authenticated client from now on."""
+        if upload.memory is self._unauthenticated:
+            self._unauthenticated.held_bytes -= upload.held_bytes
+            self._authenticated.held_bytes += upload.held_bytes
+            upload.memory = self._authenticated
 
 
-class _Memory:
-    """How many bytes may be held, and are."""
+class _MemoryBudget:
+    """How many bytes are held, of those allowed."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.held_bytes = 0
 
     def hold(self, count: int) -> None:
-        """Raise Overloaded if so many more bytes are more than may be held."""
+        """Hold more bytes. Raises Overloaded if that would exceed the maximum."""
         if self.held_bytes + count > self.max_bytes:
             raise Overloaded(
-                f"the service holds {self.held_bytes} bytes of uploads, and may hold "
-                f"{self.max_bytes}; come again in a second",
+                f"uploads hold {self.held_bytes} of the {self.max_bytes} bytes allowed; retry in "
+                "1 s",
                 reason="upload_memory",
             )
         self.held_bytes += count
 
 
 class Upload:
-    """One request's body."""
+    """The body of one request."""
 
-    def __init__(self, uploads: Uploads, request: Request, memory: _Memory) -> None:
+    def __init__(self, uploads: Uploads, request: Request, memory: _MemoryBudget) -> None:
         self.memory = memory
         self.held_bytes = 0
         self._uploads = uploads
         self._request = request
         self._content_type = request.headers.get("content-type", "")
+        self._media_type = self._content_type.split(";")[0].strip().lower()
 
-    @property
-    def is_form(self) -> bool:
-        return self._media_type == forms.MEDIA_TYPE
-
-    @property
-    def _media_type(self) -> str:
-        return self._content_type.split(";")[0].strip().lower()
-
-    async def image(self) -> bytes:
+    async def read_image(self) -> bytes:
         """Return the one image: a form's part `image`, or the whole body.
 
-        Raises ImageTooLarge as soon as the limit is passed, UnsupportedImage for a body of another
-        type, InvalidParams for a form with other parts, InvalidImage for a form that is broken,
+        Raises ImageTooLarge as soon as the limit is exceeded, UnsupportedImage for a body of
+        another type, InvalidParams for a form with other parts, InvalidImage for a malformed form,
         UploadTimeout and Overloaded.
         """
-        limit = self._uploads.limits.max_bytes
-        if self.is_form:
-            return _only([_checked(part) async for part in self.parts(most=2)]).take()
+        if self._media_type == forms.MEDIA_TYPE:
+            parts = self.read_parts(max_parts=2)
+            return _only([_require_image(part, _ONE_IMAGE) async for part in parts]).take_bytes()
         if self._media_type.startswith("image/") or self._media_type == "application/octet-stream":
-            return b"".join([chunk async for chunk in self._body(limit)])
+            body = self._read(self._uploads.limits.max_bytes)
+            return b"".join([chunk async for chunk in body])
         raise self._unsupported(
-            f"multipart/form-data with a part named {IMAGE_PART!r}, or the image itself with an "
-            "image/* type"
+            f"{forms.MEDIA_TYPE} with a part named {IMAGE_PART!r}, or the image itself as image/*"
         )
 
-    def batch(self) -> AsyncIterator[FormPart]:
-        """The parts of a form with up to `max_batch_images` images, in half the memory there is."""
-        most = self._uploads.max_batch_images
-        one = self._uploads.limits.max_bytes
-        return self.parts(
-            most=most, max_bytes=min(most * one, max(one, self._uploads.max_memory // 2))
-        )
+    async def read_batch(self) -> list[FormPart]:
+        """Return the images of a form: up to `max_batch_images`, in half of the memory allowed.
 
-    async def parts(self, *, most: int, max_bytes: int | None = None) -> AsyncIterator[FormPart]:
-        """Yield the parts of a form as they become whole.
-
-        All of them may have `max_bytes`, or as many as one image. Raises like `image`;
-        InvalidParams if there are more than `most` parts.
+        Raises like `read_image`, but an image that is too large raises only when it is taken.
         """
-        if not self.is_form:
-            raise self._unsupported("multipart/form-data")
+        max_parts = self._uploads.max_batch_images
+        max_image = self._uploads.limits.max_bytes
+        max_bytes = min(max_parts * max_image, max(max_image, self._uploads.max_memory // 2))
+        parts = self.read_parts(max_parts=max_parts, max_bytes=max_bytes)
+        images = [_require_image(part, _SEVERAL_IMAGES) async for part in parts]
+        if not images:
+            raise InvalidParams(f"the form is empty; send {_SEVERAL_IMAGES}")
+        return images
+
+    async def read_parts(
+        self, *, max_parts: int, max_bytes: int | None = None
+    ) -> AsyncIterator[FormPart]:
+        """Yield the parts of a form as they are completed.
+
+        Together they may have `max_bytes`, by default as many as one image. Raises like
+        `read_image`, and InvalidParams for more than `max_parts`.
+        """
+        if self._media_type != forms.MEDIA_TYPE:
+            raise self._unsupported(forms.MEDIA_TYPE)
         max_bytes = max_bytes or self._uploads.limits.max_bytes
-        body = self._body(max_bytes, overhead=most * _FORM_OVERHEAD_BYTES)
+        body = self._read(max_bytes, overhead=max_parts * _FORM_OVERHEAD_BYTES)
         count = 0
         async for part in read_form(self._content_type, body, self._uploads.limits):
             count += 1
-            if count > most:
+            if count > max_parts:
                 raise InvalidParams(
-                    f"the form has more parts than the {most} allowed; send fewer in a request"
+                    f"the form has more than the {max_parts} parts allowed; send fewer per request"
                 )
             yield part
 
-    async def _body(self, max_bytes: int, *, overhead: int = 0) -> AsyncGenerator[bytes, None]:
-        """Yield the chunks as they arrive; what has come counts as held."""
+    async def _read(self, max_bytes: int, *, overhead: int = 0) -> AsyncGenerator[bytes, None]:
+        """Yield the chunks of the body as they arrive, and count them as held."""
         deadline = asyncio.get_running_loop().time() + self._uploads.timeout_s
         announced = self._request.headers.get("content-length", "")
         if announced.isdecimal():
-            _check_body(int(announced) - overhead, max_bytes)
+            _check_body_size(int(announced) - overhead, max_bytes)
         stream = self._request.stream()
-        with self._uploads.telemetry.stage("upload"):
-            while chunk := await self._next(stream, deadline):
-                _check_body(self.held_bytes + len(chunk) - overhead, max_bytes)
+        with self._uploads.telemetry.time_stage("upload"):
+            while chunk := await self._next_chunk(stream, deadline):
+                _check_body_size(self.held_bytes + len(chunk) - overhead, max_bytes)
                 self.memory.hold(len(chunk))
                 self.held_bytes += len(chunk)
                 yield chunk
 
-    async def _next(self, stream: AsyncGenerator[bytes, None], deadline: float) -> bytes:
-        """The next chunk; an empty one ends the body."""
+    async def _next_chunk(self, stream: AsyncGenerator[bytes, None], deadline: float) -> bytes:
+        """Return the next chunk, which is empty at the end of the body."""
         try:
             async with asyncio.timeout_at(deadline):
                 return await anext(stream, b"")
         except TimeoutError as error:
             raise UploadTimeout(
-                f"{self.held_bytes} bytes came in {self._uploads.timeout_s:g} s, and not the "
-                "whole body; send a smaller image, or over a faster line"
+                f"received only {self.held_bytes} bytes of the body in "
+                f"{self._uploads.timeout_s:g} s; send a smaller image, or use a faster connection"
             ) from error
 
-    def _unsupported(self, what_to_send: str) -> UnsupportedImage:
-        given = self._media_type or "(none)"
-        return UnsupportedImage(f"the body has the type {given}; send {what_to_send}")
+    def _unsupported(self, expected: str) -> UnsupportedImage:
+        given = self._media_type or "missing"
+        return UnsupportedImage(f"the Content-Type is {given}; send {expected}")
 
 
-def _checked(part: FormPart) -> FormPart:
-    """Raises InvalidParams at once for a part that is not the image."""
+def _require_image(part: FormPart, expected: str) -> FormPart:
+    """Raise InvalidParams for a part that is not an image."""
     if part.name != IMAGE_PART or part.filename is None:
         kind = "field" if part.filename is None else "file"
         raise InvalidParams(
-            f"the form has the {kind} {part.name!r}; it takes one file named {IMAGE_PART!r}, as in "
-            f"curl -F {IMAGE_PART}=@photo.jpg; parameters go into the query"
+            f"unexpected {kind} {part.name!r} in the form; send {expected}; parameters go into the "
+            "query string"
         )
     return part
 
 
-def _only(parts: list[FormPart]) -> FormPart:
-    if len(parts) != 1:
+def _only(images: list[FormPart]) -> FormPart:
+    if len(images) != 1:
         raise InvalidParams(
-            f"the form has {len(parts)} images; this call takes one, as in "
-            f"curl -F {IMAGE_PART}=@photo.jpg, and /detect/batch several"
+            f"the form has {len(images)} images; send {_ONE_IMAGE}, or several to /detect/batch"
         )
-    return parts[0]
+    return images[0]
 
 
-def _check_body(count: int, max_bytes: int) -> None:
+def _check_body_size(count: int, max_bytes: int) -> None:
     if count > max_bytes:
         raise ImageTooLarge(
-            f"the body has more than the {max_bytes} bytes allowed; send a smaller image, or "
+            f"the body has more than the {max_bytes} bytes allowed; scale the image down or "
             "compress it more"
         )
 
 
 @asynccontextmanager
-async def watch_client(request: Request) -> AsyncIterator[asyncio.Future[None]]:
-    """What is done once the client of a request, whose body was read, has gone away."""
-    gone = asyncio.ensure_future(_until_gone(request))
+async def watch_disconnect(request: Request) -> AsyncIterator[asyncio.Future[None]]:
+    """Yield a future that is done once the client disconnects; the body must have been read."""
+    disconnected = asyncio.ensure_future(_wait_for_disconnect(request))
     try:
-        yield gone
+        yield disconnected
     finally:
-        gone.cancel()
+        disconnected.cancel()
 
 
-async def _until_gone(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

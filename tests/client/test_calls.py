@@ -149,7 +149,7 @@ def test_errors_of_the_service_are_the_packages_own(client: AnyClient, url: str)
 
 
 def test_a_misspelt_option_is_not_ignored(client: AnyClient) -> None:
-    with pytest.raises(InvalidParams, match="minsize is no parameter"):
+    with pytest.raises(InvalidParams, match="minsize is not a parameter"):
         client.detect(ASTRONAUT, minsize=40)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from facedetect.service.rate_limits import parse_rate_limit
 from facedetect.settings import ServiceSettings
 from tests.unit.keys import ARGON2_KEY, ARGON2_LINE, another_secret, append, new_key
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
+from tests.unit.waiting import Clock
 
 IMAGE_CALLS = ["/detect", "/detect/batch", "/annotate"]
 FREE_CALLS = ["/healthz", "/readyz", "/", "/docs", "/openapi.json"]
@@ -77,7 +77,7 @@ def test_a_key_in_the_query_is_none(guarded: TestClient, key: str) -> None:
     problem(guarded.get(f"/version?api_key={key}"), 401, "unauthorized")
 
 
-def test_the_body_of_a_stranger_is_not_read(keys_file: Path, key: str) -> None:
+def test_the_body_of_an_unauthorized_request_is_not_read(keys_file: Path, key: str) -> None:
     assert key
     app = create_app(ServiceSettings.load(keys_file=keys_file), Detector(FakeBackend()))
     answered: list[Any] = []
@@ -225,7 +225,11 @@ def test_callers_without_a_key_are_counted_by_their_address(
     assert answers == addresses
 
 
-def test_retry_after_is_true(make_client: MakeClient, backend: FakeBackend) -> None:
+def test_retry_after_is_true(
+    make_client: MakeClient, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("time.time", clock)  # the library that counts takes no other clock
     client = make_client(backend, rate_limit="3/second;100/hour")
     for _ in range(2):
         for _ in range(20):
@@ -233,7 +237,7 @@ def test_retry_after_is_true(make_client: MakeClient, backend: FakeBackend) -> N
             if response.status_code == 429:
                 break
         assert "retry in 1 s" in problem(response, 429, "rate-limited")
-        time.sleep(int(response.headers["retry-after"]))
+        clock.advance(int(response.headers["retry-after"]) + 0.01)  # a request takes some time
         assert post(client).status_code == 200
 
 

@@ -71,9 +71,12 @@ def test_wrong_parameters_are_told_once(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ([("photo", ("a.jpg", PHOTO))], "the part 'photo'"),
-        ([("image", (None, "text"))], "the part 'image'"),
-        (images(PHOTO) * 4, "more parts than the 3 allowed"),
+        (
+            [("photo", ("a.jpg", PHOTO))],
+            "unexpected file 'photo' in the form; send files",
+        ),
+        ([("image", (None, "text"))], "unexpected field 'image'"),
+        (images(PHOTO) * 4, "more than the 3 parts allowed"),
     ],
 )
 def test_forms_with_other_parts_are_refused(

@@ -1,4 +1,4 @@
-"""What browsers are told, which pages may call, and who may be listened to without keys."""
+"""Security headers, CORS, origins and hosts; public addresses and keys."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def directives(response: Any) -> dict[str, str]:
     return dict(directive.split(" ", 1) for directive in policy.split("; "))
 
 
-# What browsers are told
+# Security headers
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_faces_are_kept_in_no_cache(client: TestClient) -> None:
     assert detect(client, Content_Type="text/plain").headers["cache-control"] == "no-store"
 
 
-# Which pages may call
+# Origins
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_without_the_setting_no_page_may_read(client: TestClient) -> None:
     assert "access-control-allow-origin" not in response.headers
 
 
-# Which hosts
+# Hosts
 
 
 def test_only_hosts_that_are_named_are_served(
@@ -184,7 +184,7 @@ def test_only_hosts_that_are_named_are_served(
     assert client.get("/healthz", headers={"Host": "10.0.0.7:8000"}).status_code == 200
 
 
-# ServiceSettings
+# Settings
 
 
 def test_lists_have_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""`POST /v1/vision/face` as DeepStack's clients use it, over the fake backend."""
+"""`POST /v1/vision/face`, used as DeepStack's clients do, over the fake backend."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def failure(response: Any, status: int) -> str:
     return str(body["error"])
 
 
-def test_faces_are_answered_in_deepstacks_shape(client: TestClient) -> None:
+def test_faces_have_deepstacks_format(client: TestClient) -> None:
     answer = client.post(CALL, files={"image": PHOTO}).json()
     assert isinstance(answer.pop("duration"), int)
     (face,) = answer["predictions"]
@@ -38,7 +38,7 @@ def test_no_face_is_a_success(make_client: MakeClient) -> None:
     assert (answer["success"], answer["predictions"]) == (True, [])
 
 
-def test_less_certain_faces_are_left_out_if_asked(make_client: MakeClient) -> None:
+def test_faces_below_min_confidence_are_left_out(make_client: MakeClient) -> None:
     faces = [face_at(0, 0, side=30, confidence=0.95), face_at(50, 0, side=30, confidence=0.75)]
     client = make_client(finding(*faces))
     data = {"min_confidence": "0.8", "api_key": ""}
@@ -46,17 +46,17 @@ def test_less_certain_faces_are_left_out_if_asked(make_client: MakeClient) -> No
     assert [face["x_min"] for face in answer["predictions"]] == [0]
 
 
-def test_the_cameras_address_may_have_parameters(client: TestClient, backend: FakeBackend) -> None:
+def test_parameters_may_be_in_the_query(client: TestClient, backend: FakeBackend) -> None:
     client.post(f"{CALL}?min_size=60", files={"image": PHOTO})
     assert backend.requests[-1].params.min_size == 60
 
 
 @pytest.mark.parametrize(
-    ("query", "files", "data", "status", "words"),
+    ("query", "files", "data", "status", "message"),
     [
         ("", {"image": b""}, {}, 400, "the image is empty"),
         ("", {"image": b"text"}, {}, 415, "no image in a supported format"),
-        ("", {"photo": PHOTO}, {}, 422, "it takes a file named 'image'"),
+        ("", {"photo": PHOTO}, {}, 422, "the form has 'photo'; send a file named 'image'"),
         ("", {"image": PHOTO}, {"min_confidence": "high"}, 422, "min_confidence is 'high'"),
         ("", {"image": PHOTO}, {"min_confidence": "-1"}, 422, "min_confidence is '-1'"),
         ("", {"image": PHOTO}, {"min_confidence": "nan"}, 422, "min_confidence is 'nan'"),
@@ -64,17 +64,17 @@ def test_the_cameras_address_may_have_parameters(client: TestClient, backend: Fa
         ("?max_faces=0", {"image": PHOTO}, {}, 422, "max_faces is '0'"),
     ],
 )
-def test_failures_are_told_in_deepstacks_shape(
-    client: TestClient, query: str, files: Any, data: Any, status: int, words: str
+def test_failures_have_deepstacks_format(
+    client: TestClient, query: str, files: Any, data: Any, status: int, message: str
 ) -> None:
-    assert words in failure(client.post(CALL + query, files=files, data=data), status)
+    assert message in failure(client.post(CALL + query, files=files, data=data), status)
 
 
 def test_other_bodies_are_refused(client: TestClient) -> None:
     assert "send multipart" in failure(client.post(CALL, content=PHOTO, headers=JPEG), 415)
 
 
-def test_a_missing_model_is_told_with_when_to_come_again(make_client: MakeClient) -> None:
+def test_a_missing_model_comes_with_retry_after(make_client: MakeClient) -> None:
     client = make_client(failing(BackendUnavailable("down")))
     response = client.post(CALL, files={"image": PHOTO})
     assert failure(response, 503) == "down"

@@ -1,10 +1,10 @@
-"""Connections that do not do their part, over real sockets."""
+"""Connections that send or read too slowly, over real sockets."""
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
 
@@ -17,6 +17,7 @@ from facedetect.images import encode_image
 from tests.fake import after
 from tests.live import Live, live
 from tests.unit.service import PHOTO
+from tests.unit.waiting import wait_until
 from tests.unit.wire import bytes_until_closed, head, is_well
 
 
@@ -27,14 +28,14 @@ def service() -> Iterator[Live]:
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /detect HT", head("Content-Length: 9")[:-2]])
-def test_a_head_that_does_not_come_is_not_waited_for(service: Live, sent: bytes) -> None:
+def test_an_incomplete_head_times_out(service: Live, sent: bytes) -> None:
     with service.connect() as connection:
         connection.sendall(sent)
         assert bytes_until_closed(connection) == 0
     assert is_well(service)
 
 
-def test_a_head_without_end_is_not_read(service: Live) -> None:
+def test_an_endless_head_is_refused(service: Live) -> None:
     line = b"X-More: " + b"x" * 8000 + b"\r\n"
     with service.connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n")
@@ -43,42 +44,42 @@ def test_a_head_without_end_is_not_read(service: Live) -> None:
     assert is_well(service)
 
 
-def test_an_answer_that_nobody_takes_is_not_waited_for(service: Live) -> None:
+def test_a_response_that_is_not_read_times_out(service: Live) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (2000, 2000, 3), dtype=np.uint8)
     data = encode_image(noise, ".png")  # more than the system keeps for a reader
     with service.connect() as connection:
         connection.sendall(head(f"Content-Length: {len(data)}", path="/annotate") + data)
-        until(lambda: len(unread(service)) > 0)
-        time.sleep(1.5)
+        wait_until(lambda: len(unread(service)) > 0)
+        wait_until(lambda: not service.server.server_state.connections)
         assert bytes_until_closed(connection) < len(data)
     assert is_well(service)
 
 
-def test_a_few_bytes_that_nobody_takes_do_not_keep_a_connection(service: Live) -> None:
-    """Fewer than what makes the server stop writing."""
+def test_a_few_unread_bytes_do_not_keep_a_connection_open(service: Live) -> None:
+    """Too few for the server to pause writing."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", service.port))
-        while not unread(service):
-            connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
-            time.sleep(0.03)  # or it would come before the last is answered
-        assert max(unread(service)) < 64 * 2**10
-        until(lambda: not unread(service))
+        while not (sizes := unread(service)):
+            request_and_wait(service, connection)
+        assert max(sizes) < 64 * 2**10
+        wait_until(lambda: not unread(service))
     assert is_well(service)
 
 
+def request_and_wait(service: Live, connection: socket.socket) -> None:
+    """Send a request and wait until the service has written the response."""
+    state = service.server.server_state
+    before = state.total_requests
+    connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+    wait_until(lambda: state.total_requests > before)
+
+
 def unread(service: Live) -> list[int]:
-    """How many bytes the service has left to write, for each connection where there are some."""
+    """The number of bytes left to write, for each connection that has any."""
     connections = list(service.server.server_state.connections)
     sizes = [protocol.transport.get_write_buffer_size() for protocol in connections]
     return [size for size in sizes if size]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_trailers_are_not_kept(service: Live) -> None:
@@ -93,7 +94,7 @@ def test_trailers_are_not_kept(service: Live) -> None:
     assert is_well(service)
 
 
-def test_a_request_before_the_answer_to_the_last_is_left_to_be_sent_again(service: Live) -> None:
+def test_a_pipelined_request_is_dropped_and_the_connection_closed(service: Live) -> None:
     call = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     with service.connect() as connection:
         connection.sendall(call * 3)
@@ -105,7 +106,7 @@ def test_a_request_before_the_answer_to_the_last_is_left_to_be_sent_again(servic
     assert is_well(service)
 
 
-def test_the_head_of_the_next_request_is_bounded_while_one_is_answered() -> None:
+def test_the_head_of_a_pipelined_request_is_limited() -> None:
     line = b"X-More: " + b"x" * 8000 + b"\r\n"
     with held() as (service, connection):
         connection.sendall(b"GET / HTTP/1.1\r\n")
@@ -114,19 +115,23 @@ def test_the_head_of_the_next_request_is_bounded_while_one_is_answered() -> None
         assert is_alive(service)
 
 
-def test_a_client_that_goes_away_is_noticed_behind_its_next_request() -> None:
+def test_a_disconnect_is_noticed_after_a_pipelined_request() -> None:
     with held() as (service, _):
         with service.connect() as connection:
             connection.sendall(head(f"Content-Length: {len(PHOTO)}") + PHOTO)
-            until(lambda: "facedetect_queued_images 1.0" in service.client.get("/metrics").text)
+            wait_until(lambda: has_queued(service, 1))
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             time.sleep(0.2)
-        until(lambda: "facedetect_queued_images 0.0" in service.client.get("/metrics").text)
+        wait_until(lambda: has_queued(service, 0))
+
+
+def has_queued(service: Live, count: int) -> bool:
+    return f"facedetect_queued_images {count}.0" in service.client.get("/metrics").text
 
 
 @contextmanager
 def held() -> Iterator[tuple[Live, socket.socket]]:
-    """A service whose one thread is busy with the image of this connection."""
+    """A service whose only thread is busy with the image of this connection."""
     backend = FakeBackend()
     busy, release = Event(), Event()
 
@@ -148,6 +153,6 @@ def is_alive(service: Live) -> bool:
     return service.client.get("/healthz").status_code == 200
 
 
-def test_many_requests_on_one_connection_are_no_long_head(service: Live) -> None:
+def test_many_requests_on_one_connection_do_not_add_up_to_a_long_head(service: Live) -> None:
     for _ in range(400):
         assert service.client.get("/healthz", headers={"X-Some": "x" * 300}).status_code == 200

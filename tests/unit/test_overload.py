@@ -1,27 +1,27 @@
-"""More requests than can be worked on, over real sockets and the fake backend."""
+"""More requests than the service can process, over real sockets and the fake backend."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from threading import Event, Timer
+from threading import Event
 from typing import Any
 
 import httpx2
 
 from facedetect.backends.fake import FakeBackend
-from tests.fake import after, slow
+from tests.fake import after
 from tests.live import Live, live
 from tests.unit.counting import counted_opening
 from tests.unit.service import JPEG, PHOTO, problem
+from tests.unit.waiting import wait_until
 
 Post = Future[httpx2.Response]
 
 
 class Busy:
-    """A service with one thread, whose model is held until it is let go."""
+    """A service with one thread, whose model blocks until `let_go`."""
 
     def __init__(self, service: Live, backend: FakeBackend, pool: ThreadPoolExecutor) -> None:
         self.service = service
@@ -41,15 +41,12 @@ class Busy:
 
     def wait_for(self, *, running: int, queued: int) -> None:
         lines = [f"facedetect_running_images {running}.0", f"facedetect_queued_images {queued}.0"]
-        deadline = time.monotonic() + 10
-        while not all(line in self.service.client.get("/metrics").text for line in lines):
-            assert time.monotonic() < deadline, lines
-            time.sleep(0.02)
+        wait_until(lambda: set(lines) <= set(self.service.client.get("/metrics").text.splitlines()))
 
 
 @contextmanager
 def busy(**settings: Any) -> Iterator[Busy]:
-    """One image is under work."""
+    """One image is being processed."""
     backend = FakeBackend()
     with live(backend, threads=1, **settings) as service, ThreadPoolExecutor(8) as pool:
         held = Busy(service, backend, pool)
@@ -62,12 +59,12 @@ def busy(**settings: Any) -> Iterator[Busy]:
         assert first.result().status_code == 200
 
 
-def test_what_finds_no_room_is_told_when_to_come_again() -> None:
+def test_a_rejected_request_has_retry_after() -> None:
     with busy(max_queued=1) as held:
         second = held.post()
         held.wait_for(running=1, queued=1)
         third = held.post().result()
-        assert "1 images are waiting already" in problem(third, 429, "overloaded")
+        assert "1 image is already waiting" in problem(third, 429, "overloaded")
         assert int(third.headers["retry-after"]) >= 1
         held.let_go()
         assert second.result().status_code == 200
@@ -84,7 +81,7 @@ def test_an_image_that_waits_is_closed_meanwhile() -> None:
     assert counts == {"strip JPEG": 2, "open JPEG": 3}
 
 
-def test_no_body_is_asked_for_where_there_is_no_room() -> None:
+def test_a_full_queue_rejects_before_the_upload() -> None:
     with busy(max_queued=0) as held, held.service.connect() as connection:
         connection.sendall(
             b"POST /detect HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
@@ -93,7 +90,7 @@ def test_no_body_is_asked_for_where_there_is_no_room() -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 429")
 
 
-def test_a_client_that_goes_away_is_not_worked_for() -> None:
+def test_the_image_of_a_client_that_disconnects_is_not_processed() -> None:
     with busy() as held:
         with held.service.connect() as connection:
             connection.sendall(
@@ -105,7 +102,7 @@ def test_a_client_that_goes_away_is_not_worked_for() -> None:
     assert len(held.backend.requests) == 2
 
 
-def test_bad_images_do_not_wait_for_good_ones() -> None:
+def test_bad_requests_are_answered_without_waiting() -> None:
     with busy() as held:
         response = held.service.client.post("/detect", content=b"text", headers=JPEG)
         problem(response, 415, "unsupported-image")
@@ -113,36 +110,40 @@ def test_bad_images_do_not_wait_for_good_ones() -> None:
         problem(response, 422, "invalid-params")
 
 
-def test_what_was_taken_is_finished_when_the_service_is_told_to_stop() -> None:
-    backend = FakeBackend(slow(0.5))
+def test_accepted_requests_are_finished_on_shutdown() -> None:
+    backend = FakeBackend()
     with ThreadPoolExecutor(1) as pool:
         with live(backend) as service:
-            client = httpx2.Client(base_url=service.url)
+            backend.respond = after(lambda: wait_until(lambda: service.server.should_exit))
+            client = httpx2.Client(base_url=service.url, timeout=30)
             post = pool.submit(client.post, "/detect", content=PHOTO, headers=JPEG)
-            while len(backend.requests) == 1:
-                time.sleep(0.01)
+            wait_until(lambda: len(backend.requests) == 2)  # the warm-up's is the first
         assert post.result().status_code == 200
 
 
-def test_what_cannot_be_finished_in_time_is_told_so() -> None:
+def test_requests_that_cannot_be_finished_on_shutdown_get_503() -> None:
     backend = FakeBackend()
     release = Event()
 
     def block() -> None:
-        release.wait(20)
+        assert release.wait(30)
 
-    with ThreadPoolExecutor(2) as pool:
+    def release_once_answered() -> None:
+        wait(posts)
+        release.set()
+
+    with ThreadPoolExecutor(3) as pool:
         with live(backend, threads=1, shutdown_timeout_s=0.5) as service:
-            client = httpx2.Client(base_url=service.url, timeout=20)
+            client = httpx2.Client(base_url=service.url, timeout=30)
             backend.respond = after(block)
             posts = [
                 pool.submit(client.post, "/detect", content=PHOTO, headers=JPEG) for _ in range(2)
             ]
-            while "facedetect_queued_images 1.0" not in service.client.get("/metrics").text:
-                time.sleep(0.02)
-            later = Timer(2, release.set)
-            later.start()
+            wait_until(
+                lambda: "facedetect_queued_images 1.0" in service.client.get("/metrics").text
+            )
+            pool.submit(release_once_answered)
         answers = [post.result() for post in posts]
     for answer in answers:
-        assert "send the request again" in problem(answer, 503, "stopping")
+        assert "retry it" in problem(answer, 503, "stopping")
         assert int(answer.headers["retry-after"]) > 0

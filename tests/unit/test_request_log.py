@@ -1,4 +1,4 @@
-"""The log: a line for each request, its id in all of its lines, nothing that must not be there."""
+"""The log: one line per request, its id on all of its lines, and no secrets."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_the_caller_is_named_and_the_key_is_not(
     assert key not in str(log())
 
 
-def test_probes_and_metrics_are_heard_at_debug_only(client: TestClient, log: LogLines) -> None:
+def test_probes_and_metrics_are_logged_at_debug_only(client: TestClient, log: LogLines) -> None:
     for path in ("/healthz", "/readyz", "/metrics"):
         assert client.get(path).status_code == 200
     assert not requests_in(log)
@@ -111,14 +111,14 @@ def test_probes_and_metrics_are_heard_at_debug_only(client: TestClient, log: Log
 
 
 @pytest.mark.parametrize("given", ["a", "0" * 64, "f3b1-22.x_Y"])
-def test_a_request_id_that_is_fit_is_taken(client: TestClient, log: LogLines, given: str) -> None:
+def test_a_valid_request_id_is_kept(client: TestClient, log: LogLines, given: str) -> None:
     response = client.get("/nothing", headers={"X-Request-ID": given})
     assert response.headers["x-request-id"] == given
     assert requests_in(log)[0]["request_id"] == given
 
 
 @pytest.mark.parametrize("given", ["", "0" * 65, "a b", 'a"b', "é", "a\tb", None])
-def test_any_other_is_made_new(client: TestClient, given: str | None) -> None:
+def test_any_other_id_is_replaced(client: TestClient, given: str | None) -> None:
     headers = [] if given is None else [(b"X-Request-ID", given.encode())]
     ids = {client.get("/nothing", headers=headers).headers["x-request-id"] for _ in range(3)}
     assert len(ids) == 3
@@ -185,7 +185,7 @@ async def answer_nothing(_: Scope, __: Receive, ___: Send) -> None:
     pass
 
 
-def test_a_client_that_left_is_told_from_a_bad_request() -> None:
+def test_a_disconnect_is_not_a_bad_request() -> None:
     body = {"type": "http.request", "body": b"x", "more_body": True}
     end, gone = {"type": "http.request", "body": b""}, {"type": "http.disconnect"}
     assert run_app(answer_after_reading, body, gone, gone)["status"] == "499"
@@ -205,7 +205,7 @@ def formatted(*, as_json: bool, level: int = logging.ERROR, **fields: Any) -> st
 @pytest.mark.parametrize(
     "evil", ["\n", "\r", "\x1b[2J", "\x00", "\x85", "\u2028", "\u202e", "\x7f"]
 )
-def test_nothing_that_strangers_send_makes_a_line(as_json: bool, evil: str) -> None:
+def test_nothing_that_clients_send_starts_a_line(as_json: bool, evil: str) -> None:
     text = f"one{evil}two"
     written = formatted(
         as_json=as_json, msg=text, args=(), exc_info=None, extra={"path": text, "caller": text}

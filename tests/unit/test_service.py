@@ -111,7 +111,7 @@ def test_a_photo_stored_sideways_is_upright_in_the_answer(
         ("thresholds=0,0,0", "each threshold must be between 0 and 1; it is 0"),
         ("max_faces=0", "max_faces is '0'"),
         ("annotate=perhaps", "annotate is 'perhaps'"),
-        ("min_face_size=40", "min_face_size is no parameter of this call"),
+        ("min_face_size=40", "min_face_size is not a parameter of this endpoint"),
     ],
 )
 def test_wrong_parameters_are_named(client: TestClient, query: str, words: str) -> None:
@@ -144,10 +144,10 @@ def test_forms_with_other_parts_are_refused(client: TestClient, files: Any) -> N
 def test_a_broken_form_is_refused(client: TestClient) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     response = client.post("/detect", content=b"--x\r\nbroken", headers=headers)
-    assert "the form ends before its last boundary" in problem(response, 400, "invalid-image")
+    assert "the form ends before its final boundary" in problem(response, 400, "invalid-image")
     headers = {"Content-Type": "multipart/form-data"}
     response = client.post("/detect", content=PHOTO, headers=headers)
-    assert "the form cannot be read" in problem(response, 400, "invalid-image")
+    assert "malformed form" in problem(response, 400, "invalid-image")
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -16,9 +15,9 @@ from facedetect.errors import (
     BackendUnavailable,
     ModelNotFound,
 )
-from facedetect.model_ref import ModelRef
 from tests.fake import after, failing, recover
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
+from tests.unit.waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -66,12 +65,11 @@ def test_waiting_for_a_thread_counts_towards_the_timeout(make_client: MakeClient
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(client.post, "/detect", files={"image": PHOTO})
         assert busy.wait(10)
-        started = time.monotonic()
         waiting = [pool.submit(client.post, "/detect", files={"image": PHOTO}) for _ in range(2)]
         for post in waiting:
-            assert "turn did not come in 0.5 s" in problem(post.result(), 429, "overloaded")
-        assert time.monotonic() - started < 2
-        release.set()
+            message = problem(post.result(), 429, "overloaded")
+            assert "no thread became free in 0.5 s" in message
+        release.set()  # only now: they were rejected while the thread was busy
         problem(first.result(), 504, "backend-timeout")
     assert client.post("/detect", files={"image": PHOTO}).status_code == 200
 
@@ -83,35 +81,13 @@ def test_readiness_follows_the_backend(make_client: MakeClient) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/version").json()["model"] is None
     recover(backend)
-    time.sleep(1.1)  # so long an answer holds
+    wait_until(lambda: client.get("/readyz").status_code == 200)
     model = {"name": "fake", "version": 1}
     assert client.get("/readyz").json() == {"status": "ready", "model": model}
     assert client.get("/version").json()["model"] == model
 
 
-class CountingBackend(FakeBackend):
-    """Counts who asks whether it is ready, and is slow to answer."""
-
-    asked = 0
-
-    def check_ready(self) -> ModelRef:
-        self.asked += 1
-        time.sleep(0.2)
-        return super().check_ready()
-
-
-def test_readiness_is_asked_once_for_everybody(make_client: MakeClient) -> None:
-    backend = CountingBackend()
-    client = make_client(backend)
-    started = time.monotonic()
-    with ThreadPoolExecutor(30) as pool:
-        answers = list(pool.map(lambda _: client.get("/readyz").status_code, range(60)))
-    took_s = time.monotonic() - started
-    assert set(answers) == {200}
-    assert backend.asked <= 1 + took_s
-
-
-def test_the_log_has_what_strangers_are_not_told(
+def test_the_log_has_what_clients_must_not_see(
     make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     error = BackendUnavailable("the model server cannot be reached")

@@ -58,7 +58,7 @@ def test_drawing_is_a_stage(client: TestClient) -> None:
     assert number(client, "facedetect_stage_seconds_count", stage="render") == 1
 
 
-def test_work_under_way_shows(make_client: MakeClient) -> None:
+def test_requests_in_progress_are_counted(make_client: MakeClient) -> None:
     backend = FakeBackend()
     client = make_client(backend, threads=1)
     busy, release = Event(), Event()
@@ -83,7 +83,7 @@ def test_work_under_way_shows(make_client: MakeClient) -> None:
         assert number(client, f"facedetect_{name}") == 0
 
 
-def test_callers_turned_away_are_counted_by_reason(
+def test_rejections_are_counted_by_reason(
     make_client: MakeClient, backend: FakeBackend, keys_file: Path, key: str
 ) -> None:
     client = make_client(backend, keys_file=keys_file, open_metrics=True, rate_limit="1/hour")
@@ -124,14 +124,14 @@ def test_each_error_is_one_more(error: FacedetectError, name: str, labels: dict[
     telemetry = Telemetry()
     value = telemetry.metrics.registry.get_sample_value
     assert value(f"facedetect_{name}_total", labels) == 0, "known from the start, for rates"
-    telemetry.failed(error)
-    telemetry.failed(InvalidImage("no"))
+    telemetry.record_error(error)
+    telemetry.record_error(InvalidImage("no"))
     assert value(f"facedetect_{name}_total", labels) == 1
 
 
 def test_a_stage_is_timed_whether_it_ends_well_or_not() -> None:
     telemetry = Telemetry()
-    with pytest.raises(ZeroDivisionError), telemetry.stage("decode") as elapsed:
+    with pytest.raises(ZeroDivisionError), telemetry.time_stage("decode") as elapsed:
         raise ZeroDivisionError
     assert elapsed.ms > 0
     labels = {"stage": "decode"}
@@ -142,7 +142,7 @@ def test_a_stage_is_timed_whether_it_ends_well_or_not() -> None:
     )
 
 
-def test_what_strangers_send_makes_no_labels(client: TestClient) -> None:
+def test_nothing_that_clients_send_becomes_a_label(client: TestClient) -> None:
     def series() -> set[tuple[str, frozenset[tuple[str, str]]]]:
         return {(name, labels) for name, all_of in samples_of(client).items() for labels in all_of}
 

@@ -1,4 +1,4 @@
-"""Requests sent byte by byte, as no client would."""
+"""Raw requests on sockets, as no client would send them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def head(*fields: str, path: str = "/detect") -> bytes:
 
 
 def answer_on(connection: socket.socket) -> tuple[int, dict[str, str]]:
-    """The status and the problem that come on a connection."""
+    """Return the status and the problem received on a connection."""
     received = b""
     while b"}" not in received:
         data = connection.recv(65536)
@@ -27,7 +27,7 @@ def answer_on(connection: socket.socket) -> tuple[int, dict[str, str]]:
 
 def bytes_until_closed(connection: socket.socket) -> int:
     """Raises TimeoutError if it stays open."""
-    connection.settimeout(8)
+    connection.settimeout(30)
     received = 0
     try:
         while data := connection.recv(65536):

@@ -1,4 +1,4 @@
-"""The page at `/`: plain files, which ask this service only and need no other host."""
+"""The page at `/`: static files that need no host but this service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FOLDER = Path(__file__).with_name("static")
 
 
 class _FreshFiles(StaticFiles):
-    """Static files that browsers keep, but ask for each time: a new version is seen at once."""
+    """Static files that browsers revalidate on each use: updates are visible at once."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
@@ -21,7 +21,7 @@ class _FreshFiles(StaticFiles):
 
 
 def add_page(app: FastAPI) -> None:
-    """Serve the page at `/` and what it is made of below `/page`."""
+    """Serve the page at `/` and its files below `/page`."""
     files = _FreshFiles(directory=_FOLDER)
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)

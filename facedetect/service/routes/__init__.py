@@ -1,27 +1,32 @@
-"""The HTTP calls: those that look at images, and those that operators make."""
+"""The HTTP endpoints, a module each."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends, FastAPI
 
 from facedetect.service.routes import (
     annotate_route,
     batch_route,
     deepstack_route,
     detect_route,
-    operations_route,
+    health_route,
+    metrics_route,
+    version_route,
 )
 from facedetect.service.routes.dependencies import check_room
+from facedetect.service.services import Services
 
-image_calls = APIRouter(tags=["faces"], dependencies=[Depends(check_room)])
-image_calls.include_router(detect_route.router)
-image_calls.include_router(batch_route.router)
-image_calls.include_router(annotate_route.router)
 
-deepstack_calls = APIRouter(tags=["faces"], dependencies=[Depends(check_room)])
-deepstack_calls.include_router(deepstack_route.router)
-
-operations_calls = operations_route.router
-health_calls = operations_route.health
-
-__all__ = ["deepstack_calls", "health_calls", "image_calls", "operations_calls"]
+def add_routes(app: FastAPI, services: Services) -> None:
+    """Add all endpoints, with the checks that run before their bodies are read."""
+    access = services.access_control
+    image_checks = [*access.image_dependencies(), Depends(check_room)]
+    form_checks = [*access.form_dependencies(), Depends(check_room)]
+    operations_checks = access.operations_dependencies()
+    metrics_checks = [] if services.settings.open_metrics else operations_checks
+    for module in (detect_route, batch_route, annotate_route):
+        app.include_router(module.router, tags=["faces"], dependencies=image_checks)
+    app.include_router(deepstack_route.router, tags=["faces"], dependencies=form_checks)
+    app.include_router(version_route.router, tags=["operations"], dependencies=operations_checks)
+    app.include_router(metrics_route.router, tags=["operations"], dependencies=metrics_checks)
+    app.include_router(health_route.router, tags=["operations"])

@@ -1,4 +1,4 @@
-"""`POST /annotate`: an image back, its faces drawn or hidden."""
+"""`POST /annotate`: the image with its faces drawn or hidden."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from facedetect.service.detection_worker import RenderOptions
-from facedetect.service.routes.dependencies import TheUploads, TheWorker
+from facedetect.service.routes.dependencies import TheServices
 from facedetect.service.routes.detect_upload import detect_upload
 from facedetect.service.routes.openapi import BINARY, IMAGE_BODY, IMAGE_PROBLEMS
 from facedetect.service.schemas import AnnotateQuery
@@ -16,10 +16,10 @@ router = APIRouter()
 
 _FACE_COUNT = "X-Face-Count"
 _OK = {
-    "description": "The image, upright, in the format asked for",
+    "description": "The upright image in the requested format",
     "headers": {
         _FACE_COUNT: {
-            "description": "How many faces were drawn or hidden.",
+            "description": "Number of faces drawn or hidden.",
             "required": True,
             "schema": {"type": "integer", "minimum": 0},
         }
@@ -35,13 +35,10 @@ _OK = {
     openapi_extra=IMAGE_BODY,
 )
 async def annotate(
-    request: Request,
-    query: Annotated[AnnotateQuery, Query()],
-    worker: TheWorker,
-    uploads: TheUploads,
+    request: Request, query: Annotated[AnnotateQuery, Query()], services: TheServices
 ) -> Response:
-    """Draw the faces, or hide them for good, and give the image back without its metadata."""
-    picture = RenderOptions(query.style, f".{query.format}")
-    outcome = await detect_upload(request, query, picture, worker, uploads)
-    count = {_FACE_COUNT: str(len(outcome.found.faces))}
-    return Response(outcome.picture, media_type=f"image/{query.format}", headers=count)
+    """Draw the faces or hide them irreversibly; the image's metadata is removed."""
+    render_options = RenderOptions(query.style, f".{query.format}")
+    result = await detect_upload(request, query, services, render_options)
+    count = {_FACE_COUNT: str(len(result.detection.faces))}
+    return Response(result.rendered, media_type=f"image/{query.format}", headers=count)

@@ -1,4 +1,4 @@
-"""`POST /detect/batch`: the faces of several images, each with its own answer."""
+"""`POST /detect/batch`: the faces of several images, each with a result of its own."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from facedetect.errors import FacedetectError, InvalidParams
-from facedetect.service.detection_worker import DetectionJob, DetectionWorker
+from facedetect.errors import FacedetectError, UnsupportedImage
 from facedetect.service.forms import FormPart
-from facedetect.service.problems import problem_of
-from facedetect.service.routes.dependencies import TheUploads, TheWorker
+from facedetect.service.problems import KINDS, report_problem
+from facedetect.service.pydantic_response import PydanticResponse
+from facedetect.service.routes.dependencies import TheServices
 from facedetect.service.routes.openapi import (
     BINARY,
     DETECTION_EXAMPLE,
     IMAGE_PROBLEMS,
-    answered,
-    body_of,
-    form_of,
+    form_content,
+    json_response,
+    request_body,
 )
 from facedetect.service.schemas import (
     BatchResponse,
@@ -28,22 +28,19 @@ from facedetect.service.schemas import (
     DetectResponse,
     FaceQuery,
 )
-from facedetect.service.uploads import IMAGE_PART, watch_client
+from facedetect.service.services import Services
+from facedetect.service.uploads import watch_disconnect
 
 router = APIRouter()
 
-_BODY = body_of(form_of({"type": "array", "items": BINARY, "minItems": 1}))
+_BODY = request_body(form_content({"type": "array", "items": BINARY, "minItems": 1}))
+_UNSUPPORTED = KINDS[UnsupportedImage]
 _EXAMPLE = {
     "results": [
         {"filename": "portrait.jpg", "detection": DETECTION_EXAMPLE},
         {
             "filename": "notes.txt",
-            "problem": {
-                "type": "urn:facedetect:problem:unsupported-image",
-                "title": "The format is not supported",
-                "status": 415,
-                "detail": "the bytes are no image in a supported format; send JPEG or PNG",
-            },
+            "problem": _UNSUPPORTED.problem(_UNSUPPORTED.example).model_dump(),
         },
     ],
     "timings_ms": {"total": 48.9},
@@ -54,67 +51,51 @@ _EXAMPLE = {
     "/detect/batch",
     response_model=BatchResponse,
     responses={
-        200: answered(_EXAMPLE, "One detection or problem for each image, in order"),
+        200: json_response(_EXAMPLE, "A detection or a problem for each image, in order"),
         **IMAGE_PROBLEMS,
     },
     openapi_extra=_BODY,
 )
 async def detect_batch(
-    request: Request,
-    query: Annotated[FaceQuery, Query()],
-    worker: TheWorker,
-    uploads: TheUploads,
+    request: Request, query: Annotated[FaceQuery, Query()], services: TheServices
 ) -> Response:
-    """Find the faces in several images, the form's parts `image`; one that fails stops no other."""
-    query.params(), query.model()
-    with uploads.open(request) as upload:
-        parts = [_checked(part) async for part in upload.batch()]
-        if not parts:
-            raise InvalidParams(f"the form is empty; {_HOW}")
+    """Find the faces in several images, the form parts `image`. A bad image fails alone."""
+    query.check()
+    with services.uploads.open(request) as upload:
+        images = await upload.read_batch()
         started = time.monotonic()
-        results = await _detect_all(request, parts, query, worker)
+        results = await _detect_all(request, images, query, services)
     total_ms = round((time.monotonic() - started) * 1000, 3)
-    answer = BatchResponse(results=results, timings_ms=BatchTimings(total=total_ms))
-    return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
-
-
-_HOW = f"it takes files named {IMAGE_PART!r}, as in curl -F image=@a.jpg -F image=@b.jpg"
-
-
-def _checked(part: FormPart) -> FormPart:
-    if part.name != IMAGE_PART or part.filename is None:
-        raise InvalidParams(f"the form has the part {part.name!r}; {_HOW}")
-    return part
+    return PydanticResponse(BatchResponse(results=results, timings_ms=BatchTimings(total=total_ms)))
 
 
 async def _detect_all(
-    request: Request, parts: list[FormPart], query: FaceQuery, worker: DetectionWorker
+    request: Request, images: list[FormPart], query: FaceQuery, services: Services
 ) -> list[BatchResult]:
-    """As many of the batch at a time as there are threads: the rest does not fill the queue."""
-    turns = asyncio.Semaphore(worker.threads)
-    async with watch_client(request) as gone:
+    """Submit as many images at a time as there are threads: the rest must not fill the queue."""
+    turns = asyncio.Semaphore(services.settings.threads)
+    async with watch_disconnect(request) as disconnected:
 
-        async def detect_one(part: FormPart) -> BatchResult:
+        async def detect_one(image: FormPart) -> BatchResult:
             async with turns:
-                return await _detect(part, query, worker, gone)
+                return await _detect(image, query, services, disconnected)
 
-        results = await asyncio.gather(*map(detect_one, parts), return_exceptions=True)
-    return [_unless_raised(result) for result in results]
+        results = await asyncio.gather(*map(detect_one, images), return_exceptions=True)
+    return [_raise_exception(result) for result in results]
 
 
 async def _detect(
-    part: FormPart, query: FaceQuery, worker: DetectionWorker, gone: asyncio.Future[None]
+    image: FormPart, query: FaceQuery, services: Services, disconnected: asyncio.Future[None]
 ) -> BatchResult:
-    params = query.params()
     try:
-        job = DetectionJob(part.take(), params, query.max_faces, model=query.model())
-        outcome = await worker.run(job, gone)
+        result = await services.worker.run(query.to_job(image.take_bytes()), disconnected)
     except FacedetectError as error:
-        return BatchResult(filename=part.filename, problem=problem_of(error))
-    return BatchResult(filename=part.filename, detection=DetectResponse.of(outcome, params))
+        return BatchResult(filename=image.filename, problem=report_problem(error))
+    detection = DetectResponse.from_result(result, query.detection_params())
+    return BatchResult(filename=image.filename, detection=detection)
 
 
-def _unless_raised(result: BatchResult | BaseException) -> BatchResult:
+def _raise_exception(result: BatchResult | BaseException) -> BatchResult:
     if isinstance(result, BaseException):
         raise result
     return result

@@ -1,4 +1,4 @@
-"""`POST /v1/vision/face`: DeepStack's call, so that cameras made for it work unchanged."""
+"""`POST /v1/vision/face`: DeepStack's endpoint, for cameras that were made for it."""
 
 from __future__ import annotations
 
@@ -8,70 +8,69 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from facedetect.errors import FacedetectError, InvalidParams
-from facedetect.service.detection_worker import DetectionJob
 from facedetect.service.forms import FormPart
-from facedetect.service.problems import answer_to, as_invalid_params
-from facedetect.service.routes.dependencies import TheAccessControl, TheUploads, TheWorker
+from facedetect.service.problems import problem_headers, report_problem, to_invalid_params
+from facedetect.service.pydantic_response import PydanticResponse
+from facedetect.service.routes.dependencies import TheServices
 from facedetect.service.routes.openapi import (
     BINARY,
     IMAGE_PROBLEMS,
-    answered,
-    body_of,
-    form_of,
+    form_content,
+    json_response,
+    request_body,
 )
 from facedetect.service.schemas import DeepStackFailure, DeepStackResponse, FaceQuery
-from facedetect.service.uploads import IMAGE_PART, watch_client
+from facedetect.service.services import Services
+from facedetect.service.uploads import IMAGE_PART, Upload, watch_disconnect
 
 _KEY_PART = "api_key"
+_CONFIDENCE_PART = "min_confidence"
 
 # DeepStack's clients send more fields than it reads.
-_MOST_PARTS = 16
+_MAX_PARTS = 16
 
 _EXAMPLE = {
     "success": True,
     "predictions": [{"confidence": 0.9999, "y_min": 58, "x_min": 180, "y_max": 174, "x_max": 268}],
     "duration": 25,
 }
-_FAILURE = {"success": False, "error": "the image is empty: 0 bytes", "duration": 0}
+_FAILURE_EXAMPLE = {"success": False, "error": "the image is empty: 0 bytes", "duration": 0}
 _FAILURES = {
     status: {
         "model": DeepStackFailure,
-        "description": answer["description"],
-        "content": {"application/json": {"example": _FAILURE}},
+        **json_response(_FAILURE_EXAMPLE, response["description"]),
     }
-    for status, answer in IMAGE_PROBLEMS.items()
+    for status, response in IMAGE_PROBLEMS.items()
 }
-_BODY = body_of(
-    form_of(
+_BODY = request_body(
+    form_content(
         BINARY,
-        others={
-            "min_confidence": {"type": "number", "minimum": 0, "maximum": 1},
+        other_parts={
+            _CONFIDENCE_PART: {"type": "number", "minimum": 0, "maximum": 1},
             _KEY_PART: {"type": "string"},
         },
     )
 )
-_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class _DeepStackRoute(APIRoute):
-    """Tells errors in DeepStack's shape, with the status that they have elsewhere."""
+    """Reports errors in DeepStack's format, with the same status as elsewhere."""
 
-    def get_route_handler(self) -> _Handler:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def handle_in_shape(request: Request) -> Response:
+        async def handle_errors(request: Request) -> Response:
             try:
                 return await handle(request)
             except RequestValidationError as error:
-                return _failure(as_invalid_params(error))
+                return _failure_response(to_invalid_params(error))
             except FacedetectError as error:
-                return _failure(error)
+                return _failure_response(error)
 
-        return handle_in_shape
+        return handle_errors
 
 
 router = APIRouter(route_class=_DeepStackRoute)
@@ -80,65 +79,65 @@ router = APIRouter(route_class=_DeepStackRoute)
 @router.post(
     "/v1/vision/face",
     response_model=DeepStackResponse,
-    responses={200: answered(_EXAMPLE, "The faces"), **_FAILURES},
+    responses={200: json_response(_EXAMPLE, "The faces"), **_FAILURES},
     openapi_extra=_BODY,
 )
 async def vision_face(
-    request: Request,
-    query: Annotated[FaceQuery, Query()],
-    worker: TheWorker,
-    uploads: TheUploads,
-    access_control: TheAccessControl,
+    request: Request, query: Annotated[FaceQuery, Query()], services: TheServices
 ) -> Response:
-    """Find faces as DeepStack does: a form with `image` and perhaps `min_confidence`."""
-    is_unknown = access_control.needs_form_key(request)
-    with uploads.open(request, is_known=not is_unknown) as upload:
-        parts: dict[str, FormPart] = {}
-        async for part in upload.parts(most=_MOST_PARTS):
-            parts[part.name] = part
-            if is_unknown and part.name == _KEY_PART:  # often sent before the image
-                await access_control.admit(request, _text(part))
-                uploads.know(upload)
-                is_unknown = False
-        if is_unknown:
-            await access_control.admit(request, None)
-        least = _min_confidence(parts)
-        job = DetectionJob(
-            _image(parts).take(), query.params(), query.max_faces, model=query.model()
-        )
-        async with watch_client(request) as gone:
-            outcome = await worker.run(job, gone)
-    answer = DeepStackResponse.of(outcome, least)
-    return Response(answer.model_dump_json(), media_type="application/json")
+    """Find faces as DeepStack does: a form with `image` and, optionally, `min_confidence`."""
+    needs_key = services.access_control.needs_form_key(request)
+    with services.uploads.open(request, is_authenticated=not needs_key) as upload:
+        parts = await _read_form(request, upload, services, needs_key=needs_key)
+        min_confidence = _min_confidence(parts)
+        job = query.to_job(_image(parts).take_bytes())
+        async with watch_disconnect(request) as disconnected:
+            result = await services.worker.run(job, disconnected)
+    return PydanticResponse(DeepStackResponse.from_result(result, min_confidence))
+
+
+async def _read_form(
+    request: Request, upload: Upload, services: Services, *, needs_key: bool
+) -> dict[str, FormPart]:
+    """Return the parts by name; authenticate as soon as the key arrives, if one is needed."""
+    parts: dict[str, FormPart] = {}
+    async for part in upload.read_parts(max_parts=_MAX_PARTS):
+        parts[part.name] = part
+        if needs_key and part.name == _KEY_PART:  # often sent before the image
+            await services.access_control.admit(request, _text(part))
+            services.uploads.mark_authenticated(upload)
+            needs_key = False
+    if needs_key:
+        await services.access_control.admit(request, None)
+    return parts
 
 
 def _image(parts: dict[str, FormPart]) -> FormPart:
     if IMAGE_PART not in parts:
-        raise InvalidParams(
-            f"the form has the parts {sorted(parts)}; it takes a file named {IMAGE_PART!r}"
-        )
+        names = ", ".join(map(repr, sorted(parts))) or "no parts"
+        raise InvalidParams(f"the form has {names}; send a file named {IMAGE_PART!r}")
     return parts[IMAGE_PART]
 
 
 def _text(part: FormPart) -> str:
-    return part.take().decode("utf-8", "replace")
+    return part.take_bytes().decode("utf-8", "replace")
 
 
 def _min_confidence(parts: dict[str, FormPart]) -> float:
-    part = parts.get("min_confidence")
+    part = parts.get(_CONFIDENCE_PART)
     if part is None:
         return 0.0
     text = _text(part)
     with suppress(ValueError):
-        if 0 <= (least := float(text)) <= 1:
-            return least
+        if 0 <= (min_confidence := float(text)) <= 1:
+            return min_confidence
     raise InvalidParams(
-        f"min_confidence is {text[:40]!r}; it must be a number from 0 to 1, such as 0.8"
+        f"{_CONFIDENCE_PART} is {text[:40]!r}; send a number from 0 to 1, such as 0.8"
     )
 
 
-def _failure(error: FacedetectError) -> Response:
-    """The problem's words, status and headers in DeepStack's shape."""
-    problem, headers = answer_to(error)
+def _failure_response(error: FacedetectError) -> Response:
+    """Return a problem's detail, status and headers in DeepStack's format."""
+    problem = report_problem(error)
     failure = DeepStackFailure(error=problem.detail)
-    return JSONResponse(failure.model_dump(), status_code=problem.status, headers=headers)
+    return PydanticResponse(failure, status_code=problem.status, headers=problem_headers(error))

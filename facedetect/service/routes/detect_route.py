@@ -7,21 +7,22 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from facedetect.service.detection_worker import RenderOptions
-from facedetect.service.routes.dependencies import TheUploads, TheWorker
+from facedetect.service.pydantic_response import PydanticResponse
+from facedetect.service.routes.dependencies import TheServices
 from facedetect.service.routes.detect_upload import detect_upload
 from facedetect.service.routes.openapi import (
     BINARY,
     DETECTION_EXAMPLE,
     IMAGE_BODY,
     IMAGE_PROBLEMS,
-    answered,
+    json_response,
 )
 from facedetect.service.schemas import DetectQuery, DetectResponse
 
 router = APIRouter()
 
-_OK = answered(
-    DETECTION_EXAMPLE, "The faces, or with `Accept: image/png` the image with the faces drawn"
+_OK = json_response(
+    DETECTION_EXAMPLE, "The faces; with `Accept: image/png`, the image with the faces drawn"
 )
 _OK["content"]["image/png"] = {"schema": BINARY}
 
@@ -33,23 +34,19 @@ _OK["content"]["image/png"] = {"schema": BINARY}
     openapi_extra=IMAGE_BODY,
 )
 async def detect(
-    request: Request,
-    query: Annotated[DetectQuery, Query()],
-    worker: TheWorker,
-    uploads: TheUploads,
+    request: Request, query: Annotated[DetectQuery, Query()], services: TheServices
 ) -> Response:
-    """Find the faces in an image: the form's part `image`, or the whole body as `image/*`."""
+    """Find the faces in an image: the form part `image`, or the whole body as `image/*`."""
     wants_png = _prefers_png(request.headers.get("accept", ""))
-    picture = RenderOptions() if wants_png or query.annotate else None
-    outcome = await detect_upload(request, query, picture, worker, uploads)
+    render_options = RenderOptions() if wants_png or query.annotate else None
+    result = await detect_upload(request, query, services, render_options)
     if wants_png:
-        return Response(outcome.picture, media_type="image/png")
-    answer = DetectResponse.of(outcome, query.params())
-    return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
+        return Response(result.rendered, media_type="image/png")
+    return PydanticResponse(DetectResponse.from_result(result, query.detection_params()))
 
 
 def _prefers_png(accept: str) -> bool:
-    """Whether image/png stands before JSON in an Accept header; weights are not looked at."""
+    """Whether image/png comes before JSON in an Accept header; weights are ignored."""
     wanted = [item.split(";")[0].strip().lower() for item in accept.split(",")]
     known = [item for item in wanted if item in {"image/png", "application/json", "*/*"}]
     return known[:1] == ["image/png"]

@@ -1,32 +1,24 @@
-"""What `/detect` and `/annotate` have in common."""
+"""From a request with one image to its faces: what `/detect` and `/annotate` share."""
 
 from __future__ import annotations
 
 from fastapi import Request
 
-from facedetect.service.detection_worker import (
-    DetectionJob,
-    DetectionResult,
-    DetectionWorker,
-    RenderOptions,
-)
+from facedetect.service.detection_worker import DetectionResult, RenderOptions
 from facedetect.service.schemas import FaceQuery
-from facedetect.service.uploads import Uploads, watch_client
+from facedetect.service.services import Services
+from facedetect.service.uploads import watch_disconnect
 
 
 async def detect_upload(
-    request: Request,
-    query: FaceQuery,
-    picture: RenderOptions | None,
-    worker: DetectionWorker,
-    uploads: Uploads,
+    request: Request, query: FaceQuery, services: Services, render_options: RenderOptions | None
 ) -> DetectionResult:
-    """Take in the one image of a request and find its faces.
+    """Read the image of a request and find its faces.
 
-    Raises what `Upload.image` and `DetectionWorker.run` raise.
+    Raises like `Upload.read_image` and `DetectionWorker.run`.
     """
-    params, model = query.params(), query.model()
-    with uploads.open(request) as upload:
-        job = DetectionJob(await upload.image(), params, query.max_faces, picture, model)
-        async with watch_client(request) as gone:
-            return await worker.run(job, gone)
+    query.check()
+    with services.uploads.open(request) as upload:
+        job = query.to_job(await upload.read_image(), render_options)
+        async with watch_disconnect(request) as disconnected:
+            return await services.worker.run(job, disconnected)

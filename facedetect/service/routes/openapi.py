@@ -1,41 +1,74 @@
-"""What the OpenAPI document says of several calls."""
+"""Parts of the OpenAPI document that several endpoints share."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from facedetect import errors
-from facedetect.service.problems import documented
+from facedetect.service.problems import KINDS, ProblemResponse
 from facedetect.service.uploads import IMAGE_PART
 
 BINARY = {"type": "string", "format": "binary"}
+_RETRY_STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+_RETRY_AFTER = {
+    "description": "Seconds to wait before retrying.",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 1},
+}
 
 
-def form_of(image: dict[str, Any], *, others: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The content of a form with an image, or several; only one with `others` may have more."""
+def form_content(
+    image: dict[str, Any], *, other_parts: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the content of a form; it may have unlisted parts only if it has `other_parts`."""
     schema = {
         "type": "object",
-        "properties": {IMAGE_PART: image, **(others or {})},
+        "properties": {IMAGE_PART: image, **(other_parts or {})},
         "required": [IMAGE_PART],
-        "additionalProperties": others is not None,
+        "additionalProperties": other_parts is not None,
     }
     return {"multipart/form-data": {"schema": schema}}
 
 
-def body_of(content: dict[str, Any]) -> dict[str, Any]:
-    """A route's `openapi_extra`: FastAPI does not know bodies that are read by hand."""
+def request_body(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a route's `openapi_extra`: FastAPI knows nothing of bodies that the route reads."""
     return {"requestBody": {"required": True, "content": content}}
 
 
-IMAGE_BODY = body_of(
+def json_response(example: dict[str, Any], description: str) -> dict[str, Any]:
+    """Return the documentation of a JSON response."""
+    return {"description": description, "content": {"application/json": {"example": example}}}
+
+
+def problem_responses(
+    *error_types: type[errors.FacedetectError],
+) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that may raise these errors, with an example of each."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for kind in map(KINDS.__getitem__, error_types):
+        content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+        response: dict[str, Any] = {
+            "description": kind.title,
+            "content": {ProblemResponse.media_type: content},
+        }
+        response = responses.setdefault(int(kind.status), response)
+        example = {"summary": kind.title, "value": kind.problem(kind.example).model_dump()}
+        response["content"][ProblemResponse.media_type]["examples"][kind.slug] = example
+        if kind.status in _RETRY_STATUSES:
+            response["headers"] = {"Retry-After": _RETRY_AFTER}
+    return responses
+
+
+IMAGE_BODY = request_body(
     {
-        **form_of(BINARY),
+        **form_content(BINARY),
         "image/*": {"schema": BINARY},
         "application/octet-stream": {"schema": BINARY},
     }
 )
 
-IMAGE_PROBLEMS = documented(
+IMAGE_PROBLEMS = problem_responses(
     errors.InvalidImage,
     errors.Unauthorized,
     errors.Forbidden,
@@ -72,9 +105,3 @@ DETECTION_EXAMPLE: dict[str, Any] = {
     "model": {"name": "mtcnn", "version": 1},
     "timings_ms": {"decode": 2.1, "queue": 0.0, "predict": 21.8, "total": 24.2},
 }
-
-
-def answered(example: dict[str, Any], description: str) -> dict[str, Any]:
-    """The 200 of a call that answers JSON."""
-    content = {"application/json": {"example": example}}
-    return {"description": description, "content": content}
