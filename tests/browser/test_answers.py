@@ -33,7 +33,7 @@ def log_in_instead(visit: Visit, path: str) -> None:
 
 
 def expect_to_be_told(visit: Visit) -> None:
-    expect(visit.notice).to_contain_text("The answer cannot be read")
+    expect(visit.notice).to_contain_text("The response cannot be read")
     expect(visit.notice).not_to_contain_text("seconds")
     visit.notice.get_by_role("button", name="Try again").click()
     expect(visit.count).to_have_text("1 face")

@@ -137,7 +137,7 @@ def test_a_camera_that_is_refused_at_first(visit: Visit, cameras: Cameras) -> No
         visit.page.get_by_role("radio", name="Blurred").check()
     cameras.refuse("NotAllowedError")
     open_camera(visit)
-    expect(visit.notice).to_contain_text("The browser was not allowed to use it")
+    expect(visit.notice).to_contain_text("The browser has no permission to use it")
     expect(visit.notice).not_to_contain_text("seconds")
     expect(visit.page.locator("#shown")).to_be_visible()  # what there was stays
     expect(visit.count).to_have_text("1 face")
@@ -152,4 +152,4 @@ def test_a_camera_that_is_refused_at_first(visit: Visit, cameras: Cameras) -> No
 def test_a_camera_that_is_not_there(visit: Visit, cameras: Cameras) -> None:
     cameras.refuse("NotFoundError")
     open_camera(visit)
-    expect(visit.notice).to_contain_text("This device has no camera")
+    expect(visit.notice).to_contain_text("The browser found no camera")

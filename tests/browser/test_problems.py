@@ -40,9 +40,9 @@ def guarded(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_a_text_file(open_page: Open) -> None:
     visit = open_page()
     visit.pick(TEXT_FILE)
-    expect(visit.notice).to_contain_text("The format is not supported")
+    expect(visit.notice).to_contain_text("Unsupported format")
     expect(visit.notice).to_contain_text("send JPEG, PNG")
-    expect(visit.count).to_have_text("No answer")
+    expect(visit.count).to_have_text("No result")
     with visit.page.expect_file_chooser() as chosen:
         visit.notice.get_by_role("button", name="Choose another").click()
     chosen.value.set_files(ASTRONAUT)
@@ -58,7 +58,7 @@ def test_more_work_than_is_allowed(open_page: Open) -> None:
         lambda route: route.continue_(url=route.request.url.replace("min_size=20", "min_size=2")),
     )
     visit.pick(ASTRONAUT)
-    expect(visit.notice).to_contain_text("The parameters cannot be used")
+    expect(visit.notice).to_contain_text("Invalid parameters")
     visit.slide("Smallest face", 40)
     expect(visit.count).to_have_text("1 face")
     expect(visit.notice).to_be_empty()
@@ -68,16 +68,16 @@ def test_more_work_than_is_allowed(open_page: Open) -> None:
 def test_a_key_is_asked_for_and_kept(open_page: Open, guarded: Guarded) -> None:
     visit = open_page(guarded.base_url)
     visit.pick(GRACE_HOPPER)
-    dialog = visit.page.get_by_role("dialog", name="An API key is needed")
+    dialog = visit.page.get_by_role("dialog", name="API key required")
     expect(dialog).to_be_visible()
     dialog.get_by_label("API key").fill("clé€")  # no header can have it
     visit.press("Enter")
     expect(dialog.locator("input:invalid")).to_be_visible()
     dialog.get_by_label("API key").fill("fd_wrong")
     visit.press("Enter")
-    expect(dialog).to_contain_text("The service does not know the one that was sent.")
+    expect(dialog).to_contain_text("The service does not know the key that was sent.")
     dialog.get_by_role("button", name="Cancel").click()
-    expect(visit.notice).to_contain_text("An API key is needed")
+    expect(visit.notice).to_contain_text("API key required")
     visit.notice.get_by_role("button", name="Enter the key").click()
     dialog.get_by_label("API key").fill(guarded.key)
     visit.press("Enter")
@@ -116,7 +116,7 @@ def test_it_waits_as_long_as_it_is_told(open_page: Open, guarded: Guarded) -> No
 
     visit.page.route("**/detect?*", after_another, times=1)
     visit.pick(GRACE_HOPPER)
-    expect(visit.notice).to_contain_text("Too many requests")
+    expect(visit.notice).to_contain_text("Rate limit exceeded")
     expect(visit.notice).to_contain_text("Trying again in")
     expect(visit.count).to_have_text("1 face", timeout=15_000)  # by itself
     expect(visit.notice).to_be_empty()

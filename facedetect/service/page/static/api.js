@@ -1,12 +1,12 @@
-// The service's HTTP calls. Whatever is not an answer becomes a Problem with words for people.
+// Requests to the service. Every failure becomes a Problem with a text to show.
 
 import { toQuery } from "./params.js";
-import { recall, remember } from "./remembered.js";
+import { recall, remember } from "./storage.js";
 
 const KEY = "facedetect-api-key";
 
 export class Problem extends Error {
-  again = null; // what to do again, unless that is to look again
+  again = null; // what to retry, unless it is the detection
 
   constructor({ title, detail, status = 0, retryAfterS = null }) {
     super(title);
@@ -26,7 +26,7 @@ export function detect(file, params, signal) {
   return post(`detect?${toQuery(Object.entries(params))}`, file, signal, readJson);
 }
 
-// The picture with its faces drawn or made unrecognisable: POST /annotate.
+// The picture with its faces drawn or hidden: POST /annotate.
 export function annotate(file, params, { style, format }, signal) {
   const pairs = Object.entries({ style, format, ...params });
   return post(`annotate?${toQuery(pairs)}`, file, signal, readImage);
@@ -38,26 +38,26 @@ export const version = () => ask("version", {}, readJson);
 export const demonstration = () => ask("page/demonstration.jpg", {}, readImage);
 
 function post(path, body, signal, read) {
-  // The service looks at the bytes; the browser's guess at the type might only be wrong.
+  // The service detects the type from the bytes; the browser's guess may be wrong.
   const headers = { "Content-Type": "application/octet-stream" };
   return ask(path, { method: "POST", body, headers, signal }, read);
 }
 
-// Whoever ends a request by its signal gets a Problem, too, and looks at the signal first.
+// A request aborted by its signal throws a Problem, too: callers check the signal first.
 async function ask(path, options, read) {
   let response;
   try {
     const headers = { ...options.headers, ...keyHeader() };
     response = await fetch(addressOf(path), { ...options, headers });
   } catch {
-    throw await whyNotSent(options.body);
+    throw await explainNotSent(options.body);
   }
-  if (!response.ok) throw await problemIn(response);
+  if (!response.ok) throw await readProblem(response);
   try {
     return await read(response);
   } catch {
-    const detail = "It broke off, or something on the way to the service answered in its place.";
-    throw new Problem({ title: "The answer cannot be read", detail });
+    const detail = "It was cut off, or a proxy answered instead of the service.";
+    throw new Problem({ title: "The response cannot be read", detail });
   }
 }
 
@@ -74,31 +74,31 @@ function keyHeader() {
   return key ? { "X-API-Key": key } : {};
 }
 
-// A browser says no more than that it failed.
-async function whyNotSent(file) {
+// A browser reports only that the request failed.
+async function explainNotSent(file) {
   try {
     await file?.slice(0, 1).arrayBuffer();
   } catch {
-    const detail = "It has changed, has moved, or is a folder. Choose it again.";
+    const detail = "It has been changed or moved, or is a folder. Choose it again.";
     return new Problem({ title: "The file cannot be read", detail });
   }
   const megabytes = file ? file.size / 2 ** 20 : 0;
-  const tooLarge = megabytes > 8 ? ` The file has ${megabytes.toFixed(0)} MB and may be too large.` : "";
-  const detail = `Check that it is running and that the network is there.${tooLarge}`;
+  const tooLarge = megabytes > 8 ? ` The file is ${megabytes.toFixed(0)} MB and may be too large.` : "";
+  const detail = `Check that it is running and that you are online.${tooLarge}`;
   return new Problem({ title: "The service cannot be reached", detail });
 }
 
-async function problemIn(response) {
+async function readProblem(response) {
   const { status } = response;
   const retryAfterS = secondsUntil(response.headers.get("Retry-After"));
   try {
     const { title, detail } = await response.json();
     if (title) return new Problem({ title, detail, status, retryAfterS });
   } catch {
-    // Not a problem of the service's own: a proxy answered.
+    // Not a problem from the service: a proxy answered.
   }
-  const title = status === 413 ? "The image is too large" : "The service did not answer";
-  const detail = `Something on the way to it answered with status ${status}.`;
+  const title = status === 413 ? "Image too large" : "The service did not answer";
+  const detail = `A proxy answered with status ${status}.`;
   return new Problem({ title, detail, status, retryAfterS });
 }
 

@@ -1,34 +1,34 @@
-// Puts the page together: one state, the views that draw it, and what people do.
+// Assembles the page: one state, the views that draw it, and the actions that change it.
 
 import { demonstration, version } from "./api.js";
 import { Camera, cameraIsAllowed, hasCameraApp } from "./camera.js";
+import { createDetector } from "./detector.js";
 import { createDownloads } from "./download.js";
 import { createFaceList, summary } from "./facelist.js";
-import { openPicture, takePictures } from "./intake.js";
 import { createLive } from "./live.js";
-import { createLooker } from "./looker.js";
 import { createNotices } from "./notices.js";
 import { createOverlay } from "./overlay.js";
 import { createParams } from "./params.js";
+import { acceptPictures, openPicture } from "./picture_input.js";
 import { createSnippets } from "./snippets.js";
 import { createState } from "./state.js";
 
-const SLIDER_RESTS_MS = 200;
+const SLIDER_DELAY_MS = 200;
 
 const byId = (id) => document.getElementById(id);
 const [shown, video, live] = ["shown", "video", "live"].map(byId);
 
 const state = createState();
-const looker = createLooker(state);
+const detector = createDetector(state);
 const camera = new Camera(video);
-const liveLook = createLive(camera, state, byId("pace"));
+const liveDetector = createLive(camera, state, byId("pace"));
 
-let chosen = null; // what was asked for last: a file, the demonstration, or null for the camera
+let chosen = null; // what was chosen last: a file, "demonstration", or null for the camera
 
-function lookAgain(afterMs = 0) {
+function detectAgain(afterMs = 0) {
   const { view, live: isLive } = state.get();
-  if (view === "picture") looker.look(afterMs);
-  if (view === "camera" && isLive && camera.isShowing) liveLook.start();
+  if (view === "picture") detector.run(afterMs);
+  if (view === "camera" && isLive && camera.isShowing) liveDetector.start();
 }
 
 async function show(file) {
@@ -39,44 +39,44 @@ async function show(file) {
     return;
   }
   leaveCamera();
-  looker.clear();
+  detector.clear();
   const { picture: last } = state.get();
   state.set({ view: "picture", picture, detection: null, hovered: null, selected: null });
   if (last) URL.revokeObjectURL(last.url);
-  looker.look();
+  detector.run();
 }
 
 async function openCamera(open = () => camera.open()) {
   if (!cameraIsAllowed()) {
-    byId("capture").click(); // phones take a picture there without asking the browser
+    byId("capture").click(); // phones open their camera app for it
     return;
   }
   chosen = null;
-  liveLook.stop();
+  liveDetector.stop();
   try {
     if (!(await open())) return;
   } catch (problem) {
-    if (state.get().view === "camera") closeCamera(); // the other one is off already
+    if (state.get().view === "camera") closeCamera(); // the other camera is off already
     problem.again = () => openCamera(open);
     state.set({ problem });
     return;
   }
-  looker.clear();
+  detector.clear();
   state.set({ view: "camera", detection: null, problem: null, hovered: null, selected: null });
   byId("frame").classList.toggle("mirrored", camera.isMirrored);
-  lookAgain();
+  detectAgain();
   document.querySelector('[data-do="turn"]').hidden = !(await camera.hasOthers());
 }
 
 function leaveCamera() {
-  liveLook.stop();
+  liveDetector.stop();
   camera.close();
 }
 
 function closeCamera() {
   leaveCamera();
   state.set({ view: state.get().picture ? "picture" : "empty", detection: null, problem: null });
-  if (state.get().picture) looker.look();
+  if (state.get().picture) detector.run();
 }
 
 async function demonstrate() {
@@ -94,18 +94,18 @@ async function demonstrate() {
 const actions = {
   pick: () => byId("file").click(),
   camera: () => openCamera(),
-  turn: () => openCamera(() => camera.turn()),
+  turn: () => openCamera(() => camera.flip()),
   close: closeCamera,
   shoot: async () => camera.isShowing && show(await camera.frame()),
   demonstrate,
 };
 
-// The picture to show. Where faces are to be hidden they must not flash up before they are, but an
-// original that is on view already may stay until then.
-function urlToShow({ picture, made, style, problem }) {
-  if (made) return made.url;
-  const isOnView = !shown.hidden && shown.getAttribute("src") === picture?.url;
-  return picture?.displayable && (style === "box" || (isOnView && !problem)) ? picture.url : "";
+// The picture to show. Faces that are to be hidden must not appear for a moment first, but an
+// original that is already shown may stay.
+function urlToShow({ picture, rendered, style, problem }) {
+  if (rendered) return rendered.url;
+  const isShown = !shown.hidden && shown.getAttribute("src") === picture?.url;
+  return picture?.displayable && (style === "box" || (isShown && !problem)) ? picture.url : "";
 }
 
 function drawStage(now) {
@@ -129,12 +129,12 @@ function drawStage(now) {
   byId("picture-size").textContent = size ? `${size.width} × ${size.height}` : "";
 }
 
-// A control that vanishes must not take the focus with it.
+// Keep the focus on the page when a focused control disappears.
 function keepFocus(now, before) {
   if (now.view !== before.view && !document.activeElement?.checkVisibility()) byId("work").focus();
 }
 
-// Once there is an answer: before, a key may be missing, or the service.
+// After the first response: before it, the key may be missing, or the service unreachable.
 async function drawVersion({ detection }) {
   const footer = byId("version");
   if (!detection || footer.dataset.asked) return;
@@ -143,7 +143,7 @@ async function drawVersion({ detection }) {
   if (answer) footer.textContent = `facedetect ${answer.facedetect}, model ${detection.model.name} ${detection.model.version}`;
 }
 
-state.onChange(drawStage); // first: what is on view can have the focus, and has a size
+state.onChange(drawStage); // first: the others need a visible picture with a size
 createOverlay({ overlay: byId("overlay"), tag: byId("tag"), frame: byId("frame"), shown, video }, state);
 createFaceList({
   list: byId("faces"), count: byId("count"), timing: byId("timing"), noFaces: byId("no-faces"), shown, video,
@@ -151,30 +151,30 @@ createFaceList({
 createNotices({
   notice: byId("notice"), dialog: byId("key-dialog"), form: byId("key-form"), about: byId("key-about"),
   cancel: byId("key-cancel"), work: byId("work"),
-}, state, { again: lookAgain, pick: actions.pick });
+}, state, { again: detectAgain, pick: actions.pick });
 createDownloads(document.querySelectorAll("[data-download]"), state);
 state.onChange(keepFocus);
 state.onChange(drawVersion);
 const defaults = createParams(byId("params"), byId("reset"), state, () => {
-  if (state.get().view === "picture") lookAgain(SLIDER_RESTS_MS); // live, the next frame takes them
+  if (state.get().view === "picture") detectAgain(SLIDER_DELAY_MS); // live, the next frame uses them
 });
 createSnippets({
   languages: byId("languages"), snippet: byId("snippet"), button: byId("copy"), buttonText: byId("copy-text"),
 }, state, defaults);
 
-takePictures({ file: byId("file"), capture: byId("capture") }, show);
+acceptPictures({ file: byId("file"), capture: byId("capture") }, show);
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-do]");
   if (button) actions[button.dataset.do]();
 });
 byId("styles").addEventListener("change", (event) => {
   state.set({ style: event.target.value });
-  lookAgain();
+  detectAgain();
 });
 live.addEventListener("change", () => {
-  liveLook.stop();
+  liveDetector.stop();
   state.set({ live: live.checked, detection: null, problem: null });
-  lookAgain();
+  detectAgain();
 });
 state.set({ live: live.checked }); // browsers may restore the switch of the last visit
 for (const button of document.querySelectorAll('[data-do="camera"]')) {

@@ -1,17 +1,17 @@
-// The camera: opening it, turning to the other one, and single frames as JPEG files.
+// The camera: opening it, switching to the other one, and single frames as JPEG files.
 
 import { Problem } from "./api.js";
 
-const WORDS = {
-  NotAllowedError: "The browser was not allowed to use it. Allow it in the address bar, then try again.",
-  NotFoundError: "This device has no camera that the browser can see.",
-  NotReadableError: "Another program is using it. Close that one, then try again.",
+const MESSAGES = {
+  NotAllowedError: "The browser has no permission to use it. Allow it in the address bar, then try again.",
+  NotFoundError: "The browser found no camera on this device.",
+  NotReadableError: "Another program is using it. Close that program, then try again.",
 };
 
-// Browsers give the camera to pages over HTTPS or on localhost only.
+// Browsers allow the camera only for pages over HTTPS or on localhost.
 export const cameraIsAllowed = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
-// Without it phones open their camera app; elsewhere the button would be one more for files.
+// Otherwise phones open their camera app; elsewhere the button would open a file dialog.
 export const hasCameraApp = () => matchMedia("(pointer: coarse)").matches;
 
 const stop = (stream) => stream?.getTracks().forEach((track) => track.stop());
@@ -19,32 +19,32 @@ const stop = (stream) => stream?.getTracks().forEach((track) => track.stop());
 export class Camera {
   #stream = null;
   #facing = "user";
-  #closings = 0; // people may take the camera back while the browser still asks whether they give it
+  #closings = 0; // the camera may be closed while the browser is still asking for permission
 
   constructor(video) {
     this.video = video;
   }
 
-  // Returns whether it is open: false where it was closed, or opened anew, in the meantime.
+  // Returns whether it is open: false if it was closed or reopened in the meantime.
   async open(facing = this.#facing) {
     this.close();
     const closings = this.#closings;
-    const isOvertaken = () => closings !== this.#closings;
+    const isSuperseded = () => closings !== this.#closings;
     try {
-      await this.#show(facing, isOvertaken);
+      await this.#show(facing, isSuperseded);
     } catch (error) {
-      if (isOvertaken()) return false;
+      if (isSuperseded()) return false;
       this.close();
-      const detail = WORDS[error.name] ?? error.message;
-      throw new Problem({ title: "The camera cannot be used", detail });
+      const detail = MESSAGES[error.name] ?? error.message;
+      throw new Problem({ title: "Camera unavailable", detail });
     }
-    return !isOvertaken();
+    return !isSuperseded();
   }
 
-  async #show(facing, isOvertaken) {
+  async #show(facing, isSuperseded) {
     const video = { facingMode: facing, width: { ideal: 1280 }, height: { ideal: 720 } };
     const stream = await navigator.mediaDevices.getUserMedia({ video });
-    if (isOvertaken()) {
+    if (isSuperseded()) {
       stop(stream);
       return;
     }
@@ -54,7 +54,7 @@ export class Camera {
     await this.video.play();
   }
 
-  turn() {
+  flip() {
     return this.open(this.#facing === "user" ? "environment" : "user");
   }
 
@@ -65,12 +65,12 @@ export class Camera {
     this.video.srcObject = null;
   }
 
-  // Whether there is a frame to take: not until the browser has given one.
+  // Whether there is a frame to capture.
   get isShowing() {
     return this.video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
   }
 
-  // People know themselves from the mirror; a camera that looks away from them shows what is there.
+  // A camera that faces the user is mirrored; one that faces away is not.
   get isMirrored() {
     return this.#stream?.getVideoTracks()[0].getSettings().facingMode !== "environment";
   }
@@ -80,7 +80,7 @@ export class Camera {
     return devices.filter((device) => device.kind === "videoinput").length > 1;
   }
 
-  // What the camera sees now, not mirrored, scaled down to `longestSide` pixels.
+  // The current frame, not mirrored, scaled down to `longestSide` pixels.
   async frame(longestSide = Infinity) {
     const { videoWidth, videoHeight } = this.video;
     const scale = Math.min(1, longestSide / Math.max(videoWidth, videoHeight));

@@ -1,9 +1,9 @@
-// Saves the picture as it is shown, in full size, as the service makes it.
+// Downloads the picture as shown, rendered by the service in full size.
 
 import { annotate } from "./api.js";
 
 const SUFFIXES = { png: ".png", jpeg: ".jpg" };
-const NAMES = { box: "faces", blur: "blurred", pixelate: "pixelated", solid: "covered" };
+const STYLE_SUFFIXES = { box: "faces", blur: "blurred", pixelate: "pixelated", solid: "covered" };
 
 const stem = (name) => name.replace(/\.[^.]*$/, "");
 
@@ -11,7 +11,7 @@ async function save({ picture, params, style }, format) {
   const url = URL.createObjectURL(await annotate(picture.file, params, { style, format }));
   const link = document.createElement("a");
   link.href = url;
-  link.download = `${stem(picture.name)}-${NAMES[style]}${SUFFIXES[format]}`;
+  link.download = `${stem(picture.name)}-${STYLE_SUFFIXES[style]}${SUFFIXES[format]}`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser reads it after the click
 }
@@ -27,7 +27,7 @@ export function createDownloads(buttons, state) {
       state.set({ problem });
     }
     button.disabled = state.get().detection === null;
-    // A disabled button loses the focus; whoever went on meanwhile keeps it where it is.
+    // A disabled button loses the focus; restore it unless it has moved elsewhere since.
     if (document.activeElement === document.body) button.focus();
   }
 

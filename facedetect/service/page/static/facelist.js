@@ -1,16 +1,16 @@
-// The faces as a list: for the keyboard, for screen readers, and to look at one by one.
-// It is a listbox: one stop for the Tab key, arrows within; the chosen face is shown on the picture.
+// The list of faces, for the keyboard, for screen readers and for a closer look.
+// It is a listbox: one tab stop, arrow keys within; the selected face is highlighted on the picture.
 
 import { activeFace } from "./state.js";
 
-const THUMBNAIL = 88; // twice its size on the page, for fine screens
+const THUMBNAIL = 88; // twice its size on the page, for high-resolution screens
 const MARGIN = 0.2;
 
 const counted = (count) => (count === 1 ? "1 face" : `${count || "No"} faces`);
 
-function whyNone({ view, live, problem }) {
-  if (problem) return "No answer";
-  return view === "camera" && !live ? "Live is off" : "Looking …";
+function emptyText({ view, live, problem }) {
+  if (problem) return "No result";
+  return view === "camera" && !live ? "Live is off" : "Detecting …";
 }
 
 export const summary = (detection) => (detection ? counted(detection.faces.length) : "");
@@ -43,7 +43,7 @@ function fillRow(row, face, index, count) {
   row.querySelector(".score").textContent = score;
 }
 
-// A square around the face, cut from what is shown.
+// A square around the face, cropped from the picture or video.
 function drawThumbnail(canvas, source, { box }, image) {
   const context = canvas.getContext("2d");
   const scale = (source.videoWidth ?? source.naturalWidth) / image.width;
@@ -85,7 +85,7 @@ export function createFaceList({ list, count, timing, noFaces, shown, video }, s
   list.addEventListener("pointerleave", () => state.set({ hovered: null }));
   shown.addEventListener("load", () => drawThumbnails(state.get()));
 
-  // Rows are kept from answer to answer: live, the focus must stay where it is.
+  // Rows are reused between results, so that the focus stays in place in live mode.
   function drawRows({ view, detection }) {
     const faces = detection?.faces ?? [];
     while (list.children.length > faces.length) list.lastChild.remove();
@@ -106,11 +106,11 @@ export function createFaceList({ list, count, timing, noFaces, shown, video }, s
   }
 
   function drawCount(now) {
-    const words = now.detection ? summary(now.detection) : whyNone(now);
-    if (count.textContent !== words) count.textContent = words; // or it would be said again
+    const words = now.detection ? summary(now.detection) : emptyText(now);
+    if (count.textContent !== words) count.textContent = words; // or screen readers would announce it again
   }
 
-  // Within the list alone: `scrollIntoView` would move the page away from under the pointer.
+  // Scrolls the list only: `scrollIntoView` would move the page under the pointer.
   function reveal(row) {
     const [inner, outer] = [row, list].map((one) => one.getBoundingClientRect());
     if (inner.top < outer.top) list.scrollTop += inner.top - outer.top;

@@ -1,11 +1,10 @@
-// Looks at the camera's frames one after the other: the next is sent when the last is answered, so
-// there is never more than one request under way, and a slow service is asked less often. A fast one
-// is asked ten times a second at most: it has others to answer, too.
+// Sends one camera frame at a time: the next only after the response to the last, so that a slow
+// service gets fewer. At most ten frames a second are sent, to leave capacity for other clients.
 
 import { detect } from "./api.js";
 
 const LONGEST_SIDE = 720;
-const SHORTEST_MS = 100;
+const MIN_INTERVAL_MS = 100;
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -34,7 +33,7 @@ export function createLive(camera, state, pace) {
 
   async function run(signal) {
     try {
-      while (!signal.aborted) await lookOnce(signal);
+      while (!signal.aborted) await detectFrame(signal);
     } catch (problem) {
       if (signal.aborted) return;
       stop();
@@ -42,17 +41,17 @@ export function createLive(camera, state, pace) {
     }
   }
 
-  async function lookOnce(signal) {
+  async function detectFrame(signal) {
     await visible();
     await painted();
-    if (signal.aborted) return; // the camera may be closed
+    if (signal.aborted) return; // the camera may have been closed
     const started = performance.now();
     const frame = await camera.frame(LONGEST_SIDE);
     const detection = await detect(frame, state.get().params, signal);
     if (signal.aborted) return;
     const { selected } = state.get();
     state.set({ detection, selected: selected < detection.faces.length ? selected : null });
-    await pause(SHORTEST_MS - (performance.now() - started));
+    await pause(MIN_INTERVAL_MS - (performance.now() - started));
     if (signal.aborted) return;
     pace.textContent = `${(1000 / (performance.now() - started)).toFixed(0)} a second`;
   }

@@ -1,4 +1,4 @@
-// What went wrong, plainly, and what happens next: try again, wait as the service asks, or a key.
+// Problems and what to do about them: retry, wait as long as the service asks, or enter a key.
 
 import { savedKey, saveKey } from "./api.js";
 
@@ -16,10 +16,10 @@ function icon(name) {
 }
 
 function element(name, text, className = "") {
-  const made = document.createElement(name);
-  made.textContent = text;
-  made.className = className;
-  return made;
+  const created = document.createElement(name);
+  created.textContent = text;
+  created.className = className;
+  return created;
 }
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(/([^.!?…])$/, "$1.");
@@ -27,30 +27,30 @@ const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1).replace(
 export function createNotices({ notice, dialog, form, about, cancel, work }, state, { again, pick }) {
   let timer;
 
-  // What was asked for: mostly to look, but it may have been a download or the camera.
+  // Usually the detection, but it may have been a download or the camera.
   const retry = () => (state.get().problem?.again ?? again)();
 
   function draw(problem) {
     clearInterval(timer);
     const hadFocus = notice.contains(document.activeElement);
-    notice.replaceChildren(...(problem ? [box(problem)] : []));
+    notice.replaceChildren(...(problem ? [createBox(problem)] : []));
     if (hadFocus) (notice.querySelector("button") ?? work).focus();
     if (problem?.status === 401) askKey();
   }
 
-  function box(problem) {
+  function createBox(problem) {
     const isWaiting = problem.retryAfterS > 0;
-    const made = element("div", "", isWaiting ? "notice-box waiting" : "notice-box");
+    const box = element("div", "", isWaiting ? "notice-box waiting" : "notice-box");
     const words = element("p", "");
     words.append(element("strong", problem.title), sentence(problem.detail ?? ""));
-    made.append(icon(isWaiting ? "wait" : "warning"), words);
+    box.append(icon(isWaiting ? "wait" : "warning"), words);
     if (isWaiting) words.append(countDown(problem.retryAfterS));
-    made.append(...wayOut(problem));
-    return made;
+    box.append(...solution(problem));
+    return box;
   }
 
-  // What may help: another picture, a key, or to ask again; other settings are at hand already.
-  function wayOut({ status }) {
+  // A button for another picture, a key or a retry; the settings are on the page already.
+  function solution({ status }) {
     if (status === 422) return [];
     const [words, act] = status === 401 ? ["Enter the key", askKey]
       : NEEDS_ANOTHER_PICTURE.includes(status) ? ["Choose another", pick] : ["Try again", retry];
@@ -60,7 +60,7 @@ export function createNotices({ notice, dialog, form, about, cancel, work }, sta
     return [button];
   }
 
-  // Screen readers are told the time once, not every second.
+  // Screen readers announce the time once, not every second.
   function countDown(seconds) {
     const line = document.createElement("span");
     const count = element("span", ` Trying again in ${seconds} s.`);
@@ -79,8 +79,8 @@ export function createNotices({ notice, dialog, form, about, cancel, work }, sta
 
   function askKey() {
     about.textContent = savedKey()
-      ? "The service does not know the one that was sent."
-      : "The service answers those who have one.";
+      ? "The service does not know the key that was sent."
+      : "This service accepts requests with a key only.";
     if (!dialog.open) dialog.showModal();
   }
 
@@ -91,7 +91,7 @@ export function createNotices({ notice, dialog, form, about, cancel, work }, sta
   });
   cancel.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => {
-    // What had the focus before may be gone with the notice; then the closed dialog still has it.
+    // The element that had the focus may be gone with the notice; the closed dialog still has it then.
     const { activeElement } = document;
     if (activeElement === document.body || dialog.contains(activeElement)) work.focus();
   });

@@ -1,9 +1,9 @@
-// Draws the faces over the picture, in pixels of the upright image, which the SVG scales.
+// Draws the faces over the picture, in pixels of the upright image; the SVG scales them.
 
 import { activeFace } from "./state.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const [TAG_WIDTH, TAG_HEIGHT] = [72, 36]; // room on the screen, with the gap to the face, px
+const [TAG_WIDTH, TAG_HEIGHT] = [72, 36]; // size on screen including the gap to the face, px
 
 function shape(name, className, attributes) {
   const element = document.createElementNS(SVG, name);
@@ -16,7 +16,7 @@ function drawFace({ box, landmarks }) {
   const rectangle = {
     x: box.x_min, y: box.y_min, width: box.x_max - box.x_min, height: box.y_max - box.y_min,
   };
-  // Lines without length: their round caps are points that keep their size on the screen.
+  // Zero-length lines: their round caps are points of constant size on screen.
   const points = { d: Object.values(landmarks).map(({ x, y }) => `M${x} ${y}h0`).join("") };
   const group = shape("g", "face", {});
   group.append(
@@ -29,7 +29,7 @@ function drawFace({ box, landmarks }) {
   return group;
 }
 
-// The score, as HTML above the face, so that it is readable however small the picture is.
+// The score, as HTML above the face, so that it is readable at any picture size.
 function placeTag(tag, detection, index, frame) {
   const face = detection?.faces[index];
   tag.hidden = !face;
@@ -55,7 +55,7 @@ export function createOverlay({ overlay, tag, frame, shown, video }, state) {
   });
   overlay.addEventListener("pointerleave", () => state.set({ hovered: null }));
   overlay.addEventListener("click", (event) => state.set({ selected: indexOf(event) }));
-  // Until the service has told the size. A phone's camera changes it as the phone is turned.
+  // Until the service reports the size. A phone's camera changes it when the phone is rotated.
   shown.addEventListener("load", () => {
     if (!state.get().detection) setSize(shown.naturalWidth, shown.naturalHeight);
   });
@@ -68,7 +68,7 @@ export function createOverlay({ overlay, tag, frame, shown, video }, state) {
   }
 
   function drawFaces(detection) {
-    // The largest first: smaller faces before them stay within the pointer's reach.
+    // The largest first: smaller faces on top of them stay reachable for the pointer.
     overlay.replaceChildren(...(detection?.faces ?? []).map(drawFace));
     if (detection) setSize(detection.image.width, detection.image.height);
   }
@@ -76,7 +76,7 @@ export function createOverlay({ overlay, tag, frame, shown, video }, state) {
   state.onChange((now, before) => {
     if (now.detection !== before.detection) drawFaces(now.detection);
     const active = activeFace(now);
-    overlay.classList.toggle("made", now.made !== null);
+    overlay.classList.toggle("rendered", now.rendered !== null);
     overlay.classList.toggle("has-active", active !== null && now.detection !== null);
     [...overlay.children].forEach((face, index) => face.classList.toggle("active", index === active));
     placeTag(tag, now.detection, active, frame);

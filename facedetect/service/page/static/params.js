@@ -1,5 +1,5 @@
-// The detection parameters: from the sliders to a request's query.
-// Bounds and defaults stand in the HTML, where a test compares them with the service's own.
+// The detection parameters: from the sliders to the query of a request.
+// Bounds and defaults are in the HTML; a test compares them with those of the service.
 
 const THRESHOLDS = ["proposal", "refinement", "output"];
 
@@ -12,12 +12,12 @@ function read(form, property) {
   };
 }
 
-// Only what differs from the defaults, as [name, value] pairs.
+// The parameters that differ from the defaults, as [name, value] pairs.
 export function changedParams(params, defaults) {
   return Object.entries(params).filter(([name, value]) => String(value) !== String(defaults[name]));
 }
 
-// Commas stay readable, since they need no escape in a query.
+// Commas need no escape in a query.
 export const toQuery = (pairs) => pairs.map(([name, value]) => `${name}=${value}`).join("&");
 
 export function createParams(form, reset, state, onInput) {
@@ -27,9 +27,9 @@ export function createParams(form, reset, state, onInput) {
   function draw() {
     for (const input of form.querySelectorAll("input")) {
       const decimals = input.step.split(".")[1]?.length ?? 0;
-      const words = Number(input.value).toFixed(decimals) + (input.dataset.unit ?? "");
-      form.querySelector(`output[for="${input.id}"]`).value = words;
-      input.setAttribute("aria-valuetext", words);
+      const text = Number(input.value).toFixed(decimals) + (input.dataset.unit ?? "");
+      form.querySelector(`output[for="${input.id}"]`).value = text;
+      input.setAttribute("aria-valuetext", text);
     }
     reset.disabled = changedParams(state.get().params, defaults).length === 0;
   }

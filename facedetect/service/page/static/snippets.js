@@ -1,9 +1,9 @@
-// The request that the page just made, as code to take along: curl, Python and JavaScript.
+// The last request as code to copy: curl, Python and JavaScript.
 
 import { addressOf, savedKey } from "./api.js";
 import { changedParams, toQuery } from "./params.js";
 
-const KEY_VARIABLE = "FACEDETECT_API_KEY"; // the key itself is not for copying around
+const KEY_VARIABLE = "FACEDETECT_API_KEY"; // so that the key itself is not copied around
 
 const quoteForShell = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 const shellWord = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : quoteForShell(text));
@@ -44,14 +44,14 @@ const response = await fetch(${address}, {
   method: "POST",${key}
   body: form,
 });
-const answer = await response.json();
-if (!response.ok) throw new Error(answer.detail);
-for (const face of answer.faces) console.log(face.box, face.confidence);`;
+const result = await response.json();
+if (!response.ok) throw new Error(result.detail);
+for (const face of result.faces) console.log(face.box, face.confidence);`;
 }
 
 const LANGUAGES = { curl, python, javascript };
 
-// Without HTTPS browsers keep the clipboard from pages, except what is selected.
+// Without HTTPS, browsers only let pages copy the selection.
 async function copy(element) {
   if (navigator.clipboard) return navigator.clipboard.writeText(element.textContent);
   getSelection().selectAllChildren(element);
@@ -75,7 +75,7 @@ export function createSnippets({ languages, snippet, button, buttonText }, state
     timer = setTimeout(() => { buttonText.textContent = "Copy"; }, 2000);
   });
   state.onChange((now, before) => {
-    // An answer may be the first one with a key.
+    // The first result may come with a new key.
     const names = ["view", "picture", "params", "detection"];
     if (names.some((name) => now[name] !== before[name])) draw(now);
   });

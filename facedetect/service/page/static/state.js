@@ -1,14 +1,14 @@
-// The page's one state. Whoever changes it calls `set`; every view then draws what it now holds.
+// The state of the page. `set` changes it, and every view then draws it.
 //
 //   view       "empty", "picture" or "camera"
-//   picture    { file, name, url, displayable }: what was chosen; a browser cannot display every file
-//   params     { min_size, factor, thresholds }, as the service takes them
+//   picture    { file, name, url, displayable }: the chosen file; browsers cannot display every format
+//   params     { min_size, factor, thresholds }, as in the query of the service
 //   style      how faces are shown: "box", "blur", "pixelate" or "solid"
-//   detection  the service's answer to /detect
-//   made       { url } of the picture as the service made it, where that is shown
-//   live       whether the camera's frames are looked at
-//   busy       whether a request is under way
-//   problem    why there is no answer (api.js), or null
+//   detection  the response of /detect
+//   rendered   { url } of the picture as rendered by the service, if that is shown
+//   live       whether camera frames are sent
+//   busy       whether a request is in progress
+//   problem    why there is no result (api.js), or null
 //   hovered, selected   faces, as indices into detection.faces, or null
 
 export const initialState = {
@@ -17,7 +17,7 @@ export const initialState = {
   params: null,
   style: "box",
   detection: null,
-  made: null,
+  rendered: null,
   live: true,
   busy: false,
   problem: null,
@@ -41,5 +41,5 @@ export function createState() {
   };
 }
 
-// The face to point out: under the pointer, or else the one chosen in the list.
+// The face to highlight: the one under the pointer, or else the one selected in the list.
 export const activeFace = (state) => state.hovered ?? state.selected;

@@ -1,6 +1,6 @@
-// Light, dark or as the system: the switch in the header, remembered for the next visit.
+// The theme switch in the header: light, dark or the system's, stored for the next visit.
 
-import { recall, remember } from "./remembered.js";
+import { recall, remember } from "./storage.js";
 
 const NAME = "facedetect-theme";
 

@@ -1,13 +1,13 @@
-// The ways in for a picture: chosen, dropped anywhere on the page, or pasted.
+// How pictures get onto the page: chosen, dropped anywhere, or pasted.
 
-export function takePictures({ file, capture }, onFile) {
+export function acceptPictures({ file, capture }, onFile) {
   for (const input of [file, capture]) {
     input.addEventListener("change", () => {
       if (input.files[0]) onFile(input.files[0]);
       input.value = ""; // so that the same file can be chosen again
     });
   }
-  takeDrops(onFile);
+  acceptDrops(onFile);
   document.addEventListener("paste", (event) => {
     const pasted = event.clipboardData.files[0];
     if (!pasted) return;
@@ -16,17 +16,17 @@ export function takePictures({ file, capture }, onFile) {
   });
 }
 
-function takeDrops(onFile) {
+function acceptDrops(onFile) {
   const holdsFiles = (event) => event.dataTransfer.types.includes("Files");
   const showVeil = (shown) => document.body.classList.toggle("dragged-over", shown);
 
   document.addEventListener("dragover", (event) => {
     if (!holdsFiles(event)) return;
-    event.preventDefault(); // or the browser would open the file itself
+    event.preventDefault(); // or the browser would open the file
     showVeil(true);
   });
   document.addEventListener("dragleave", (event) => {
-    if (event.relatedTarget === null) showVeil(false); // it has left the window
+    if (event.relatedTarget === null) showVeil(false); // the pointer has left the window
   });
   document.addEventListener("drop", (event) => {
     showVeil(false);
@@ -36,7 +36,7 @@ function takeDrops(onFile) {
   });
 }
 
-// The file with what the page needs to know of it. Some files only the service can display.
+// The file with its name and URL. Browsers cannot display every format that the service reads.
 export async function openPicture(file) {
   const url = URL.createObjectURL(file);
   const probe = new Image();

@@ -1,11 +1,11 @@
-// Has the service look at the chosen picture. A newer wish ends the request of an older one.
+// Detects the faces in the chosen picture. A new request aborts the previous one.
 
 import { annotate, detect } from "./api.js";
 
-export function createLooker(state) {
+export function createDetector(state) {
   let controller = new AbortController();
   let timer;
-  let lookedAt = {}; // which picture and parameters state.detection answers
+  let detected = {}; // the picture and parameters that state.detection belongs to
 
   function stop() {
     clearTimeout(timer);
@@ -13,44 +13,44 @@ export function createLooker(state) {
     state.set({ busy: false });
   }
 
-  // `afterMs` lets a slider come to rest.
-  function look(afterMs = 0) {
+  // `afterMs` waits for a slider to stop moving.
+  function run(afterMs = 0) {
     stop();
     controller = new AbortController();
     const { signal } = controller;
     state.set({ busy: true, problem: null });
-    timer = setTimeout(() => run(signal), afterMs);
+    timer = setTimeout(() => request(signal), afterMs);
   }
 
-  async function run(signal) {
+  async function request(signal) {
     const { picture, params, style, detection } = state.get();
     try {
-      if (!detection || lookedAt.picture !== picture || lookedAt.params !== params) {
+      if (!detection || detected.picture !== picture || detected.params !== params) {
         state.set({ detection: await detect(picture.file, params, signal), hovered: null, selected: null });
-        lookedAt = { picture, params };
+        detected = { picture, params };
       }
       if (style === "box" && picture.displayable) show(null);
       else show(await annotate(picture.file, params, { style, format: "png" }, signal));
       state.set({ busy: false });
     } catch (problem) {
       if (signal.aborted) return;
-      lookedAt = {};
+      detected = {};
       show(null);
       state.set({ busy: false, problem, detection: null });
     }
   }
 
   function show(blob) {
-    const { made } = state.get();
-    if (made) URL.revokeObjectURL(made.url);
-    state.set({ made: blob && { url: URL.createObjectURL(blob) } });
+    const { rendered } = state.get();
+    if (rendered) URL.revokeObjectURL(rendered.url);
+    state.set({ rendered: blob && { url: URL.createObjectURL(blob) } });
   }
 
-  // Before another picture.
+  // Called before another picture is shown.
   function clear() {
     stop();
     show(null);
   }
 
-  return { look, stop, clear };
+  return { run, stop, clear };
 }

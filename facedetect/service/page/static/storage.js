@@ -1,4 +1,4 @@
-// What the browser remembers for the page. Storage may be switched off: then until the page is left.
+// What the browser stores for the page; in memory only, if its storage is disabled.
 
 const kept = new Map();
 
