@@ -85,7 +85,7 @@ def check_origin(headers: Headers, allowed: Collection[str]) -> None:
     """Raise Forbidden for a cross-origin request from a browser, unless its origin is allowed.
 
     Without CORS a foreign page cannot read the response, but it could still make the service work.
-    The check is that of Go's net/http.CrossOriginProtection: Sec-Fetch-Site tells, or Origin where
+    The check is that of Go's net/http.CrossOriginProtection: Sec-Fetch-Site decides, or Origin if
     a browser does not send it (plain HTTP, old versions); other programs send neither.
     """
     origin = headers.get("origin")

@@ -94,6 +94,6 @@ def _open_tracing(endpoint: str | None) -> Tracing | None:
     except ImportError as error:
         raise InvalidSettings(
             f"FACEDETECT_TRACES_ENDPOINT={endpoint!r} needs OpenTelemetry, which is not "
-            "installed; install facedetect with the extra otel"
+            "installed; install facedetect with its extra otel"
         ) from error
     return Tracing(endpoint)

@@ -20,7 +20,7 @@ from facedetect.service.keys.key_file import read_keys
 from facedetect.service.request_log import RequestLog
 from facedetect.service.telemetry import Telemetry
 from facedetect.settings import ServiceSettings
-from tests.fake import after
+from tests.fake import after, raising
 from tests.unit.monitoring import LogLines, number, parse_lines
 from tests.unit.service import JPEG, PHOTO, MakeClient
 
@@ -150,6 +150,15 @@ def test_a_bug_has_an_id_in_answer_and_log(make_client: MakeClient, log: LogLine
     assert (line["status"], line["request_id"]) == (500, "it")
     call = {"method": "POST", "route": "/detect", "status": "500"}
     assert number(client, "facedetect_requests_total", **call) == 1
+
+
+def test_the_server_sees_a_bug_too(make_client: MakeClient) -> None:
+    """uvicorn logs its traceback."""
+    backend = FakeBackend()
+    app = make_client(backend).app
+    backend.respond = raising(ZeroDivisionError())
+    with TestClient(app) as client, pytest.raises(ZeroDivisionError):
+        client.post("/detect", content=PHOTO, headers=JPEG)
 
 
 def run_app(app: ASGIApp, *messages: Message) -> dict[str, Any]:
