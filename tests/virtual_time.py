@@ -1,4 +1,4 @@
-"""An event loop in which time passes only by waiting, and then at once."""
+"""An event loop whose time passes only by being waited for, and then at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Event = tuple[selectors.SelectorKey, int]
 
 
 class _SkippingSelector(selectors.DefaultSelector):
-    """Returns at once instead of waiting, and adds up the time."""
+    """Returns at once instead of waiting, and counts the time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class _SkippingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Runs timers in order without waiting. For code without sockets and threads."""
+    """Runs timers in their order without waiting. For code without sockets and threads."""
 
     def __init__(self) -> None:
         self._skipping = _SkippingSelector()

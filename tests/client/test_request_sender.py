@@ -21,7 +21,7 @@ from facedetect.client.retries import Retries, parse_retry_after
 from facedetect.client.service_requests import ready_request
 from facedetect.errors import BackendTimeout, BackendUnavailable, FacedetectError, Overloaded
 from facedetect.model_ref import ModelRef
-from tests.client.virtual_time import VirtualTimeLoop
+from tests.virtual_time import VirtualTimeLoop
 
 MODEL = ModelRef("m", 1)
 READY = httpx2.Response(200, content=json.dumps({"model": {"name": "m", "version": 1}}))

@@ -21,7 +21,7 @@ from facedetect.service.rate_limits import parse_rate_limit
 from facedetect.settings import ServiceSettings
 from tests.unit.keys import ARGON2_KEY, ARGON2_LINE, another_secret, append, new_key
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
-from tests.unit.waiting import Clock
+from tests.unit.timing import Clock
 
 IMAGE_CALLS = ["/detect", "/detect/batch", "/annotate"]
 FREE_CALLS = ["/healthz", "/readyz", "/", "/docs", "/openapi.json"]

@@ -15,7 +15,7 @@ from facedetect import DetectionParams
 from facedetect.errors import Overloaded
 from facedetect.images import ImageHeader, ImageLimits
 from facedetect.service.admission import AdmissionQueue, CostModel, ImageCost, QueueEntry
-from tests.unit.waiting import Clock
+from tests.unit.timing import Clock
 from tests.virtual_time import VirtualTimeLoop
 
 LIGHT = ImageCost(slots=1, work=1e6)

@@ -17,7 +17,7 @@ from facedetect.images import encode_image
 from tests.fake import after
 from tests.live import Live, live
 from tests.unit.service import PHOTO
-from tests.unit.waiting import wait_until
+from tests.unit.timing import wait_until
 from tests.unit.wire import bytes_until_closed, head, is_well
 
 

@@ -15,7 +15,7 @@ from tests.fake import after
 from tests.live import Live, live
 from tests.unit.counting import counted_opening
 from tests.unit.service import JPEG, PHOTO, problem
-from tests.unit.waiting import wait_until
+from tests.unit.timing import wait_until
 
 Post = Future[httpx2.Response]
 

@@ -13,7 +13,7 @@ from facedetect.errors import BackendUnavailable
 from facedetect.model_ref import ModelRef
 from facedetect.service.readiness import Readiness
 from tests.fake import FAKE_MODEL
-from tests.unit.waiting import Clock
+from tests.unit.timing import Clock
 
 
 class Asked:

@@ -17,7 +17,7 @@ from facedetect.errors import (
 )
 from tests.fake import after, failing, recover
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
-from tests.unit.waiting import wait_until
+from tests.unit.timing import wait_until
 
 
 @pytest.mark.parametrize(

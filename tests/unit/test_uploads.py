@@ -23,7 +23,7 @@ from facedetect.service.uploads import Uploads
 from facedetect.settings import ServiceSettings
 from tests.live import Live, live
 from tests.unit.service import JPEG, PHOTO, problem
-from tests.unit.waiting import wait_until
+from tests.unit.timing import wait_until
 from tests.unit.wire import answer_on, head, is_well
 from tests.virtual_time import VirtualTimeLoop
 
