@@ -87,7 +87,7 @@ class DetectionWorker:
             try:
                 deadline = submitted + self._timeout_s
                 result = await to_thread.run_sync(
-                    self._do, job, source, deadline, queue, limiter=self._limiter
+                    self._process, job, source, deadline, queue, limiter=self._limiter
                 )
                 return result
             finally:
@@ -100,7 +100,7 @@ class DetectionWorker:
         job.params.check_work(header.width, header.height, self._max_pyramid_pixels)
         return source, self._cost_model.estimate(header, job.params)
 
-    def _do(
+    def _process(
         self, job: DetectionJob, source: SourceImage, deadline: float, queue: Elapsed
     ) -> DetectionResult:
         with self._telemetry.time_stage("decode") as decode:

@@ -62,21 +62,20 @@ class ProblemKind:
 
 
 _BUG = ProblemKind(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Internal error", _SEE_LOG)
+_INVALID_IMAGE = ProblemKind(
+    HTTPStatus.BAD_REQUEST, "invalid-image", "Invalid image", "the image is empty: 0 bytes"
+)
+_MODEL_UNAVAILABLE = ProblemKind(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "backend-unavailable",
+    "Model unavailable",
+    "the model is still loading; retry in a few seconds",
+)
 
 KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
     errors.FacedetectError: _BUG,
-    errors.ImageError: ProblemKind(
-        HTTPStatus.BAD_REQUEST,
-        "invalid-image",
-        "Invalid image",
-        "the image is empty: 0 bytes",
-    ),
-    errors.InvalidImage: ProblemKind(
-        HTTPStatus.BAD_REQUEST,
-        "invalid-image",
-        "Invalid image",
-        "the image is empty: 0 bytes",
-    ),
+    errors.ImageError: _INVALID_IMAGE,
+    errors.InvalidImage: _INVALID_IMAGE,
     errors.UnsupportedImage: ProblemKind(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         "unsupported-image",
@@ -135,18 +134,8 @@ KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
         "Rate limit exceeded",
         "rate limit of 600 per 1 minute exceeded; retry in 12 s",
     ),
-    errors.BackendError: ProblemKind(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "backend-unavailable",
-        "Model unavailable",
-        "the model is still loading; retry in a few seconds",
-    ),
-    errors.BackendUnavailable: ProblemKind(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "backend-unavailable",
-        "Model unavailable",
-        "the model is still loading; retry in a few seconds",
-    ),
+    errors.BackendError: _MODEL_UNAVAILABLE,
+    errors.BackendUnavailable: _MODEL_UNAVAILABLE,
     errors.ModelNotFound: ProblemKind(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "model-not-found",
@@ -163,7 +152,7 @@ KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
         HTTPStatus.BAD_GATEWAY,
         "backend-protocol-error",
         "Invalid response from the model",
-        "the model's answer has no tensor named prob",
+        "model mtcnn returned no float32 prob; is it an MTCNN model?",
     ),
     # Caused by the operator's files and settings, never by a request.
     errors.InvalidVideo: _BUG,
