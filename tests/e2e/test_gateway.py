@@ -121,7 +121,7 @@ def test_a_version_and_a_label_are_chosen_by_the_request(cold_model: Path, tmp_p
                 {"model_label": "canary"},
             )
         }
-        assert list(answered.values()) == ["2", "1", "1", "2"]
+        assert list(answered.values()) == [2, 1, 1, 2]
         for query in ({"model_version": 9}, {"model_label": "none"}):
             assert detect(running, **query).json()["type"].endswith("model-not-found")
         both = detect(running, model_version=1, model_label="stable")
@@ -129,8 +129,8 @@ def test_a_version_and_a_label_are_chosen_by_the_request(cold_model: Path, tmp_p
         for query in ({"model_version": 10**20}, {"model_label": ".."}):
             assert detect(running, **query).json()["type"].endswith("invalid-params")
         with gateway_to(f"{server.grpc_url}?label=stable") as pinned:
-            assert pinned.client.get("/readyz").json()["model"]["version"] == "1"
-            assert detect(pinned).json()["model"]["version"] == "1"
+            assert pinned.client.get("/readyz").json()["model"]["version"] == 1
+            assert detect(pinned).json()["model"]["version"] == 1
 
 
 def test_a_server_that_is_down_at_the_start_is_used_once_it_is_there(cold_model: Path) -> None:
@@ -222,8 +222,8 @@ def write_model(folder: Path, outputs: dict[str, list[int]]) -> None:
 
 
 WRONG_SHAPES: dict[str, tuple[dict[str, list[int]], str]] = {  # by the model's version
-    "1": ({"prob": [2], "landmarks": [2, 10], "box": [3, 4]}, "of the shapes"),
-    "2": ({"prob": [], "landmarks": [2, 10], "box": [2, 4]}, "of the shapes"),
+    "1": ({"prob": [2], "landmarks": [2, 10], "box": [3, 4]}, "with shapes"),
+    "2": ({"prob": [], "landmarks": [2, 10], "box": [2, 4]}, "with shapes"),
     "3": ({"scores": [2], "boxes": [2, 4]}, "failed"),
 }
 
