@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 from facedetect.images.limits import PieceCounter
 
 _SEQUENCE_HEADER = 1
-_MAX_HEADER_BYTES = 200
-
-
-class _BitReader:
-    """Reads bits one after the other; past the end they are zeros."""
-
-    def __init__(self, data: bytes) -> None:
-        self._value, self._left = int.from_bytes(data), 8 * len(data)
-
-    def read(self, count: int) -> int:
-        self._left -= count
-        shifted = self._value >> self._left if self._left >= 0 else 0
-        return shifted & (1 << count) - 1
-
-    def read_uvlc(self) -> int:
-        zeros = 0
-        while self._left > 0 and not self.read(1):
-            zeros += 1
-        return self.read(min(zeros, 32))
+# The sizes end after 385 if there are 32 operating points with all that can be said about each.
+_MAX_HEADER_BYTES = 400
+_MAX_ZEROS = 32
 
 
 def read_coded_sizes(data: bytes, pieces: PieceCounter) -> list[tuple[int, int]]:
@@ -37,7 +23,8 @@ def read_coded_sizes(data: bytes, pieces: PieceCounter) -> list[tuple[int, int]]
         if header & 2:
             length, at = _read_leb128(data, at)
         if header >> 3 & 15 == _SEQUENCE_HEADER:
-            bits = _BitReader(data[at : at + min(length, _MAX_HEADER_BYTES)])
+            content = data[at : at + min(length, _MAX_HEADER_BYTES)]
+            bits = io.StringIO("".join(f"{byte:08b}" for byte in content))
             sizes.append(_read_max_frame_size(bits))
         at += length
     return sizes
@@ -54,33 +41,45 @@ def _read_leb128(data: bytes, at: int) -> tuple[int, int]:
     return value, at + index + 1
 
 
-def _read_max_frame_size(bits: _BitReader) -> tuple[int, int]:
-    bits.read(3 + 1)
-    if bits.read(1):  # a still picture's short header
-        bits.read(5)
+def _read_max_frame_size(bits: io.StringIO) -> tuple[int, int]:
+    _read(bits, 3 + 1)
+    if _read(bits, 1):  # a still picture's short header
+        _read(bits, 5)
     else:
         _skip_operating_points(bits)
-    width_bits, height_bits = bits.read(4) + 1, bits.read(4) + 1
-    return bits.read(width_bits) + 1, bits.read(height_bits) + 1
+    width_bits, height_bits = _read(bits, 4) + 1, _read(bits, 4) + 1
+    return _read(bits, width_bits) + 1, _read(bits, height_bits) + 1
 
 
-def _skip_operating_points(bits: _BitReader) -> None:
-    delay_bits = 0
-    has_model = False
-    if bits.read(1):
-        bits.read(32 + 32)
-        if bits.read(1):
-            bits.read_uvlc()
-        has_model = bool(bits.read(1))
-        if has_model:
-            delay_bits = bits.read(5) + 1
-            bits.read(32 + 5 + 5)
-    has_delays = bits.read(1)
-    for _ in range(bits.read(5) + 1):
-        bits.read(12)
-        if bits.read(5) > 7:  # noqa: PLR2004 - levels from 4.0 have two tiers
-            bits.read(1)
-        if has_model and bits.read(1):
-            bits.read(2 * delay_bits + 1)
-        if has_delays and bits.read(1):
-            bits.read(4)
+def _skip_operating_points(bits: io.StringIO) -> None:
+    delay_bits = 0  # without a decoder model
+    if _read(bits, 1):
+        _read(bits, 32 + 32)
+        if _read(bits, 1):
+            _skip_uvlc(bits)
+        if _read(bits, 1):
+            delay_bits = _read(bits, 5) + 1
+            _read(bits, 32 + 5 + 5)
+    has_delays = _read(bits, 1)
+    for _ in range(_read(bits, 5) + 1):
+        _read(bits, 12)
+        if _read(bits, 5) > 7:  # noqa: PLR2004 - levels from 4.0 have two tiers
+            _read(bits, 1)
+        if delay_bits and _read(bits, 1):
+            _read(bits, 2 * delay_bits + 1)
+        if has_delays and _read(bits, 1):
+            _read(bits, 4)
+
+
+def _skip_uvlc(bits: io.StringIO) -> None:
+    """Skip a number that is preceded by as many zeros as it has bits; after 32 it has none."""
+    zeros = 0
+    while zeros < _MAX_ZEROS and not _read(bits, 1):
+        zeros += 1
+    if zeros < _MAX_ZEROS:
+        _read(bits, zeros)
+
+
+def _read(bits: io.StringIO, count: int) -> int:
+    """The next `count` bits as a number; none are left past the end."""
+    return int("0" + bits.read(count), 2)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from facedetect.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from facedetect.images.av1 import read_coded_sizes
-from facedetect.images.isobmff import HeifItem, HeifItems, InvalidBox, Span, read_boxes, read_items
+from facedetect.images.isobmff import BoxReader, HeifItem, HeifItems, InvalidBox, read_items
 from facedetect.images.limits import ImageLimits, PieceCounter, check_pixel_count
 from facedetect.images.stripped_file import StrippedFile, truncated_error
 
@@ -28,9 +30,8 @@ def strip_heic(data: bytes, limits: ImageLimits) -> StrippedFile:
     The decoder itself refuses pictures coded larger than the file says. Raises ImageTooLarge,
     UnsupportedImage, or InvalidImage for invalid boxes.
     """
-    pieces = PieceCounter(data)
-    meta, _ = _find_meta(data, pieces)
-    _check_items(_read_items(data, meta, pieces), limits)
+    items, _ = _read_items(data, PieceCounter(data))
+    _check_items(items, limits)
     return StrippedFile.whole(data)
 
 
@@ -40,26 +41,14 @@ def strip_avif(data: bytes, limits: ImageLimits) -> StrippedFile:
     Raises ImageTooLarge, UnsupportedImage for an animation, InvalidImage for invalid boxes.
     """
     pieces = PieceCounter(data)
-    meta, has_movie = _find_meta(data, pieces)
+    items, has_movie = _read_items(data, pieces)
     if has_movie:
         raise UnsupportedImage("the AVIF file is an animation; send one picture")
-    items = _read_items(data, meta, pieces)
     _check_items(items, limits)
     for item in items.values():
         if item.item_type == _AV1:
             _check_stream(b"".join(data[slice(*extent)] for extent in item.extents), pieces, limits)
     return _without_exif(data, items)
-
-
-def read_heif_exif(data: bytes) -> bytes:
-    """The EXIF data of a HEIC or AVIF file that was checked before; empty if there is none."""
-    pieces = PieceCounter(data)
-    meta, _ = _find_meta(data, pieces)
-    for item in _read_items(data, meta, pieces).values():
-        if item.item_type == _EXIF:
-            content = b"".join(data[slice(*extent)] for extent in item.extents)
-            return content[4 + int.from_bytes(content[:4]) :]
-    return b""
 
 
 def _check_stream(stream: bytes, pieces: PieceCounter, limits: ImageLimits) -> None:
@@ -76,36 +65,35 @@ def _without_exif(data: bytes, items: HeifItems) -> StrippedFile:
     It refuses a file with damaged EXIF data, and takes the orientation from the boxes anyway.
     """
     stripped, start = StrippedFile(data), 0
-    for type_at in sorted(item.type_at for item in items.values() if item.item_type == _EXIF):
-        stripped.keep(start, type_at)
+    exif = [item for item in items.values() if item.item_type == _EXIF]
+    for item in sorted(exif, key=lambda item: item.type_at):
+        stripped.keep(start, item.type_at)
         stripped.keep(*_NO_ITEM_TYPE)
-        start = type_at + len(_EXIF)
+        start = item.type_at + len(_EXIF)
     stripped.keep(start, len(data))
+    if exif and exif[0].extents:
+        (start, end), *more = exif[0].extents
+        offset = int.from_bytes(data[start : start + 4])
+        stripped.exif_spans = [(start + 4 + offset, end), *more]
     return stripped
 
 
-def _find_meta(data: bytes, pieces: PieceCounter) -> tuple[Span, bool]:
-    """The span of the file's `meta` box, and whether there is a movie, too.
-
-    What follows the boxes may be anything, but a box of pixels that is cut off is an error.
-    """
-    metas: list[Span] = []
+def _read_items(data: bytes, pieces: PieceCounter) -> tuple[HeifItems, bool]:
+    """The items of the file's `meta` box, and whether there is a movie, too."""
+    metas: list[BoxReader] = []
     has_movie = False
     try:
-        for kind, span in read_boxes(data, (0, len(data)), pieces):
-            metas += [span] if kind == b"meta" else []
+        for kind, box in BoxReader(data, 0, len(data), pieces).boxes():
+            metas += [box] if kind == b"meta" else []
             has_movie |= kind == b"moov"
-    except InvalidBox as error:
-        if error.kind in {b"meta", b"mdat", b"moov"}:
-            raise truncated_error() from error
+    except InvalidBox:
+        pass  # what follows the boxes may be anything; items tell whether it is their pixels
     if len(metas) != 1:
-        raise InvalidImage(f"the image file has {len(metas)} meta boxes, not one; save it again")
-    return metas[0], has_movie
-
-
-def _read_items(data: bytes, meta: Span, pieces: PieceCounter) -> HeifItems:
+        raise InvalidImage(
+            f"the image file has {len(metas)} meta boxes, not one; send the original, complete file"
+        )
     try:
-        items = read_items(data, meta, pieces)
+        items = read_items(metas[0])
     except InvalidBox as error:
         raise InvalidImage(f"the image file's boxes are invalid: {error}; save it again") from error
     extents = [extent for item in items.values() for extent in item.extents]
@@ -113,16 +101,15 @@ def _read_items(data: bytes, meta: Span, pieces: PieceCounter) -> HeifItems:
         raise truncated_error()
     if sum(end - start for start, end in extents) > _MAX_USES_OF_A_BYTE * len(data):
         raise InvalidImage("the image file's items overlap; save it again")
-    return items
+    return items, has_movie
 
 
 def _check_items(items: HeifItems, limits: ImageLimits) -> None:
     """Bound what decoding any of the pictures would cost."""
     for item in list(items.values()):
-        if item.item_type in _CODED and not item.sizes_wh:
+        if item.item_type in _CODED and item.largest_wh == (0, 0):
             raise InvalidImage("the image file does not say the size of a picture; save it again")
-        for width, height in item.sizes_wh:
-            check_pixel_count(width, height, limits)
+        check_pixel_count(*item.largest_wh, limits)
         if item.item_type in _DERIVED:
             _check_parts([items[part_id] for part_id in item.part_ids], limits)
 
@@ -133,7 +120,8 @@ def _check_parts(parts: list[HeifItem], limits: ImageLimits) -> None:
             "the image is assembled from parts that are assembled themselves, which is not "
             "supported; send it as a JPEG"
         )
-    pixels, max_pixels = sum(part.max_pixels for part in parts), _MAX_PART_SHARE * limits.max_pixels
+    pixels = sum(math.prod(part.largest_wh) for part in parts)
+    max_pixels = _MAX_PART_SHARE * limits.max_pixels
     if pixels > max_pixels:
         raise ImageTooLarge(
             f"the image is assembled from parts with {pixels} pixels in total, more than the "

@@ -18,47 +18,38 @@ _APP1, _APP2 = 0xE1, 0xE2
 # APP0 (JFIF) and APP14 (Adobe) define the colour space, so they stay.
 _METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}
 _EXIF = b"Exif\0\0"
-# A part of a profile follows the marker, the length, this name, its number and the total.
+# Part of a colour profile: the marker, the length, this name, the part's number and their total.
 _PROFILE = b"ICC_PROFILE\0"
-_PROFILE_PART_OFFSET = 4 + len(_PROFILE) + 2
+_MIN_PROFILE_BYTES = 4 + len(_PROFILE) + 2
 
 # Each scan is a pass over all pixels. Progressive encoders write 10, the most thorough some 20.
 _MAX_SCANS = 64
 
 
 def strip_jpeg(data: bytes, _: ImageLimits) -> StrippedFile:
-    """Keep what the pixels need, up to the end of the first picture.
+    """Keep what the pixels need and the colour profile, up to the end of the first picture.
 
     Phones append depth maps, previews and videos. Raises ImageTooLarge if decoding all scans would
     take minutes, InvalidImage for a file that ends too early.
     """
-    stripped, exif = StrippedFile(data), memoryview(b"")
+    stripped = StrippedFile(data)
     scans = previous_end = 0
     for marker, start, end in _segments(data):
         stripped.keep(previous_end, start)
         scans += marker == _START_OF_SCAN
         _check_scans(scans)
-        if marker not in _METADATA:
+        if marker not in _METADATA or _is_profile(data, marker, start, end):
             stripped.keep(start, end)
         elif marker == _APP1 and data.startswith(_EXIF, start + 4):
-            exif = exif or memoryview(data)[start + 4 : end]
+            stripped.exif_spans = stripped.exif_spans or [(start + 4, end)]
         previous_end = end
-    stripped.exif = exif
     return stripped
 
 
-def read_jpeg_profile(data: bytes) -> bytes:
-    """Join the colour profile's parts from their segments; empty if one is missing."""
-    parts: dict[int, bytes] = {}
-    for marker, start, end in _segments(data):
-        if marker == _START_OF_SCAN:
-            break
-        segment = data[start:end] if marker == _APP2 else b""
-        if segment[4:].startswith(_PROFILE) and len(segment) > _PROFILE_PART_OFFSET:
-            count = segment[_PROFILE_PART_OFFSET - 1]
-            parts[segment[_PROFILE_PART_OFFSET - 2]] = segment[_PROFILE_PART_OFFSET:]
-    is_complete = bool(parts) and set(parts) == set(range(1, count + 1))
-    return b"".join(parts[number] for number in sorted(parts)) if is_complete else b""
+def _is_profile(data: bytes, marker: int, start: int, end: int) -> bool:
+    """Whether a segment is part of a colour profile that Pillow does not stumble over."""
+    is_long_enough = end - start >= _MIN_PROFILE_BYTES
+    return marker == _APP2 and is_long_enough and data.startswith(_PROFILE, start + 4)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

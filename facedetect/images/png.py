@@ -30,16 +30,15 @@ def strip_png(data: bytes, limits: ImageLimits) -> StrippedFile:
     Texts and colour profiles, which may be compressed bombs, are not parsed.
     Raises ImageTooLarge for an animation, InvalidImage for a file that ends too early.
     """
-    stripped, exif = StrippedFile(data), memoryview(b"")
+    stripped = StrippedFile(data)
     stripped.keep(0, _SIGNATURE_BYTES)
     for name, start, end in _chunks(data):
         if name in _NEEDED_FOR_PIXELS:
             stripped.keep(start, end)
         elif name == _EXIF:
-            exif = exif or memoryview(data)[start + 8 : end - 4]
+            stripped.exif_spans = stripped.exif_spans or [(start + 8, end - 4)]
         elif name == _ANIMATION:
             check_frame_count("PNG", int.from_bytes(data[start + 8 : end - 4][:4]), limits)
-    stripped.exif = exif
     return stripped
 
 

@@ -8,8 +8,6 @@ from typing import Any
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from facedetect.images.heif import read_heif_exif
-from facedetect.images.jpeg import read_jpeg_profile
 from facedetect.images.pixels import are_sides_swapped
 from facedetect.images.png import MAX_PROFILE_BYTES, read_png_metadata
 from facedetect.images.webp import is_lossless_webp
@@ -55,12 +53,21 @@ class SourceEncoding:
     compression: str | None
 
 
-def read_source_encoding(pillow: Image.Image, format_name: str, data: bytes) -> SourceEncoding:
+def read_source_encoding(
+    pillow: Image.Image, format_name: str, data: bytes, stripped_exif: bytes
+) -> SourceEncoding:
     """Read the encoding of an image file from its opened, stripped image and all of its bytes.
 
     No pixels are decoded. Raises InvalidImage, and whatever Pillow raises.
     """
-    info = pillow.info | _read_stripped_metadata(data, format_name)
+    info: dict[Any, Any] = dict(pillow.info)
+    match format_name:  # what Pillow's `info` lacks
+        case "PNG":
+            info |= read_png_metadata(data)
+        case "TIFF":
+            info["exif"] = data
+        case "AVIF":
+            info["exif"] = stripped_exif
     return SourceEncoding(
         pillow.mode in _GREY_MODES,
         _bytes_in(info, "exif"),
@@ -80,20 +87,6 @@ def profile_fits(profile: bytes, *, is_grey: bool) -> bool:
         and profile[_PROFILE_SIGNATURE] == _SIGNATURE
         and profile[_PROFILE_COLOURS] == colours
     )
-
-
-def _read_stripped_metadata(data: bytes, format_name: str) -> dict[str, Any]:
-    """What Pillow's `info` lacks, since it was stripped or is stored elsewhere."""
-    match format_name:
-        case "JPEG":
-            return {"icc_profile": read_jpeg_profile(data)}
-        case "PNG":
-            return read_png_metadata(data)
-        case "TIFF":
-            return {"exif": data}
-        case "HEIC" | "AVIF":
-            return {"exif": read_heif_exif(data)}
-    return {}
 
 
 def _bytes_in(info: dict[Any, Any], key: str) -> bytes:

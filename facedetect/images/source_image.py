@@ -22,6 +22,8 @@ from facedetect.images.source_encoding import SourceEncoding, read_source_encodi
 
 # Those of other formats are counted while stripping; other pictures in a HEIC file do not count.
 _FRAMES_COUNTED_IN_HEADER = ("WebP", "AVIF")
+# Of the formats whose EXIF data is cut out: an AVIF file's boxes say its orientation.
+_ORIENTED_BY_EXIF = ("JPEG", "PNG")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class SourceImage:
     def read_encoding(self) -> SourceEncoding:
         """Read how the file is encoded; raises InvalidImage."""
         with decoding_errors():
-            return read_source_encoding(self._opened(), self._format.name, self._data)
+            pillow, exif = self._opened(), self._stripped.exif()
+            return read_source_encoding(pillow, self._format.name, self._data, exif)
 
     def decode(self) -> BGRImage:
         """Decode the pixels and close the file: orientation applied, transparency over white.
@@ -90,8 +93,8 @@ class SourceImage:
     def _opened(self) -> Image.Image:
         if self._pillow is None:
             self._pillow = self._format.open(self._stripped.open())
-            if self._stripped.exif is not None:
-                self._pillow.info["exif"] = bytes(self._stripped.exif)
+            if self._format.name in _ORIENTED_BY_EXIF:
+                self._pillow.info["exif"] = self._stripped.exif()
         return self._pillow
 
     def _read_header(self, limits: ImageLimits) -> ImageHeader:

@@ -12,12 +12,12 @@ class StrippedFile:
     """An image file without metadata, further frames and whatever follows its end.
 
     What Pillow never sees can neither fail nor cost anything. The parts that are kept are held as
-    positions in the original bytes, since a copy would double what a waiting upload takes.
-    `exif` is the EXIF data that was cut out, empty if there was none; None if it was left in.
+    positions in the original bytes, since a copy would double what a waiting upload takes; so is
+    the EXIF data that was cut out, `exif_spans`.
     """
 
     def __init__(self, data: bytes) -> None:
-        self.exif: memoryview | None = None
+        self.exif_spans: list[tuple[int, int]] = []
         self._data = data
         self._bounds = array("Q")  # start, end, start, end, ...; files may have 100,000s of parts
 
@@ -34,6 +34,10 @@ class StrippedFile:
             self._bounds[-1] = end
         else:
             self._bounds.extend((start, end))
+
+    def exif(self) -> bytes:
+        """Return the EXIF data that was cut out; empty if there was none."""
+        return b"".join(self._data[start:end] for start, end in self.exif_spans)
 
     def open(self) -> io.BytesIO:
         """Return what was kept as a file; no bytes are copied if that is the whole original."""

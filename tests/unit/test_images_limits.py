@@ -6,7 +6,7 @@ import struct
 import time
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -16,7 +16,8 @@ from PIL import Image
 from benchmarks.process_memory import resident_mb
 from facedetect.errors import ImageError, ImageTooLarge, InvalidImage, UnsupportedImage
 from facedetect.images import BGRImage, ImageLimits, decode_image
-from facedetect.images.isobmff import HeifItem
+from facedetect.images.av1 import read_coded_sizes
+from facedetect.images.limits import PieceCounter
 from tests.conftest import ASTRONAUT
 from tests.unit.pictures import (
     FORMATS,
@@ -147,21 +148,6 @@ def test_each_entry_in_a_list_of_pictures_counts(lists: bytes) -> None:
         read_header(heic_with(lists), LIMITS)
 
 
-def test_an_items_largest_size_is_looked_for_once() -> None:
-    class Sizes(list[tuple[int, int]]):
-        looks = 0
-
-        def __iter__(self) -> Iterator[tuple[int, int]]:
-            self.looks += 1
-            return super().__iter__()
-
-    sizes = Sizes([(2, 3), (9, 4)])
-    item = HeifItem(sizes_wh=sizes)
-    assert [item.max_pixels for _ in range(3)] == [36] * 3
-    assert sizes.looks == 1
-    assert HeifItem().max_pixels == 0
-
-
 @pytest.mark.parametrize("name", [b"zTXt", b"iCCP"])
 def test_compressed_bombs_beside_the_pixels_are_not_looked_at(name: bytes) -> None:
     bomb = chunk(name, b"name\0\0" + zlib.compress(bytes(50 * MEGABYTE)))
@@ -236,6 +222,26 @@ def test_run_length_encoded_bmps_are_refused() -> None:
 def test_an_avif_coded_larger_than_it_says_is_refused() -> None:
     limits = ImageLimits(max_pixels=1_000_000)
     refused(coded_larger_than_said("AVIF", 1200), ImageTooLarge, "1200x1200", limits)
+
+
+def long_av1_header(ticks: str) -> bytes:
+    """The sequence header of a 9000x9000 picture, with all that may come before its size.
+
+    `ticks` are the bits of the ticks a picture.
+    """
+    model = "11111" + "0" * (32 + 5 + 5)
+    point = "0" * 12 + "11111" + "0" + "1" + "0" * (2 * 32 + 1) + "1" + "0" * 4
+    sizes = 2 * "1101" + 2 * f"{8999:014b}"
+    points = "1" + "11111" + 32 * point
+    bits = "00000" + "1" + "0" * 64 + "1" + ticks + "1" + model + points + sizes
+    content = int(bits.ljust(400 * 8, "0"), 2).to_bytes(400)
+    return b"\x08" + content
+
+
+@pytest.mark.parametrize("ticks", ["1", 31 * "0" + "1" + 31 * "1", 32 * "0"])
+def test_the_size_in_a_long_av1_header_counts(ticks: str) -> None:
+    data = long_av1_header(ticks)
+    assert read_coded_sizes(data, PieceCounter(data)) == [(9000, 9000)]
 
 
 def test_an_avif_that_uses_its_bytes_again_and_again_is_refused() -> None:
