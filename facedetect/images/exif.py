@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,15 +26,9 @@ _INLINE_BYTES = 4
 # What fits into a JPEG file's segment, and far more than photographs have.
 _MAX_BYTES = 65_000
 
-_ORIENTATION, _EXPOSURE_TAG, _WIDTH, _HEIGHT = 274, 34665, 40962, 40963
-
-
-@dataclass(frozen=True)
-class _KeptTags:
-    """The tags that are kept of a directory, and of the directories nested in it."""
-
-    tags: frozenset[int]
-    nested: dict[int, _KeptTags] = field(default_factory=dict)
+_ORIENTATION, _WIDTH, _HEIGHT = 274, 40962, 40963
+# Directories by the tags that point to them; none points to the first.
+_FIRST, _EXPOSURE, _GPS, _INTEROPERABILITY = -1, 34665, 34853, 40965
 
 
 def _ranges(*ranges: tuple[int, int]) -> frozenset[int]:
@@ -43,19 +37,17 @@ def _ranges(*ranges: tuple[int, int]) -> frozenset[int]:
 
 # All other tags are dropped: previews, the makers' notes, which may hold some, and the place of the
 # subject, which was true before the picture was turned.
-_INTEROPERABILITY = _KeptTags(_ranges((1, 2)))
-_GPS = _KeptTags(_ranges((0, 31)))
-_EXPOSURE = _KeptTags(
-    _ranges((33434, 33437), (34850, 34852), (34855, 34867), (36864, 37395), (37510, 37522))
-    | _ranges((37888, 37893), (40960, 40963), (41483, 41491), (41493, 41996), (42016, 42044))
-    | _ranges((42240, 42240)),
-    {40965: _INTEROPERABILITY},
-)
-_PHOTOGRAPH = _KeptTags(
-    _ranges((269, 272), (274, 274), (282, 283), (296, 296), (305, 306), (315, 316))
-    | _ranges((18246, 18246), (18249, 18249), (33432, 33432), (40091, 40095)),
-    {_EXPOSURE_TAG: _EXPOSURE, 34853: _GPS},
-)
+_KEPT_TAGS = {
+    _FIRST: _ranges((269, 272), (274, 274), (282, 283), (296, 296), (305, 306), (315, 316))
+    | _ranges((18246, 18246), (18249, 18249), (33432, 33432), (40091, 40095))
+    | {_EXPOSURE, _GPS},
+    _EXPOSURE: _ranges((33434, 33437), (34850, 34852), (34855, 34867), (36864, 37395))
+    | _ranges((37510, 37522), (37888, 37893), (40960, 40963), (41483, 41491), (41493, 41996))
+    | _ranges((42016, 42044), (42240, 42240))
+    | {_INTEROPERABILITY},
+    _GPS: _ranges((0, 31)),
+    _INTEROPERABILITY: _ranges((1, 2)),
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +84,7 @@ def read_exif(data: bytes, width: int, height: int) -> Exif | None:
     order = _ORDERS.get(data[:4], "")
     if not order:
         return None
-    directory = _read_directory(data, order, _number(data[4:8], order), _PHOTOGRAPH)
+    directory = _read_directory(memoryview(data), order, _number(data[4:8], order), _FIRST)
     _set_upright(directory, order, width, height)
     exif = Exif(order, directory)
     return exif if directory and len(exif.to_bytes()) <= _MAX_BYTES else None
@@ -102,8 +94,8 @@ def tiff_with_exif(tiff: bytes, exif: Exif) -> bytes:
     """Add EXIF fields to a TIFF file of one page and 8 bits; it takes on their byte order."""
     order = _ORDERS[tiff[:4]]
     directory: ExifDirectory = {
-        tag: ExifField(value_type, _reordered(tiff[span], value_type, order, exif.order))
-        for tag, value_type, span in _fields(tiff, order, _number(tiff[4:8], order))
+        tag: ExifField(value_type, _reordered(value, value_type, order, exif.order))
+        for tag, value_type, value in _fields(memoryview(tiff), order, _number(tiff[4:8], order))
     }
     at = len(tiff) + len(tiff) % 2
     start = _SIGNATURES[exif.order] + struct.pack(f"{exif.order}I", at)
@@ -111,51 +103,42 @@ def tiff_with_exif(tiff: bytes, exif: Exif) -> bytes:
     return start + tiff[len(start) :].ljust(at - len(start), b"\0") + added
 
 
-def _read_directory(data: bytes, order: str, at: int, kept: _KeptTags) -> ExifDirectory:
-    """The kept part of the directory at `at`; empty if it is damaged or too long."""
+def _read_directory(data: memoryview, order: str, at: int, pointer: int) -> ExifDirectory:
+    """The kept fields of the directory at `at`; empty if it is damaged."""
     try:
         # Each tag once: directories that name the same one again and again would take hours.
-        spans = {
-            tag: (value_type, span)
-            for tag, value_type, span in _fields(data, order, at)
-            if tag in kept.nested or (tag in kept.tags and _length(span) <= _MAX_BYTES)
+        kept = {
+            tag: (value_type, value)
+            for tag, value_type, value in _fields(data, order, at)
+            if tag in _KEPT_TAGS[pointer] and len(value) <= _MAX_BYTES
         }
     except struct.error:
         return {}
-    total = sum(_length(span) for tag, (_, span) in spans.items() if tag in kept.tags)
-    if total > _MAX_BYTES:
-        return {}
     directory: ExifDirectory = {}
-    for tag, (value_type, span) in spans.items():
-        if tag in kept.nested:
-            nested_at = _number(data[span.start : span.start + 4], order)
-            nested = _read_directory(data, order, nested_at, kept.nested[tag])
-            directory |= {tag: nested} if nested else {}
-        else:
-            directory[tag] = ExifField(value_type, data[span])
+    for tag, (value_type, value) in kept.items():
+        if tag not in _KEPT_TAGS:
+            directory[tag] = ExifField(value_type, bytes(value))
+        elif nested := _read_directory(data, order, _number(value[:4], order), tag):
+            directory[tag] = nested
     return directory
 
 
-def _length(span: slice) -> int:
-    return int(span.stop - span.start)
-
-
-def _fields(data: bytes, order: str, at: int) -> Iterator[tuple[int, int, slice]]:
-    """Tag, type and span of each value that is complete; raises struct.error."""
+def _fields(data: memoryview, order: str, at: int) -> Iterator[tuple[int, int, memoryview]]:
+    """Tag, type and bytes of each value that is complete; raises struct.error."""
     (count,) = struct.unpack_from(f"{order}H", data, at)
     for entry_at in range(at + 2, at + 2 + 12 * count, 12):
         tag, value_type, values, start = struct.unpack_from(f"{order}HHII", data, entry_at)
         size = _VALUE_BYTES.get(value_type, 0) * values
         start = entry_at + 8 if size <= _INLINE_BYTES else start
         if size and start + size <= len(data):
-            yield tag, value_type, slice(start, start + size)
+            yield tag, value_type, data[start : start + size]
 
 
 def _set_upright(directory: ExifDirectory, order: str, width: int, height: int) -> None:
     """Correct the orientation and the size, where there are fields for them."""
     if _ORIENTATION in directory:
         directory[_ORIENTATION] = ExifField(_SHORT, struct.pack(f"{order}H", 1))
-    exposure = directory.get(_EXPOSURE_TAG)
+    exposure = directory.get(_EXPOSURE)
     if isinstance(exposure, dict):
         for tag, side in ((_WIDTH, width), (_HEIGHT, height)):
             if tag in exposure:
@@ -182,11 +165,11 @@ def _directory_bytes(directory: ExifDirectory, order: str, at: int) -> bytes:
     return b"".join([*entries, bytes(4), content])
 
 
-def _number(value: bytes, order: str) -> int:
+def _number(value: bytes | memoryview, order: str) -> int:
     return int.from_bytes(value, "little" if order == "<" else "big")
 
 
-def _reordered(value: bytes, value_type: int, old: str, new: str) -> bytes:
+def _reordered(value: memoryview, value_type: int, old: str, new: str) -> bytes:
     """The value in another byte order."""
     size = _NUMBER_BYTES[value_type]
     return np.frombuffer(value, f"{old}u{size}").astype(f"{new}u{size}").tobytes()
