@@ -14,7 +14,9 @@ BGRImage = NDArray[np.uint8]
 """uint8 [height, width, 3] in OpenCV's order: blue, green, red."""
 
 _ORIENTATION_TAG = 0x0112
-_SIDES_SWAPPED = range(5, 9)
+SIDES_SWAPPED = range(5, 9)
+"""EXIF orientations of images that are stored with width and height swapped."""
+
 _MIN_IS_WHITE, _PHOTOMETRIC_TAG = 0, 262
 _BAND_ROWS = 256
 _WHITE = np.uint8(255)
@@ -30,7 +32,7 @@ def are_sides_swapped(header: Image.Image) -> bool:
     """Whether the orientation swaps width and height."""
     if isinstance(header, TiffImageFile):  # its plugin applies the orientation itself
         return False
-    return _orientation(header) in _SIDES_SWAPPED
+    return _orientation(header) in SIDES_SWAPPED
 
 
 def check_pixel_type(header: Image.Image) -> None:
@@ -56,7 +58,18 @@ def pillow_to_bgr(image: Image.Image) -> BGRImage:
         bottom = min(top + _BAND_ROWS, height)
         band = np.asarray(_to_rgb(image.crop((0, top, width, bottom)), _is_inverted(image)))
         cv2.cvtColor(band, cv2.COLOR_RGB2BGR, dst=pixels[top:bottom])
-    return _turn_upright(pixels, _orientation(image))
+    return turn_upright(pixels, _orientation(image))
+
+
+def turn_upright(pixels: BGRImage, orientation: int) -> BGRImage:
+    """Undo the turn or mirroring that the EXIF orientation stands for."""
+    if orientation in SIDES_SWAPPED:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in {3, 4, 7, 8}:
+        pixels = pixels[::-1]
+    if orientation in {2, 3, 6, 7}:
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def array_to_bgr(array: NDArray[np.uint8]) -> BGRImage:
@@ -72,7 +85,7 @@ def array_to_bgr(array: NDArray[np.uint8]) -> BGRImage:
         case (_, _, 4):
             return pillow_to_bgr(Image.fromarray(cv2.cvtColor(array, cv2.COLOR_BGRA2RGBA)))
         case (_, _) | (_, _, 1):
-            return _checked(cv2.cvtColor(array, cv2.COLOR_GRAY2BGR))
+            return np.asarray(cv2.cvtColor(array, cv2.COLOR_GRAY2BGR), np.uint8)
     raise InvalidImage(
         f"the array has the shape {list(shape)}; it must be [height, width, 3] in BGR order, "
         "[height, width, 4] in BGRA order or [height, width] in grey"
@@ -86,17 +99,6 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # noqa: BLE001 - a photograph is worth more than its broken metadata
         return 1
     return value if isinstance(value, int) else 1
-
-
-def _turn_upright(pixels: BGRImage, orientation: int) -> BGRImage:
-    """Undo the turn or mirroring that the EXIF orientation stands for."""
-    if orientation in _SIDES_SWAPPED:
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in {3, 4, 7, 8}:
-        pixels = pixels[::-1]
-    if orientation in {2, 3, 6, 7}:
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
 
 
 def _is_inverted(image: Image.Image) -> bool:
@@ -124,7 +126,3 @@ def _cut_to_8_bits(image: Image.Image, is_inverted: bool) -> NDArray[np.uint8]:
     if isinstance(transparent, int):
         grey[deep == transparent] = _WHITE
     return _WHITE - grey if is_inverted else grey
-
-
-def _checked(image: NDArray[np.generic] | cv2.typing.MatLike) -> BGRImage:
-    return np.asarray(image, dtype=np.uint8)

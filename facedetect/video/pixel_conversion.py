@@ -1,14 +1,14 @@
-"""Converting a video's pixels to BGR and back without shifting colours."""
+"""Converting a video's frames to upright BGR images and back without shifting colours."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from facedetect.errors import UnsupportedVideo
-from facedetect.images import BGRImage
+from facedetect.images import BGRImage, load_image
+from facedetect.images.pixels import turn_upright
 from facedetect.video.pyav import av_errors, import_av
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _MAX_BITS = 16
 # In FFmpeg's names of floating-point formats; those of 32 bits are too wide anyway.
 _FLOAT = "f16"
+# EXIF's numbers by whether a frame is mirrored across and down; with its sides swapped 4 more.
+_ORIENTATIONS = {(False, False): 1, (True, False): 2, (True, True): 3, (False, True): 4}
 
 
 def check_pixel_format(pixel_format: VideoFormat) -> None:
@@ -28,6 +30,25 @@ def check_pixel_format(pixel_format: VideoFormat) -> None:
     bits = [component.bits for component in pixel_format.components]  # none: in GPU memory
     if not bits or max(bits) > _MAX_BITS or _FLOAT in pixel_format.name:
         raise _unsupported(pixel_format.name)
+
+
+def read_orientation(frame: VideoFrame) -> int:
+    """Return EXIF's number for how the frame is stored, by its display matrix.
+
+    A turn counts as the nearest multiple of 90 degrees.
+    """
+    # `frame.side_data` would keep the frame until garbage collection, since each refers to the
+    # other. Decoders reuse the memory of freed frames without clearing it, and HEVC's shows it
+    # where data is damaged: what is in a frame would depend on when garbage is collected.
+    side_data = import_av().sidedata.sidedata.SideDataContainer(frame)
+    data = side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return 1
+    # For row vectors: (x', y') = (x, y) times the first two rows.
+    (xx, xy, _), (yx, yy, _), _ = np.frombuffer(bytes(data), np.int32).reshape(3, 3).tolist()
+    if abs(xy) > abs(xx):
+        return 4 + _ORIENTATIONS[yx < 0, xy < 0]
+    return _ORIENTATIONS[xx < 0, yy < 0]
 
 
 class PixelConverter:
@@ -45,13 +66,19 @@ class PixelConverter:
         self._flags |= flags.FULL_CHR_H_INP | flags.FULL_CHR_H_INT
 
     def to_bgr(self, frame: VideoFrame) -> BGRImage:
-        """Convert a frame that passes `check_pixel_format`, compositing transparency over white.
+        """Convert a frame that passes `check_pixel_format`: upright, transparency over white.
 
         Raises UnsupportedVideo if FFmpeg does not convert its format.
         """
-        if _has_alpha(frame.format):
-            return _composite_over_white(self._to_array(frame, "rgba"))
-        return self._to_array(frame, "bgr24")
+        pixel_format = "bgra" if _has_alpha(frame.format) else "bgr24"
+        try:
+            converted = self._reformatter.reformat(
+                frame, format=pixel_format, interpolation=self._flags, threads=1
+            )
+            pixels = np.asarray(converted.to_ndarray(), np.uint8)
+        except av_errors() as error:
+            raise _unsupported(frame.format.name) from error
+        return turn_upright(load_image(pixels), read_orientation(frame))
 
     def to_yuv(self, image_bgr: BGRImage, colorspace: int, color_range: int) -> VideoFrame:
         """Return a frame in 8-bit 4:2:0; matrix and range are FFmpeg's numbers."""
@@ -66,25 +93,9 @@ class PixelConverter:
         )
         return yuv
 
-    def _to_array(self, frame: VideoFrame, pixel_format: str) -> BGRImage:
-        try:
-            converted = self._reformatter.reformat(
-                frame, format=pixel_format, interpolation=self._flags, threads=1
-            )
-            return np.asarray(converted.to_ndarray(), np.uint8)
-        except av_errors() as error:
-            raise _unsupported(frame.format.name) from error
-
 
 def _has_alpha(pixel_format: VideoFormat) -> bool:
     return pixel_format.has_palette or any(c.is_alpha for c in pixel_format.components)
-
-
-def _composite_over_white(rgba: BGRImage) -> BGRImage:
-    pixels = Image.fromarray(rgba)
-    white = Image.new("RGBA", pixels.size, "white")
-    rgb = np.asarray(Image.alpha_composite(white, pixels).convert("RGB"))
-    return np.ascontiguousarray(rgb[..., ::-1])
 
 
 def _unsupported(pixel_format: str) -> UnsupportedVideo:

@@ -9,12 +9,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import cv2
+import numpy as np
+
 from facedetect.errors import InvalidVideo
 from facedetect.images import BGRImage, ImageLimits, check_pixel_count
+from facedetect.images.pixels import SIDES_SWAPPED
 from facedetect.video.deinterlacer import Deinterlacer
 from facedetect.video.frame_clock import FrameClock
-from facedetect.video.frame_orientation import UprightConverter, read_display_matrix, swaps_sides
-from facedetect.video.pixel_conversion import check_pixel_format
+from facedetect.video.pixel_conversion import PixelConverter, check_pixel_format, read_orientation
 from facedetect.video.pyav import av_errors, ffmpeg_reason, import_av
 
 if TYPE_CHECKING:
@@ -59,11 +62,20 @@ class DecodedFrame:
     time_s: float
     ticks: int
     _av_frame: VideoFrame
-    _converter: UprightConverter
+    _converter: PixelConverter
+    _size: FrameSize
 
     def to_bgr(self) -> BGRImage:
-        """Convert its pixels, anew at each call; not thread-safe."""
-        return self._converter.to_bgr(self._av_frame)
+        """Convert its pixels, anew at each call; not thread-safe.
+
+        Video calls in a browser change their size with the bandwidth: later frames are scaled to
+        the size of the first.
+        """
+        image = self._converter.to_bgr(self._av_frame)
+        size_wh = self._size.width, self._size.height
+        if image.shape[1::-1] != size_wh:
+            return np.asarray(cv2.resize(image, size_wh), np.uint8)
+        return image
 
 
 @contextmanager
@@ -131,13 +143,14 @@ class VideoReader:
         What does not decode is skipped and counted. Raises InvalidVideo if nothing decodes,
         UnsupportedVideo, ImageTooLarge.
         """
-        converter = UprightConverter()
+        converter = PixelConverter()
         for number, frame in enumerate(self._progressive_frames(on_packet)):
             if number == 0:
                 self.frame_size = self._upright_size(frame)
             self.frame_count = number + 1
             ticks = self._clock.next(frame.pts, frame.time_base)
-            yield DecodedFrame(number, self._clock.seconds_at(ticks), ticks, frame, converter)
+            time_s = self._clock.seconds_at(ticks)
+            yield DecodedFrame(number, time_s, ticks, frame, converter, self.frame_size)
         if not self.frame_count:
             raise InvalidVideo("no frame of the video decodes; use the original, complete file")
 
@@ -195,7 +208,7 @@ class VideoReader:
 
     def _upright_size(self, frame: VideoFrame) -> FrameSize:
         pixel_aspect = self.stream.sample_aspect_ratio or Fraction(1)
-        if swaps_sides(read_display_matrix(frame)):
+        if read_orientation(frame) in SIDES_SWAPPED:
             return FrameSize(frame.height, frame.width, 1 / pixel_aspect)
         return FrameSize(frame.width, frame.height, pixel_aspect)
 
