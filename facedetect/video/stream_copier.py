@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from facedetect.video.pyav import av_errors, import_av
 from facedetect.video.tags import strip_vorbis_comments
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # AAC is transparent from about 64 kbit/s a channel; this leaves a margin.
 _AAC_BITS_PER_CHANNEL = 96_000
-_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _DEFAULT_RATE = 48_000
 # By the number of channels, since files do not always say which is which.
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
@@ -26,25 +25,6 @@ _DEFAULT_LAYOUT = "stereo"
 _UNKNOWN_LAYOUT = " channels"
 # A larger gap between two timestamps is silence; a smaller one is rounding.
 _GAP_S = Fraction(1, 10)
-
-
-class StreamCopier(Protocol):
-    """Writes a source stream's packets; `damaged` counts those that could not be written."""
-
-    damaged: int
-
-    @property
-    def stream(self) -> Stream:
-        """The output's stream."""
-        ...
-
-    def write(self, packet: Packet[Any]) -> None:
-        """Write a packet."""
-        ...
-
-    def finish(self) -> None:
-        """Write what is still buffered."""
-        ...
 
 
 def add_stream_copier(output: OutputContainer, source: Stream) -> StreamCopier | None:
@@ -57,14 +37,14 @@ def add_stream_copier(output: OutputContainer, source: Stream) -> StreamCopier |
     if _can_copy(source, output.format.name):
         stream = _add_copy(output, source)
         stream.disposition = source.disposition
-        return PacketCopier(output, stream)
+        return StreamCopier(output, stream)
     if source.type != "audio" or "aac" not in output.supported_codecs:
         return None
     return _add_aac(output, source)  # type: ignore[arg-type]
 
 
-class PacketCopier:
-    """Copies packets. Their timestamps are made to increase, as containers demand."""
+class StreamCopier:
+    """Copies a source's packets to `stream`; `damaged` counts those that could not be written."""
 
     def __init__(self, output: OutputContainer, stream: Stream) -> None:
         self.stream = stream
@@ -73,6 +53,7 @@ class PacketCopier:
         self._next_dts: int | None = None
 
     def write(self, packet: Packet[Any]) -> None:
+        """Write a packet. Timestamps are made to increase, as containers demand."""
         if packet.dts is None:
             packet.dts = packet.pts if packet.pts is not None else self._next_dts or 0
         if self._next_dts is not None:
@@ -88,30 +69,29 @@ class PacketCopier:
             self.damaged += 1
 
     def finish(self) -> None:
-        pass
+        """Write what is still buffered."""
 
 
-class AudioReencoder:
+class AudioReencoder(StreamCopier):
     """Decodes audio and encodes it as AAC."""
 
     def __init__(self, output: OutputContainer, source: AudioStream, stream: AudioStream) -> None:
-        self.stream = stream
-        self.damaged = 0
-        self._output = output
+        super().__init__(output, stream)
         self._source = source
+        self._encode = stream.encode
         self._next_pts: int | None = None
 
     def write(self, packet: Packet[Any]) -> None:
         self._output.mux(list(self._reencode(packet)))
 
     def finish(self) -> None:
-        self._output.mux([*self._reencode(None), *self.stream.encode(None)])
+        self._output.mux([*self._reencode(None), *self._encode(None)])
 
     def _reencode(self, packet: Packet[Any] | None) -> Iterator[Packet[Any]]:
         try:
             for frame in self._source.decode(packet):
                 self._set_time(frame)
-                yield from self.stream.encode(frame)
+                yield from self._encode(frame)
         except av_errors():
             self.damaged += 1
 
@@ -161,7 +141,8 @@ def _set_layout(context: AudioCodecContext) -> None:
 
 
 def _add_aac(output: OutputContainer, source: AudioStream) -> AudioReencoder:
-    rate = source.rate if source.rate in _AAC_RATES else _DEFAULT_RATE
+    rates = import_av().Codec("aac", "w").audio_rates
+    rate = source.rate if source.rate in rates else _DEFAULT_RATE
     layout = _LAYOUTS.get(source.layout.nb_channels, _DEFAULT_LAYOUT)
     stream: AudioStream = output.add_stream("aac", rate=rate, layout=layout)
     stream.codec_context.bit_rate = _AAC_BITS_PER_CHANNEL * stream.layout.nb_channels

@@ -21,8 +21,9 @@ _STATISTICS_PREFIX = "_STATISTICS_"
 # FFmpeg writes the usual names into MOV and MP4, and drops Apple's.
 _APPLE_PREFIX = "com.apple.quicktime."
 _APPLE_NAMES = {"location.ISO6709": "location"}
-# Vorbis's three headers in one block: their number less one, the sizes of the first two.
-_VORBIS_SIZES = re.compile(rb"\x02(\xff*[^\xff])(\xff*[^\xff])", re.DOTALL)
+# Vorbis's three headers in one block: their number less one, the sizes of the first two. The first
+# is always of 30 bytes.
+_VORBIS_SIZES = re.compile(rb"\x02\x1e(\xff*[^\xff])", re.DOTALL)
 _VORBIS_IDENTIFICATION_BYTES = 30
 _VORBIS_NO_COMMENTS = b"\x03vorbis" + bytes(8) + b"\x01"
 
@@ -46,13 +47,12 @@ def strip_vorbis_comments(headers: bytes) -> bytes | None:
     sizes = _VORBIS_SIZES.match(headers)
     if sizes is None:
         return None
-    first, second = (sum(size) for size in sizes.groups())
-    begin = sizes.end()
-    identification = headers[begin : begin + first]
-    setup = headers[begin + first + second :]
-    if first != _VORBIS_IDENTIFICATION_BYTES or not setup.startswith(b"\x05vorbis"):
+    comments_at = sizes.end() + _VORBIS_IDENTIFICATION_BYTES
+    identification = headers[sizes.end() : comments_at]
+    setup = headers[comments_at + sum(sizes[1]) :]
+    if not setup.startswith(b"\x05vorbis"):
         return None
-    lengths = bytes([2, first, len(_VORBIS_NO_COMMENTS)])
+    lengths = bytes([2, _VORBIS_IDENTIFICATION_BYTES, len(_VORBIS_NO_COMMENTS)])
     return lengths + identification + _VORBIS_NO_COMMENTS + setup
 
 

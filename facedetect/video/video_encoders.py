@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from facedetect.video.pyav import import_av
@@ -19,35 +18,17 @@ _THREADS = 4
 _RGB, _BT601 = 0, 6
 _LIMITED_RANGE, _FULL_RANGE = 1, 2
 
-
-@dataclass(frozen=True)
-class VideoEncoder:
-    """FFmpeg's name of an encoder, its options, and the codec tag players want by container."""
-
-    name: str
-    options: dict[str, str]
-    tags: dict[str, str] = field(default_factory=dict)
-
-
-# The quality is what each encoder's documentation calls visually lossless, or near it;
-# docs/folders.md has the decibels and bytes.
+# Each encoder's name and options in FFmpeg. The quality is what its documentation calls visually
+# lossless, or near it; docs/folders.md has the decibels and bytes.
 # x264's code for a machine's own instructions does not always give the same bytes, even there.
-_H264 = VideoEncoder(
-    "libx264", {"crf": "18", "preset": "medium", "x264-params": "cpu-independent=1"}
-)
-_VP9 = VideoEncoder("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4"})
+_H264 = "libx264", {"crf": "18", "preset": "medium", "x264-params": "cpu-independent=1"}
+_VP9 = "libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4"}
 _ENCODERS = {
     "h264": _H264,
-    "hevc": VideoEncoder(
-        "libx265",
-        {"crf": "20", "preset": "medium", "x265-params": "log-level=error"},
-        {"mp4": "hvc1", "mov": "hvc1"},
-    ),
-    "vp8": VideoEncoder(
-        "libvpx", {"crf": "8", "b": "20000000", "deadline": "good", "cpu-used": "4"}
-    ),
+    "hevc": ("libx265", {"crf": "20", "preset": "medium", "x265-params": "log-level=error"}),
+    "vp8": ("libvpx", {"crf": "8", "b": "20000000", "deadline": "good", "cpu-used": "4"}),
     "vp9": _VP9,
-    "av1": VideoEncoder("libsvtav1", {"crf": "25", "preset": "8", "svtav1-params": "lp=4"}),
+    "av1": ("libsvtav1", {"crf": "25", "preset": "8", "svtav1-params": "lp=4"}),
 }
 
 
@@ -56,12 +37,9 @@ def add_video_stream(output: OutputContainer, source: VideoReader, size: FrameSi
 
     Pixels are 8-bit 4:2:0, which every player supports.
     """
-    encoder = _encoder_for(source.stream.codec.canonical_name, output)
+    name, options = _encoder_for(source.stream.codec.canonical_name, output)
     stream: VideoStream = output.add_stream(  # type: ignore[assignment]  # by its encoder's name
-        encoder.name,
-        rate=source.rate,
-        options=dict(encoder.options),
-        time_base=source.time_base,
+        name, rate=source.rate, options=dict(options), time_base=source.time_base
     )
     context = stream.codec_context
     context.width, context.height = size.width, size.height
@@ -69,13 +47,13 @@ def add_video_stream(output: OutputContainer, source: VideoReader, size: FrameSi
     context.pix_fmt = "yuv420p"
     context.thread_count = _THREADS
     context.flags |= int(import_av().codec.context.Flags.bitexact)
-    if output.format.name in encoder.tags:
-        context.codec_tag = encoder.tags[output.format.name]
+    if name == "libx265" and output.format.name in {"mp4", "mov"}:
+        context.codec_tag = "hvc1"  # as players want it
     _copy_colour(source.stream, stream)
     return stream
 
 
-def _encoder_for(codec: str, output: OutputContainer) -> VideoEncoder:
+def _encoder_for(codec: str, output: OutputContainer) -> tuple[str, dict[str, str]]:
     if codec in _ENCODERS and codec in output.supported_codecs:
         return _ENCODERS[codec]
     return _H264 if "h264" in output.supported_codecs else _VP9

@@ -34,13 +34,7 @@ _CONTAINERS = {
 # No creation time, no encoder version, no random numbers: the same frames give the same bytes.
 _BITEXACT = {"fflags": "+bitexact"}
 # The index comes first, so that players on the web start before they have the whole file.
-_FASTSTART = {**_BITEXACT, "movflags": "+faststart"}
-_CONTAINER_OPTIONS = {
-    "mp4": _FASTSTART,
-    "mov": _FASTSTART,
-    "matroska": _BITEXACT,
-    "webm": _BITEXACT,
-}
+_FASTSTART = {"movflags": "+faststart"}
 
 
 def container_for(name: str) -> str:
@@ -68,7 +62,7 @@ def open_video_writer(
             str(path.absolute()),  # a colon in a relative one would make it a URL
             "w",
             format=container,
-            container_options=_CONTAINER_OPTIONS[container],
+            container_options=_BITEXACT | (_FASTSTART if container in {"mp4", "mov"} else {}),
             metadata_errors="surrogateescape",
         ) as output:
             writer = VideoWriter(output, source, size, keep_tags=keep_tags)

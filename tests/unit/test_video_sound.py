@@ -16,7 +16,7 @@ from av.stream import Disposition
 
 from facedetect.images import ImageLimits
 from facedetect.video import FrameSize, open_video_reader, open_video_writer
-from facedetect.video.stream_copier import PacketCopier
+from facedetect.video.stream_copier import StreamCopier
 from tests.unit.videos import (
     HEIGHT,
     SOUND_RATE,
@@ -182,7 +182,7 @@ def test_no_room_is_no_damage(tmp_path: Path) -> None:
     path = make_loud(tmp_path / "clip.mkv", "aac")
     with av.open(str(path)) as source:
         sound = source.streams.audio[0]
-        copier: Any = PacketCopier(FullDisk(), sound)  # type: ignore[arg-type]
+        copier: Any = StreamCopier(FullDisk(), sound)  # type: ignore[arg-type]
         with pytest.raises(OSError, match="No space left"):
             copier.write(next(source.demux(sound)))
     assert copier.damaged == 0
