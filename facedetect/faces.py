@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from facedetect.errors import InvalidParams
@@ -148,10 +148,17 @@ def pair_boxes(
     """Which boxes are of the same face: indices into both, those that overlap most first."""
     overlaps = ((a.overlap(b), i, j) for i, a in enumerate(first) for j, b in enumerate(second))
     candidates = sorted((c for c in overlaps if c[0] > least_overlap), reverse=True)
+    return pair_greedily((i, j) for _, i, j in candidates)
+
+
+def pair_greedily(candidates: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Take each pair whose members are not in a pair before it, the best ones coming first."""
     pairs: dict[int, int] = {}
-    for _, i, j in candidates:
-        if i not in pairs and j not in pairs.values():
-            pairs[i] = j
+    paired_seconds: set[int] = set()
+    for first, second in candidates:
+        if first not in pairs and second not in paired_seconds:
+            pairs[first] = second
+            paired_seconds.add(second)
     return list(pairs.items())
 
 

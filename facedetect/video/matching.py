@@ -1,4 +1,4 @@
-"""Matching the boxes of two frames: nearest pairs first."""
+"""Which boxes of two frames are near each other."""
 
 from __future__ import annotations
 
@@ -10,22 +10,6 @@ from facedetect.video.trajectory import Floats
 
 # Rows of the distance matrix at a time: all of it would be 72 MB for 3,000 boxes a frame.
 _ROWS = 64
-
-
-def match_boxes(first: Floats, second: Floats, max_distance: float) -> list[tuple[int, int]]:
-    """Pair each box with at most one other, the nearest pairs first; see `near_pairs`.
-
-    Greedy: a pair is made even if another choice would let more boxes find a partner.
-    """
-    matches = []
-    rows: set[int] = set()
-    columns: set[int] = set()
-    for row, column in near_pairs(first, second, max_distance):
-        if row not in rows and column not in columns:
-            rows.add(row)
-            columns.add(column)
-            matches.append((row, column))
-    return matches
 
 
 def near_pairs(first: Floats, second: Floats, max_distance: float) -> Iterator[tuple[int, int]]:
@@ -41,14 +25,12 @@ def near_pairs(first: Floats, second: Floats, max_distance: float) -> Iterator[t
         block = np.s_[begin : begin + _ROWS, None]
         centre_distances = np.sqrt((xs[block] - other_xs) ** 2 + (ys[block] - other_ys) ** 2)
         distances = centre_distances / ((sides[block] + other_sides) / 2)
+        distances += np.abs(np.log(sides[block] / other_sides))
         rows, columns = np.nonzero(distances <= max_distance)
-        ratios = sides[begin + rows] / other_sides[columns]
-        blocks.append((distances[rows, columns] + np.abs(np.log(ratios)), begin + rows, columns))
+        blocks.append((distances[rows, columns], begin + rows, columns))
     distances, rows, columns = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-    for index in np.argsort(distances, kind="stable"):  # found in the order of the boxes
-        if distances[index] > max_distance:
-            break
-        yield int(rows[index]), int(columns[index])
+    order = np.argsort(distances, kind="stable")  # found in the order of the boxes
+    yield from zip(rows[order].tolist(), columns[order].tolist(), strict=True)
 
 
 def _centres_and_sides(boxes: Floats) -> tuple[Floats, Floats, Floats]:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedetect.faces import Box, Face
-from facedetect.video.matching import match_boxes
+from facedetect.faces import Box, Face, pair_greedily
+from facedetect.video.matching import near_pairs
 from facedetect.video.trajectory import BOX, VALUES_PER_FACE, Floats, Trajectory
 
 # A face is missed for a few frames in profile, behind a hand, or blurred by motion. After a longer
@@ -51,11 +51,9 @@ class Track:
     `number` counts from 1 in the order of appearance.
     """
 
-    def __init__(self, number: int, unseen_until_s: float, observation: Observation) -> None:
+    def __init__(self, number: int, observation: Observation) -> None:
         self.number = number
         self.best = observation
-        self._unseen_until_s = unseen_until_s
-        self._unseen_from_s: float | None = None
         # Compact, since a long video of a crowd has millions.
         self._times = array("d")
         self._values = array("f")
@@ -77,18 +75,8 @@ class Track:
         self._times.append(observation.time_s)
         points = (value for point in face.landmarks for value in (point.x, point.y))
         self._values.extend((*_to_xyxy(face.box), face.confidence, *points))
-        self._unseen_from_s = None
         if face.confidence > self.best.face.confidence:
             self.best = observation
-
-    def mark_missing(self, time_s: float) -> None:
-        """Record that the face was not detected at that time."""
-        if self._unseen_from_s is None:
-            self._unseen_from_s = time_s
-
-    def is_over(self, time_s: float) -> bool:
-        """Whether a detection at that time is too late to belong to this track."""
-        return self._unseen_from_s is not None and time_s - self.last_s > _MAX_GAP_S
 
     def predict_xyxy(self, time_s: float) -> Floats:
         """Predict the box at that time, assuming that the face moves on as it did."""
@@ -97,12 +85,11 @@ class Track:
         boxes = values.reshape(-1, VALUES_PER_FACE)[:, BOX]
         return _extrapolate(times[::-1], boxes[::-1], time_s - self.last_s)
 
-    def to_trajectory(self, end_s: float) -> Trajectory:
-        """Return the face's path through a video that ends at `end_s`."""
+    def to_trajectory(self, unseen_until_s: float, unseen_from_s: float) -> Trajectory:
+        """Return the face's path; it was not detected at these two times before and after it."""
         times = np.array(self._times)
         values = np.array(self._values).reshape(-1, VALUES_PER_FACE)
-        first_s = min(times[0] - _HOLD_S, self._unseen_until_s)
-        unseen_from_s = end_s if self._unseen_from_s is None else self._unseen_from_s
+        first_s = min(times[0] - _HOLD_S, unseen_until_s)
         last_s = max(times[-1] + _HOLD_S, unseen_from_s)
         before = _hold(times, values, first_s - times[0])
         after = _hold(times[::-1], values[::-1], last_s - times[-1])
@@ -115,12 +102,14 @@ class Track:
 class TrackingResult:
     """All faces of a video: `tracks` by their numbers, and where they are at any time."""
 
-    def __init__(self, tracks: list[Track], end_s: float, width: int, height: int) -> None:
+    def __init__(
+        self, tracks: list[Track], trajectories: list[Trajectory], size_wh: tuple[int, int]
+    ) -> None:
         self.tracks = tracks
-        self._size_wh = width, height
-        self._trajectories = [track.to_trajectory(end_s) for track in tracks]
-        self._starts_s = np.array([trajectory.times[0] for trajectory in self._trajectories])
-        self._ends_s = np.array([trajectory.times[-1] for trajectory in self._trajectories])
+        self._trajectories = trajectories
+        self._size_wh = size_wh
+        self._starts_s = np.array([trajectory.times[0] for trajectory in trajectories])
+        self._ends_s = np.array([trajectory.times[-1] for trajectory in trajectories])
 
     def faces_at(self, time_s: float) -> list[Face]:
         """Return the faces to draw or hide in the frame shown at that time."""
@@ -139,34 +128,44 @@ class Tracker:
     def __init__(self) -> None:
         self._tracks: list[Track] = []
         self._active: list[Track] = []
-        self._last_update_s = math.inf
+        self._times_s = array("d")  # of the processed frames
 
     def update(self, frame_number: int, time_s: float, faces: Sequence[Face]) -> list[int]:
         """Add the next processed frame's faces; returns the track number of each."""
-        self._active = [track for track in self._active if not track.is_over(time_s)]
+        self._active = [track for track in self._active if not self._is_over(track, time_s)]
         matched = self._match(time_s, faces)
-        tracks = []
+        numbers = []
         for index, face in enumerate(faces):
             observation = Observation(frame_number, time_s, face)
             track = matched.get(index)
             if track is None:
-                track = Track(len(self._tracks) + 1, self._last_update_s, observation)
+                track = Track(len(self._tracks) + 1, observation)
                 self._tracks.append(track)
+                self._active.append(track)
             else:
                 track.add(observation)
-            tracks.append(track)
-        numbers = [track.number for track in tracks]
-        seen = set(numbers)
-        for track in self._active:
-            if track.number not in seen:
-                track.mark_missing(time_s)
-        self._active += [track for index, track in enumerate(tracks) if index not in matched]
-        self._last_update_s = time_s
+            numbers.append(track.number)
+        self._times_s.append(time_s)
         return numbers
 
     def finish(self, end_s: float, width: int, height: int) -> TrackingResult:
         """Return the tracks of a video with frames of that size that ends at `end_s`."""
-        return TrackingResult(self._tracks, end_s, width, height)
+        times_s = np.array(self._times_s)
+        times_before_s = np.array([math.inf, *times_s])
+        times_after_s = np.array([*times_s[1:], end_s])
+        trajectories = [
+            track.to_trajectory(
+                times_before_s[np.searchsorted(times_s, track.first_s)],
+                times_after_s[np.searchsorted(times_s, track.last_s)],
+            )
+            for track in self._tracks
+        ]
+        return TrackingResult(self._tracks, trajectories, (width, height))
+
+    def _is_over(self, track: Track, time_s: float) -> bool:
+        """Whether a detection at that time is too late to belong to the track."""
+        is_missed = track.last_s < self._times_s[-1]
+        return is_missed and time_s - track.last_s > _MAX_GAP_S
 
     def _match(self, time_s: float, faces: Sequence[Face]) -> dict[int, Track]:
         """The active track of each face that has one, by the face's index."""
@@ -174,10 +173,10 @@ class Tracker:
             return {}
         predicted = np.array([track.predict_xyxy(time_s) for track in self._active])
         detected = np.array([_to_xyxy(face.box) for face in faces])
-        growth_s = min(time_s - self._last_update_s, _MAX_DISTANCE_GROWTH_S)
+        growth_s = min(time_s - self._times_s[-1], _MAX_DISTANCE_GROWTH_S)
         max_distance = _MAX_DISTANCE + _DISTANCE_PER_S * growth_s
-        matches = match_boxes(predicted, detected, max_distance)
-        return {index: self._active[row] for row, index in matches}
+        pairs = pair_greedily(near_pairs(predicted, detected, max_distance))
+        return {index: self._active[row] for row, index in pairs}
 
 
 def _to_xyxy(box: Box) -> tuple[float, float, float, float]:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedetect.faces import Box, Face
+from facedetect.faces import Box, Face, pair_greedily
 from facedetect.video import Tracker, TrackingResult
-from facedetect.video.matching import match_boxes, near_pairs
+from facedetect.video.matching import near_pairs
 from facedetect.video.trajectory import Floats
 from tests.conftest import face_at
 
@@ -223,8 +223,8 @@ def test_a_box_at_the_limit_is_near(left: float, side: float, limit: float) -> N
 def test_nearest_boxes_are_matched_first_and_once() -> None:
     first = np.array([[0.0, 0, 10, 10], [4, 0, 14, 10], [100, 0, 110, 10]])
     second = np.array([[3.0, 0, 13, 10], [8, 0, 18, 10], [300, 0, 310, 10]])
-    assert match_boxes(first, second, 1.0) == [(1, 0), (0, 1)]
-    assert match_boxes(first, second, 0.5) == [(1, 0)]
+    assert pair_greedily(near_pairs(first, second, 1.0)) == [(1, 0), (0, 1)]
+    assert pair_greedily(near_pairs(first, second, 0.5)) == [(1, 0)]
 
 
 places = st.floats(0, 400, width=32)
