@@ -15,7 +15,7 @@ import numpy as np
 from facedetect.errors import InvalidVideo
 from facedetect.images import BGRImage, ImageLimits, check_pixel_count
 from facedetect.images.pixels import SIDES_SWAPPED
-from facedetect.video.deinterlacer import Deinterlacer
+from facedetect.video.deinterlacing import deinterlace
 from facedetect.video.frame_clock import FrameClock
 from facedetect.video.pixel_conversion import PixelConverter, check_pixel_format, read_orientation
 from facedetect.video.pyav import av_errors, ffmpeg_reason, import_av
@@ -144,7 +144,7 @@ class VideoReader:
         UnsupportedVideo, ImageTooLarge.
         """
         converter = PixelConverter()
-        for number, frame in enumerate(self._progressive_frames(on_packet)):
+        for number, frame in enumerate(deinterlace(self._decoded_frames(on_packet))):
             if number == 0:
                 self.frame_size = self._upright_size(frame)
             self.frame_count = number + 1
@@ -154,20 +154,16 @@ class VideoReader:
         if not self.frame_count:
             raise InvalidVideo("no frame of the video decodes; use the original, complete file")
 
-    def _progressive_frames(
+    def _decoded_frames(
         self, on_packet: Callable[[Packet[Any]], object] | None
     ) -> Iterator[VideoFrame]:
-        deinterlacer = Deinterlacer()
         others = self.audio_and_subtitles if on_packet is not None else []
         for packet in self._packets(self.stream, *others):
             if packet.stream_index == self.stream.index:
-                for frame in self._decode(packet):
-                    yield from deinterlacer.process(frame)
+                yield from self._decode(packet)
             elif on_packet is not None:
                 on_packet(packet)
-        for frame in self._decode(None):
-            yield from deinterlacer.process(frame)
-        yield from deinterlacer.finish()
+        yield from self._decode(None)
 
     def _packets(self, *streams: Stream) -> Iterator[Packet[Any]]:
         """Yield the streams' packets; ends early where the file is damaged."""
