@@ -84,8 +84,13 @@ def read_exif(data: bytes, width: int, height: int) -> Exif | None:
     order = _ORDERS.get(data[:4], "")
     if not order:
         return None
-    directory = _read_directory(memoryview(data), order, _number(data[4:8], order), _FIRST)
-    _set_upright(directory, order, width, height)
+    corrected = {
+        _ORIENTATION: ExifField(_SHORT, struct.pack(f"{order}H", 1)),
+        _WIDTH: ExifField(_LONG, struct.pack(f"{order}I", width)),
+        _HEIGHT: ExifField(_LONG, struct.pack(f"{order}I", height)),
+    }
+    first_at = _number(data[4:8], order)
+    directory = _read_directory(memoryview(data), order, first_at, _FIRST, corrected)
     exif = Exif(order, directory)
     return exif if directory and len(exif.to_bytes()) <= _MAX_BYTES else None
 
@@ -103,7 +108,9 @@ def tiff_with_exif(tiff: bytes, exif: Exif) -> bytes:
     return start + tiff[len(start) :].ljust(at - len(start), b"\0") + added
 
 
-def _read_directory(data: memoryview, order: str, at: int, pointer: int) -> ExifDirectory:
+def _read_directory(
+    data: memoryview, order: str, at: int, pointer: int, corrected: dict[int, ExifField]
+) -> ExifDirectory:
     """The kept fields of the directory at `at`; empty if it is damaged."""
     try:
         # Each tag once: directories that name the same one again and again would take hours.
@@ -117,8 +124,8 @@ def _read_directory(data: memoryview, order: str, at: int, pointer: int) -> Exif
     directory: ExifDirectory = {}
     for tag, (value_type, value) in kept.items():
         if tag not in _KEPT_TAGS:
-            directory[tag] = ExifField(value_type, bytes(value))
-        elif nested := _read_directory(data, order, _number(value[:4], order), tag):
+            directory[tag] = corrected.get(tag) or ExifField(value_type, bytes(value))
+        elif nested := _read_directory(data, order, _number(value[:4], order), tag, corrected):
             directory[tag] = nested
     return directory
 
@@ -132,17 +139,6 @@ def _fields(data: memoryview, order: str, at: int) -> Iterator[tuple[int, int, m
         start = entry_at + 8 if size <= _INLINE_BYTES else start
         if size and start + size <= len(data):
             yield tag, value_type, data[start : start + size]
-
-
-def _set_upright(directory: ExifDirectory, order: str, width: int, height: int) -> None:
-    """Correct the orientation and the size, where there are fields for them."""
-    if _ORIENTATION in directory:
-        directory[_ORIENTATION] = ExifField(_SHORT, struct.pack(f"{order}H", 1))
-    exposure = directory.get(_EXPOSURE)
-    if isinstance(exposure, dict):
-        for tag, side in ((_WIDTH, width), (_HEIGHT, height)):
-            if tag in exposure:
-                exposure[tag] = ExifField(_LONG, struct.pack(f"{order}I", side))
 
 
 def _directory_bytes(directory: ExifDirectory, order: str, at: int) -> bytes:
