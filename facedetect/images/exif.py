@@ -50,13 +50,8 @@ _KEPT_TAGS = {
 }
 
 
-@dataclass(frozen=True)
-class ExifField:
-    """A value's type and its bytes."""
-
-    value_type: int
-    value: bytes
-
+ExifField = tuple[int, bytes]
+"""A value's type and its bytes."""
 
 ExifDirectory = dict[int, "ExifField | ExifDirectory"]
 
@@ -85,9 +80,9 @@ def read_exif(data: bytes, width: int, height: int) -> Exif | None:
     if not order:
         return None
     corrected = {
-        _ORIENTATION: ExifField(_SHORT, struct.pack(f"{order}H", 1)),
-        _WIDTH: ExifField(_LONG, struct.pack(f"{order}I", width)),
-        _HEIGHT: ExifField(_LONG, struct.pack(f"{order}I", height)),
+        _ORIENTATION: (_SHORT, struct.pack(f"{order}H", 1)),
+        _WIDTH: (_LONG, struct.pack(f"{order}I", width)),
+        _HEIGHT: (_LONG, struct.pack(f"{order}I", height)),
     }
     first_at = _number(data[4:8], order)
     directory = _read_directory(memoryview(data), order, first_at, _FIRST, corrected)
@@ -99,7 +94,7 @@ def tiff_with_exif(tiff: bytes, exif: Exif) -> bytes:
     """Add EXIF fields to a TIFF file of one page and 8 bits; it takes on their byte order."""
     order = _ORDERS[tiff[:4]]
     directory: ExifDirectory = {
-        tag: ExifField(value_type, _reordered(value, value_type, order, exif.order))
+        tag: (value_type, _reordered(value, value_type, order, exif.order))
         for tag, value_type, value in _fields(memoryview(tiff), order, _number(tiff[4:8], order))
     }
     at = len(tiff) + len(tiff) % 2
@@ -124,7 +119,7 @@ def _read_directory(
     directory: ExifDirectory = {}
     for tag, (value_type, value) in kept.items():
         if tag not in _KEPT_TAGS:
-            directory[tag] = corrected.get(tag) or ExifField(value_type, bytes(value))
+            directory[tag] = corrected.get(tag) or (value_type, bytes(value))
         elif nested := _read_directory(data, order, _number(value[:4], order), tag, corrected):
             directory[tag] = nested
     return directory
@@ -146,17 +141,18 @@ def _directory_bytes(directory: ExifDirectory, order: str, at: int) -> bytes:
     entries = [struct.pack(f"{order}H", len(directory))]
     content = bytearray()
     content_at = at + 2 + 12 * len(directory) + 4
-    for tag, value in sorted(directory.items()):
+    for tag, field in sorted(directory.items()):
         value_at = content_at + len(content)
-        if isinstance(value, dict):
+        if isinstance(field, dict):
             entries.append(struct.pack(f"{order}HHII", tag, _LONG, 1, value_at))
-            content += _directory_bytes(value, order, value_at)
+            content += _directory_bytes(field, order, value_at)
         else:
-            is_inline = len(value.value) <= _INLINE_BYTES
-            inline = value.value if is_inline else struct.pack(f"{order}I", value_at)
-            count = len(value.value) // _VALUE_BYTES[value.value_type]
-            entries.append(struct.pack(f"{order}HHI4s", tag, value.value_type, count, inline))
-            content += b"" if is_inline else value.value
+            value_type, value = field
+            is_inline = len(value) <= _INLINE_BYTES
+            inline = value if is_inline else struct.pack(f"{order}I", value_at)
+            count = len(value) // _VALUE_BYTES[value_type]
+            entries.append(struct.pack(f"{order}HHI4s", tag, value_type, count, inline))
+            content += b"" if is_inline else value
         content += bytes(len(content) % 2)  # values begin at even offsets
     return b"".join([*entries, bytes(4), content])
 

@@ -42,8 +42,7 @@ def decode_image(data: bytes, limits: ImageLimits) -> BGRImage:
 
     Raises InvalidImage, UnsupportedImage or ImageTooLarge.
     """
-    with SourceImage.open(data, limits) as source:
-        return source.decode()
+    return SourceImage.open(data, limits).decode()
 
 
 def read_image_file(path: Path, limits: ImageLimits) -> bytes:

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from facedetect.images.limits import ImageLimits, PieceCounter
-from facedetect.images.stripped_file import StrippedFile, truncated_error
+from facedetect.images.stripped_file import StrippedFile
 
-_RIFF_HEADER_BYTES = 8
 _CHUNKS_OFFSET = 12
 _LOSSLESS = b"VP8L"
 
 
 def strip_webp(data: bytes, _: ImageLimits) -> StrippedFile:
-    """Cut off what follows the end of the file; raises InvalidImage if the end is missing."""
-    end = _RIFF_HEADER_BYTES + int.from_bytes(data[4:_RIFF_HEADER_BYTES], "little")
-    if end > len(data):
-        raise truncated_error()
-    stripped = StrippedFile(data)
-    stripped.keep(0, end)
-    return stripped
+    """Strip nothing: the decoder refuses truncated files and ignores what follows the end."""
+    return StrippedFile.whole(data)
 
 
 def is_lossless_webp(data: bytes) -> bool:

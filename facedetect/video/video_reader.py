@@ -115,7 +115,8 @@ class VideoReader:
         self.frame_size = FrameSize(context.width, context.height, Fraction(1))
         self.time_base = self.stream.time_base or Fraction(1, 1000)
         self.start_s = Fraction(container.start_time or 0, _TICKS_PER_S)
-        self.rate = _frame_rate(self.stream)
+        rates = self.stream.average_rate, self.stream.guessed_rate, self.stream.base_rate
+        self.rate = next((rate for rate in rates if rate), Fraction(25))
         self._declared_s = _declared_duration_s(container, self.stream)
         self._clock = FrameClock(self.time_base, self.rate)
 
@@ -236,11 +237,6 @@ def _find_video_stream(container: InputContainer) -> VideoStream:
                 )
             return stream
     raise InvalidVideo("the file has no video stream; use a video, or leave the file out")
-
-
-def _frame_rate(stream: VideoStream) -> Fraction:
-    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-    return next((rate for rate in rates if rate), Fraction(25))
 
 
 def _declared_duration_s(container: InputContainer, stream: VideoStream) -> float:
