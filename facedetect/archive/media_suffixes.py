@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from facedetect.images import ENCODED_SUFFIXES
+from facedetect.video import CONTAINERS
 
 IMAGE_SUFFIXES = frozenset(
     {*ENCODED_SUFFIXES, ".avif", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".mpo"},
 )
-_WRITTEN_VIDEO_SUFFIXES = frozenset({".m4v", ".mkv", ".mov", ".mp4", ".webm"})
-VIDEO_SUFFIXES = _WRITTEN_VIDEO_SUFFIXES | {
+VIDEO_SUFFIXES = frozenset(CONTAINERS) | {
     ".3g2", ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv",
     ".vob", ".wmv",
 }  # fmt: skip
@@ -17,5 +17,5 @@ VIDEO_SUFFIXES = _WRITTEN_VIDEO_SUFFIXES | {
 def added_suffix(suffix: str) -> str:
     """Return what a result's name gets after its source's suffix; "" if it can be written as is."""
     if suffix in VIDEO_SUFFIXES:
-        return "" if suffix in _WRITTEN_VIDEO_SUFFIXES else ".mp4"
+        return "" if suffix in CONTAINERS else ".mp4"
     return "" if suffix in ENCODED_SUFFIXES else ".png"

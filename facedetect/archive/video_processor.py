@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Event
 from typing import Any
 
@@ -26,6 +26,7 @@ from facedetect.faces import Face
 from facedetect.images import BGRImage, encode_image
 from facedetect.render import render
 from facedetect.video import (
+    CONTAINERS,
     DecodedFrame,
     FrameDetectionPool,
     FrameDetections,
@@ -35,7 +36,6 @@ from facedetect.video import (
     TrackingResult,
     VideoReader,
     VideoWriter,
-    container_for,
     open_video_reader,
     open_video_writer,
 )
@@ -172,7 +172,7 @@ class _VideoJob:
         name = self._file.result
         keep_tags = self._options.metadata == "keep"
         with self._outputs.local_draft(name) as path:
-            container = container_for(name)
+            container = CONTAINERS[PurePosixPath(name).suffix.lower()]
             with open_video_writer(
                 path, container, reader, found.frame_size, keep_tags=keep_tags
             ) as writer:

@@ -11,9 +11,10 @@ from facedetect.video.video_reader import (
     VideoReader,
     open_video_reader,
 )
-from facedetect.video.video_writer import VideoWriter, container_for, open_video_writer
+from facedetect.video.video_writer import CONTAINERS, VideoWriter, open_video_writer
 
 __all__ = [
+    "CONTAINERS",
     "DecodedFrame",
     "FrameDetectionPool",
     "FrameDetections",
@@ -24,7 +25,6 @@ __all__ = [
     "TrackingResult",
     "VideoReader",
     "VideoWriter",
-    "container_for",
     "open_video_reader",
     "open_video_writer",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -24,34 +24,20 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.stream import Stream
 
-_CONTAINERS = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".mkv": "matroska",
-    ".webm": "webm",
-}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+"""FFmpeg's names of the containers that videos are written in, by the suffixes of file names."""
+
 # No creation time, no encoder version, no random numbers: the same frames give the same bytes.
 _BITEXACT = {"fflags": "+bitexact"}
 # The index comes first, so that players on the web start before they have the whole file.
 _FASTSTART = {"movflags": "+faststart"}
 
 
-def container_for(name: str) -> str:
-    """Return FFmpeg's name of the container for a file name; raises UnsupportedVideo."""
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix not in _CONTAINERS:
-        raise UnsupportedVideo(
-            f"cannot write a video as {suffix!r}; use one of {', '.join(_CONTAINERS)}"
-        )
-    return _CONTAINERS[suffix]
-
-
 @contextmanager
 def open_video_writer(
     path: Path, container: str, source: VideoReader, size: FrameSize, *, keep_tags: bool
 ) -> Iterator[VideoWriter]:
-    """Write a video to `path` in one of the containers that `container_for` returns.
+    """Write a video to `path` in one of the CONTAINERS.
 
     `size` is that of the upright frames; `keep_tags` copies titles, places, times, chapters and
     subtitles. The first stream begins at 0 s. The same frames give the same bytes.
