@@ -7,21 +7,19 @@ byte for byte, in their byte order, since only the programs that read them know 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+from facedetect.images.tiff import INLINE_BYTES, VALUE_BYTES, read_fields, to_number
 
 _PREFIX = b"Exif\0\0"
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _SIGNATURES = {order: signature for signature, order in _ORDERS.items()}
 
 _SHORT, _LONG = 3, 4
-# Bytes of a value by its type, and those of the numbers that it is made of.
-_VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_VALUE_BYTES |= {129: 1}  # text in UTF-8, since EXIF 3.0
-_NUMBER_BYTES = _VALUE_BYTES | {5: 4, 10: 4}
-_INLINE_BYTES = 4
+# The length of the numbers that a value is made of, by its type.
+_NUMBER_BYTES = VALUE_BYTES | {5: 4, 10: 4}
 
 # What fits into a JPEG file's segment, and far more than photographs have.
 _MAX_BYTES = 65_000
@@ -84,7 +82,7 @@ def read_exif(data: bytes, width: int, height: int) -> Exif | None:
         _WIDTH: (_LONG, struct.pack(f"{order}I", width)),
         _HEIGHT: (_LONG, struct.pack(f"{order}I", height)),
     }
-    first_at = _number(data[4:8], order)
+    first_at = to_number(data[4:8], order)
     directory = _read_directory(memoryview(data), order, first_at, _FIRST, corrected)
     exif = Exif(order, directory)
     return exif if directory and len(exif.to_bytes()) <= _MAX_BYTES else None
@@ -93,9 +91,10 @@ def read_exif(data: bytes, width: int, height: int) -> Exif | None:
 def tiff_with_exif(tiff: bytes, exif: Exif) -> bytes:
     """Add EXIF fields to a TIFF file of one page and 8 bits; it takes on their byte order."""
     order = _ORDERS[tiff[:4]]
+    fields = read_fields(memoryview(tiff), order, to_number(tiff[4:8], order))
     directory: ExifDirectory = {
         tag: (value_type, _reordered(value, value_type, order, exif.order))
-        for tag, value_type, value in _fields(memoryview(tiff), order, _number(tiff[4:8], order))
+        for tag, value_type, _, value in fields
     }
     at = len(tiff) + len(tiff) % 2
     start = _SIGNATURES[exif.order] + struct.pack(f"{exif.order}I", at)
@@ -111,8 +110,8 @@ def _read_directory(
         # Each tag once: directories that name the same one again and again would take hours.
         kept = {
             tag: (value_type, value)
-            for tag, value_type, value in _fields(data, order, at)
-            if tag in _KEPT_TAGS[pointer] and len(value) <= _MAX_BYTES
+            for tag, value_type, _, value in read_fields(data, order, at)
+            if tag in _KEPT_TAGS[pointer] and 0 < len(value) <= _MAX_BYTES
         }
     except struct.error:
         return {}
@@ -120,20 +119,9 @@ def _read_directory(
     for tag, (value_type, value) in kept.items():
         if tag not in _KEPT_TAGS:
             directory[tag] = corrected.get(tag) or (value_type, bytes(value))
-        elif nested := _read_directory(data, order, _number(value[:4], order), tag, corrected):
+        elif nested := _read_directory(data, order, to_number(value[:4], order), tag, corrected):
             directory[tag] = nested
     return directory
-
-
-def _fields(data: memoryview, order: str, at: int) -> Iterator[tuple[int, int, memoryview]]:
-    """Tag, type and bytes of each value that is complete; raises struct.error."""
-    (count,) = struct.unpack_from(f"{order}H", data, at)
-    for entry_at in range(at + 2, at + 2 + 12 * count, 12):
-        tag, value_type, values, start = struct.unpack_from(f"{order}HHII", data, entry_at)
-        size = _VALUE_BYTES.get(value_type, 0) * values
-        start = entry_at + 8 if size <= _INLINE_BYTES else start
-        if size and start + size <= len(data):
-            yield tag, value_type, data[start : start + size]
 
 
 def _directory_bytes(directory: ExifDirectory, order: str, at: int) -> bytes:
@@ -148,17 +136,13 @@ def _directory_bytes(directory: ExifDirectory, order: str, at: int) -> bytes:
             content += _directory_bytes(field, order, value_at)
         else:
             value_type, value = field
-            is_inline = len(value) <= _INLINE_BYTES
+            is_inline = len(value) <= INLINE_BYTES
             inline = value if is_inline else struct.pack(f"{order}I", value_at)
-            count = len(value) // _VALUE_BYTES[value_type]
+            count = len(value) // VALUE_BYTES[value_type]
             entries.append(struct.pack(f"{order}HHI4s", tag, value_type, count, inline))
             content += b"" if is_inline else value
         content += bytes(len(content) % 2)  # values begin at even offsets
     return b"".join([*entries, bytes(4), content])
-
-
-def _number(value: bytes | memoryview, order: str) -> int:
-    return int.from_bytes(value, "little" if order == "<" else "big")
 
 
 def _reordered(value: memoryview, value_type: int, old: str, new: str) -> bytes:
