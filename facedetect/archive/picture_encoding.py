@@ -14,7 +14,7 @@ from PIL import Image
 
 from facedetect.images import BGRImage, check_encoded_suffix, encode_image
 from facedetect.images.encode import side_too_long_error
-from facedetect.images.exif import Exif, read_exif, tiff_with_exif
+from facedetect.images.exif import add_exif_to_tiff, filter_exif
 from facedetect.images.source_encoding import JpegCoding, SourceEncoding, profile_fits
 
 Metadata = Literal["keep", "colour", "strip"]
@@ -44,7 +44,7 @@ _INCH_IN_METRES = 0.0254
 class _KeptMetadata:
     """The metadata that goes into a result."""
 
-    exif: Exif | None = None
+    exif: bytes = b""
     icc_profile: bytes = b""
     dpi: tuple[float, float] | None = None
 
@@ -101,7 +101,7 @@ def _kept(image: BGRImage, encoding: SourceEncoding, metadata: Metadata) -> _Kep
     if metadata == "colour":
         return _KeptMetadata(icc_profile=profile)
     height, width = image.shape[:2]
-    return _KeptMetadata(read_exif(encoding.exif, width, height), profile, encoding.dpi)
+    return _KeptMetadata(filter_exif(encoding.exif, width, height), profile, encoding.dpi)
 
 
 def _pillow_image(image: BGRImage) -> Image.Image:
@@ -118,7 +118,7 @@ def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:
 def _jpeg(image: Image.Image, coding: JpegCoding | None, kept: _KeptMetadata) -> bytes:
     options = kept.options()
     if kept.exif:
-        options["exif"] = b"Exif\0\0" + kept.exif.to_bytes()
+        options["exif"] = b"Exif\0\0" + kept.exif
     if coding is None:
         return _saved(image, "JPEG", quality=_JPEG_QUALITY, **options)
     options |= {"qtables": coding.tables, "subsampling": coding.subsampling}
@@ -131,8 +131,7 @@ def _jpeg(image: Image.Image, coding: JpegCoding | None, kept: _KeptMetadata) ->
 
 def _webp(image: Image.Image, is_lossy: bool, kept: _KeptMetadata) -> bytes:
     options = kept.options() | (_WEBP_OPTIONS if is_lossy else _LOSSLESS_WEBP_OPTIONS)
-    exif = kept.exif.to_bytes() if kept.exif else b""
-    return _saved(image, "WEBP", exif=exif, **options)
+    return _saved(image, "WEBP", exif=kept.exif, **options)
 
 
 def _tiff(image: Image.Image, compression: str | None, kept: _KeptMetadata) -> bytes:
@@ -141,7 +140,7 @@ def _tiff(image: Image.Image, compression: str | None, kept: _KeptMetadata) -> b
     # Differences of neighbours compress far better than the pixels themselves.
     info = {_PREDICTOR: _DIFFERENCES} if compression == _PREDICTED_TIFF else {}
     data = _saved(image, "TIFF", compression=compression, tiffinfo=info, **kept.options())
-    return tiff_with_exif(data, kept.exif) if kept.exif else data
+    return add_exif_to_tiff(data, kept.exif) if kept.exif else data
 
 
 def _with_chunks(png: bytes, kept: _KeptMetadata) -> bytes:
@@ -153,7 +152,7 @@ def _with_chunks(png: bytes, kept: _KeptMetadata) -> bytes:
         across, down = (round(dpi / _INCH_IN_METRES) for dpi in kept.dpi)
         chunks.append(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
     if kept.exif:
-        chunks.append(_chunk(b"eXIf", kept.exif.to_bytes()))
+        chunks.append(_chunk(b"eXIf", kept.exif))
     return b"".join([png[:_PNG_HEADER_BYTES], *chunks, png[_PNG_HEADER_BYTES:]])
 
 

@@ -7,7 +7,6 @@ byte for byte, in their byte order, since only the programs that read them know 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from facedetect.images.tiff import INLINE_BYTES, VALUE_BYTES, read_fields, to_nu
 
 _PREFIX = b"Exif\0\0"
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_SIGNATURES = {order: signature for signature, order in _ORDERS.items()}
+_HEADER_BYTES = 8
 
 _SHORT, _LONG = 3, 4
 # The length of the numbers that a value is made of, by its type.
@@ -54,29 +53,17 @@ ExifField = tuple[int, bytes]
 ExifDirectory = dict[int, "ExifField | ExifDirectory"]
 
 
-@dataclass(frozen=True)
-class Exif:
-    """The fields that are kept of a photograph; `order` of bytes as `struct` writes it."""
+def filter_exif(data: bytes, width: int, height: int) -> bytes:
+    """Keep the fields of EXIF data, or of a TIFF file, that are true of an upright result.
 
-    order: str
-    directory: ExifDirectory
-
-    def to_bytes(self) -> bytes:
-        """The data as PNG and WebP hold it; JPEG has `Exif` and two zeros before it."""
-        start = _SIGNATURES[self.order] + struct.pack(f"{self.order}I", 8)
-        return start + _directory_bytes(self.directory, self.order, len(start))
-
-
-def read_exif(data: bytes, width: int, height: int) -> Exif | None:
-    """Read from EXIF data, or from a TIFF file, the fields to keep for an upright result.
-
-    `width` and `height` are the result's, px. None if there are no fields, or if they are damaged
-    or too long: a picture does not fail for them.
+    `width` and `height` are the result's, px. Returns the data as PNG and WebP hold it; JPEG has
+    `Exif` and two zeros before it. It is empty if there are no fields, or if they are damaged or
+    too long: a picture does not fail for them.
     """
     data = data.removeprefix(_PREFIX)
     order = _ORDERS.get(data[:4], "")
     if not order:
-        return None
+        return b""
     corrected = {
         _ORIENTATION: (_SHORT, struct.pack(f"{order}H", 1)),
         _WIDTH: (_LONG, struct.pack(f"{order}I", width)),
@@ -84,22 +71,24 @@ def read_exif(data: bytes, width: int, height: int) -> Exif | None:
     }
     first_at = to_number(data[4:8], order)
     directory = _read_directory(memoryview(data), order, first_at, _FIRST, corrected)
-    exif = Exif(order, directory)
-    return exif if directory and len(exif.to_bytes()) <= _MAX_BYTES else None
+    header = data[:4] + struct.pack(f"{order}I", _HEADER_BYTES)
+    exif = header + _directory_bytes(directory, order, _HEADER_BYTES)
+    return exif if directory and len(exif) <= _MAX_BYTES else b""
 
 
-def tiff_with_exif(tiff: bytes, exif: Exif) -> bytes:
-    """Add EXIF fields to a TIFF file of one page and 8 bits; it takes on their byte order."""
-    order = _ORDERS[tiff[:4]]
-    fields = read_fields(memoryview(tiff), order, to_number(tiff[4:8], order))
+def add_exif_to_tiff(tiff: bytes, exif: bytes) -> bytes:
+    """Add filtered EXIF data to a TIFF file of one page and 8 bits; it takes on the byte order."""
+    old_order, order = _ORDERS[tiff[:4]], _ORDERS[exif[:4]]
+    fields = read_fields(memoryview(tiff), old_order, to_number(tiff[4:8], old_order))
     directory: ExifDirectory = {
-        tag: (value_type, _reordered(value, value_type, order, exif.order))
+        tag: (value_type, _reordered(value, value_type, old_order, order))
         for tag, value_type, _, value in fields
     }
+    directory |= _read_directory(memoryview(exif), order, _HEADER_BYTES, _FIRST, {})
     at = len(tiff) + len(tiff) % 2
-    start = _SIGNATURES[exif.order] + struct.pack(f"{exif.order}I", at)
-    added = _directory_bytes(directory | exif.directory, exif.order, at)
-    return start + tiff[len(start) :].ljust(at - len(start), b"\0") + added
+    header = exif[:4] + struct.pack(f"{order}I", at)
+    pixels = tiff[_HEADER_BYTES:].ljust(at - _HEADER_BYTES, b"\0")
+    return header + pixels + _directory_bytes(directory, order, at)
 
 
 def _read_directory(

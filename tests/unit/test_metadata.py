@@ -17,7 +17,7 @@ from facedetect.images import (
     ImageLimits,
     decode_image,
 )
-from facedetect.images.exif import read_exif
+from facedetect.images.exif import filter_exif
 from tests.unit.metadata import (
     ARTIST,
     CMYK,
@@ -187,16 +187,15 @@ def test_exif_that_no_jpeg_has_room_for_is_left_away(noise: BGRImage) -> None:
 def test_directories_within_each_other_come_to_an_end() -> None:
     entry = struct.pack("<HHII", 34665, 4, 1, 8)
     data = b"II*\0" + struct.pack("<IH", 8, 5000) + 5000 * entry + bytes(4)
-    assert read_exif(data, 1, 1) is None
+    assert filter_exif(data, 1, 1) == b""
 
 
 def test_values_begin_at_even_places() -> None:
     exif = Image.Exif()
     for tag in (270, 271, 315):
         exif[tag] = "of six"  # and a zero
-    kept = read_exif(exif.tobytes(), 60, 40)
-    assert kept
-    places = struct.unpack_from(">" + 3 * "8xI", kept.to_bytes(), 10)
+    kept = filter_exif(exif.tobytes(), 60, 40)
+    places = struct.unpack_from(">" + 3 * "8xI", kept, 10)
     assert not [place for place in places if place % 2]
 
 
@@ -204,9 +203,9 @@ def test_pointers_may_have_any_type() -> None:
     data = exif_data("<")
     at = data.index(struct.pack("<HH", 34665, 4)) + 2
     for kind in range(256):
-        exif = read_exif(data[:at] + bytes([kind]) + data[at + 1 :], 60, 40)
-        assert exif
-        assert 271 in exif.directory
+        exif = Image.Exif()
+        exif.load(filter_exif(data[:at] + bytes([kind]) + data[at + 1 :], 60, 40))
+        assert exif[ExifTags.Base.Make] == "Nikon"
 
 
 @given(changes=st.lists(st.tuples(st.integers(0, 450), st.integers(0, 255)), max_size=8))
@@ -214,9 +213,9 @@ def test_damaged_exif_gives_whole_exif_or_none(changes: list[tuple[int, int]]) -
     damaged = bytearray(exif_data())
     for at, value in changes:
         damaged[at % len(damaged)] = value
-    exif = read_exif(bytes(damaged), 60, 40)
-    if exif is not None:
-        assert read_exif(exif.to_bytes(), 60, 40) == exif
+    exif = filter_exif(bytes(damaged), 60, 40)
+    if exif:
+        assert filter_exif(exif, 60, 40) == exif
         image = np.zeros((4, 4, 3), np.uint8)
         source = encode(Image.new("RGB", (4, 4)), "WEBP", exif=bytes(damaged))
         for suffix in WITH_EXIF:
@@ -226,5 +225,5 @@ def test_damaged_exif_gives_whole_exif_or_none(changes: list[tuple[int, int]]) -
 @given(data=st.binary(max_size=200))
 def test_any_bytes_may_stand_for_exif(data: bytes) -> None:
     for start in (b"", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08"):
-        exif = read_exif(start + data, 60, 40)
-        assert exif is None or read_exif(exif.to_bytes(), 60, 40) == exif
+        exif = filter_exif(start + data, 60, 40)
+        assert filter_exif(exif, 60, 40) == exif
