@@ -125,10 +125,8 @@ def _add_copy(output: OutputContainer, source: Stream) -> Stream:
     if stream.type == "audio":
         _set_layout(stream.codec_context)  # type: ignore[arg-type]
     if stream.codec_context.codec.canonical_name == "vorbis":
-        headers = strip_vorbis_comments(stream.codec_context.extradata or b"")
-        if headers is None:
-            raise ValueError("the Vorbis headers are damaged")
-        stream.codec_context.extradata = headers
+        extradata = stream.codec_context.extradata or b""
+        stream.codec_context.extradata = strip_vorbis_comments(extradata)
     return stream
 
 

@@ -42,16 +42,16 @@ def copy_tags(
     output.set_chapters([chapter for chapter in chapters if chapter["end"] > 0])
 
 
-def strip_vorbis_comments(headers: bytes) -> bytes | None:
-    """Empty the comment header, which holds tags and covers; None if the headers are damaged."""
+def strip_vorbis_comments(headers: bytes) -> bytes:
+    """Empty the comment header, which holds tags and covers; raises ValueError for damaged ones."""
     sizes = _VORBIS_SIZES.match(headers)
     if sizes is None:
-        return None
+        raise ValueError("the Vorbis headers have no sizes")
     comments_at = sizes.end() + _VORBIS_IDENTIFICATION_BYTES
     identification = headers[sizes.end() : comments_at]
     setup = headers[comments_at + sum(sizes[1]) :]
     if not setup.startswith(b"\x05vorbis"):
-        return None
+        raise ValueError("the Vorbis headers have no setup")
     lengths = bytes([2, _VORBIS_IDENTIFICATION_BYTES, len(_VORBIS_NO_COMMENTS)])
     return lengths + identification + _VORBIS_NO_COMMENTS + setup
 
