@@ -35,14 +35,15 @@ _ENCODERS = {
 def add_video_stream(output: OutputContainer, source: VideoReader, size: FrameSize) -> VideoStream:
     """Add a stream of the source's codec; of H.264, or VP9 in WebM, if it cannot be written.
 
-    Pixels are 8-bit 4:2:0, which every player supports.
+    Pixels are 8-bit 4:2:0, which every player supports. In it two by two pixels share a colour: odd
+    sides grow by one.
     """
     name, options = _encoder_for(source.stream.codec.canonical_name, output)
     stream: VideoStream = output.add_stream(  # type: ignore[assignment]  # by its encoder's name
         name, rate=source.rate, options=dict(options), time_base=source.time_base
     )
     context = stream.codec_context
-    context.width, context.height = size.width, size.height
+    context.width, context.height = size.width + size.width % 2, size.height + size.height % 2
     context.sample_aspect_ratio = size.pixel_aspect
     context.pix_fmt = "yuv420p"
     context.thread_count = _THREADS

@@ -77,7 +77,7 @@ class VideoWriter:
         # Recorders count from when they were switched on: the result begins at 0 s instead.
         self._start_s = source.start_s
         self._time_base = source.time_base
-        self._video = add_video_stream(output, source, _with_even_sides(size))
+        self._video = add_video_stream(output, source, size)
         self._copiers: dict[int, StreamCopier] = {}
         streams: list[tuple[Stream, Stream]] = [(source.stream, self._video)]
         for stream in source.audio_and_subtitles:
@@ -87,7 +87,9 @@ class VideoWriter:
             if copier is not None:
                 self._copiers[stream.index] = copier
                 streams.append((stream, copier.stream))
-        self.left_out = _list_left_out(source, self._copiers)
+        kept = {source.stream.index, *self._copiers}
+        left_out = (s for s in source.container.streams if s.index not in kept)
+        self.left_out = [f"{stream.type} stream {stream.index}" for stream in left_out]
         if keep_tags:
             copy_tags(source.container, output, streams, self._start_s)
         # If the container refuses its streams, FFmpeg must not be called again: it fails here.
@@ -118,29 +120,13 @@ class VideoWriter:
 
     def _to_yuv(self, frame: DecodedFrame, image_bgr: BGRImage) -> VideoFrame:
         context = self._video.codec_context
-        image_bgr = _pad_to_even_sides(image_bgr)
+        down, across = context.height - image_bgr.shape[0], context.width - image_bgr.shape[1]
+        if down or across:  # odd sides: the last row and column are repeated
+            repeat = cv2.BORDER_REPLICATE
+            image_bgr = np.asarray(
+                cv2.copyMakeBorder(image_bgr, 0, down, 0, across, repeat), np.uint8
+            )
         yuv = self._converter.to_yuv(image_bgr, context.colorspace, context.color_range)
         yuv.pts = frame.ticks - round(self._start_s / self._time_base)
         yuv.time_base = self._time_base
         return yuv
-
-
-def _with_even_sides(size: FrameSize) -> FrameSize:
-    """In 4:2:0 two by two pixels share a colour: odd sides grow by one."""
-    width, height = size.width, size.height
-    return FrameSize(width + width % 2, height + height % 2, size.pixel_aspect)
-
-
-def _pad_to_even_sides(image_bgr: BGRImage) -> BGRImage:
-    """Repeat the last row and column where sides are odd."""
-    height, width = image_bgr.shape[:2]
-    if height % 2 or width % 2:
-        padded = cv2.copyMakeBorder(image_bgr, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-        return np.asarray(padded, np.uint8)
-    return image_bgr
-
-
-def _list_left_out(source: VideoReader, copiers: dict[int, StreamCopier]) -> list[str]:
-    kept = {source.stream.index, *copiers}
-    streams = (stream for stream in source.container.streams if stream.index not in kept)
-    return [f"{stream.type} stream {stream.index}" for stream in streams]
