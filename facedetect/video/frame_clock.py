@@ -38,7 +38,12 @@ class FrameClock:
         if self._first is None:
             self._first = ticks
         elif ticks <= self._last:
-            self._check_jump(self._last - ticks)
+            jump_s = float((self._last - ticks) * self._time_base)
+            if jump_s > _MAX_JUMP_S:
+                raise UnsupportedVideo(
+                    f"the video's timestamps jump back by {jump_s:.1f} s, at most {_MAX_JUMP_S} s "
+                    "are accepted: it joins several recordings; split it there"
+                )
             ticks = self._last + 1
         self._last = ticks
         return ticks
@@ -46,11 +51,3 @@ class FrameClock:
     def seconds_at(self, ticks: int) -> float:
         """Seconds since the first frame."""
         return float((ticks - (self._first or 0)) * self._time_base)
-
-    def _check_jump(self, ticks: int) -> None:
-        jump_s = float(ticks * self._time_base)
-        if jump_s > _MAX_JUMP_S:
-            raise UnsupportedVideo(
-                f"the video's timestamps jump back by {jump_s:.1f} s, at most {_MAX_JUMP_S} s are "
-                "accepted: it joins several recordings; split it there"
-            )

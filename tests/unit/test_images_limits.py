@@ -91,18 +91,18 @@ def gif_of_frames(count: int) -> bytes:
 def test_many_pages_take_no_time(of_pages: Callable[[int], bytes]) -> None:
     assert decode_image(of_pages(9), ImageLimits(max_frames=9)).shape[2] == 3
     data = of_pages(3000)
-    started = time.monotonic()
+    started = time.thread_time()
     with pytest.raises(ImageTooLarge):
         decode_image(data, LIMITS)
-    assert time.monotonic() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 def refused(data: bytes, kind: type[ImageError], words: str, limits: ImageLimits = LIMITS) -> None:
-    """The header alone must tell, and soon, also on a loaded machine."""
-    started = time.monotonic()
+    """The header alone must tell, and soon: within a second of the processor's time."""
+    started = time.thread_time()
     with pytest.raises(kind, match=words):
         read_header(data, limits)
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
     with pytest.raises(kind, match=words):
         decode_image(data, limits)
 
