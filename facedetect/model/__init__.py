@@ -1,5 +1,5 @@
-"""From the weights to a SavedModel. Importing it imports TensorFlow, without its noise."""
+"""From the weights to a SavedModel. Importing it imports TensorFlow, without its startup lines."""
 
-from facedetect.model.quiet import import_tensorflow_quietly
+from facedetect.model.tensorflow_import import import_tensorflow
 
-tensorflow = import_tensorflow_quietly()
+tensorflow = import_tensorflow()

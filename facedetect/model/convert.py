@@ -23,7 +23,6 @@ from facedetect.model.graph_files import (
 from facedetect.model.guards import WorkLimits
 from facedetect.model.inspect import possible_inputs, possible_outputs
 from facedetect.model.manifest import write_manifest
-from facedetect.model.quiet import without_noise
 from facedetect.model.serving_graph import TensorNames, build_serving_graph, signature_def
 from facedetect.model.session import open_session
 from facedetect.model.signatures import FLOAT, SIGNATURES
@@ -56,7 +55,7 @@ def convert(
     input_names = _tensor_names(FLOAT.inputs, inputs, "input")
     output_names = _tensor_names(FLOAT.outputs, outputs, "output")
     graph_def = _read(source, input_names, output_names)
-    with without_noise(), _folder_atomic_draft(target) as unfinished:
+    with _folder_atomic_draft(target) as unfinished:
         limits = limits or WorkLimits()
         serving_graph = build_serving_graph(graph_def, input_names, output_names, limits)
         _write_saved_model(serving_graph, unfinished)
