@@ -1,10 +1,11 @@
-"""Reading graphs from disk: frozen graphs, checkpoints, SavedModels."""
+"""Read models from disk: frozen graphs, checkpoints and SavedModels."""
 
 from __future__ import annotations
 
 import re
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -23,7 +24,7 @@ class GraphKind(StrEnum):
 
 
 def kind_of(path: Path) -> GraphKind:
-    """What `path` holds, by file names only; raises InvalidModel if it is none of these."""
+    """Tell a model's kind by its file names; raises InvalidModel if `path` holds no model."""
     if path.is_file():
         return GraphKind.CHECKPOINT if path.suffix == ".meta" else GraphKind.FROZEN_GRAPH
     if not path.is_dir():
@@ -33,13 +34,13 @@ def kind_of(path: Path) -> GraphKind:
     if any(path.glob("*.meta")):
         return GraphKind.CHECKPOINT
     raise InvalidModel(
-        f"{path} holds no model: neither {SAVED_MODEL_FILE} (alone or in a numbered folder) "
+        f"{path} holds no model: neither {SAVED_MODEL_FILE} (directly or in a numbered folder) "
         "nor a checkpoint's .meta file"
     )
 
 
 def numbered_folders(folder: Path) -> dict[int, Path]:
-    """The folders in `folder` that TensorFlow Serving takes for versions, by ascending number.
+    """List the folders that TensorFlow Serving takes for versions, by ascending number.
 
     They need not hold a model. Raises OSError if `folder` cannot be read.
     """
@@ -48,7 +49,7 @@ def numbered_folders(folder: Path) -> dict[int, Path]:
 
 
 def model_versions(folder: Path) -> dict[int, Path]:
-    """The versions of the SavedModel in `folder`, each with its own folder, in ascending order."""
+    """List the versions of the SavedModel in `folder` with their folders, by ascending number."""
     if not folder.is_dir():
         return {}
     found = numbered_folders(folder).items()
@@ -56,7 +57,7 @@ def model_versions(folder: Path) -> dict[int, Path]:
 
 
 def version_folder(folder: Path, version: int | None = None) -> Path:
-    """The folder of one version of a SavedModel, the highest by default.
+    """Return the folder of one version of a SavedModel, by default the highest.
 
     `folder` may also be that of a single version. Raises ModelNotFound.
     """
@@ -64,10 +65,10 @@ def version_folder(folder: Path, version: int | None = None) -> Path:
     if is_version and version is None:
         return folder
     if is_version:
-        raise ModelNotFound(f"{folder} is one version already; leave out ?version={version}")
+        raise ModelNotFound(f"{folder} is a single version; leave out ?version={version}")
     versions = model_versions(folder)
     if not versions:
-        raise ModelNotFound(f"{folder} holds no SavedModel; `facedetect convert` makes one")
+        raise ModelNotFound(f"{folder} holds no SavedModel; create one with `facedetect convert`")
     chosen = max(versions) if version is None else version
     if chosen not in versions:
         known = ", ".join(map(str, versions))
@@ -75,13 +76,26 @@ def version_folder(folder: Path, version: int | None = None) -> Path:
     return versions[chosen]
 
 
+def read_meta_graph(path: Path, kind: GraphKind) -> tf.compat.v1.MetaGraphDef:
+    """Read a model's graph, a checkpoint's without the values of its variables.
+
+    A SavedModel also has signatures; `path` is the folder of one version. Raises InvalidModel.
+    """
+    if kind is GraphKind.FROZEN_GRAPH:
+        return tf.compat.v1.MetaGraphDef(graph_def=read_frozen_graph(path))
+    if kind is GraphKind.CHECKPOINT:
+        meta = Path(f"{_checkpoint_prefix(path)}.meta")
+        return _parse(tf.compat.v1.MetaGraphDef(), meta, "checkpoint's graph")
+    path /= SAVED_MODEL_FILE
+    saved_model = _parse(saved_model_pb2.SavedModel(), path, "SavedModel")
+    if not saved_model.meta_graphs:
+        raise InvalidModel(f"{path} is not a SavedModel: it holds no graph")
+    return saved_model.meta_graphs[0]
+
+
 def read_frozen_graph(path: Path) -> tf.compat.v1.GraphDef:
     """Read a frozen graph; raises InvalidModel if the file is not one."""
-    graph_def = tf.compat.v1.GraphDef()
-    try:
-        graph_def.ParseFromString(path.read_bytes())
-    except (DecodeError, OSError) as error:
-        raise InvalidModel(f"{path} is not a frozen graph: {error}") from error
+    graph_def = _parse(tf.compat.v1.GraphDef(), path, "frozen graph")
     if not graph_def.node:
         raise InvalidModel(
             f"{path} is not a frozen graph: it has no nodes; for a SavedModel, give its folder"
@@ -99,37 +113,13 @@ def import_graph(graph_def: tf.compat.v1.GraphDef, source: Path) -> tf.Graph:
     return graph
 
 
-def read_saved_model(folder: Path) -> tf.compat.v1.MetaGraphDef:
-    """Read the meta graph in one version's folder; raises InvalidModel if there is none."""
-    saved_model = saved_model_pb2.SavedModel()
-    path = folder / SAVED_MODEL_FILE
-    try:
-        saved_model.ParseFromString(path.read_bytes())
-    except (DecodeError, OSError) as error:
-        raise InvalidModel(f"{path} is not a SavedModel: {error}") from error
-    if not saved_model.meta_graphs:
-        raise InvalidModel(f"{path} is not a SavedModel: it holds no graph")
-    return saved_model.meta_graphs[0]
-
-
-def read_checkpoint_graph(path: Path) -> tf.compat.v1.GraphDef:
-    """Read a checkpoint's graph without its variables' values; raises InvalidModel."""
-    meta_graph_def = tf.compat.v1.MetaGraphDef()
-    meta = Path(f"{checkpoint_prefix(path)}.meta")
-    try:
-        meta_graph_def.ParseFromString(meta.read_bytes())
-    except (DecodeError, OSError) as error:
-        raise InvalidModel(f"{meta} is not a checkpoint's graph: {error}") from error
-    return meta_graph_def.graph_def
-
-
 def freeze_checkpoint(path: Path, output_ops: list[str]) -> tf.compat.v1.GraphDef:
     """Read a checkpoint, prune it to what the outputs need and turn variables into constants.
 
     Raises InvalidModel if it cannot be read.
     """
     tf1 = tf.compat.v1
-    prefix = checkpoint_prefix(path)
+    prefix = _checkpoint_prefix(path)
     try:
         with tf.Graph().as_default() as graph, open_session(graph) as session:
             saver = tf1.train.import_meta_graph(f"{prefix}.meta", clear_devices=True)
@@ -142,14 +132,19 @@ def freeze_checkpoint(path: Path, output_ops: list[str]) -> tf.compat.v1.GraphDe
         raise InvalidModel(f"the checkpoint {prefix} cannot be read: {error}") from error
 
 
-def checkpoint_prefix(path: Path) -> Path:
+def _checkpoint_prefix(path: Path) -> Path:
     """`folder/model.ckpt-7` of the newest checkpoint in `path`, or of the .meta file `path`."""
     if path.is_file():
         return path.with_suffix("")
     latest = tf.train.latest_checkpoint(str(path))
     if latest is not None and Path(f"{latest}.meta").is_file():
         return Path(latest)
-    metas = sorted(path.glob("*.meta"), key=lambda meta: meta.stat().st_mtime)
-    if not metas:
-        raise InvalidModel(f"{path} holds no checkpoint: no .meta file")
-    return metas[-1].with_suffix("")
+    return max(path.glob("*.meta"), key=lambda meta: meta.stat().st_mtime).with_suffix("")
+
+
+def _parse(message: Any, path: Path, kind: str) -> Any:
+    try:
+        message.ParseFromString(path.read_bytes())
+    except (DecodeError, OSError) as error:
+        raise InvalidModel(f"{path} is not a {kind}: {error}") from error
+    return message

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,7 @@ from facedetect.model.graph_files import (
     GraphKind,
     import_graph,
     kind_of,
-    read_checkpoint_graph,
-    read_frozen_graph,
-    read_saved_model,
+    read_meta_graph,
     version_folder,
 )
 
@@ -61,16 +58,11 @@ class ModelSummary:
 def inspect_model(path: Path) -> ModelSummary:
     """Summarise a frozen graph, a checkpoint or a SavedModel; raises InvalidModel."""
     kind = kind_of(path)
-    signatures: Mapping[str, tf.compat.v1.SignatureDef] = {}
-    if kind is GraphKind.FROZEN_GRAPH:
-        graph_def = read_frozen_graph(path)
-    elif kind is GraphKind.CHECKPOINT:
-        graph_def = read_checkpoint_graph(path)
-    else:
+    if kind is GraphKind.SAVED_MODEL:
         path = version_folder(path)
-        meta_graph_def = read_saved_model(path)
-        graph_def, signatures = meta_graph_def.graph_def, meta_graph_def.signature_def
-    graph = import_graph(graph_def, path)
+    meta_graph_def = read_meta_graph(path, kind)
+    graph = import_graph(meta_graph_def.graph_def, path)
+    signatures = meta_graph_def.signature_def
     return ModelSummary(
         path=str(path),
         kind=kind.value,

@@ -1,4 +1,4 @@
-"""assets.extra/manifest.json: what a SavedModel was made of, for people and programs."""
+"""assets.extra/manifest.json: what a SavedModel was built from."""
 
 from __future__ import annotations
 
@@ -19,21 +19,18 @@ _NAME = "manifest.json"
 
 
 def write_manifest(folder: Path, source: tf.compat.v1.GraphDef, limits: WorkLimits) -> None:
-    """Write the manifest of the SavedModel in `folder`, which is there already.
+    """Write the manifest of the SavedModel in `folder`.
 
-    `source_graph_sha256` is that of the source's graph, serialised in stable order.
+    `source_graph_sha256` is the checksum of the source graph, serialised in a stable order.
     """
     manifest = {
-        "source_graph_sha256": _digest(source.SerializeToString(deterministic=True)),
-        "saved_model_sha256": _digest((folder / SAVED_MODEL_FILE).read_bytes()),
+        "source_graph_sha256": _sha256(source.SerializeToString(deterministic=True)),
+        "saved_model_sha256": _sha256((folder / SAVED_MODEL_FILE).read_bytes()),
         "facedetect": facedetect.__version__,
         "tensorflow": tf.__version__,
         "limits": asdict(limits),
         "signatures": {
-            name: {
-                "inputs": _describe(signature.inputs),
-                "outputs": _describe(signature.outputs),
-            }
+            name: {"inputs": _shapes(signature.inputs), "outputs": _shapes(signature.outputs)}
             for name, signature in SIGNATURES.items()
         },
     }
@@ -42,11 +39,11 @@ def write_manifest(folder: Path, source: tf.compat.v1.GraphDef, limits: WorkLimi
     path.write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
 
 
-def _digest(data: bytes) -> str:
+def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _describe(specs: dict[str, tf.TensorSpec]) -> dict[str, str]:
+def _shapes(specs: dict[str, tf.TensorSpec]) -> dict[str, str]:
     return {
         name: f"{spec.dtype.name} {[-1 if size is None else size for size in spec.shape]}"
         for name, spec in specs.items()

@@ -1,4 +1,4 @@
-"""The signatures of the SavedModel: the table that builder, manifest and tests share."""
+"""The signatures of the SavedModel, with the tensors of its graph that they feed and fetch."""
 
 from __future__ import annotations
 
@@ -6,41 +6,70 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-_PARAMETERS = {
-    "min_size": tf.TensorSpec([], tf.float32),
-    "thresholds": tf.TensorSpec([3], tf.float32),
-    "factor": tf.TensorSpec([], tf.float32),
-}
-_FACES = {
-    "prob": tf.TensorSpec([None], tf.float32),
-    "landmarks": tf.TensorSpec([None, 10], tf.float32),
-    "box": tf.TensorSpec([None, 4], tf.float32),
-}
-
 
 @dataclass(frozen=True)
 class SignatureSpec:
-    """Inputs and outputs by name."""
+    """Inputs and outputs by name; the name within a TensorSpec is the tensor's in the graph."""
 
     inputs: dict[str, tf.TensorSpec]
     outputs: dict[str, tf.TensorSpec]
 
+    def to_proto(self) -> tf.compat.v1.SignatureDef:
+        saved_model = tf.compat.v1.saved_model
+        return saved_model.build_signature_def(
+            _tensor_infos(self.inputs),
+            _tensor_infos(self.outputs),
+            saved_model.signature_constants.PREDICT_METHOD_NAME,
+        )
 
-FLOAT = SignatureSpec({"input": tf.TensorSpec([None, None, 3], tf.float32), **_PARAMETERS}, _FACES)
-UINT8 = SignatureSpec({"input": tf.TensorSpec([None, None, 3], tf.uint8), **_PARAMETERS}, _FACES)
-BYTES = SignatureSpec({"image_bytes": tf.TensorSpec([], tf.string), **_PARAMETERS}, _FACES)
+
+def _tensor_infos(specs: dict[str, tf.TensorSpec]) -> dict[str, tf.compat.v1.TensorInfo]:
+    """Types and shapes are the specs', even where the graph's own shapes are less precise."""
+    return {
+        name: tf.compat.v1.TensorInfo(
+            name=f"{spec.name}:0",
+            dtype=spec.dtype.as_datatype_enum,
+            tensor_shape=spec.shape.as_proto(),
+        )
+        for name, spec in specs.items()
+    }
+
+
+def _faces(scope: str = "") -> dict[str, tf.TensorSpec]:
+    return {
+        "prob": tf.TensorSpec([None], tf.float32, f"{scope}prob"),
+        "landmarks": tf.TensorSpec([None, 10], tf.float32, f"{scope}landmarks"),
+        "box": tf.TensorSpec([None, 4], tf.float32, f"{scope}box"),
+    }
+
+
+PARAMETERS = {
+    "min_size": tf.TensorSpec([], tf.float32, "min_size"),
+    "thresholds": tf.TensorSpec([3], tf.float32, "thresholds"),
+    "factor": tf.TensorSpec([], tf.float32, "factor"),
+}
+FLOAT = SignatureSpec(
+    {"input": tf.TensorSpec([None, None, 3], tf.float32, "image_float"), **PARAMETERS},
+    _faces("float/"),
+)
+UINT8 = SignatureSpec(
+    {"input": tf.TensorSpec([None, None, 3], tf.uint8, "image_uint8"), **PARAMETERS}, _faces()
+)
+BYTES = SignatureSpec(
+    {"image_bytes": tf.TensorSpec([], tf.string, "image_bytes"), **PARAMETERS}, _faces()
+)
 BATCH = SignatureSpec(
     inputs={
-        "image_bytes": tf.TensorSpec([None], tf.string),
-        "min_size": tf.TensorSpec([None], tf.float32),
-        "thresholds": tf.TensorSpec([None, 3], tf.float32),
-        "factor": tf.TensorSpec([None], tf.float32),
+        "image_bytes": tf.TensorSpec([None], tf.string, "batch/image_bytes"),
+        "min_size": tf.TensorSpec([None], tf.float32, "batch/min_size"),
+        "thresholds": tf.TensorSpec([None, 3], tf.float32, "batch/thresholds"),
+        "factor": tf.TensorSpec([None], tf.float32, "batch/factor"),
     },
     outputs={
-        "count": tf.TensorSpec([None], tf.int32),
-        "prob": tf.TensorSpec([None, None], tf.float32),
-        "landmarks": tf.TensorSpec([None, None, 10], tf.float32),
-        "box": tf.TensorSpec([None, None, 4], tf.float32),
+        "count": tf.TensorSpec([None], tf.int32, "batch/count"),
+        "prob": tf.TensorSpec([None, None], tf.float32, "batch/prob"),
+        "landmarks": tf.TensorSpec([None, None, 10], tf.float32, "batch/landmarks"),
+        "box": tf.TensorSpec([None, None, 4], tf.float32, "batch/box"),
     },
 )
 

@@ -35,7 +35,7 @@ def test_the_highest_version_is_the_default(folder: Path) -> None:
     assert version_folder(folder / "9") == folder / "9"
     with pytest.raises(ModelNotFound, match="has no version 11; it has 9, 10"):
         version_folder(folder, 11)
-    with pytest.raises(ModelNotFound, match="is one version already"):
+    with pytest.raises(ModelNotFound, match="is a single version"):
         version_folder(folder / "9", 9)
     with pytest.raises(ModelNotFound, match="holds no SavedModel"):
         version_folder(folder / "11")
