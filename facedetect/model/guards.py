@@ -1,7 +1,7 @@
-"""Assertions inside the graph: no caller makes a served model hang or run out of memory.
+"""Assertions inside the graph, so that no call can make a served model hang or exhaust memory.
 
-They say what `DetectionParams` and `ImageLimits` say, in the same words, for callers that have
-neither.
+Rules and wording are those of `DetectionParams` and `ImageLimits`, which callers of TensorFlow
+Serving may not have.
 """
 
 from __future__ import annotations
@@ -22,18 +22,16 @@ from facedetect.faces import (
     WORK_RULE,
 )
 from facedetect.images import DEFAULT_MAX_IMAGE_PIXELS
+from facedetect.model.signatures import BATCH
 
-_CHANNELS = 3
-_THREE_THRESHOLDS = "thresholds must be 3 numbers"
-_BATCH_RANKS = (1, 1, 2, 1)  # image_bytes, min_size, thresholds, factor
 _PNG_START = b"\x89PNG\r\n\x1a\n"
-_PNG_SIZE_AT = 16
+_PNG_SIZE_OFFSET = 16
 _JPEG_START = b"\xff\xd8"
 
 
 @dataclass(frozen=True)
 class WorkLimits:
-    """What a served model takes: pixels of an image's pyramid and file, images of a batch."""
+    """Upper limits of a served model: pixels of a pyramid and of an encoded image, batch size."""
 
     max_pyramid_pixels: float = DEFAULT_MAX_PYRAMID_PIXELS
     max_image_pixels: int = DEFAULT_MAX_IMAGE_PIXELS
@@ -43,46 +41,40 @@ class WorkLimits:
 def check_call(
     image: tf.Tensor, parameters: Sequence[tf.Tensor], limits: WorkLimits
 ) -> list[tf.Operation]:
-    """Assertions on one call: its image's shape, its parameters, the work it asks for.
+    """Assert that a call's image, min_size, thresholds and factor have valid shapes and values.
 
-    `parameters` are min_size, thresholds and factor. What would fail by itself on a wrong shape
-    waits for the assertion on that shape.
+    Ops that would themselves fail on a wrong shape wait for the assertion on that shape.
     """
-    ranks = _check_ranks(image, *parameters)
-    with tf.control_dependencies(ranks):
-        sizes = _check_sizes(image, parameters[1])
-    values = _check_values(*parameters)
-    with tf.control_dependencies([*sizes, *values]):
-        work = _check_work(image, parameters[0], parameters[2], limits)
-    return [*ranks, *sizes, *values, work]
-
-
-def _check_ranks(
-    image: tf.Tensor, min_size: tf.Tensor, thresholds: tf.Tensor, factor: tf.Tensor
-) -> list[tf.Operation]:
-    return [
-        _check(_has_rank(image, 3), "the image must be [height, width, 3]; its shape is", image),
-        _check(_has_rank(min_size, 0), "min_size must be one number; its shape is", min_size),
-        _check(_has_rank(thresholds, 1), f"{_THREE_THRESHOLDS}; their shape is", thresholds),
-        _check(_has_rank(factor, 0), "factor must be one number; its shape is", factor),
+    min_size, thresholds, factor = parameters
+    ranks = [
+        _check_rank(image, 3, "the image must be [height, width, 3]; its shape is"),
+        _check_rank(min_size, 0, "min_size must be one number; its shape is"),
+        _check_rank(thresholds, 1, "thresholds must be 3 numbers; their shape is"),
+        _check_rank(factor, 0, "factor must be one number; its shape is"),
     ]
+    with tf.control_dependencies(ranks):
+        sizes = _check_sizes(image, thresholds)
+    values = _check_values(min_size, thresholds, factor)
+    with tf.control_dependencies([*sizes, *values]):
+        work = _check_work(image, min_size, factor, limits)
+    return [*ranks, *sizes, *values, work]
 
 
 def _check_sizes(image: tf.Tensor, thresholds: tf.Tensor) -> list[tf.Operation]:
     height, width, channels = tf.unstack(tf.shape(image), num=3)
-    is_image = tf.reduce_all([tf.equal(channels, _CHANNELS), height > 0, width > 0])
-    words = "the image must be [height, width, 3] and not empty; its shape is"
+    is_image = tf.reduce_all([tf.equal(channels, 3), height > 0, width > 0])
+    message = "the image must be [height, width, 3] and not empty; its shape is"
     are_three = tf.equal(tf.size(thresholds), 3)
     return [
-        _check(is_image, words, image),
-        _check(are_three, f"{_THREE_THRESHOLDS}; their shape is", thresholds),
+        _assert(is_image, message, tf.shape(image)),
+        _assert(are_three, "thresholds must be 3 numbers; their shape is", tf.shape(thresholds)),
     ]
 
 
 def _check_values(
     min_size: tf.Tensor, thresholds: tf.Tensor, factor: tf.Tensor
 ) -> list[tf.Operation]:
-    """Every comparison with NaN is false, so these hold for finite numbers only."""
+    """Every comparison with NaN is false, so NaN fails, too."""
     low, high = FACTOR_BOUNDS
     is_size = (min_size >= MIN_SIZE_BOUND) & (min_size < float("inf"))
     are_scores = (thresholds > 0) & (thresholds < 1)
@@ -96,7 +88,7 @@ def _check_values(
 def _check_work(
     image: tf.Tensor, min_size: tf.Tensor, factor: tf.Tensor, limits: WorkLimits
 ) -> tf.Operation:
-    """The sum that `DetectionParams.pyramid_pixels` forms."""
+    """The formula is that of `DetectionParams.pyramid_pixels`."""
     height, width, _ = tf.unstack(tf.cast(tf.shape(image), tf.float32), num=3)
     pyramid = height * width * (PNET_SIDE / min_size) ** 2 / (1 - factor**2)
     rule = WORK_RULE.format(limit=limits.max_pyramid_pixels)
@@ -105,10 +97,8 @@ def _check_work(
 
 
 def check_encoded(image_bytes: tf.Tensor, limits: WorkLimits) -> tf.Operation:
-    """Assert that an encoded image is a JPEG or PNG whose header claims no more than the limit."""
-    scalar = _check(
-        _has_rank(image_bytes, 0), "image_bytes must be one string; its shape is", image_bytes
-    )
+    """Assert that an encoded image is a JPEG or PNG whose header is within the pixel limit."""
+    scalar = _check_rank(image_bytes, 0, "image_bytes must be one string; its shape is")
     with tf.control_dependencies([scalar]):
         image_bytes = tf.identity(image_bytes)
     is_png = _starts_with(image_bytes, _PNG_START)
@@ -130,11 +120,11 @@ def check_encoded(image_bytes: tf.Tensor, limits: WorkLimits) -> tf.Operation:
 
 
 def check_batch(inputs: Mapping[str, tf.Tensor], limits: WorkLimits) -> list[tf.Operation]:
-    """Assert that every input of a batched call has its rank and as many rows as the others."""
-    ranks = [
-        _check(_has_rank(tensor, rank), f"{name} must have rank {rank}; its shape is", tensor)
-        for (name, tensor), rank in zip(inputs.items(), _BATCH_RANKS, strict=True)
-    ]
+    """Assert that all inputs of a batch have valid ranks and the same number of rows."""
+    ranks = []
+    for name, tensor in inputs.items():
+        rank = BATCH.inputs[name].shape.rank
+        ranks.append(_check_rank(tensor, rank, f"{name} must have rank {rank}; its shape is"))
     with tf.control_dependencies(ranks):
         sizes = [tf.shape(tensor)[0] for tensor in inputs.values()]
     message = f"every input must have as many rows, {limits.max_batch_size} at most; they have"
@@ -148,7 +138,7 @@ def _starts_with(image_bytes: tf.Tensor, start: bytes) -> tf.Tensor:
 
 
 def _png_pixels(image_bytes: tf.Tensor) -> tf.Tensor:
-    header = tf.strings.substr(image_bytes, _PNG_SIZE_AT, 8)
+    header = tf.strings.substr(image_bytes, _PNG_SIZE_OFFSET, 8)
     width, height = tf.unstack(tf.io.decode_raw(header, tf.int32, little_endian=False), num=2)
     return tf.cast(width, tf.float32) * tf.cast(height, tf.float32)
 
@@ -158,15 +148,12 @@ def _jpeg_pixels(image_bytes: tf.Tensor) -> tf.Tensor:
     return tf.cast(width, tf.float32) * tf.cast(height, tf.float32)
 
 
-def _has_rank(tensor: tf.Tensor, rank: int) -> tf.Tensor:
-    """Looked at when the graph runs: a server does not hold what it is fed against shapes."""
-    return tf.equal(tf.raw_ops.Rank(input=tensor), rank)
-
-
-def _check(condition: tf.Tensor, message: str, tensor: tf.Tensor) -> tf.Operation:
-    return _assert(condition, message, tf.shape(tensor))
+def _check_rank(tensor: tf.Tensor, rank: int, message: str) -> tf.Operation:
+    """Checked at run time: TensorFlow Serving does not check inputs against static shapes."""
+    has_rank = tf.equal(tf.raw_ops.Rank(input=tensor), rank)
+    return _assert(has_rank, message, tf.shape(tensor))
 
 
 def _assert(condition: tf.Tensor, message: str, value: tf.Tensor) -> tf.Operation:
-    is_kept = tf.reduce_all(condition)
-    return tf.raw_ops.Assert(condition=is_kept, data=[tf.constant(message), value], summarize=4)
+    is_true = tf.reduce_all(condition)
+    return tf.raw_ops.Assert(condition=is_true, data=[tf.constant(message), value], summarize=4)

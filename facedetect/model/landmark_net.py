@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from facedetect.model.boxes import MIRRORED_POINTS, mirror_offsets
 from facedetect.model.crops import cut_crops, map_chunks
-from facedetect.model.nets import CropFeatures, hidden_layer, two_layers
+from facedetect.model.nets import CropFeatures, concat_outputs, dense, hidden_layer
 from facedetect.model.weights import POINTS, Layer, Net
 
 # A patch's side in units of the box's larger side, and how far, in units of the patch, the net may
@@ -28,9 +28,9 @@ _CHUNK = 4  # faces: what is at work at a time stays in a core's cache
 
 
 class LandmarkNet:
-    """Patches around a face's five landmarks -> where in its patch each of them is.
+    """Patches around a face's five landmarks -> the position of each landmark in its patch.
 
-    Each patch has convolutions of its own; one dense layer sees all of them.
+    Each patch has its own convolutions; one dense layer joins them.
     """
 
     side = CropFeatures.side
@@ -41,15 +41,16 @@ class LandmarkNet:
             CropFeatures(net[f"conv1_{point}"], net[f"conv2_{point}"], net[f"conv3_{point}"])
             for point in POINTS
         ]
-        self._dense = net["dense"]
-        self._dense_of_points = _side_by_side([net[f"dense_{point}"] for point in POINTS])
-        self._positions = _apart([net[f"point_{point}"] for point in POINTS])
+        self._joined = net["dense"]
+        self._by_point = concat_outputs(*(net[f"dense_{point}"] for point in POINTS))
+        self._positions = _block_diagonal([net[f"point_{point}"] for point in POINTS])
 
     def __call__(self, patches: tf.Tensor) -> tf.Tensor:
         """[5, n, 24, 24, 3], point by point -> [n, 10] as y1..y5, x1..x5 in units of the patch."""
         per_point = zip(self._features, tf.unstack(patches, num=len(POINTS)), strict=True)
         maps = tf.concat([features(part) for features, part in per_point], axis=3)
-        return two_layers(hidden_layer(maps, self._dense), self._dense_of_points, self._positions)
+        hidden = hidden_layer(hidden_layer(maps, self._joined), self._by_point)
+        return dense(hidden, self._positions)
 
 
 def refine_landmarks(
@@ -106,17 +107,7 @@ def _without_far_moves(moves: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.where(is_near, by_point, 0.0), tf.shape(moves))
 
 
-def _side_by_side(layers: Sequence[Layer]) -> Layer:
-    """Layers with PReLU on the same inputs, as one."""
-    slopes = [layer.slope for layer in layers if layer.slope is not None]
-    return Layer(
-        np.concatenate([layer.kernel for layer in layers], axis=1),
-        np.concatenate([layer.bias for layer in layers]),
-        np.concatenate(slopes),
-    )
-
-
-def _apart(heads: Sequence[Layer]) -> Layer:
+def _block_diagonal(heads: Sequence[Layer]) -> Layer:
     """Heads y, x, each on its own part of the inputs, as one layer with columns y1..y5, x1..x5."""
     count, (inputs, _) = len(heads), heads[0].kernel.shape
     kernel = np.zeros((count, inputs, 2, count), np.float32)

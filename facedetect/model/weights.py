@@ -1,4 +1,4 @@
-"""MTCNN's weights: read from their file, turned into the layout that the graph wants."""
+"""MTCNN's weights: read from a file, and converted to the layout of `nets`."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ FloatArray = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
 
 POINTS = range(1, 6)
-"""The landmarks by their numbers in the author's landmark net."""
+"""The numbers of the landmarks in the author's landmark net."""
 
 NEUTRAL = 127.5
 """The pixel value that the nets' normalisation, (x - 127.5) / 128, turns into 0."""
 
-# The heads' columns, from x before y to y before x.
-_BOX_YX = [1, 0, 3, 2]
-_POINT_YX = [1, 0]
-_LANDMARKS_YX = [5, 6, 7, 8, 9, 0, 1, 2, 3, 4]
+# A head's columns, from x before y to y before x.
+_YX_COLUMNS = {
+    "box": [1, 0, 3, 2],
+    "landmarks": [5, 6, 7, 8, 9, 0, 1, 2, 3, 4],
+    **{f"point_{point}": [1, 0] for point in POINTS},
+}
 
 # The author's kernels: convolutions [out, in, width, height], dense layers [in, out].
 _KERNELS: dict[str, tuple[int, ...]] = {
@@ -50,8 +52,8 @@ _KERNELS: dict[str, tuple[int, ...]] = {
     "onet/box": (256, 4),
     "onet/landmarks": (256, 10),
 }
-# The landmark net: a branch of convolutions for each point's patch, a dense layer over all of their
-# maps [3, 3, 5 * 64], and two layers for each point that answer x, y.
+# The landmark net: convolutions for each point's patch, a dense layer over all of their maps
+# [3, 3, 5 * 64], and two layers for each point, which give x, y.
 _LANDMARK_KERNELS: dict[str, tuple[int, ...]] = {
     **{f"lnet/conv1_{point}": (28, 3, 3, 3) for point in POINTS},
     **{f"lnet/conv2_{point}": (48, 28, 3, 3) for point in POINTS},
@@ -61,7 +63,7 @@ _LANDMARK_KERNELS: dict[str, tuple[int, ...]] = {
     **{f"lnet/point_{point}": (64, 2) for point in POINTS},
 }
 _CONV_RANK = 4
-_HEADS = ("face", "box", "landmarks", *(f"point_{point}" for point in POINTS))
+_HEADS = ("face", *_YX_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,9 @@ Net = Mapping[str, Layer]
 class Weights:
     """The nets. Input BGR 0..255; box columns y1, x1, y2, x2; landmarks y1..y5, x1..x5.
 
-    The three nets of every MTCNN have the heads `face` (one logit: the face's less the
-    background's) and `box`; `onet` has `landmarks` as well. `lnet`, which refines landmarks, has
-    `point_1` to `point_5`, columns y, x, and layers of those numbers before them.
+    `pnet`, `rnet` and `onet` have the heads `face` (one logit: the face's minus the background's)
+    and `box`, `onet` also `landmarks`. `lnet`, which refines landmarks, has the heads `point_1` to
+    `point_5` with the columns y, x.
     """
 
     pnet: Net
@@ -92,20 +94,17 @@ class Weights:
 
 
 def default_weights_path() -> Path:
-    """Where the weights lie: beside this module if installed, in models/ in a checkout."""
+    """Return the path of the package's weights: beside this module, or models/ in a checkout."""
     packaged = Path(__file__).with_name("mtcnn.safetensors")
-    return (
-        packaged
-        if packaged.exists()
-        else Path(__file__).parents[2] / "models" / "mtcnn.safetensors"
-    )
+    if packaged.exists():
+        return packaged
+    return Path(__file__).parents[2] / "models" / "mtcnn.safetensors"
 
 
 def load_weights(path: Path | None = None) -> Weights:
-    """Read the weights from `path`, a .safetensors file as models/README.md describes it.
+    """Read the weights from a .safetensors file as models/README.md describes it.
 
-    Raises InvalidModel if the file is not there, is no .safetensors file, or an array is missing or
-    of another shape.
+    Raises InvalidModel if the file cannot be read, or an array is missing or has another shape.
     """
     path = path or default_weights_path()
     try:
@@ -116,13 +115,37 @@ def load_weights(path: Path | None = None) -> Weights:
 
 
 def arrange(arrays: Arrays, source: Path) -> Weights:
-    """The weights in the layout that the graph wants, from arrays in the author's.
+    """Convert arrays from the author's layout to that of `nets`.
 
-    `arrays` are named as models/README.md says; those of the landmark net may be missing
-    altogether. Raises InvalidModel, naming `source`, if an array is missing or of another shape.
+    They are named as in models/README.md; those of the landmark net may all be missing. Raises
+    InvalidModel, naming `source`, if an array is missing or has another shape.
     """
     has_landmark_net = any(name.startswith("lnet/") for name in arrays)
-    for name, shape in array_shapes(landmark_net=has_landmark_net).items():
+    _check_arrays(arrays, source, array_shapes(landmark_net=has_landmark_net))
+    nets: dict[str, dict[str, Layer]] = {"pnet": {}, "rnet": {}, "onet": {}}
+    if has_landmark_net:
+        nets["lnet"] = {}
+    for name in _KERNELS | _LANDMARK_KERNELS:
+        net, layer = name.split("/")
+        if net in nets:
+            nets[net][layer] = _layer(arrays, name)
+    return Weights(**nets)
+
+
+def array_shapes(*, landmark_net: bool) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each array by its name, in the author's layout; all are float32."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, shape in (_KERNELS | (_LANDMARK_KERNELS if landmark_net else {})).items():
+        outputs = shape[0] if len(shape) == _CONV_RANK else shape[1]
+        shapes[f"{name}/weight"] = shape
+        shapes[f"{name}/bias"] = (outputs,)
+        if name.split("/")[1] not in _HEADS:
+            shapes[f"{name}/slope"] = (outputs,)
+    return shapes
+
+
+def _check_arrays(arrays: Arrays, source: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in shapes.items():
         array = arrays.get(name)
         if array is None or array.shape != shape or array.dtype != np.float32:
             found = "missing" if array is None else f"{array.dtype} {list(array.shape)}"
@@ -132,110 +155,34 @@ def arrange(arrays: Arrays, source: Path) -> Weights:
             )
         if name.endswith("/slope") and "/conv1" not in name and not np.all(array <= 1):
             raise InvalidModel(
-                f"{name} in {source} has slopes up to {array.max():g}; the graph takes slopes over "
-                "1 in the first layers only"
+                f"{name} in {source} has slopes up to {array.max():g}; only the first layers may "
+                "have slopes over 1"
             )
-    return Weights(
-        pnet=_pnet(arrays),
-        rnet=_rnet(arrays),
-        onet=_onet(arrays),
-        lnet=_lnet(arrays) if has_landmark_net else None,
-    )
 
 
-def array_shapes(*, landmark_net: bool) -> dict[str, tuple[int, ...]]:
-    """The shape of each array by its name, in the author's layout; all are float32."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for layer, shape in (_KERNELS | (_LANDMARK_KERNELS if landmark_net else {})).items():
-        outputs = shape[0] if len(shape) == _CONV_RANK else shape[1]
-        shapes[f"{layer}/weight"] = shape
-        shapes[f"{layer}/bias"] = (outputs,)
-        if not layer.endswith(_HEADS):
-            shapes[f"{layer}/slope"] = (outputs,)
-    return shapes
+def _layer(arrays: Arrays, name: str) -> Layer:
+    """Convert one layer. The author trained on transposed images: height and width exchange."""
+    kernel, bias = arrays[f"{name}/weight"], arrays[f"{name}/bias"]
+    layer = name.split("/")[1]
+    if kernel.ndim == _CONV_RANK:
+        kernel = kernel.transpose(3, 2, 1, 0)
+        if layer in _HEADS:  # P-Net's, 1x1
+            kernel = kernel[0, 0]
+    if layer == "dense":  # on maps of 3x3
+        inputs, outputs = kernel.shape
+        by_place = kernel.reshape(3, 3, inputs // 9, outputs).transpose(1, 0, 2, 3)
+        kernel = by_place.reshape(inputs, outputs)
+    if layer.startswith("conv1"):
+        kernel, bias = _fold_normalisation(kernel, bias)
+    if layer == "face":  # softmax([a, b])[1] = sigmoid(b - a)
+        kernel, bias = kernel[:, 1:] - kernel[:, :1], bias[1:] - bias[:1]
+    if layer in _YX_COLUMNS:
+        kernel, bias = kernel[:, _YX_COLUMNS[layer]], bias[_YX_COLUMNS[layer]]
+    return Layer(kernel, bias, arrays.get(f"{name}/slope"))
 
 
-def _pnet(arrays: Arrays) -> Net:
-    return {
-        "conv1": _fold_normalisation(_conv(arrays, "pnet/conv1")),
-        "conv2": _conv(arrays, "pnet/conv2"),
-        "conv3": _conv(arrays, "pnet/conv3"),
-        "face": _face_logit(_flat_conv(arrays, "pnet/face")),
-        "box": _take(_flat_conv(arrays, "pnet/box"), _BOX_YX),
-    }
-
-
-def _rnet(arrays: Arrays) -> Net:
-    return {
-        "conv1": _fold_normalisation(_conv(arrays, "rnet/conv1")),
-        "conv2": _conv(arrays, "rnet/conv2"),
-        "conv3": _conv(arrays, "rnet/conv3"),
-        "dense": _first_dense(arrays, "rnet/dense"),
-        "face": _face_logit(_dense(arrays, "rnet/face")),
-        "box": _take(_dense(arrays, "rnet/box"), _BOX_YX),
-    }
-
-
-def _onet(arrays: Arrays) -> Net:
-    return {
-        "conv1": _fold_normalisation(_conv(arrays, "onet/conv1")),
-        "conv2": _conv(arrays, "onet/conv2"),
-        "conv3": _conv(arrays, "onet/conv3"),
-        "conv4": _conv(arrays, "onet/conv4"),
-        "dense": _first_dense(arrays, "onet/dense"),
-        "face": _face_logit(_dense(arrays, "onet/face")),
-        "box": _take(_dense(arrays, "onet/box"), _BOX_YX),
-        "landmarks": _take(_dense(arrays, "onet/landmarks"), _LANDMARKS_YX),
-    }
-
-
-def _lnet(arrays: Arrays) -> Net:
-    net = {"dense": _first_dense(arrays, "lnet/dense")}
-    for point in POINTS:
-        net[f"conv1_{point}"] = _fold_normalisation(_conv(arrays, f"lnet/conv1_{point}"))
-        net[f"conv2_{point}"] = _conv(arrays, f"lnet/conv2_{point}")
-        net[f"conv3_{point}"] = _conv(arrays, f"lnet/conv3_{point}")
-        net[f"dense_{point}"] = _dense(arrays, f"lnet/dense_{point}")
-        net[f"point_{point}"] = _take(_dense(arrays, f"lnet/point_{point}"), _POINT_YX)
-    return net
-
-
-def _dense(arrays: Arrays, name: str) -> Layer:
-    slope = arrays.get(f"{name}/slope")
-    return Layer(arrays[f"{name}/weight"], arrays[f"{name}/bias"], slope)
-
-
-def _conv(arrays: Arrays, name: str) -> Layer:
-    """OIHW -> HWIO with height and width exchanged: the author trained on transposed images."""
-    layer = _dense(arrays, name)
-    return Layer(layer.kernel.transpose(3, 2, 1, 0), layer.bias, layer.slope)
-
-
-def _flat_conv(arrays: Arrays, name: str) -> Layer:
-    """A 1x1 convolution as the matrix it is."""
-    layer = _conv(arrays, name)
-    return Layer(layer.kernel[0, 0], layer.bias, layer.slope)
-
-
-def _first_dense(arrays: Arrays, name: str) -> Layer:
-    """The dense layer behind a 3x3 map: its rows exchange height and width, as the kernels do."""
-    layer = _dense(arrays, name)
-    inputs, outputs = layer.kernel.shape
-    by_place = layer.kernel.reshape(3, 3, inputs // 9, outputs).transpose(1, 0, 2, 3)
-    return Layer(by_place.reshape(inputs, outputs), layer.bias, layer.slope)
-
-
-def _fold_normalisation(layer: Layer) -> Layer:
-    """Move (x - 127.5) / 128 and RGB -> BGR into a first convolution, in float64."""
-    kernel = layer.kernel[:, :, ::-1].astype(np.float64)
-    bias = layer.bias - NEUTRAL / 128 * kernel.sum(axis=(0, 1, 2))
-    return Layer((kernel / 128).astype(np.float32), bias.astype(np.float32), layer.slope)
-
-
-def _face_logit(head: Layer) -> Layer:
-    """softmax([a, b])[1] = sigmoid(b - a): one column says all."""
-    return Layer(head.kernel[:, 1:] - head.kernel[:, :1], head.bias[1:] - head.bias[:1])
-
-
-def _take(head: Layer, columns: list[int]) -> Layer:
-    return Layer(head.kernel[:, columns], head.bias[columns])
+def _fold_normalisation(kernel: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Fold (x - 127.5) / 128 and RGB -> BGR into a first convolution, in float64."""
+    wide = kernel[:, :, ::-1].astype(np.float64)
+    shifted = bias - NEUTRAL / 128 * wide.sum(axis=(0, 1, 2))
+    return (wide / 128).astype(np.float32), shifted.astype(np.float32)
