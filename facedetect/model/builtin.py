@@ -1,4 +1,4 @@
-"""The package's own model: built from its weights on first use, then kept in the user's cache."""
+"""The built-in model: built from the package's weights on first use, then cached."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from facedetect.model.graph_files import model_versions
 from facedetect.model.guards import WorkLimits
 from facedetect.model.weights import default_weights_path
 
-# The detector, the only caller, has limits of its own, which its user may raise.
+# The detector, the only caller, has its own limits, which users may raise.
 _LIMITS = WorkLimits(max_pyramid_pixels=2_000_000_000, max_image_pixels=2_000_000_000)
 
 logger = logging.getLogger(__name__)
 
 
 def builtin_model(cache: Path | None = None) -> Path:
-    """Return the folder of the built-in model; the first call builds it there, in seconds.
+    """Return the folder of the built-in model; the first call builds it, which takes seconds.
 
-    `cache` is where to keep it, the user's cache folder by default. Processes may call this at
-    the same time. Raises BackendUnavailable if the folder cannot be written.
+    `cache` is by default the user's cache folder. Processes may call this at the same time. Raises
+    BackendUnavailable if the folder cannot be written.
     """
     cache = cache or user_cache_path("facedetect")
     folder = cache / f"mtcnn-{_fingerprint()}"
     if model_versions(folder):
         return folder
-    logger.warning("Building the face detection model in %s (once, some seconds)", folder)
+    logger.warning("Building the face detection model in %s (once; takes a few seconds)", folder)
     try:
         _build(folder)
     except OSError as error:
         raise BackendUnavailable(
             f"the model cannot be built in {cache}: {error.strerror}; make that folder writable, "
-            "or build a model with `facedetect freeze` and `facedetect convert` and use "
+            "or build a model with `facedetect freeze` and `facedetect convert` and give it as "
             "embedded:PATH"
         ) from error
     return folder
@@ -53,11 +53,11 @@ def _build(folder: Path) -> None:
         try:
             convert(frozen, folder, limits=_LIMITS)
         except OutputExists:
-            logger.info("Another process has built %s in the meantime", folder)
+            logger.info("Another process built %s meanwhile", folder)
 
 
 def _fingerprint() -> str:
-    """Changes with everything that the model is made of: weights, code and TensorFlow."""
+    """Hash everything that defines the model: weights, code and TensorFlow's version."""
     digest = hashlib.sha256(tf.__version__.encode())
     for path in [default_weights_path(), *sorted(Path(__file__).parent.glob("*.py"))]:
         digest.update(path.read_bytes())

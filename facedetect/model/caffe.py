@@ -1,8 +1,8 @@
-"""The author's own model files, det1.caffemodel to det4.caffemodel, as Caffe wrote them."""
+"""Read the author's own Caffe models, det1.caffemodel to det4.caffemodel."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from facedetect.errors import InvalidModel
 from facedetect.model.caffe_pb2 import BlobProto, NetParameter
 from facedetect.model.weights import POINTS, Arrays, FloatArray, array_shapes
 
-# A file's layers: our name -> the author's, with that of the PReLU that follows it.
-Names = dict[str, tuple[str, ...]]
+# A file's layers: our name -> the author's, and the author's name of the PReLU that follows it.
+LayerNames = dict[str, tuple[str, ...]]
+Layers = Mapping[str, Sequence[BlobProto]]
 
-_REQUIRED: dict[str, Names] = {
+_REQUIRED: dict[str, LayerNames] = {
     "det1.caffemodel": {
         "pnet/conv1": ("conv1", "PReLU1"),
         "pnet/conv2": ("conv2", "PReLU2"),
@@ -44,7 +45,7 @@ _REQUIRED: dict[str, Names] = {
     },
 }
 _LANDMARK_FILE = "det4.caffemodel"
-_LANDMARK_NAMES: Names = {
+_LANDMARK_LAYERS: LayerNames = {
     **{f"lnet/conv{i}_{k}": (f"conv{i}_{k}", f"prelu{i}_{k}") for k in POINTS for i in (1, 2, 3)},
     "lnet/dense": ("fc4", "prelu4"),
     **{f"lnet/dense_{k}": (f"fc4_{k}", f"prelu4_{k}") for k in POINTS},
@@ -52,65 +53,63 @@ _LANDMARK_NAMES: Names = {
 }
 
 _DENSE_RANK = 2
-_MAP_SIDE = 3  # of what the first dense layers flatten
+_MAP_SIDE = 3  # of the maps that the first dense layers flatten
 
 
 def read_caffe(folder: Path) -> Arrays:
-    """Read det1, det2, det3 and, if it is there, det4.caffemodel from `folder`.
+    """Read det1, det2, det3 and, if present, det4.caffemodel from `folder`.
 
-    The arrays are named and laid out as models/README.md says. Raises InvalidModel if one of the
-    first three files is missing, or a layer is not as the author's nets have it.
+    The arrays are named and laid out as in models/README.md. Raises InvalidModel if one of the
+    first three files is missing, or a layer is not that of the author's nets.
     """
     has_landmark_net = (folder / _LANDMARK_FILE).exists()
-    files = _REQUIRED | ({_LANDMARK_FILE: _LANDMARK_NAMES} if has_landmark_net else {})
+    files = _REQUIRED | ({_LANDMARK_FILE: _LANDMARK_LAYERS} if has_landmark_net else {})
     shapes = array_shapes(landmark_net=has_landmark_net)
     arrays: dict[str, FloatArray] = {}
     for file, names in files.items():
-        net = _CaffeNet(folder / file)
-        for ours, (layer, *prelu) in names.items():
+        layers = _read_layers(folder / file)
+        for ours, (name, *prelu) in names.items():
             kernel_shape, bias_shape = shapes[f"{ours}/weight"], shapes[f"{ours}/bias"]
             is_dense = len(kernel_shape) == _DENSE_RANK
             stored_shape = kernel_shape[::-1] if is_dense else kernel_shape
-            kernel, bias = net.blobs(layer, [stored_shape, bias_shape])
+            kernel, bias = _blobs(folder / file, layers, name, [stored_shape, bias_shape])
             arrays[f"{ours}/weight"] = _dense_kernel(ours, kernel) if is_dense else kernel
             arrays[f"{ours}/bias"] = bias
-            for name in prelu:
-                (arrays[f"{ours}/slope"],) = net.blobs(name, [bias_shape])
+            for name_of_prelu in prelu:
+                (slope,) = _blobs(folder / file, layers, name_of_prelu, [bias_shape])
+                arrays[f"{ours}/slope"] = slope
     return arrays
 
 
-class _CaffeNet:
-    """One file's layers by their names."""
-
-    def __init__(self, path: Path) -> None:
-        net = NetParameter()
-        try:
-            net.ParseFromString(path.read_bytes())
-        except (OSError, DecodeError) as error:
-            raise InvalidModel(
-                f"{path} is not a readable Caffe model: {error}; the folder must hold "
-                f"{', '.join(_REQUIRED)}, and may hold {_LANDMARK_FILE}"
-            ) from error
-        self._path = path
-        self._layers: dict[str, Sequence[BlobProto]] = {
-            layer.name: layer.blobs for layer in net.layer
-        }
-
-    def blobs(self, layer: str, shapes: Sequence[tuple[int, ...]]) -> list[FloatArray]:
-        """A layer's arrays, which must have these shapes."""
-        blobs = self._layers.get(layer, [])
-        arrays = [np.array(blob.data, np.float32) for blob in blobs]
-        found = [tuple(blob.shape.dim) for blob in blobs]
-        sizes = [array.size for array in arrays]
-        if found != list(shapes) or sizes != [prod(shape) for shape in shapes]:
-            raise InvalidModel(
-                f"{self._path}: layer {layer} must hold {_told(shapes)}, and holds "
-                f"{_told(found)} with {sizes} values; take the author's own files"
-            )
-        return [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)]
+def _read_layers(path: Path) -> Layers:
+    net = NetParameter()
+    try:
+        net.ParseFromString(path.read_bytes())
+    except (OSError, DecodeError) as error:
+        raise InvalidModel(
+            f"{path} is not a readable Caffe model: {error}; the folder must hold "
+            f"{', '.join(_REQUIRED)}, and may hold {_LANDMARK_FILE}"
+        ) from error
+    return {layer.name: layer.blobs for layer in net.layer}
 
 
-def _told(shapes: Sequence[tuple[int, ...]]) -> str:
+def _blobs(
+    path: Path, layers: Layers, name: str, shapes: Sequence[tuple[int, ...]]
+) -> list[FloatArray]:
+    """Return a layer's arrays; raises InvalidModel if they do not have these shapes."""
+    blobs = layers.get(name, [])
+    arrays = [np.array(blob.data, np.float32) for blob in blobs]
+    found = [tuple(blob.shape.dim) for blob in blobs]
+    sizes = [array.size for array in arrays]
+    if found != list(shapes) or sizes != [prod(shape) for shape in shapes]:
+        raise InvalidModel(
+            f"{path}: layer {name} must hold {_format_shapes(shapes)}, and holds "
+            f"{_format_shapes(found)} with {sizes} values; use the author's own files"
+        )
+    return [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)]
+
+
+def _format_shapes(shapes: Sequence[tuple[int, ...]]) -> str:
     return " and ".join(str(list(shape)) for shape in shapes) or "nothing"
 
 

@@ -1,4 +1,4 @@
-"""The cascade: pyramid, P-Net, R-Net, O-Net, with suppression in between, in one graph."""
+"""The cascade in one graph: pyramid, P-Net, R-Net, O-Net, each with suppression."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from facedetect.model.boxes import (
+from facedetect.model.box_ops import (
     mirror_offsets,
     place_landmarks,
     regress,
@@ -14,7 +14,7 @@ from facedetect.model.boxes import (
     suppress,
     truncate,
 )
-from facedetect.model.crops import cut_crops, in_units_of, map_chunks
+from facedetect.model.crop_ops import cut_crops, in_image_units, map_chunks
 from facedetect.model.geometry import Geometry
 from facedetect.model.landmark_net import LandmarkNet, refine_landmarks
 from facedetect.model.loops import concat_rows
@@ -22,12 +22,12 @@ from facedetect.model.nets import ONet, PNet, RNet
 from facedetect.model.pyramid import Pyramid, pyramid_scales
 from facedetect.model.weights import Weights
 
-# Work is cut so that what one piece touches stays in a core's cache.
+# The working set of one piece fits a core's cache.
 _CELLS_PER_STRIP = 20_000
 _RNET_CHUNK = 24
 _ONET_CHUNK = 4
 
-# How many pieces may be under way at a time; more than there are cores does no harm.
+# Pieces that run at the same time; more than there are cores does no harm.
 _PARALLEL_LEVELS = 4
 _PARALLEL_STRIPS = 8
 
@@ -35,8 +35,8 @@ _LANDMARKS = slice(5, 15)  # of O-Net's columns
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What the cascade needs: `input`, an image [H, W, 3] BGR 0..255, and one call's parameters."""
+class CascadeInputs:
+    """`input`, an image [H, W, 3] BGR 0..255, and the parameters of one call."""
 
     input: tf.Tensor
     min_size: tf.Tensor
@@ -45,7 +45,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Outputs:
+class CascadeOutputs:
     """`prob` [n], `landmarks` [n, 10] as y1..y5, x1..x5, `box` [n, 4] as y1, x1, y2, x2; px."""
 
     prob: tf.Tensor
@@ -63,17 +63,17 @@ class Cascade:
         self._lnet = None if weights.lnet is None else LandmarkNet(weights.lnet)
         self._geometry = geometry
 
-    def detect(self, inputs: Inputs) -> Outputs:
-        """Build the ops that find the faces in one image."""
+    def detect(self, inputs: CascadeInputs) -> CascadeOutputs:
+        """Build the ops that detect the faces in one image."""
         with tf.name_scope("pnet"):
             candidates = tf.identity(self._propose(inputs), "candidates")
         with tf.name_scope("rnet"):
             refined = tf.identity(self._refine(inputs, candidates), "candidates")
         with tf.name_scope("onet"):
-            return self._conclude(inputs, refined)
+            return self._output(inputs, refined)
 
-    def _propose(self, inputs: Inputs) -> tf.Tensor:
-        """Square candidate boxes [n, 4] from every level of the pyramid."""
+    def _propose(self, inputs: CascadeInputs) -> tf.Tensor:
+        """Run P-Net on all levels of the pyramid: square candidate boxes [n, 4]."""
         pyramid = Pyramid(inputs.input, self._geometry)
         scales = pyramid_scales(inputs.input, inputs.min_size, inputs.factor)
         rows = concat_rows(
@@ -87,7 +87,7 @@ class Cascade:
         return self._next_squares(tf.gather(boxes, kept), tf.gather(offsets, kept))
 
     def _next_squares(self, boxes: tf.Tensor, offsets: tf.Tensor) -> tf.Tensor:
-        """What the next net looks at: boxes [n, 4] moved by their offsets, and made square."""
+        """The crops for the next net: boxes [n, 4] moved by their offsets and made square."""
         squares = square(self._regress(boxes, offsets))
         return truncate(squares) if self._geometry.truncates_squares else squares
 
@@ -97,14 +97,14 @@ class Cascade:
     def _best_of_all_levels(
         self, boxes: tf.Tensor, scores: tf.Tensor, factor: tf.Tensor
     ) -> tf.Tensor:
-        """Indices of the candidates that survive suppression over all levels, best first.
+        """Suppression across all levels: the indices of the candidates kept, best first.
 
-        Boxes of two levels overlap by factor^2 at most, those of one level by `scale_overlap`
-        already: below `pnet_overlap` suppression can only sort and cut, which is much cheaper.
+        Boxes of two levels overlap by at most factor^2, those of one level by `scale_overlap`. If
+        that is below `pnet_overlap`, suppression only sorts and cuts, and top_k is much cheaper.
         """
         geometry = self._geometry
         limit = tf.minimum(tf.size(scores), geometry.max_candidates)
-        # 2 % below the square root, for boxes whose corners were rounded.
+        # 2 % below the square root, as corners are rounded.
         disjoint = factor < 0.98 * geometry.pnet_overlap**0.5
         return tf.compat.v1.cond(
             disjoint,
@@ -117,7 +117,7 @@ class Cascade:
         cells = self._scan_strips(pyramid.level(scale), _logit(threshold))
         places, logits, offsets = tf.split(cells, [2, 1, 4], axis=1)
         boxes = tf.concat([(2 * places + 1) / scale, (2 * places + PNet.side) / scale], axis=1)
-        # Not the logits themselves: equal float32 probabilities must tie as they do elsewhere.
+        # Not the logits: equal float32 probabilities must tie as they do in the published graph.
         scores = tf.sigmoid(logits)
         kept = suppress(
             boxes, scores[:, 0], self._geometry.scale_overlap, self._geometry.max_candidates
@@ -125,7 +125,7 @@ class Cascade:
         return tf.gather(tf.concat([boxes, scores, offsets], axis=1), kept)
 
     def _scan_strips(self, level: tf.Tensor, threshold_logit: tf.Tensor) -> tf.Tensor:
-        """The cells of a resized image above the threshold: rows [n, 7] of y, x, logit, offsets.
+        """Run P-Net strip by strip: rows [n, 7] of y, x, logit, offsets, above the threshold.
 
         A strip of rows r0..r1 of the stride-2 grid reads the pixels 2 * r0 .. 2 * r1 + 10.
         """
@@ -153,15 +153,16 @@ class Cascade:
 
         return concat_rows(-(-rows // height), scan, columns=7, parallel=_PARALLEL_STRIPS)
 
-    def _refine(self, inputs: Inputs, boxes: tf.Tensor) -> tf.Tensor:
-        """Boxes [n, 4] that R-Net takes for faces, suppressed, regressed and square."""
+    def _refine(self, inputs: CascadeInputs, boxes: tf.Tensor) -> tf.Tensor:
+        """Run R-Net: the squares [n, 4] that it classifies as faces."""
         found = self._run(self._rnet, inputs.input, boxes, _RNET_CHUNK)
         boxes, scores, found = _above(inputs.thresholds[1], boxes, found)
         geometry = self._geometry
         kept = suppress(boxes, scores, geometry.rnet_overlap, geometry.max_candidates)
         return self._next_squares(tf.gather(boxes, kept), tf.gather(found[:, 1:5], kept))
 
-    def _conclude(self, inputs: Inputs, boxes: tf.Tensor) -> Outputs:
+    def _output(self, inputs: CascadeInputs, boxes: tf.Tensor) -> CascadeOutputs:
+        """Run O-Net: final boxes, scores and landmarks."""
         found = self._run(self._onet, inputs.input, boxes, _ONET_CHUNK)
         boxes, scores, found = _above(inputs.thresholds[2], boxes, found)
         landmarks = place_landmarks(boxes, found[:, _LANDMARKS])
@@ -169,42 +170,42 @@ class Cascade:
         geometry = self._geometry
         kept = suppress(boxes, scores, geometry.onet_overlap, geometry.max_candidates)
         boxes, landmarks = tf.gather(boxes, kept), tf.gather(landmarks, kept)
-        landmarks = self._place_landmarks(inputs.input, boxes, landmarks)
-        return Outputs(tf.gather(scores, kept), landmarks, boxes)
+        landmarks = self._finish_landmarks(inputs.input, boxes, landmarks)
+        return CascadeOutputs(tf.gather(scores, kept), landmarks, boxes)
 
-    def _place_landmarks(
+    def _finish_landmarks(
         self, image: tf.Tensor, boxes: tf.Tensor, landmarks: tf.Tensor
     ) -> tf.Tensor:
-        """The landmarks [n, 10] of the faces in `boxes`, from what the first look at them gave."""
+        """Turn O-Net's first landmarks [n, 10] of the final boxes into the final landmarks."""
         averages = self._geometry.averages_landmarks
         if averages:
-            landmarks = (landmarks + 2 * self._look_again(image, boxes)) / 3
+            landmarks = (landmarks + 2 * self._average_landmarks(image, boxes)) / 3
         landmarks += self._geometry.landmark_shift
         if self._lnet is None:
             return landmarks
         with tf.name_scope("lnet"):
             return refine_landmarks(self._lnet, image, boxes, landmarks, averages=averages)
 
-    def _look_again(self, image: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
-        """O-Net's landmarks [n, 10] for final boxes, where faces lie straighter in their crops.
+    def _average_landmarks(self, image: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
+        """Run O-Net on crops of the final boxes and their mirror images: mean landmarks [n, 10].
 
-        The mean of those in the crop and in its mirror image, of which neither errs to one side.
+        Faces are better centred in these crops, and mirroring cancels errors to one side.
         """
         batched = image[tf.newaxis]
         squares = square(boxes)
 
-        def look(part: tf.Tensor) -> tf.Tensor:
+        def run_both(part: tf.Tensor) -> tf.Tensor:
             crops = cut_crops(batched, part, self._onet.side)
             mirrored = self._onet(tf.reverse(crops, [2]))[:, _LANDMARKS] - 0.5
             return (self._onet(crops)[:, _LANDMARKS] + mirror_offsets(mirrored) + 0.5) / 2
 
-        units = in_units_of(image, squares, self._geometry.crop_origin)
-        return place_landmarks(squares, map_chunks(look, units, _ONET_CHUNK, columns=10))
+        units = in_image_units(image, squares, self._geometry.crop_origin)
+        return place_landmarks(squares, map_chunks(run_both, units, _ONET_CHUNK, columns=10))
 
     def _run(self, net: RNet | ONet, image: tf.Tensor, boxes: tf.Tensor, chunk: int) -> tf.Tensor:
-        """Cut the boxes out of the image, resized to the net's side, and run it: [n, columns]."""
+        """Run a net on crops of the boxes, resized to its side: [n, columns]."""
         batched = image[tf.newaxis]
-        units = in_units_of(image, boxes, self._geometry.crop_origin)
+        units = in_image_units(image, boxes, self._geometry.crop_origin)
         return map_chunks(
             lambda part: net(cut_crops(batched, part, net.side)), units, chunk, net.columns
         )
@@ -218,7 +219,7 @@ def _logit(probability: tf.Tensor) -> tf.Tensor:
 def _above(
     threshold: tf.Tensor, boxes: tf.Tensor, found: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The boxes, probabilities and net outputs of those over the threshold."""
+    """The boxes, probabilities and net outputs above the threshold."""
     scores = tf.sigmoid(found[:, 0])
     kept = tf.where(scores > threshold)[:, 0]
     return tf.gather(boxes, kept), tf.gather(scores, kept), tf.gather(found, kept)

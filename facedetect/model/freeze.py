@@ -9,7 +9,7 @@ import tensorflow as tf
 from facedetect.errors import InvalidSettings, OutputExists
 from facedetect.files import write_atomically
 from facedetect.model.caffe import read_caffe
-from facedetect.model.cascade import Cascade, Inputs
+from facedetect.model.cascade import Cascade, CascadeInputs
 from facedetect.model.geometry import ACCURATE, Geometry
 from facedetect.model.loops import in_graph_control_flow
 from facedetect.model.weights import Weights, arrange, load_weights
@@ -22,28 +22,30 @@ def freeze(
     caffe: Path | None = None,
     geometry: Geometry = ACCURATE,
 ) -> None:
-    """Write MTCNN as a frozen graph: inputs and outputs by the names of `build_graph`.
+    """Write MTCNN as a frozen graph, with the inputs and outputs of `build_graph`.
 
     The weights are those of the .safetensors file `weights` or of the author's files in the folder
     `caffe`, by default the package's own. Raises InvalidModel if they cannot be read,
-    InvalidSettings if both are given, OutputExists if `output` is there already.
+    InvalidSettings if both are given, OutputExists if `output` exists.
     """
     if weights is not None and caffe is not None:
-        raise InvalidSettings("weights and caffe are two sources of the same; give one of them")
+        raise InvalidSettings("weights and caffe cannot be combined; give one of them")
     if output.exists():
         raise OutputExists(f"{output} exists; remove it or choose another name")
-    read = load_weights(weights) if caffe is None else arrange(read_caffe(caffe), caffe)
-    graph_def = build_graph(read, geometry)
+    loaded = load_weights(weights) if caffe is None else arrange(read_caffe(caffe), caffe)
+    graph_def = build_graph(loaded, geometry)
     write_atomically(output, graph_def.SerializeToString(deterministic=True))
 
 
 def build_graph(weights: Weights, geometry: Geometry) -> tf.compat.v1.GraphDef:
-    """Build the graph with `input` float32 [H, W, 3] BGR, `min_size` [], `thresholds` [3] and
-    `factor` [] as inputs, `prob` [n], `landmarks` [n, 10] and `box` [n, 4] as outputs.
+    """Build the graph.
+
+    Inputs: `input` float32 [H, W, 3] BGR, `min_size` [], `thresholds` [3], `factor` []. Outputs:
+    `prob` [n], `landmarks` [n, 10], `box` [n, 4].
     """
     placeholder = tf.compat.v1.placeholder
     with in_graph_control_flow(), tf.Graph().as_default() as graph:
-        inputs = Inputs(
+        inputs = CascadeInputs(
             input=placeholder(tf.float32, [None, None, 3], "input"),
             min_size=placeholder(tf.float32, [], "min_size"),
             thresholds=placeholder(tf.float32, [3], "thresholds"),

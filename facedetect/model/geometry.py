@@ -1,51 +1,38 @@
-"""The geometries of the cascade: everything but its weights, down to the pixel."""
+"""The geometries of the cascade: all that defines it except the weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from typing import Literal
 
 from facedetect.errors import InvalidSettings
 
 
-class Rounding(StrEnum):
-    DOWN = "down"
-    UP = "up"
-
-
-class Resampling(StrEnum):
-    """How the levels of the pyramid are made from the image."""
-
-    BILINEAR = "bilinear"
-    """Of the four pixels around a point: where the image shrinks, others are left out."""
-    AREA = "area"
-    """The mean of all that lies under a pixel."""
-
-
 @dataclass(frozen=True)
 class Geometry:
-    """What lies where, and how candidates are pruned between the nets.
+    """Where pixels, boxes and crops lie, and how candidates are pruned between the nets.
 
-    Overlaps are intersection over union, 0..1; counts are boxes.
+    Overlaps are intersection over union, 0..1.
     """
 
-    level_rounding: Rounding
-    """Of a level's sides to whole pixels."""
-    level_resampling: Resampling
+    level_rounding: Literal["down", "up"]
+    """How a level's sides are rounded to whole pixels."""
+    level_resampling: Literal["bilinear", "area"]
+    """How a level is resized from the image: from four pixels around a point, or as area means."""
     box_extent: int
     """A box's side is y2 - y1 plus this, where the nets' offsets are multiplied by it."""
     truncates_squares: bool
-    """Whether candidates' squares end at whole pixels, toward zero."""
+    """Whether the squares that the next net gets are rounded to whole pixels, toward zero."""
     crop_origin: int
-    """Crops reach from (start - this) / (side - this) of the image: 1 if pixels count from 1."""
+    """A crop starts at (y1 - this) / (height - this) of the image; 1 if pixels count from 1."""
     landmark_shift: float
-    """From the cascade's landmarks to places where (0, 0) is the image's top left corner, px."""
+    """Added to the landmarks, px, so that (0, 0) is the image's top left corner."""
     averages_landmarks: bool
-    """Whether landmarks are the mean of several looks at a face, mirrored ones among them."""
+    """Whether landmarks are averaged over several crops of a face, one of them mirrored."""
     scale_overlap: float
     """Boxes of one pyramid level that overlap more are the same candidate."""
     pnet_overlap: float
-    """The same over all levels."""
+    """The same across all levels."""
     rnet_overlap: float
     onet_overlap: float
     max_candidates: int
@@ -53,8 +40,8 @@ class Geometry:
 
 
 REFERENCE = Geometry(
-    level_rounding=Rounding.DOWN,
-    level_resampling=Resampling.BILINEAR,
+    level_rounding="down",
+    level_resampling="bilinear",
     box_extent=0,
     truncates_squares=False,
     crop_origin=0,
@@ -69,8 +56,8 @@ REFERENCE = Geometry(
 """The published tf-mtcnn graph."""
 
 ACCURATE = Geometry(
-    level_rounding=Rounding.UP,
-    level_resampling=Resampling.AREA,
+    level_rounding="up",
+    level_resampling="area",
     box_extent=1,
     truncates_squares=True,
     crop_origin=1,
@@ -82,24 +69,24 @@ ACCURATE = Geometry(
     onet_overlap=0.5,
     max_candidates=6000,
 )
-"""The author's own code, but for its crops, as docs/accuracy.md measures it."""
+"""The author's own code except for its crops; measured in docs/accuracy.md."""
 
 GEOMETRIES = {"accurate": ACCURATE, "reference": REFERENCE}
 
 
 def named_geometry(name: str, *, averages_landmarks: bool = False) -> Geometry:
-    """One of GEOMETRIES, with averaged landmarks if asked for.
+    """Return one of GEOMETRIES, with averaged landmarks if wanted.
 
-    Raises InvalidSettings if there is none of that name, or it is the reference, which has to stay
-    what was published.
+    Raises InvalidSettings for an unknown name, and for averaged landmarks in the reference, which
+    must equal the published graph.
     """
     geometry = GEOMETRIES.get(name)
     if geometry is None:
         known = ", ".join(GEOMETRIES)
-        raise InvalidSettings(f"there is no geometry {name!r}; there are {known}")
+        raise InvalidSettings(f"there is no geometry {name!r}; choose one of {known}")
     if averages_landmarks and geometry is REFERENCE:
         raise InvalidSettings(
-            f"the geometry {name} is the published graph, which does not average landmarks; "
+            f"the geometry {name} equals the published graph, which does not average landmarks; "
             "use accurate"
         )
     return replace(geometry, averages_landmarks=averages_landmarks)

@@ -1,7 +1,8 @@
-"""What a model file offers: possible inputs and outputs, signatures."""
+"""Summarise a model file: its signatures, possible inputs and possible outputs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from facedetect.model.graph_files import (
     version_folder,
 )
 
-# Operations that may end a graph without being its result.
+# Ops that may end a graph without being a result.
 _NO_RESULTS = {
     "Assert",
     "Const",
@@ -30,7 +31,7 @@ _NO_RESULTS = {
 
 @dataclass(frozen=True)
 class TensorSummary:
-    """A tensor as a person reads it; `shape` has -1 for any size and is None for any rank."""
+    """`shape` has -1 for any size and is None for any rank."""
 
     name: str
     dtype: str
@@ -46,7 +47,7 @@ class SignatureSummary:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """What `inspect` found. Frozen graphs and checkpoints have no signatures."""
+    """Frozen graphs and checkpoints have no signatures."""
 
     path: str
     kind: str
@@ -62,23 +63,25 @@ def inspect_model(path: Path) -> ModelSummary:
         path = version_folder(path)
     meta_graph_def = read_meta_graph(path, kind)
     graph = import_graph(meta_graph_def.graph_def, path)
-    signatures = meta_graph_def.signature_def
     return ModelSummary(
         path=str(path),
         kind=kind.value,
-        inputs=[_summary(tensor) for tensor in possible_inputs(graph)],
-        outputs=[_summary(tensor) for tensor in possible_outputs(graph)],
-        signatures=[_signature(name, signatures[name]) for name in sorted(signatures)],
+        inputs=[_summarise_tensor(tensor) for tensor in possible_inputs(graph)],
+        outputs=[_summarise_tensor(tensor) for tensor in possible_outputs(graph)],
+        signatures=[
+            SignatureSummary(name, _summarise(spec.inputs), _summarise(spec.outputs))
+            for name, spec in sorted(meta_graph_def.signature_def.items())
+        ],
     )
 
 
 def possible_inputs(graph: tf.Graph) -> list[tf.Tensor]:
-    """The tensors that wait to be fed."""
+    """List the placeholders."""
     return [op.outputs[0] for op in graph.get_operations() if op.type == "Placeholder"]
 
 
 def possible_outputs(graph: tf.Graph) -> list[tf.Tensor]:
-    """The tensors that nothing in the graph uses."""
+    """List the tensors that no op in the graph uses."""
     operations = graph.get_operations()
     awaited = {op.name for other in operations for op in other.control_inputs}
     return [
@@ -90,20 +93,17 @@ def possible_outputs(graph: tf.Graph) -> list[tf.Tensor]:
     ]
 
 
-def _summary(tensor: tf.Tensor) -> TensorSummary:
+def _summarise_tensor(tensor: tf.Tensor) -> TensorSummary:
     shape = None if tensor.shape.rank is None else [-1 if d is None else d for d in tensor.shape]
     return TensorSummary(tensor.name, tensor.dtype.name, shape)
 
 
-def _signature(name: str, signature: tf.compat.v1.SignatureDef) -> SignatureSummary:
-    return SignatureSummary(
-        name=name,
-        inputs={key: _info(signature.inputs[key]) for key in sorted(signature.inputs)},
-        outputs={key: _info(signature.outputs[key]) for key in sorted(signature.outputs)},
-    )
-
-
-def _info(info: tf.compat.v1.TensorInfo) -> TensorSummary:
-    shape = info.tensor_shape
-    sizes = None if shape.unknown_rank else [dim.size for dim in shape.dim]
-    return TensorSummary(info.name, tf.dtypes.as_dtype(info.dtype).name, sizes)
+def _summarise(infos: Mapping[str, tf.compat.v1.TensorInfo]) -> dict[str, TensorSummary]:
+    return {
+        name: TensorSummary(
+            info.name,
+            tf.dtypes.as_dtype(info.dtype).name,
+            None if info.tensor_shape.unknown_rank else [d.size for d in info.tensor_shape.dim],
+        )
+        for name, info in sorted(infos.items())
+    }

@@ -1,4 +1,4 @@
-"""The author's fourth net: each landmark found anew in a small patch around it."""
+"""The author's fourth net, which refines each landmark in a small patch around it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from facedetect.model.boxes import MIRRORED_POINTS, mirror_offsets
-from facedetect.model.crops import cut_crops, map_chunks
+from facedetect.model.box_ops import MIRRORED_POINTS, mirror_offsets
+from facedetect.model.crop_ops import cut_crops, map_chunks
 from facedetect.model.nets import CropFeatures, concat_outputs, dense, hidden_layer
 from facedetect.model.weights import POINTS, Layer, Net
 
-# A patch's side in units of the box's larger side, and how far, in units of the patch, the net may
-# move a landmark: the author's numbers.
+# The author's numbers: a patch's side in units of the box's larger side, and how far the net may
+# move a landmark, in units of the patch.
 _PATCH_SHARE = 0.25
 _FARTHEST_MOVE = 0.35
 
-# Where a patch's first and last pixel have their centres, in units of the patch from the landmark.
-# The author's net answers a quarter of a pixel of its patch too small: so much do the landmarks of
-# mirrored images differ, and not any more once the patch lies that much nearer to the origin.
+# The centres of a patch's first and last pixel, in units of the patch from the landmark. The
+# author's net is off by a quarter of a patch's pixel toward the origin, measured on mirrored images,
+# so the patch is shifted by that much.
 _NET_ERROR = 0.25
 _FIRST = (0.5 - _NET_ERROR) / CropFeatures.side - 0.5
 _LAST = 0.5 - (0.5 + _NET_ERROR) / CropFeatures.side
 
-_CHUNK = 4  # faces: what is at work at a time stays in a core's cache
+_CHUNK = 4  # faces; their working set fits a core's cache
 
 
 class LandmarkNet:
@@ -61,11 +61,10 @@ def refine_landmarks(
     *,
     averages: bool = False,
 ) -> tf.Tensor:
-    """Find the landmarks [n, 10] of final boxes [n, 4] again, in patches of the image [H, W, 3].
+    """Refine the landmarks [n, 10] of final boxes [n, 4] in patches of the image [H, W, 3].
 
-    Landmarks are y1..y5, x1..x5, boxes y1, x1, y2, x2, in px; those returned count from the first
-    pixel's outer edge. A landmark that would move too far stays where it was. `averages` looks at
-    the mirrored patches as well.
+    Landmarks are y1..y5, x1..x5, boxes y1, x1, y2, x2, in px, where (0, 0) is the image's top left
+    corner. A landmark that would move too far stays. `averages` also runs on mirrored patches.
     """
     batched = image[tf.newaxis]
     sides = _PATCH_SHARE * tf.reduce_max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True)
@@ -84,14 +83,14 @@ def refine_landmarks(
 def cut_patches(
     batched: tf.Tensor, points: tf.Tensor, sides: tf.Tensor, *, is_mirrored: bool = False
 ) -> tf.Tensor:
-    """Square patches around landmarks [n, 10], of sides [n, 1] px: [5, n, 24, 24, 3].
+    """Crop square patches around landmarks [n, 10], of sides [n, 1] px: [5, n, 24, 24, 3].
 
-    Mirrored ones are those of the mirrored image: in its order, and near its own origin.
+    Mirrored patches are those of the mirrored image, in the order of its landmarks.
     """
     middles_yx = tf.transpose(tf.reshape(points, [-1, 2, len(POINTS)]), [2, 0, 1]) - 0.5
     if is_mirrored:
         middles_yx = tf.gather(middles_yx, MIRRORED_POINTS)
-    # Never 0 where there are faces: P-Net has none on images of one row or column.
+    # Never 0 if there are faces: P-Net finds none in an image of one row or column.
     last_yx = tf.cast(tf.shape(batched)[1:3] - 1, tf.float32)
     directions_yx = tf.constant([1.0, -1.0 if is_mirrored else 1.0])
     corners = [(middles_yx + sides * at * directions_yx) / last_yx for at in (_FIRST, _LAST)]
@@ -101,7 +100,7 @@ def cut_patches(
 
 
 def _without_far_moves(moves: tf.Tensor) -> tf.Tensor:
-    """Moves [n, 10] as y1..y5, x1..x5, both of a point 0 if one of them is too large."""
+    """Set a point's y and x to 0 if either is too large; moves [n, 10] as y1..y5, x1..x5."""
     by_point = tf.reshape(moves, [-1, 2, len(POINTS)])
     is_near = tf.reduce_all(tf.abs(by_point) <= _FARTHEST_MOVE, axis=1, keepdims=True)
     return tf.reshape(tf.where(is_near, by_point, 0.0), tf.shape(moves))

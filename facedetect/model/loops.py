@@ -1,4 +1,4 @@
-"""Parallel loops inside the graph."""
+"""Parallel loops in the graph."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import tensorflow as tf
 def concat_rows(
     count: tf.Tensor, make_rows: Callable[[tf.Tensor], tf.Tensor], columns: int, *, parallel: int
 ) -> tf.Tensor:
-    """Concatenate make_rows(i), each float32 [any, columns], for i in 0..count-1.
+    """Concatenate make_rows(i), float32 [any, columns], for i in 0..count-1, in that order.
 
-    The iterations depend on nothing but i, so up to `parallel` of them run at the same time on
-    the inter-op threads; the order of the rows is that of i all the same.
+    Up to `parallel` iterations run at the same time on the inter-op threads.
     """
     rows = tf.TensorArray(
         tf.float32, size=count, infer_shape=False, element_shape=tf.TensorShape([None, columns])
@@ -31,9 +30,9 @@ def concat_rows(
 
 @contextmanager
 def in_graph_control_flow() -> Iterator[None]:
-    """Build loops as plain nodes (Enter, Exit, ...) instead of functions.
+    """Build loops as plain nodes (Enter, Exit, ...), not as functions.
 
-    Functions are named by a counter of the whole process, so two builds would differ.
+    The names of functions hold a process-wide counter, so two builds would differ.
     """
     tf1 = tf.compat.v1
     was_enabled = tf1.control_flow_v2_enabled()

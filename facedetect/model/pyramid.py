@@ -1,4 +1,4 @@
-"""The image pyramid: at which scales P-Net looks at the image, and the image at a scale."""
+"""The image pyramid: P-Net's scales, and the image at a scale."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from facedetect.faces import PNET_SIDE
-from facedetect.model.geometry import Geometry, Resampling, Rounding
+from facedetect.model.geometry import Geometry
 
-# Halving costs little beside P-Net, and what is left of a smaller scale costs less than one more.
+# Halving is cheap beside P-Net; at smaller scales one more halving would not pay.
 _HALVINGS = 3
 
 
 def pyramid_scales(image: tf.Tensor, min_size: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """The pyramid's scales [levels], largest first: 12 / min_size, then times factor.
 
-    The last level is the last whose shorter side is over 12 px. The products are formed one after
-    the other in float32: a scale off by one bit can make a level one pixel larger.
+    The last is the last whose shorter side is over 12 px. The products are cumulative, in float32:
+    a scale off by one bit can make a level one pixel larger.
     """
     shape = tf.cast(tf.shape(image), tf.float32)
     shorter = tf.minimum(shape[0], shape[1])
     first = PNET_SIDE / min_size
-    # By logarithms, with two levels to spare for their rounding.
+    # An upper bound: two more levels than the logarithms give, for their rounding.
     levels = tf.math.log(PNET_SIDE / (shorter * first)) / tf.math.log(factor) + 2
     steps = tf.fill([tf.cast(tf.maximum(levels, 0), tf.int32)], factor)
     scales = tf.math.cumprod(tf.concat([first[tf.newaxis], steps], axis=0))
@@ -37,23 +37,23 @@ class Pyramid:
         self._rounding = geometry.level_rounding
         self._resampling = geometry.level_resampling
         self._halves = [self._image]
-        if self._resampling is Resampling.AREA:
+        if self._resampling == "area":
             for _ in range(_HALVINGS):
                 self._halves.append(_halve(self._halves[-1]))
 
     def level(self, scale: tf.Tensor) -> tf.Tensor:
         """The image at a scale, float32 [1, h, w, 3]."""
         sides = tf.cast(tf.shape(self._image)[1:3], tf.float32) * scale
-        if self._rounding is Rounding.UP:
+        if self._rounding == "up":
             sides = tf.math.ceil(sides)
         size_hw = tf.cast(sides, tf.int32)
-        if self._resampling is Resampling.BILINEAR:
+        if self._resampling == "bilinear":
             return tf.raw_ops.ResizeBilinear(images=self._image, size=size_hw)
         return _resize_area(self._halves, scale, size_hw)
 
 
 def _halve(images: tf.Tensor) -> tf.Tensor:
-    """The means of 2 x 2 pixels; where a side is odd, half a pixel is spread over it."""
+    """Average 2x2 pixels; a side that is odd is halved and rounded up."""
     size_hw = (tf.shape(images)[1:3] + 1) // 2
     return tf.raw_ops.ResizeBilinear(images=images, size=size_hw, half_pixel_centers=True)
 
@@ -61,8 +61,8 @@ def _halve(images: tf.Tensor) -> tf.Tensor:
 def _resize_area(halves: Sequence[tf.Tensor], scale: tf.Tensor, size_hw: tf.Tensor) -> tf.Tensor:
     """Resize the smallest of the halved images that is not smaller than the result.
 
-    The mean of means is the mean, but for pixels that lie across an edge; reading the whole image
-    for every level would take longer than P-Net.
+    A mean of means is the mean, except for pixels across an edge. Reading the whole image for each
+    level would take longer than P-Net.
     """
     largest, *smaller = halves
     if not smaller:

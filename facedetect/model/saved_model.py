@@ -1,4 +1,4 @@
-"""A SavedModel in a TensorFlow session, called by its signatures."""
+"""Run a SavedModel by its signatures in a TensorFlow session."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SavedModel:
         self.signatures = signatures
 
     def signature(self, name: str) -> Any:
-        """Return the SignatureDef; raises FailedPreconditionError if there is none by that name."""
+        """Return a SignatureDef; raises FailedPreconditionError if there is none of that name."""
         if name not in self.signatures:
             message = f'Serving signature key "{name}" not found.'
             raise tf.errors.FailedPreconditionError(None, None, message)
@@ -37,7 +37,7 @@ class SavedModel:
         outputs: Sequence[str] = (),
         timeout_s: float | None = None,
     ) -> dict[str, NDArray[Any]]:
-        """Run a signature for the outputs named, by default for all of them.
+        """Run a signature for the given outputs, by default all of them.
 
         Raises FailedPreconditionError for an unknown signature, InvalidArgumentError for wrong
         names or shapes, DeadlineExceededError after `timeout_s`, CancelledError once closed, and
@@ -63,7 +63,7 @@ class SavedModel:
     ) -> dict[str, Any]:
         try:
             return dict(self._session.run(fetches, feeds, options=_run_options(timeout_s)))
-        except (TypeError, ValueError) as error:  # Session.run checks shapes before the graph does
+        except (TypeError, ValueError) as error:  # from Session.run's own check of shapes
             raise tf.errors.InvalidArgumentError(None, None, str(error)) from error
         except RuntimeError as error:
             raise tf.errors.CancelledError(None, None, "the session is closed") from error
@@ -94,25 +94,25 @@ def _check_names(sent: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         raise tf.errors.InvalidArgumentError(None, None, message)
 
 
-def _select_outputs(known: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
-    for name in wanted:
+def _select_outputs(known: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    for name in names:
         if name not in known:
             message = (
                 f"output tensor alias not found in signature: {name} Outputs expected to be in "
                 f"the set {{{','.join(sorted(known))}}}."
             )
             raise tf.errors.InvalidArgumentError(None, None, message)
-        if list(wanted).count(name) > 1:
+        if list(names).count(name) > 1:
             message = f"duplicate output tensor alias: {name}"
             raise tf.errors.InvalidArgumentError(None, None, message)
-    return {name: known[name] for name in wanted or sorted(known)}
+    return {name: known[name] for name in names or sorted(known)}
 
 
 def _run_options(timeout_s: float | None) -> Any:
     if timeout_s is None:
         return None
     timeout_ms = int(timeout_s * 1000)
-    if timeout_ms <= 0:  # TensorFlow would take it for no time-out
+    if timeout_ms <= 0:  # to TensorFlow 0 means no time-out
         message = "the deadline passed before the model could start"
         raise tf.errors.DeadlineExceededError(None, None, message)
     return tf.compat.v1.RunOptions(timeout_in_ms=timeout_ms)

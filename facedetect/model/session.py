@@ -1,4 +1,4 @@
-"""TensorFlow sessions with the settings that suit the cascade."""
+"""TensorFlow sessions, configured for the cascade."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from facedetect.cores import available_cores
 
 @dataclass(frozen=True)
 class Threads:
-    """TensorFlow's two pools: within an operation, and between operations (None: one a core).
+    """TensorFlow's two pools: within an operation, and between operations (None: one per core).
 
-    The graph's loops run side by side on the inter-op threads; splitting single operations between
-    cores as well costs more than it gives. The intra-op pool is the process's: the first session
-    fixes it for all.
+    The graph's loops run in parallel on the inter-op threads; splitting single operations as well
+    costs more than it gains. The intra-op pool is process-wide: the first session sets its size.
     """
 
     intra_op: int = 1
@@ -23,10 +22,7 @@ class Threads:
 
 
 def open_session(graph: tf.Graph, threads: Threads | None = None) -> tf.compat.v1.Session:
-    """Open a session on the processor.
-
-    The graph is made for processors, so graphics cards, and their memory, are left to others.
-    """
+    """Open a session on the CPU; it does not reserve memory of a GPU."""
     threads = threads or Threads()
     config = tf.compat.v1.ConfigProto(
         intra_op_parallelism_threads=threads.intra_op,

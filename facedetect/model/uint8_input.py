@@ -1,4 +1,4 @@
-"""A frozen graph for uint8 images, made from the same graph for float32 images."""
+"""Change a frozen graph's input from float32 to uint8."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections import defaultdict
 
 import tensorflow as tf
 
-# What passes pixels on as they are, whatever their type.
+# Ops that pass pixels on unchanged, whatever their type.
 _CARRIERS = {"Enter", "ExpandDims", "Identity", "Reshape", "StridedSlice", "Switch"}
 
-# What gives the same result for uint8 as for the same values in float32: three of them interpolate
-# in float32 either way, and read a quarter of the bytes.
+# Ops with the same result for uint8 as for float32. Three of them interpolate in float32 either way,
+# and read a quarter of the bytes.
 _READERS = {"CropAndResize", "ResizeArea", "ResizeBilinear", "Shape"}
 
 
 def with_uint8_input(graph_def: tf.compat.v1.GraphDef, input_name: str) -> tf.compat.v1.GraphDef:
-    """A copy of the graph whose tensor `input_name` is to be fed as uint8, with the same results.
+    """Copy the graph, with a uint8 tensor `input_name` and the same results.
 
-    Pixels stay uint8 as far as operations take them; before any other they are cast.
+    Pixels stay uint8 as far as ops accept it; before all others they are cast.
     """
     result = tf.compat.v1.GraphDef()
     result.CopyFrom(graph_def)
@@ -43,7 +43,7 @@ Use = tuple[tf.compat.v1.NodeDef, int]
 
 
 def _consumers(graph_def: tf.compat.v1.GraphDef) -> dict[str, list[Use]]:
-    """The nodes that read each tensor, each with the position of that input."""
+    """The nodes that read each tensor, with the position of that input."""
     consumers = defaultdict(list)
     for node in graph_def.node:
         for position, tensor in enumerate(node.input):
@@ -52,7 +52,7 @@ def _consumers(graph_def: tf.compat.v1.GraphDef) -> dict[str, list[Use]]:
 
 
 def _canonical(tensor: str) -> str:
-    """What a graph calls a tensor: an operation's first output goes by its name alone."""
+    """A node's name for a tensor, which has no `:0`."""
     return tensor.removesuffix(":0")
 
 

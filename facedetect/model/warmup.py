@@ -1,8 +1,8 @@
-"""Calls that warm up a model, so that the first real image does not have to wait.
+"""Calls that warm up a model, so that the first image of a common size is not slow.
 
-TensorFlow prepares its convolutions when it first sees an image size, which takes some
-milliseconds. So the calls have the sizes that cameras and phones send most, with the default
-parameters. Two more calls run all three nets, which noise reaches at low thresholds only.
+TensorFlow prepares its convolutions for each new image size, which takes some milliseconds. The
+calls have the sizes that cameras and phones send most, with the default parameters. Two more have
+low thresholds, at which the noise in the images reaches all three nets.
 """
 
 from __future__ import annotations
@@ -24,9 +24,6 @@ from facedetect.model.manifest import EXTRA_FOLDER
 
 _RECORDS = "tf_serving_warmup_requests"
 
-# The server runs the records on the model beside them, whatever its name.
-_MODEL_NAME = "mtcnn"
-
 _COMMON_SIZES_HW = (
     (480, 640),
     (512, 512),
@@ -37,33 +34,33 @@ _COMMON_SIZES_HW = (
     (960, 1280),
     (1080, 1920),
 )
-_THOROUGH_SIZES_HW = ((480, 640), (720, 1280))
-_THOROUGH = DetectionParams(min_size=40, thresholds=(0.2, 0.005, 0.005))
+_ALL_NETS_SIZES_HW = ((480, 640), (720, 1280))
+_ALL_NETS = DetectionParams(min_size=40, thresholds=(0.2, 0.005, 0.005))
 
-_BLOCK = 20  # px: noise as coarse as faces; it compresses well
+_BLOCK = 20  # px: noise as coarse as faces, which compresses well
 
 
 @dataclass(frozen=True)
 class WarmupCall:
-    """An image and parameters; `is_thorough` if the call runs all three nets."""
+    """An image and parameters; `runs_all_nets` if its thresholds are low."""
 
     image: NDArray[np.uint8]
     params: DetectionParams
-    is_thorough: bool
+    runs_all_nets: bool
 
 
 def warmup_calls(limits: WorkLimits) -> Iterator[WarmupCall]:
-    """Calls of several sizes, within the limits of the model; always the same ones."""
+    """Create the calls that the limits allow; the same ones each time."""
     generator = np.random.default_rng(0)
     for sizes_hw, params in (
-        (_THOROUGH_SIZES_HW, _THOROUGH),
+        (_ALL_NETS_SIZES_HW, _ALL_NETS),
         (_COMMON_SIZES_HW, DetectionParams()),
     ):
         for height, width in sizes_hw:
             is_allowed = height * width <= limits.max_image_pixels
             if is_allowed and params.pyramid_pixels(width, height) <= limits.max_pyramid_pixels:
                 image = _noise(generator, height, width)
-                yield WarmupCall(image, params, params is _THOROUGH)
+                yield WarmupCall(image, params, params is _ALL_NETS)
 
 
 def _noise(generator: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
@@ -85,9 +82,9 @@ def write_warmup_records(folder: Path, limits: WorkLimits) -> None:
 
 
 def read_warmup_requests(folder: Path) -> Iterator[predict_pb2.PredictRequest]:
-    """Read the warm-up records of any SavedModel; there may be none.
+    """Read the warm-up records of any SavedModel, if it has them.
 
-    Raises UnimplementedError for a record of another method than Predict.
+    Raises UnimplementedError for a record of a method other than Predict.
     """
     path = folder / EXTRA_FOLDER / _RECORDS
     if not path.is_file():
@@ -102,10 +99,10 @@ def read_warmup_requests(folder: Path) -> Iterator[predict_pb2.PredictRequest]:
 
 
 def _requests(call: WarmupCall) -> Iterator[predict_pb2.PredictRequest]:
-    """The call with an encoded image; a thorough call for every signature.
+    """Request `serving_bytes`; if the call runs all nets, every signature.
 
-    Raw pixels are those of a corner: whole images would fill megabytes, and all signatures share
-    what TensorFlow has prepared.
+    Raw pixels are those of a corner: whole images would take megabytes, and all signatures share
+    what TensorFlow prepares.
     """
     params = call.params
     single = {
@@ -113,20 +110,20 @@ def _requests(call: WarmupCall) -> Iterator[predict_pb2.PredictRequest]:
         "thresholds": np.array(params.thresholds, np.float32),
         "factor": np.array(params.factor, np.float32),
     }
-    batch = {name: value[np.newaxis] for name, value in single.items()}
     encoded = np.array(encode_image(call.image, ".png"), object)
     yield _request("serving_bytes", {"image_bytes": encoded, **single})
-    if not call.is_thorough:
+    if not call.runs_all_nets:
         return
+    batch = {"image_bytes": encoded, **single}
+    yield _request("serving_batch", {name: value[np.newaxis] for name, value in batch.items()})
     corner = call.image[:100, :160]
-    yield _request("serving_batch", {"image_bytes": encoded[np.newaxis], **batch})
     yield _request("serving_uint8", {"input": corner, **single})
     yield _request("serving_default", {"input": corner.astype(np.float32), **single})
 
 
 def _request(signature: str, inputs: dict[str, NDArray[Any]]) -> predict_pb2.PredictRequest:
     request = predict_pb2.PredictRequest()
-    request.model_spec.name = _MODEL_NAME
+    request.model_spec.name = "mtcnn"  # the server ignores it: the records lie beside their model
     request.model_spec.signature_name = signature
     for name, value in inputs.items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value))

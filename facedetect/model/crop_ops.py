@@ -1,4 +1,4 @@
-"""Crops of boxes, resized to what a net takes."""
+"""Crop boxes out of an image and run a net on them, as TensorFlow ops."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _PARALLEL_CHUNKS = 8
 
 
 def cut_crops(batched: tf.Tensor, boxes: tf.Tensor, side: int) -> tf.Tensor:
-    """Cut boxes [n, 4], in units of the image [1, H, W, 3], out of it: [n, side, side, 3].
+    """Crop boxes [n, 4], in units of the image [1, H, W, 3], to [n, side, side, 3].
 
-    What lies outside of the image is neutral; a box whose ends are exchanged is mirrored.
+    Pixels outside the image are neutral. A box with exchanged ends gives a mirrored crop.
     """
     return tf.image.crop_and_resize(
         batched,
@@ -26,8 +26,8 @@ def cut_crops(batched: tf.Tensor, boxes: tf.Tensor, side: int) -> tf.Tensor:
     )
 
 
-def in_units_of(image: tf.Tensor, boxes: tf.Tensor, origin: int) -> tf.Tensor:
-    """Boxes [n, 4] in px as `cut_crops` takes them; see `Geometry.crop_origin`."""
+def in_image_units(image: tf.Tensor, boxes: tf.Tensor, origin: int) -> tf.Tensor:
+    """Boxes [n, 4] in px -> those of `cut_crops`; see `Geometry.crop_origin`."""
     size_hw = tf.cast(tf.shape(image)[:2], tf.float32)
     return (boxes - float(origin)) / (tf.tile(size_hw, [2]) - float(origin))
 
@@ -35,7 +35,7 @@ def in_units_of(image: tf.Tensor, boxes: tf.Tensor, origin: int) -> tf.Tensor:
 def map_chunks(
     run: Callable[[tf.Tensor], tf.Tensor], rows: tf.Tensor, chunk: int, columns: int
 ) -> tf.Tensor:
-    """Concatenate run(part), each [part's rows, columns], over parts of about `chunk` rows."""
+    """Run on parts of about `chunk` rows; concatenate the results, each [part's rows, columns]."""
     count = tf.shape(rows)[0]
     chunks = -(-count // chunk)
     size = -(-count // tf.maximum(chunks, 1))
