@@ -175,9 +175,9 @@ def _warm_up(model: _LoadedModel) -> None:
     from facedetect.model.guards import WorkLimits
     from facedetect.model.warmup import warmup_calls
 
-    for call in warmup_calls(WorkLimits()):
+    for image, params in warmup_calls(WorkLimits()):
         with suppress(InvalidParams):  # the model's own limits may be lower
-            model.run(InferenceRequest(call.image, call.params))
+            model.run(InferenceRequest(image, params))
 
 
 def _check_signature(model: SavedModel, place: Path) -> None:

@@ -1,4 +1,4 @@
-"""`facedetect convert`: a frozen graph or a checkpoint as a SavedModel."""
+"""`facedetect convert`: build a SavedModel from a frozen graph or a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from facedetect.errors import InvalidSettings
 from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS
 from facedetect.images import DEFAULT_MAX_IMAGE_PIXELS
 
-_NAMES_HELP = "Where the graph calls it differently: NAME=TENSOR. May be given several times."
+_NAMES_HELP = "NAME=TENSOR, if the graph uses another name. Repeatable."
 
 
 def convert(
     source: Annotated[Path, typer.Argument(metavar="FROZEN", show_default=False)],
     output: Annotated[Path, typer.Argument(metavar="OUT", show_default=False)],
     *,
-    version: Annotated[int, typer.Option(min=0, help="The folder below OUT.")] = 1,
+    version: Annotated[int, typer.Option(min=0, help="Version number: the folder below OUT.")] = 1,
     inputs: Annotated[list[str] | None, typer.Option("--input", help=_NAMES_HELP)] = None,
     outputs: Annotated[list[str] | None, typer.Option("--output", help=_NAMES_HELP)] = None,
     max_pyramid_pixels: Annotated[
-        int, typer.Option(min=1, help="Most work that the model does for one image.")
+        int, typer.Option(min=1, help="Maximum work per image, in pixels of its pyramid.")
     ] = DEFAULT_MAX_PYRAMID_PIXELS,
     max_image_pixels: Annotated[
-        int, typer.Option(min=1, help="Largest encoded image that the model decodes.")
+        int, typer.Option(min=1, help="Maximum size of an encoded image, in pixels.")
     ] = DEFAULT_MAX_IMAGE_PIXELS,
 ) -> None:
     """Turn a frozen graph or a checkpoint into a SavedModel for TensorFlow Serving.
 
-    Its signatures take float32 or uint8 pixels, an encoded image, or a batch of those; the model
-    itself refuses parameters out of bounds. `facedetect inspect` shows what a graph calls its
+    Its signatures take float32 pixels, uint8 pixels, an encoded image or a batch of encoded images.
+    The model itself rejects parameters that are out of bounds. `facedetect inspect` lists a graph's
     tensors.
 
     Examples:

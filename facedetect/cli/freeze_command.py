@@ -1,4 +1,4 @@
-"""`facedetect freeze`: the weights as a frozen graph."""
+"""`facedetect freeze`: build a frozen graph from the weights."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ def freeze(
     output: Annotated[Path, typer.Argument(metavar="OUT.pb", show_default=False)],
     *,
     weights: Annotated[
-        Path | None, typer.Option(help="Weights as .safetensors.", show_default="the package's own")
+        Path | None, typer.Option(help="A .safetensors file.", show_default="the package's own")
     ] = None,
     caffe: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="The author's det1 to det3.caffemodel; with det4, which refines landmarks.",
+            help="Folder with det1.caffemodel to det3.caffemodel; det4 refines landmarks.",
             show_default=False,
         ),
     ] = None,
     geometry: Annotated[
         Literal["accurate", "reference"],
-        typer.Option(help="accurate finds more; reference equals the published tf-mtcnn graph."),
+        typer.Option(help="accurate finds more faces; reference equals the tf-mtcnn graph."),
     ] = "accurate",
     average_landmarks: Annotated[
         bool,
         typer.Option(
             "--average-landmarks",
-            help="Look at each face twice more, once mirrored, for landmarks that lie closer.",
+            help="Run O-Net twice more per face, once mirrored, for more accurate landmarks.",
         ),
     ] = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`facedetect inspect`: what a model file offers."""
+"""`facedetect inspect`: list the tensors and signatures of a model."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(show_default=False)],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=False)],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of tables.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List a model's signatures, and its possible inputs and outputs.
 
-    MODEL is a frozen graph, a checkpoint folder or a SavedModel's folder.
+    MODEL is a frozen graph, a checkpoint folder or the folder of a SavedModel.
 
     Example:
 

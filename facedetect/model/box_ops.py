@@ -1,8 +1,10 @@
-"""Boxes and landmarks as TensorFlow ops: y1, x1, y2, x2 and y1..y5, x1..x5, in pixels."""
+"""TensorFlow ops on boxes y1, x1, y2, x2 and landmarks y1..y5, x1..x5, in pixels."""
 
 from __future__ import annotations
 
 import tensorflow as tf
+
+from facedetect.model.weights import NEUTRAL
 
 # Mirroring a face exchanges its eyes, and the corners of its mouth.
 MIRRORED_POINTS = (1, 0, 2, 4, 3)
@@ -39,6 +41,21 @@ def mirror_offsets(offsets: tf.Tensor) -> tf.Tensor:
     return tf.concat([tf.gather(part, MIRRORED_POINTS, axis=1) for part in (ys, -xs)], axis=1)
 
 
-def suppress(boxes: tf.Tensor, scores: tf.Tensor, overlap: float, limit: int) -> tf.Tensor:
-    """Non-maximum suppression: the indices of the boxes kept, best first."""
-    return tf.image.non_max_suppression(boxes, scores, limit, iou_threshold=overlap)
+def cut_crops(batched: tf.Tensor, boxes: tf.Tensor, side: int) -> tf.Tensor:
+    """Crop boxes [n, 4], in units of the image [1, H, W, 3], to [n, side, side, 3].
+
+    Pixels outside the image are neutral. A box with exchanged ends gives a mirrored crop.
+    """
+    return tf.image.crop_and_resize(
+        batched,
+        boxes,
+        tf.zeros(tf.shape(boxes)[:1], tf.int32),
+        [side, side],
+        extrapolation_value=NEUTRAL,
+    )
+
+
+def in_image_units(image: tf.Tensor, boxes: tf.Tensor, origin: int) -> tf.Tensor:
+    """Boxes [n, 4] in px -> those of `cut_crops`; see `Geometry.crop_origin`."""
+    size_hw = tf.cast(tf.shape(image)[:2], tf.float32)
+    return (boxes - float(origin)) / (tf.tile(size_hw, [2]) - float(origin))

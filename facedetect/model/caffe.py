@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,6 @@ from facedetect.model.weights import POINTS, Arrays, FloatArray, array_shapes
 
 # A file's layers: our name -> the author's, and the author's name of the PReLU that follows it.
 LayerNames = dict[str, tuple[str, ...]]
-Layers = Mapping[str, Sequence[BlobProto]]
 
 _REQUIRED: dict[str, LayerNames] = {
     "det1.caffemodel": {
@@ -59,64 +56,46 @@ _MAP_SIDE = 3  # of the maps that the first dense layers flatten
 def read_caffe(folder: Path) -> Arrays:
     """Read det1, det2, det3 and, if present, det4.caffemodel from `folder`.
 
-    The arrays are named and laid out as in models/README.md. Raises InvalidModel if one of the
-    first three files is missing, or a layer is not that of the author's nets.
+    The arrays are named and laid out as in models/README.md; `arrange` checks that none is missing.
+    Raises InvalidModel if a file cannot be read.
     """
     has_landmark_net = (folder / _LANDMARK_FILE).exists()
     files = _REQUIRED | ({_LANDMARK_FILE: _LANDMARK_LAYERS} if has_landmark_net else {})
-    shapes = array_shapes(landmark_net=has_landmark_net)
     arrays: dict[str, FloatArray] = {}
     for file, names in files.items():
         layers = _read_layers(folder / file)
-        for ours, (name, *prelu) in names.items():
-            kernel_shape, bias_shape = shapes[f"{ours}/weight"], shapes[f"{ours}/bias"]
-            is_dense = len(kernel_shape) == _DENSE_RANK
-            stored_shape = kernel_shape[::-1] if is_dense else kernel_shape
-            kernel, bias = _blobs(folder / file, layers, name, [stored_shape, bias_shape])
-            arrays[f"{ours}/weight"] = _dense_kernel(ours, kernel) if is_dense else kernel
-            arrays[f"{ours}/bias"] = bias
-            for name_of_prelu in prelu:
-                (slope,) = _blobs(folder / file, layers, name_of_prelu, [bias_shape])
-                arrays[f"{ours}/slope"] = slope
+        for ours, (layer, *prelu) in names.items():
+            parts = f"{ours}/weight", f"{ours}/bias"
+            arrays |= zip(parts, layers.get(layer, []), strict=False)
+            for name in prelu:
+                arrays |= zip([f"{ours}/slope"], layers.get(name, []), strict=False)
+    for name, shape in array_shapes(landmark_net=has_landmark_net).items():
+        if name.endswith("/dense/weight") and name in arrays and arrays[name].shape == shape:
+            arrays[name] = _channels_last(arrays[name])
     return arrays
 
 
-def _read_layers(path: Path) -> Layers:
+def _read_layers(path: Path) -> dict[str, list[FloatArray]]:
+    """Read the arrays of each layer by its name."""
     net = NetParameter()
     try:
         net.ParseFromString(path.read_bytes())
-    except (OSError, DecodeError) as error:
+        return {layer.name: [_array(blob) for blob in layer.blobs] for layer in net.layer}
+    except (OSError, DecodeError, ValueError) as error:
         raise InvalidModel(
             f"{path} is not a readable Caffe model: {error}; the folder must hold "
             f"{', '.join(_REQUIRED)}, and may hold {_LANDMARK_FILE}"
         ) from error
-    return {layer.name: layer.blobs for layer in net.layer}
 
 
-def _blobs(
-    path: Path, layers: Layers, name: str, shapes: Sequence[tuple[int, ...]]
-) -> list[FloatArray]:
-    """Return a layer's arrays; raises InvalidModel if they do not have these shapes."""
-    blobs = layers.get(name, [])
-    arrays = [np.array(blob.data, np.float32) for blob in blobs]
-    found = [tuple(blob.shape.dim) for blob in blobs]
-    sizes = [array.size for array in arrays]
-    if found != list(shapes) or sizes != [prod(shape) for shape in shapes]:
-        raise InvalidModel(
-            f"{path}: layer {name} must hold {_format_shapes(shapes)}, and holds "
-            f"{_format_shapes(found)} with {sizes} values; use the author's own files"
-        )
-    return [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)]
+def _array(blob: BlobProto) -> FloatArray:
+    """Read a blob; dense kernels, which Caffe stores as [out, in], become [in, out]."""
+    array = np.array(blob.data, np.float32).reshape(blob.shape.dim)
+    return np.ascontiguousarray(array.T) if array.ndim == _DENSE_RANK else array
 
 
-def _format_shapes(shapes: Sequence[tuple[int, ...]]) -> str:
-    return " and ".join(str(list(shape)) for shape in shapes) or "nothing"
-
-
-def _dense_kernel(name: str, kernel: FloatArray) -> FloatArray:
-    """[out, in] -> [in, out]; Caffe flattens maps as channels, height, width, we channels last."""
-    outputs, inputs = kernel.shape
-    if not name.endswith("/dense"):
-        return np.ascontiguousarray(kernel.T)
-    maps = kernel.reshape(outputs, inputs // _MAP_SIDE**2, _MAP_SIDE, _MAP_SIDE)
-    return maps.transpose(2, 3, 1, 0).reshape(inputs, outputs)
+def _channels_last(kernel: FloatArray) -> FloatArray:
+    """Reorder the inputs of the layer that flattens maps: Caffe's maps have channels first."""
+    inputs, outputs = kernel.shape
+    maps = kernel.reshape(inputs // _MAP_SIDE**2, _MAP_SIDE, _MAP_SIDE, outputs)
+    return maps.transpose(1, 2, 0, 3).reshape(inputs, outputs)

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from facedetect.model.box_ops import (
+    cut_crops,
+    in_image_units,
     mirror_offsets,
     place_landmarks,
     regress,
     square,
-    suppress,
     truncate,
 )
-from facedetect.model.crop_ops import cut_crops, in_image_units, map_chunks
 from facedetect.model.geometry import Geometry
 from facedetect.model.landmark_net import LandmarkNet, refine_landmarks
-from facedetect.model.loops import concat_rows
+from facedetect.model.loops import concat_rows, map_chunks
 from facedetect.model.nets import ONet, PNet, RNet
 from facedetect.model.pyramid import Pyramid, pyramid_scales
 from facedetect.model.weights import Weights
@@ -88,11 +88,13 @@ class Cascade:
 
     def _next_squares(self, boxes: tf.Tensor, offsets: tf.Tensor) -> tf.Tensor:
         """The crops for the next net: boxes [n, 4] moved by their offsets and made square."""
-        squares = square(self._regress(boxes, offsets))
+        squares = square(regress(boxes, offsets, self._geometry.box_extent))
         return truncate(squares) if self._geometry.truncates_squares else squares
 
-    def _regress(self, boxes: tf.Tensor, offsets: tf.Tensor) -> tf.Tensor:
-        return regress(boxes, offsets, self._geometry.box_extent)
+    def _suppress(self, boxes: tf.Tensor, scores: tf.Tensor, overlap: float) -> tf.Tensor:
+        """Non-maximum suppression: the indices of the boxes kept, best first."""
+        limit = self._geometry.max_candidates
+        return tf.image.non_max_suppression(boxes, scores, limit, iou_threshold=overlap)
 
     def _best_of_all_levels(
         self, boxes: tf.Tensor, scores: tf.Tensor, factor: tf.Tensor
@@ -102,14 +104,13 @@ class Cascade:
         Boxes of two levels overlap by at most factor^2, those of one level by `scale_overlap`. If
         that is below `pnet_overlap`, suppression only sorts and cuts, and top_k is much cheaper.
         """
-        geometry = self._geometry
-        limit = tf.minimum(tf.size(scores), geometry.max_candidates)
+        overlap = self._geometry.pnet_overlap
+        limit = tf.minimum(tf.size(scores), self._geometry.max_candidates)
         # 2 % below the square root, as corners are rounded.
-        disjoint = factor < 0.98 * geometry.pnet_overlap**0.5
         return tf.compat.v1.cond(
-            disjoint,
+            factor < 0.98 * overlap**0.5,
             lambda: tf.math.top_k(scores, limit).indices,
-            lambda: suppress(boxes, scores, geometry.pnet_overlap, geometry.max_candidates),
+            lambda: self._suppress(boxes, scores, overlap),
         )
 
     def _scan_level(self, pyramid: Pyramid, scale: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
@@ -119,9 +120,7 @@ class Cascade:
         boxes = tf.concat([(2 * places + 1) / scale, (2 * places + PNet.side) / scale], axis=1)
         # Not the logits: equal float32 probabilities must tie as they do in the published graph.
         scores = tf.sigmoid(logits)
-        kept = suppress(
-            boxes, scores[:, 0], self._geometry.scale_overlap, self._geometry.max_candidates
-        )
+        kept = self._suppress(boxes, scores[:, 0], self._geometry.scale_overlap)
         return tf.gather(tf.concat([boxes, scores, offsets], axis=1), kept)
 
     def _scan_strips(self, level: tf.Tensor, threshold_logit: tf.Tensor) -> tf.Tensor:
@@ -157,8 +156,7 @@ class Cascade:
         """Run R-Net: the squares [n, 4] that it classifies as faces."""
         found = self._run(self._rnet, inputs.input, boxes, _RNET_CHUNK)
         boxes, scores, found = _above(inputs.thresholds[1], boxes, found)
-        geometry = self._geometry
-        kept = suppress(boxes, scores, geometry.rnet_overlap, geometry.max_candidates)
+        kept = self._suppress(boxes, scores, self._geometry.rnet_overlap)
         return self._next_squares(tf.gather(boxes, kept), tf.gather(found[:, 1:5], kept))
 
     def _output(self, inputs: CascadeInputs, boxes: tf.Tensor) -> CascadeOutputs:
@@ -166,9 +164,8 @@ class Cascade:
         found = self._run(self._onet, inputs.input, boxes, _ONET_CHUNK)
         boxes, scores, found = _above(inputs.thresholds[2], boxes, found)
         landmarks = place_landmarks(boxes, found[:, _LANDMARKS])
-        boxes = self._regress(boxes, found[:, 1:5])
-        geometry = self._geometry
-        kept = suppress(boxes, scores, geometry.onet_overlap, geometry.max_candidates)
+        boxes = regress(boxes, found[:, 1:5], self._geometry.box_extent)
+        kept = self._suppress(boxes, scores, self._geometry.onet_overlap)
         boxes, landmarks = tf.gather(boxes, kept), tf.gather(landmarks, kept)
         landmarks = self._finish_landmarks(inputs.input, boxes, landmarks)
         return CascadeOutputs(tf.gather(scores, kept), landmarks, boxes)

@@ -12,6 +12,7 @@ from facedetect.model.caffe import read_caffe
 from facedetect.model.cascade import Cascade, CascadeInputs
 from facedetect.model.geometry import ACCURATE, Geometry
 from facedetect.model.loops import in_graph_control_flow
+from facedetect.model.signatures import FLOAT
 from facedetect.model.weights import Weights, arrange, load_weights
 
 
@@ -38,21 +39,14 @@ def freeze(
 
 
 def build_graph(weights: Weights, geometry: Geometry) -> tf.compat.v1.GraphDef:
-    """Build the graph.
-
-    Inputs: `input` float32 [H, W, 3] BGR, `min_size` [], `thresholds` [3], `factor` []. Outputs:
-    `prob` [n], `landmarks` [n, 10], `box` [n, 4].
-    """
-    placeholder = tf.compat.v1.placeholder
+    """Build the graph, whose inputs and outputs have the names of `signatures.FLOAT`."""
     with in_graph_control_flow(), tf.Graph().as_default() as graph:
-        inputs = CascadeInputs(
-            input=placeholder(tf.float32, [None, None, 3], "input"),
-            min_size=placeholder(tf.float32, [], "min_size"),
-            thresholds=placeholder(tf.float32, [3], "thresholds"),
-            factor=placeholder(tf.float32, [], "factor"),
-        )
-        outputs = Cascade(weights, geometry).detect(inputs)
+        inputs = {
+            name: tf.compat.v1.placeholder(spec.dtype, spec.shape, name)
+            for name, spec in FLOAT.inputs.items()
+        }
+        outputs = Cascade(weights, geometry).detect(CascadeInputs(**inputs))
         for name, tensor in vars(outputs).items():
             tf.identity(tensor, name)
-    names = [*vars(inputs), *vars(outputs)]
+    names = [*inputs, *vars(outputs)]
     return tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), names)

@@ -27,16 +27,17 @@ class Geometry:
     """A crop starts at (y1 - this) / (height - this) of the image; 1 if pixels count from 1."""
     landmark_shift: float
     """Added to the landmarks, px, so that (0, 0) is the image's top left corner."""
-    averages_landmarks: bool
-    """Whether landmarks are averaged over several crops of a face, one of them mirrored."""
-    scale_overlap: float
-    """Boxes of one pyramid level that overlap more are the same candidate."""
-    pnet_overlap: float
-    """The same across all levels."""
-    rnet_overlap: float
-    onet_overlap: float
     max_candidates: int
     """Boxes kept after each net, best first."""
+    onet_overlap: float
+    """Boxes that overlap more after O-Net are the same face."""
+    rnet_overlap: float = 0.7
+    pnet_overlap: float = 0.7
+    """The same across all levels of the pyramid."""
+    scale_overlap: float = 0.5
+    """The same within one level."""
+    averages_landmarks: bool = False
+    """Whether landmarks are averaged over several crops of a face, one of them mirrored."""
 
 
 REFERENCE = Geometry(
@@ -46,12 +47,8 @@ REFERENCE = Geometry(
     truncates_squares=False,
     crop_origin=0,
     landmark_shift=0,
-    averages_landmarks=False,
-    scale_overlap=0.5,
-    pnet_overlap=0.7,
-    rnet_overlap=0.7,
-    onet_overlap=0.6,
     max_candidates=1000,
+    onet_overlap=0.6,
 )
 """The published tf-mtcnn graph."""
 
@@ -62,12 +59,8 @@ ACCURATE = Geometry(
     truncates_squares=True,
     crop_origin=1,
     landmark_shift=-0.5,
-    averages_landmarks=False,
-    scale_overlap=0.5,
-    pnet_overlap=0.7,
-    rnet_overlap=0.7,
-    onet_overlap=0.5,
     max_candidates=6000,
+    onet_overlap=0.5,
 )
 """The author's own code except for its crops; measured in docs/accuracy.md."""
 

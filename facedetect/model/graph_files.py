@@ -61,11 +61,10 @@ def version_folder(folder: Path, version: int | None = None) -> Path:
 
     `folder` may also be that of a single version. Raises ModelNotFound.
     """
-    is_version = (folder / SAVED_MODEL_FILE).is_file()
-    if is_version and version is None:
+    if (folder / SAVED_MODEL_FILE).is_file():
+        if version is not None:
+            raise ModelNotFound(f"{folder} is a single version; leave out ?version={version}")
         return folder
-    if is_version:
-        raise ModelNotFound(f"{folder} is a single version; leave out ?version={version}")
     versions = model_versions(folder)
     if not versions:
         raise ModelNotFound(f"{folder} holds no SavedModel; create one with `facedetect convert`")

@@ -56,7 +56,12 @@ def check_call(
         sizes = _check_sizes(image, thresholds)
     values = _check_values(min_size, thresholds, factor)
     with tf.control_dependencies([*sizes, *values]):
-        work = _check_work(image, min_size, factor, limits)
+        height, width, _ = tf.unstack(tf.cast(tf.shape(image), tf.float32), num=3)
+        # The formula of `DetectionParams.pyramid_pixels`.
+        pyramid = height * width * (PNET_SIDE / min_size) ** 2 / (1 - factor**2)
+        rule = WORK_RULE.format(limit=limits.max_pyramid_pixels)
+        is_within = pyramid <= limits.max_pyramid_pixels
+        work = _assert(is_within, f"{rule} (use a larger min_size); it has", pyramid)
     return [*ranks, *sizes, *values, work]
 
 
@@ -74,7 +79,7 @@ def _check_sizes(image: tf.Tensor, thresholds: tf.Tensor) -> list[tf.Operation]:
 def _check_values(
     min_size: tf.Tensor, thresholds: tf.Tensor, factor: tf.Tensor
 ) -> list[tf.Operation]:
-    """Every comparison with NaN is false, so NaN fails, too."""
+    """NaN fails, too: every comparison with it is false."""
     low, high = FACTOR_BOUNDS
     is_size = (min_size >= MIN_SIZE_BOUND) & (min_size < float("inf"))
     are_scores = (thresholds > 0) & (thresholds < 1)
@@ -83,17 +88,6 @@ def _check_values(
         _assert((factor >= low) & (factor <= high), f"{FACTOR_RULE}; it is", factor),
         _assert(are_scores, f"{THRESHOLD_RULE}; they are", thresholds),
     ]
-
-
-def _check_work(
-    image: tf.Tensor, min_size: tf.Tensor, factor: tf.Tensor, limits: WorkLimits
-) -> tf.Operation:
-    """The formula is that of `DetectionParams.pyramid_pixels`."""
-    height, width, _ = tf.unstack(tf.cast(tf.shape(image), tf.float32), num=3)
-    pyramid = height * width * (PNET_SIDE / min_size) ** 2 / (1 - factor**2)
-    rule = WORK_RULE.format(limit=limits.max_pyramid_pixels)
-    is_within = pyramid <= limits.max_pyramid_pixels
-    return _assert(is_within, f"{rule} (use a larger min_size); it has", pyramid)
 
 
 def check_encoded(image_bytes: tf.Tensor, limits: WorkLimits) -> tf.Operation:

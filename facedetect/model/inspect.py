@@ -16,17 +16,8 @@ from facedetect.model.graph_files import (
     version_folder,
 )
 
-# Ops that may end a graph without being a result.
-_NO_RESULTS = {
-    "Assert",
-    "Const",
-    "Exit",
-    "NoOp",
-    "Placeholder",
-    "SaveV2",
-    "VarHandleOp",
-    "VariableV2",
-}
+# Ops whose tensors may end a graph without being a result.
+_NO_RESULTS = {"Const", "Exit", "Placeholder", "VarHandleOp", "VariableV2"}
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from facedetect.model.box_ops import MIRRORED_POINTS, mirror_offsets
-from facedetect.model.crop_ops import cut_crops, map_chunks
+from facedetect.model.box_ops import MIRRORED_POINTS, cut_crops, mirror_offsets
+from facedetect.model.loops import map_chunks
 from facedetect.model.nets import CropFeatures, concat_outputs, dense, hidden_layer
 from facedetect.model.weights import POINTS, Layer, Net
 
@@ -17,9 +17,9 @@ from facedetect.model.weights import POINTS, Layer, Net
 _PATCH_SHARE = 0.25
 _FARTHEST_MOVE = 0.35
 
-# The centres of a patch's first and last pixel, in units of the patch from the landmark. The
-# author's net is off by a quarter of a patch's pixel toward the origin, measured on mirrored images,
-# so the patch is shifted by that much.
+# The centres of a patch's first and last pixel, in units of the patch from the landmark. Mirrored
+# images show that the author's net is off by a quarter of a patch's pixel toward the origin, so the
+# patch is shifted by that much.
 _NET_ERROR = 0.25
 _FIRST = (0.5 - _NET_ERROR) / CropFeatures.side - 0.5
 _LAST = 0.5 - (0.5 + _NET_ERROR) / CropFeatures.side

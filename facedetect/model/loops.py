@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import tensorflow as tf
 
+_PARALLEL_CHUNKS = 8
+
 
 def concat_rows(
     count: tf.Tensor, make_rows: Callable[[tf.Tensor], tf.Tensor], columns: int, *, parallel: int
@@ -26,6 +28,21 @@ def concat_rows(
         back_prop=False,
     )
     return tf.reshape(rows.concat(), [-1, columns])
+
+
+def map_chunks(
+    run: Callable[[tf.Tensor], tf.Tensor], rows: tf.Tensor, chunk: int, columns: int
+) -> tf.Tensor:
+    """Run on parts of about `chunk` rows; concatenate the results, each [part's rows, columns]."""
+    count = tf.shape(rows)[0]
+    chunks = -(-count // chunk)
+    size = -(-count // tf.maximum(chunks, 1))
+    return concat_rows(
+        chunks,
+        lambda index: run(rows[index * size : (index + 1) * size]),
+        columns,
+        parallel=_PARALLEL_CHUNKS,
+    )
 
 
 @contextmanager

@@ -35,8 +35,7 @@ class PNet:
     def features(self, image: tf.Tensor) -> tf.Tensor:
         """[1, h, w, 3] -> the features of each cell, [(h // 2 - 5) * (w // 2 - 5), 32]."""
         y = self._conv1(image)
-        y = _prelu_rows(_convolve(y, self._conv2), self._conv2)
-        y = _prelu_rows(_convolve(y, self._conv3), self._conv3)
+        y = _convolve_image(_convolve_image(y, self._conv2), self._conv3)
         return tf.reshape(y, [-1, self._conv3.bias.size])
 
     def face_logits(self, features: tf.Tensor) -> tf.Tensor:
@@ -145,6 +144,15 @@ def _convolve(x: tf.Tensor, layer: Layer) -> tf.Tensor:
     return tf.nn.bias_add(tf.nn.conv2d(x, layer.kernel, 1, "VALID"), layer.bias)
 
 
+def _convolve_image(x: tf.Tensor, layer: Layer) -> tf.Tensor:
+    """A convolution and its PReLU, [1, h, w, channels]; h and w are known only at run time."""
+    y = _convolve(x, layer)
+    shape = tf.shape(y)
+    rows = tf.reshape(y, [shape[1], -1])
+    slopes = tf.tile(_slope_of(layer), shape[2:3])
+    return tf.reshape(tf.maximum(rows, rows * slopes), shape)
+
+
 def _convolve_crops(x: tf.Tensor, layer: Layer, side: int) -> tf.Tensor:
     """A convolution and its PReLU, [n, side, side, channels]."""
     y = _convolve(x, layer)
@@ -162,14 +170,6 @@ def hidden_layer(x: tf.Tensor, layer: Layer) -> tf.Tensor:
     """A dense layer with its PReLU; `x` is flattened to [n, inputs]."""
     y = dense(tf.reshape(x, [-1, layer.kernel.shape[0]]), layer)
     return tf.maximum(y, y * _slope_of(layer))
-
-
-def _prelu_rows(y: tf.Tensor, layer: Layer) -> tf.Tensor:
-    """PReLU of [1, h, w, channels] with a width known only at run time."""
-    shape = tf.shape(y)
-    rows = tf.reshape(y, [shape[1], -1])
-    slopes = tf.tile(_slope_of(layer), shape[2:3])
-    return tf.reshape(tf.maximum(rows, rows * slopes), shape)
 
 
 def _slope_of(layer: Layer) -> FloatArray:

@@ -9,15 +9,15 @@ import tensorflow as tf
 from facedetect.faces import PNET_SIDE
 from facedetect.model.geometry import Geometry
 
-# Halving is cheap beside P-Net; at smaller scales one more halving would not pay.
+# Halving is cheap beside P-Net, but a fourth one costs more than it saves at smaller scales.
 _HALVINGS = 3
 
 
 def pyramid_scales(image: tf.Tensor, min_size: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """The pyramid's scales [levels], largest first: 12 / min_size, then times factor.
 
-    The last is the last whose shorter side is over 12 px. The products are cumulative, in float32:
-    a scale off by one bit can make a level one pixel larger.
+    The smallest level is the last whose shorter side is over 12 px. The products are cumulative, in
+    float32: a scale that is off by one bit can make a level one pixel larger.
     """
     shape = tf.cast(tf.shape(image), tf.float32)
     shorter = tf.minimum(shape[0], shape[1])
@@ -34,26 +34,25 @@ class Pyramid:
 
     def __init__(self, image: tf.Tensor, geometry: Geometry) -> None:
         self._image = image[tf.newaxis]
-        self._rounding = geometry.level_rounding
-        self._resampling = geometry.level_resampling
+        self._geometry = geometry
         self._halves = [self._image]
-        if self._resampling == "area":
+        if geometry.level_resampling == "area":
             for _ in range(_HALVINGS):
                 self._halves.append(_halve(self._halves[-1]))
 
     def level(self, scale: tf.Tensor) -> tf.Tensor:
         """The image at a scale, float32 [1, h, w, 3]."""
         sides = tf.cast(tf.shape(self._image)[1:3], tf.float32) * scale
-        if self._rounding == "up":
+        if self._geometry.level_rounding == "up":
             sides = tf.math.ceil(sides)
         size_hw = tf.cast(sides, tf.int32)
-        if self._resampling == "bilinear":
+        if self._geometry.level_resampling == "bilinear":
             return tf.raw_ops.ResizeBilinear(images=self._image, size=size_hw)
         return _resize_area(self._halves, scale, size_hw)
 
 
 def _halve(images: tf.Tensor) -> tf.Tensor:
-    """Average 2x2 pixels; a side that is odd is halved and rounded up."""
+    """Average 2x2 pixels; half of an odd side is rounded up."""
     size_hw = (tf.shape(images)[1:3] + 1) // 2
     return tf.raw_ops.ResizeBilinear(images=images, size=size_hw, half_pixel_centers=True)
 

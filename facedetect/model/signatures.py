@@ -43,6 +43,13 @@ def _faces(scope: str = "") -> dict[str, tf.TensorSpec]:
     }
 
 
+def _batched(specs: dict[str, tf.TensorSpec]) -> dict[str, tf.TensorSpec]:
+    return {
+        name: tf.TensorSpec([None, *spec.shape], spec.dtype, f"batch/{name}")
+        for name, spec in specs.items()
+    }
+
+
 PARAMETERS = {
     "min_size": tf.TensorSpec([], tf.float32, "min_size"),
     "thresholds": tf.TensorSpec([3], tf.float32, "thresholds"),
@@ -59,18 +66,8 @@ BYTES = SignatureSpec(
     {"image_bytes": tf.TensorSpec([], tf.string, "image_bytes"), **PARAMETERS}, _faces()
 )
 BATCH = SignatureSpec(
-    inputs={
-        "image_bytes": tf.TensorSpec([None], tf.string, "batch/image_bytes"),
-        "min_size": tf.TensorSpec([None], tf.float32, "batch/min_size"),
-        "thresholds": tf.TensorSpec([None, 3], tf.float32, "batch/thresholds"),
-        "factor": tf.TensorSpec([None], tf.float32, "batch/factor"),
-    },
-    outputs={
-        "count": tf.TensorSpec([None], tf.int32, "batch/count"),
-        "prob": tf.TensorSpec([None, None], tf.float32, "batch/prob"),
-        "landmarks": tf.TensorSpec([None, None, 10], tf.float32, "batch/landmarks"),
-        "box": tf.TensorSpec([None, None, 4], tf.float32, "batch/box"),
-    },
+    _batched(BYTES.inputs),
+    {"count": tf.TensorSpec([None], tf.int32, "batch/count"), **_batched(BYTES.outputs)},
 )
 
 SIGNATURES = {

@@ -9,8 +9,8 @@ import tensorflow as tf
 # Ops that pass pixels on unchanged, whatever their type.
 _CARRIERS = {"Enter", "ExpandDims", "Identity", "Reshape", "StridedSlice", "Switch"}
 
-# Ops with the same result for uint8 as for float32. Three of them interpolate in float32 either way,
-# and read a quarter of the bytes.
+# Ops with the same result for uint8 as for float32. Three of them interpolate in float32 either
+# way, and read a quarter of the bytes.
 _READERS = {"CropAndResize", "ResizeArea", "ResizeBilinear", "Shape"}
 
 
@@ -35,15 +35,17 @@ def with_uint8_input(graph_def: tf.compat.v1.GraphDef, input_name: str) -> tf.co
             node.attr["T"].type = tf.uint8.as_datatype_enum
             if node.op in _CARRIERS:
                 retyped += [node.name, f"{node.name}:1"]  # a Switch has two outputs
-        _cast_for(result, tensor, uncast)
+        if uncast:
+            cast = _add_cast(result, tensor)
+            for node, position in uncast:
+                node.input[position] = cast
     return result
 
 
-Use = tuple[tf.compat.v1.NodeDef, int]
-
-
-def _consumers(graph_def: tf.compat.v1.GraphDef) -> dict[str, list[Use]]:
-    """The nodes that read each tensor, with the position of that input."""
+def _consumers(
+    graph_def: tf.compat.v1.GraphDef,
+) -> dict[str, list[tuple[tf.compat.v1.NodeDef, int]]]:
+    """Map each tensor to the nodes that read it, and the position of that input."""
     consumers = defaultdict(list)
     for node in graph_def.node:
         for position, tensor in enumerate(node.input):
@@ -52,17 +54,14 @@ def _consumers(graph_def: tf.compat.v1.GraphDef) -> dict[str, list[Use]]:
 
 
 def _canonical(tensor: str) -> str:
-    """A node's name for a tensor, which has no `:0`."""
+    """The name of a tensor as nodes write it: without `:0`."""
     return tensor.removesuffix(":0")
 
 
-def _cast_for(graph_def: tf.compat.v1.GraphDef, tensor: str, uses: list[Use]) -> None:
-    if not uses:
-        return
-    cast = graph_def.node.add(
-        name=f"{tensor.replace(':', '_')}/to_float", op="Cast", input=[tensor]
-    )
+def _add_cast(graph_def: tf.compat.v1.GraphDef, tensor: str) -> str:
+    """Add a cast of the tensor to float32; return its name."""
+    name = f"{tensor.replace(':', '_')}/to_float"
+    cast = graph_def.node.add(name=name, op="Cast", input=[tensor])
     cast.attr["SrcT"].type = tf.uint8.as_datatype_enum
     cast.attr["DstT"].type = tf.float32.as_datatype_enum
-    for node, position in uses:
-        node.input[position] = cast.name
+    return name

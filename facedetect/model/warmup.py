@@ -8,7 +8,6 @@ low thresholds, at which the noise in the images reaches all three nets.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +39,8 @@ _ALL_NETS = DetectionParams(min_size=40, thresholds=(0.2, 0.005, 0.005))
 _BLOCK = 20  # px: noise as coarse as faces, which compresses well
 
 
-@dataclass(frozen=True)
-class WarmupCall:
-    """An image and parameters; `runs_all_nets` if its thresholds are low."""
-
-    image: NDArray[np.uint8]
-    params: DetectionParams
-    runs_all_nets: bool
-
-
-def warmup_calls(limits: WorkLimits) -> Iterator[WarmupCall]:
-    """Create the calls that the limits allow; the same ones each time."""
+def warmup_calls(limits: WorkLimits) -> Iterator[tuple[NDArray[np.uint8], DetectionParams]]:
+    """Create images and parameters that the limits allow; the same ones each time."""
     generator = np.random.default_rng(0)
     for sizes_hw, params in (
         (_ALL_NETS_SIZES_HW, _ALL_NETS),
@@ -59,8 +49,7 @@ def warmup_calls(limits: WorkLimits) -> Iterator[WarmupCall]:
         for height, width in sizes_hw:
             is_allowed = height * width <= limits.max_image_pixels
             if is_allowed and params.pyramid_pixels(width, height) <= limits.max_pyramid_pixels:
-                image = _noise(generator, height, width)
-                yield WarmupCall(image, params, params is _ALL_NETS)
+                yield _noise(generator, height, width), params
 
 
 def _noise(generator: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
@@ -74,8 +63,8 @@ def write_warmup_records(folder: Path, limits: WorkLimits) -> None:
     path = folder / EXTRA_FOLDER / _RECORDS
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for call in warmup_calls(limits):
-            for request in _requests(call):
+        for image, params in warmup_calls(limits):
+            for request in _requests(image, params):
                 log = prediction_log_pb2.PredictLog(request=request)
                 record = prediction_log_pb2.PredictionLog(predict_log=log)
                 writer.write(record.SerializeToString(deterministic=True))
@@ -98,25 +87,26 @@ def read_warmup_requests(folder: Path) -> Iterator[predict_pb2.PredictRequest]:
         yield log.predict_log.request
 
 
-def _requests(call: WarmupCall) -> Iterator[predict_pb2.PredictRequest]:
-    """Request `serving_bytes`; if the call runs all nets, every signature.
+def _requests(
+    image: NDArray[np.uint8], params: DetectionParams
+) -> Iterator[predict_pb2.PredictRequest]:
+    """Request `serving_bytes`; if all nets run, every signature.
 
     Raw pixels are those of a corner: whole images would take megabytes, and all signatures share
     what TensorFlow prepares.
     """
-    params = call.params
     single = {
         "min_size": np.array(params.min_size, np.float32),
         "thresholds": np.array(params.thresholds, np.float32),
         "factor": np.array(params.factor, np.float32),
     }
-    encoded = np.array(encode_image(call.image, ".png"), object)
+    encoded = np.array(encode_image(image, ".png"), object)
     yield _request("serving_bytes", {"image_bytes": encoded, **single})
-    if not call.runs_all_nets:
+    if params != _ALL_NETS:
         return
     batch = {"image_bytes": encoded, **single}
     yield _request("serving_batch", {name: value[np.newaxis] for name, value in batch.items()})
-    corner = call.image[:100, :160]
+    corner = image[:100, :160]
     yield _request("serving_uint8", {"input": corner, **single})
     yield _request("serving_default", {"input": corner.astype(np.float32), **single})
 

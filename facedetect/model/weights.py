@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,10 +52,8 @@ _KERNELS: dict[str, tuple[int, ...]] = {
     "onet/face": (256, 2),
     "onet/box": (256, 4),
     "onet/landmarks": (256, 10),
-}
-# The landmark net: convolutions for each point's patch, a dense layer over all of their maps
-# [3, 3, 5 * 64], and two layers for each point, which give x, y.
-_LANDMARK_KERNELS: dict[str, tuple[int, ...]] = {
+    # The landmark net: convolutions for each point's patch, a dense layer over all of their maps
+    # [3, 3, 5 * 64], and two layers for each point, which give x, y.
     **{f"lnet/conv1_{point}": (28, 3, 3, 3) for point in POINTS},
     **{f"lnet/conv2_{point}": (48, 28, 3, 3) for point in POINTS},
     **{f"lnet/conv3_{point}": (64, 48, 2, 2) for point in POINTS},
@@ -120,22 +119,22 @@ def arrange(arrays: Arrays, source: Path) -> Weights:
     They are named as in models/README.md; those of the landmark net may all be missing. Raises
     InvalidModel, naming `source`, if an array is missing or has another shape.
     """
-    has_landmark_net = any(name.startswith("lnet/") for name in arrays)
-    _check_arrays(arrays, source, array_shapes(landmark_net=has_landmark_net))
-    nets: dict[str, dict[str, Layer]] = {"pnet": {}, "rnet": {}, "onet": {}}
-    if has_landmark_net:
-        nets["lnet"] = {}
-    for name in _KERNELS | _LANDMARK_KERNELS:
-        net, layer = name.split("/")
-        if net in nets:
-            nets[net][layer] = _layer(arrays, name)
+    shapes = array_shapes(landmark_net=any(name.startswith("lnet/") for name in arrays))
+    _check_arrays(arrays, source, shapes)
+    nets: dict[str, dict[str, Layer]] = defaultdict(dict)
+    for name in shapes:
+        net, layer, part = name.split("/")
+        if part == "weight":
+            nets[net][layer] = _layer(arrays, f"{net}/{layer}")
     return Weights(**nets)
 
 
 def array_shapes(*, landmark_net: bool) -> dict[str, tuple[int, ...]]:
     """Return the shape of each array by its name, in the author's layout; all are float32."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for name, shape in (_KERNELS | (_LANDMARK_KERNELS if landmark_net else {})).items():
+    for name, shape in _KERNELS.items():
+        if name.startswith("lnet/") and not landmark_net:
+            continue
         outputs = shape[0] if len(shape) == _CONV_RANK else shape[1]
         shapes[f"{name}/weight"] = shape
         shapes[f"{name}/bias"] = (outputs,)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from facedetect import DetectionParams
 from facedetect.images import BGRImage
-from facedetect.model.geometry import Geometry, Resampling, Rounding
+from facedetect.model.geometry import Geometry
 from tests.model import plain_nets
 from tests.model.graphs import Found
 from tests.model.plain_nets import Arrays, FloatArray
@@ -128,9 +128,9 @@ def _scales(shape: tuple[int, ...], params: DetectionParams) -> Iterator[np.floa
 
 def _level(pixels: FloatArray, scale: np.float32, geometry: Geometry) -> FloatArray:
     exact = [np.float32(side) * scale for side in pixels.shape[:2]]
-    is_up = geometry.level_rounding is Rounding.UP
+    is_up = geometry.level_rounding == "up"
     height, width = (ceil(side) if is_up else int(side) for side in exact)
-    if geometry.level_resampling is Resampling.BILINEAR:
+    if geometry.level_resampling == "bilinear":
         y_step, x_step = pixels.shape[0] / height, pixels.shape[1] / width
         return _sample(pixels, y_step * np.arange(height), x_step * np.arange(width))
     for halvings in range(1, 4):

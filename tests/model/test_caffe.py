@@ -137,31 +137,37 @@ def turn_kernel(layers: Layers) -> None:
     layers[1].blobs[0].shape.dim[:] = [3, 10, 3, 3]
 
 
+def turn_dense_kernel(layers: Layers) -> None:
+    (layer,) = (layer for layer in layers if layer.name == "conv4")
+    layer.blobs[0].shape.dim[:] = [576, 128]
+
+
 def remove_values(layers: Layers) -> None:
     del layers[1].blobs[0].data[100:]
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("file", "damage", "message"),
     [
-        (remove_conv2, r"layer conv2 must hold \[16, 10, 3, 3\] and \[16\], and holds nothing"),
-        (remove_bias, r"layer conv1 must hold .* and holds \[10, 3, 3, 3\] with \[270\] values"),
-        (turn_kernel, r"layer conv1 must hold \[10, 3, 3, 3\] .* holds \[3, 10, 3, 3\] and \[10\]"),
-        (remove_values, r"layer conv1 must hold .* with \[100, 10\] values; take the author's own"),
+        (1, remove_conv2, r"pnet/conv2/weight in .* is missing; it must be .* \[16, 10, 3, 3\]"),
+        (1, remove_bias, r"pnet/conv1/bias in .* is missing; it must be float32 \[10\]"),
+        (1, turn_kernel, r"pnet/conv1/weight in .* is float32 \[3, 10, 3, 3\]; it must be float32"),
+        (2, turn_dense_kernel, r"rnet/dense/weight in .* is float32 \[128, 576\]; it must be"),
+        (1, remove_values, r"det1\.caffemodel is not a readable Caffe model: cannot reshape"),
     ],
 )
-def test_other_nets_are_refused(
-    damage: Callable[[Layers], None], told: str, tmp_path: Path
+def test_other_nets_are_rejected(
+    file: int, damage: Callable[[Layers], None], message: str, tmp_path: Path
 ) -> None:
-    path = write_caffe(tmp_path, all_arrays()) / "det1.caffemodel"
+    path = write_caffe(tmp_path, all_arrays()) / f"det{file}.caffemodel"
     net = NetParameter.FromString(path.read_bytes())
     damage(net.layer)
     path.write_bytes(net.SerializeToString())
-    with pytest.raises(InvalidModel, match=rf"det1\.caffemodel: {told}"):
-        read_caffe(tmp_path)
+    with pytest.raises(InvalidModel, match=message):
+        freeze(tmp_path / "mtcnn.pb", caffe=tmp_path)
 
 
-def test_what_is_no_caffe_model_is_refused(tmp_path: Path) -> None:
+def test_files_that_are_no_caffe_models_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(InvalidModel, match=r"the folder must hold det1\.caffemodel, det2"):
         read_caffe(tmp_path)
     write_caffe(tmp_path, all_arrays())
@@ -171,5 +177,5 @@ def test_what_is_no_caffe_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_weights_come_from_one_place(tmp_path: Path) -> None:
-    with pytest.raises(InvalidSettings, match="weights and caffe are two sources"):
+    with pytest.raises(InvalidSettings, match="weights and caffe cannot be combined"):
         freeze(tmp_path / "mtcnn.pb", weights=default_weights_path(), caffe=tmp_path)

@@ -51,7 +51,7 @@ def test_a_geometry_goes_by_its_name() -> None:
     assert named_geometry("accurate") == ACCURATE
     averaged = named_geometry("accurate", averages_landmarks=True)
     assert averaged == replace(ACCURATE, averages_landmarks=True)
-    with pytest.raises(InvalidSettings, match=r"no geometry 'author'; there are accurate, ref"):
+    with pytest.raises(InvalidSettings, match=r"no geometry 'author'; choose one of accurate, ref"):
         named_geometry("author")
     with pytest.raises(InvalidSettings, match="does not average landmarks; use accurate"):
         named_geometry("reference", averages_landmarks=True)

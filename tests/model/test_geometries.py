@@ -14,9 +14,9 @@ from safetensors.numpy import load_file
 
 from facedetect import DetectionParams
 from facedetect.images import BGRImage
-from facedetect.model.boxes import truncate
+from facedetect.model.box_ops import truncate
 from facedetect.model.freeze import build_graph, freeze
-from facedetect.model.geometry import ACCURATE, REFERENCE, Geometry, Resampling, Rounding
+from facedetect.model.geometry import ACCURATE, REFERENCE, Geometry
 from facedetect.model.session import open_session
 from facedetect.model.uint8_input import with_uint8_input
 from facedetect.model.weights import default_weights_path, load_weights
@@ -31,8 +31,8 @@ AVERAGED = replace(ACCURATE, averages_landmarks=True)
 FEW = replace(ACCURATE, max_candidates=5)
 # No number as in the other two, and other things together.
 UNLIKE = Geometry(
-    level_rounding=Rounding.DOWN,
-    level_resampling=Resampling.BILINEAR,
+    level_rounding="down",
+    level_resampling="bilinear",
     box_extent=2,
     truncates_squares=False,
     crop_origin=2,
