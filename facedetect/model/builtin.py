@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import tensorflow as tf
@@ -50,10 +51,8 @@ def _build(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         frozen = Path(scratch) / "mtcnn.pb"
         freeze(frozen)
-        try:
+        with suppress(OutputExists):  # another process built it meanwhile
             convert(frozen, folder, limits=_LIMITS)
-        except OutputExists:
-            logger.info("Another process built %s meanwhile", folder)
 
 
 def _fingerprint() -> str:

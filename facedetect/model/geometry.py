@@ -68,7 +68,7 @@ GEOMETRIES = {"accurate": ACCURATE, "reference": REFERENCE}
 
 
 def named_geometry(name: str, *, averages_landmarks: bool = False) -> Geometry:
-    """Return one of GEOMETRIES, with averaged landmarks if wanted.
+    """Return one of GEOMETRIES, optionally with averaged landmarks.
 
     Raises InvalidSettings for an unknown name, and for averaged landmarks in the reference, which
     must equal the published graph.

@@ -33,22 +33,21 @@ class Pyramid:
     """An image [H, W, 3] at any scale."""
 
     def __init__(self, image: tf.Tensor, geometry: Geometry) -> None:
-        self._image = image[tf.newaxis]
         self._geometry = geometry
-        self._halves = [self._image]
+        self._images = [image[tf.newaxis]]
         if geometry.level_resampling == "area":
             for _ in range(_HALVINGS):
-                self._halves.append(_halve(self._halves[-1]))
+                self._images.append(_halve(self._images[-1]))
 
     def level(self, scale: tf.Tensor) -> tf.Tensor:
         """The image at a scale, float32 [1, h, w, 3]."""
-        sides = tf.cast(tf.shape(self._image)[1:3], tf.float32) * scale
+        sides = tf.cast(tf.shape(self._images[0])[1:3], tf.float32) * scale
         if self._geometry.level_rounding == "up":
             sides = tf.math.ceil(sides)
         size_hw = tf.cast(sides, tf.int32)
         if self._geometry.level_resampling == "bilinear":
-            return tf.raw_ops.ResizeBilinear(images=self._image, size=size_hw)
-        return _resize_area(self._halves, scale, size_hw)
+            return tf.raw_ops.ResizeBilinear(images=self._images[0], size=size_hw)
+        return _resize_area(self._images, scale, size_hw)
 
 
 def _halve(images: tf.Tensor) -> tf.Tensor:
@@ -57,13 +56,13 @@ def _halve(images: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.ResizeBilinear(images=images, size=size_hw, half_pixel_centers=True)
 
 
-def _resize_area(halves: Sequence[tf.Tensor], scale: tf.Tensor, size_hw: tf.Tensor) -> tf.Tensor:
-    """Resize the smallest of the halved images that is not smaller than the result.
+def _resize_area(images: Sequence[tf.Tensor], scale: tf.Tensor, size_hw: tf.Tensor) -> tf.Tensor:
+    """Resize the smallest of the images, each half the one before, that is not too small.
 
     A mean of means is the mean, except for pixels across an edge. Reading the whole image for each
     level would take longer than P-Net.
     """
-    largest, *smaller = halves
+    largest, *smaller = images
     if not smaller:
         return tf.raw_ops.ResizeArea(images=largest, size=size_hw)
     return tf.compat.v1.cond(

@@ -1,4 +1,4 @@
-"""The cascade of every geometry, plain and slow: what `cascade` is held against.
+"""The cascade of every geometry, plain and slow, to compare `cascade` with.
 
 One level, one box and one suppressed candidate after the other, in NumPy. Numbers are float32
 where their rounding decides over a whole pixel: in the pyramid's sizes, where squares are cut
@@ -46,13 +46,13 @@ class PlainCascade:
         kept = self._suppress(boxes, scores, self.geometry.onet_overlap)
         boxes, landmarks = boxes[kept], landmarks[kept]
         if self.geometry.averages_landmarks:
-            straight, mirrored = self._look_again(pixels, boxes)
+            straight, mirrored = self._average_landmarks(pixels, boxes)
             landmarks = (landmarks + straight + mirrored) / np.float32(3)
         landmarks += np.float32(self.geometry.landmark_shift)
         return {"box": boxes, "prob": scores[kept], "landmarks": landmarks}
 
     def propose(self, pixels: FloatArray, params: DetectionParams) -> FloatArray:
-        """What P-Net finds on all levels, as R-Net looks at it: squares [n, 4]."""
+        """What P-Net finds on all levels, as squares [n, 4] for R-Net."""
         geometry = self.geometry
         rows = [_NOTHING]
         for scale in _scales(pixels.shape, params):
@@ -65,7 +65,7 @@ class PlainCascade:
     def refine(
         self, pixels: FloatArray, squares: FloatArray, params: DetectionParams
     ) -> FloatArray:
-        """What R-Net takes for faces, as O-Net looks at it: squares [n, 4]."""
+        """What R-Net classifies as faces, as squares [n, 4] for O-Net."""
         crops = self._crops(pixels, squares, 24)
         found = plain_nets.rnet(self.arrays, crops) if len(crops) else _NOTHING
         squares, scores, found = _above(params.thresholds[1], squares, found)
@@ -85,7 +85,9 @@ class PlainCascade:
     def _run_onet(self, crops: FloatArray) -> FloatArray:
         return plain_nets.onet(self.arrays, crops) if len(crops) else np.zeros((0, 15), np.float32)
 
-    def _look_again(self, pixels: FloatArray, boxes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _average_landmarks(
+        self, pixels: FloatArray, boxes: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """Landmarks of final boxes: as they lie, and as they lie in the mirrored crop."""
         squares = _square(boxes)
         crops = self._crops(pixels, squares, 48)

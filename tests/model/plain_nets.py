@@ -1,4 +1,4 @@
-"""The nets as the paper has them, in the author's own layout: what `nets` is held against.
+"""The nets as in the paper, in the author's own layout, to compare `nets` with.
 
 Images are BGR 0..255 and upright; everything else is the author's: RGB, (x - 127.5) / 128,
 transposed images, x before y, two scores a head.

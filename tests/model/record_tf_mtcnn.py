@@ -1,4 +1,4 @@
-"""Record what the published tf-mtcnn graph answers to the cases, for machines without it.
+"""Record the published tf-mtcnn graph's outputs for the cases, for machines without it.
 
 .venv/bin/python -m tests.model.record_tf_mtcnn tf-mtcnn.pb tests/data/tf-mtcnn.json
 """

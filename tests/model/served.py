@@ -1,4 +1,4 @@
-"""Calling a SavedModel by its signatures, unchecked, as a server does."""
+"""Call a SavedModel by its signatures without checks, as a server does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import config_pb2
 
 from facedetect.model.session import open_session
 
-Answer = dict[str, NDArray[Any]]
+ServedOutputs = dict[str, NDArray[Any]]
 
 
 class ServedModel:
@@ -22,7 +22,7 @@ class ServedModel:
         self._signatures = meta_graph.signature_def
         self._callables: dict[tuple[str, tuple[str, ...]], Any] = {}
 
-    def call(self, signature: str, **inputs: object) -> Answer:
+    def call(self, signature: str, **inputs: object) -> ServedOutputs:
         definition = self._signatures[signature]
         values = [
             np.asarray(value, tf.as_dtype(definition.inputs[name].dtype).as_numpy_dtype)
@@ -32,14 +32,14 @@ class ServedModel:
         return dict(zip(definition.outputs, run(*values), strict=True))
 
     def _callable(self, signature: str, inputs: tuple[str, ...]) -> Any:
-        """Each is planned by TensorFlow once, which takes most of a second."""
+        """TensorFlow plans each one once, which takes most of a second."""
         if (signature, inputs) not in self._callables:
             definition = self._signatures[signature]
             options = config_pb2.CallableOptions(
                 feed=[definition.inputs[name].name for name in inputs],
                 fetch=[info.name for info in definition.outputs.values()],
             )
-            # Not public, but the one way past Session.run's look at shapes, which a server lacks.
+            # Not public, but the only way to skip Session.run's check of shapes, as a server does.
             run = self._session._make_callable_from_options(options)  # noqa: SLF001
             self._callables[signature, inputs] = run
         return self._callables[signature, inputs]

@@ -34,7 +34,7 @@ OUTPUTS = {
 
 
 def simple_graph(names: dict[str, str], *, with_variable: bool = False) -> tf.Graph:
-    """A graph of MTCNN's shape that answers one face: the image's corners as box."""
+    """A graph with MTCNN's interface that finds one face: the image's corners as box."""
     with tf.Graph().as_default() as graph:
         image = tf1.placeholder(tf.float32, [None, None, 3], names["input"])
         min_size = tf1.placeholder(tf.float32, [], names["min_size"])
@@ -81,7 +81,7 @@ def check_signature(folder: Path) -> None:
     assert shape_of(signatures["serving_batch"].outputs)["landmarks"] == ("float32", [-1, -1, 10])
 
 
-def test_our_graph_answers_the_same_as_a_saved_model(
+def test_our_graph_gives_the_same_as_a_saved_model(
     frozen: Path, our_graph: FrozenGraph, astronaut: BGRImage, tmp_path: Path
 ) -> None:
     folder = convert(frozen, tmp_path / "mtcnn")
@@ -139,7 +139,7 @@ def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_tensor_of_another_kind_is_refused(tmp_path: Path) -> None:
+def test_a_tensor_of_another_kind_is_rejected(tmp_path: Path) -> None:
     source = write_graph(simple_graph(OWN_NAMES), tmp_path / "own.pb")
     with pytest.raises(InvalidModel, match=r"factor:0 in .* is float32 \(\); thresholds must be"):
         convert(source, tmp_path / "out", inputs={"thresholds": "factor"})
@@ -183,7 +183,7 @@ def broken_checkpoint(folder: Path) -> Path:
 @pytest.mark.parametrize(
     "make", [text_file, empty_file, cut_graph, empty_folder, missing, broken_checkpoint]
 )
-def test_sources_that_are_no_graph_are_refused(
+def test_sources_that_are_not_graphs_are_rejected(
     tmp_path: Path, make: Callable[[Path], Path]
 ) -> None:
     source = make(tmp_path)
@@ -211,7 +211,7 @@ def test_a_saved_model_is_not_converted_again(frozen: Path, tmp_path: Path) -> N
         convert(tmp_path / "out", tmp_path / "again")
 
 
-def test_inspect_tells_what_a_frozen_graph_offers(frozen: Path) -> None:
+def test_inspect_lists_a_frozen_graphs_tensors(frozen: Path) -> None:
     summary = inspect_model(frozen)
     assert summary.kind == "frozen graph"
     assert {t.name: (t.dtype, t.shape) for t in summary.inputs} == {
@@ -221,14 +221,14 @@ def test_inspect_tells_what_a_frozen_graph_offers(frozen: Path) -> None:
     assert summary.signatures == []
 
 
-def test_inspect_tells_what_a_checkpoint_offers(tmp_path: Path) -> None:
+def test_inspect_lists_a_checkpoints_tensors(tmp_path: Path) -> None:
     summary = inspect_model(write_checkpoint(simple_graph(OWN_NAMES, with_variable=True), tmp_path))
     assert summary.kind == "checkpoint"
     assert {f"{name}:0" for name in INPUTS} <= {tensor.name for tensor in summary.inputs}
     assert {f"{name}:0" for name in OUTPUTS} <= {tensor.name for tensor in summary.outputs}
 
 
-def test_inspect_tells_what_a_saved_model_offers(frozen: Path, tmp_path: Path) -> None:
+def test_inspect_lists_a_saved_models_tensors(frozen: Path, tmp_path: Path) -> None:
     convert(frozen, tmp_path / "out", version=2)
     summary = inspect_model(tmp_path / "out")
     assert summary.kind == "SavedModel"

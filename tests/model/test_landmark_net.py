@@ -1,4 +1,4 @@
-"""The fourth net: its answers, its patches, and what it does to landmarks."""
+"""The fourth net: its outputs, its patches, and the landmarks it refines."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def random_arrays() -> Arrays:
 
 
 def constant_arrays(positions_xy: list[tuple[float, float]]) -> Arrays:
-    """A fourth net that answers the same positions whatever it sees."""
+    """A fourth net that gives the same positions for every patch."""
     arrays = {
         name: np.zeros_like(array) if name.startswith("lnet/") else array
         for name, array in random_arrays().items()
@@ -58,7 +58,7 @@ def landmark_net(arrays: Arrays) -> LandmarkNet:
     return LandmarkNet(net)
 
 
-def test_it_answers_what_the_plain_net_answers(astronaut: BGRImage) -> None:
+def test_it_equals_the_plain_net(astronaut: BGRImage) -> None:
     places = np.random.default_rng(3).integers(0, 488, (5 * 8, 2))
     crops = [astronaut[top : top + 24, left : left + 24] for top, left in places]
     patches = np.stack(crops, dtype=np.float32).reshape(5, 8, 24, 24, 3)
@@ -66,7 +66,7 @@ def test_it_answers_what_the_plain_net_answers(astronaut: BGRImage) -> None:
     ours = landmark_net(arrays)(tf.constant(patches)).numpy()
     plain = plain_nets.lnet(arrays, patches)
     assert ours.shape == plain.shape == (8, 10)
-    assert np.ptp(plain, axis=0).min() > 0.1, "every answer depends on the patches"
+    assert np.ptp(plain, axis=0).min() > 0.1, "every output depends on the patches"
     assert np.abs(ours - plain).max() < 1e-4 * np.abs(plain).max()
 
 
@@ -129,7 +129,7 @@ def test_the_cascade_refines_its_landmarks_and_nothing_else(
     np.testing.assert_allclose(refined["landmarks"], plain["landmarks"] + moves, atol=1e-3)
 
 
-def test_half_a_landmark_net_is_refused(tmp_path: Path) -> None:
+def test_half_a_landmark_net_is_rejected(tmp_path: Path) -> None:
     arrays = random_arrays()
     del arrays["lnet/dense_3/slope"]
     save_file(arrays, tmp_path / "half.safetensors")
@@ -177,7 +177,7 @@ def test_the_authors_net_is_not_shifted_to_one_side(
 
 
 def test_averaged_landmarks_of_a_mirrored_image_are_the_mirrored_ones(astronaut: BGRImage) -> None:
-    """Whatever the net's weights: both images are looked at from both sides."""
+    """For any weights: the net runs on both images and their mirror images."""
     arrays = random_arrays()
     for name in arrays:
         if name.startswith("lnet/point_"):  # small moves: large ones are not made

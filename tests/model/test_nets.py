@@ -1,4 +1,4 @@
-"""The nets, rewritten for speed, answer what the plain nets answer."""
+"""The nets, rewritten for speed, equal the plain nets."""
 
 from __future__ import annotations
 

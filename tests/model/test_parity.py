@@ -52,7 +52,7 @@ def test_there_are_enough_cases_of_every_kind() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_equal_to_the_recorded_answers(our_reference: FrozenGraph, case: Case) -> None:
+def test_equal_to_the_recorded_outputs(our_reference: FrozenGraph, case: Case) -> None:
     found = our_reference.detect(case.image, case.params)
     assert equal(differences(found, recorded(case.name))).all()
 

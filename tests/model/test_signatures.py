@@ -1,4 +1,4 @@
-"""The SavedModel's four signatures answer alike, and refuse alike."""
+"""The SavedModel's four signatures give the same results and reject the same calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from facedetect.model.guards import WorkLimits
 from facedetect.model.signatures import SIGNATURES
 from tests.conftest import optional_folder
 from tests.model.cases import pictures
-from tests.model.served import Answer, ServedModel
+from tests.model.served import ServedOutputs, ServedModel
 
 PARAMS = {"min_size": 20, "thresholds": (0.6, 0.7, 0.7), "factor": 0.709}
 LIMITS = WorkLimits(max_pyramid_pixels=5_000_000, max_image_pixels=3_000_000)
@@ -46,12 +46,12 @@ def model(
     model.close()
 
 
-def same(one: Answer, other: Answer) -> bool:
+def same(one: ServedOutputs, other: ServedOutputs) -> bool:
     return all(np.array_equal(one[name], other[name]) for name in FACES)
 
 
 @pytest.mark.parametrize("picture", ["group", "suit", "one-pixel", "very-wide"])
-def test_single_signatures_answer_the_same(model: ServedModel, picture: str) -> None:
+def test_single_signatures_give_the_same(model: ServedModel, picture: str) -> None:
     image = np.ascontiguousarray(pictures()[picture])
     expected = model.call("serving_default", input=image, **PARAMS)
     assert same(model.call("serving_uint8", input=image, **PARAMS), expected)
@@ -156,7 +156,7 @@ def test_bad_calls_end_at_once(model: ServedModel, signature: str, call: dict[st
 @pytest.mark.parametrize(
     "params", [{"min_size": 2.0}, {"factor": 0.99}, {"thresholds": (0.6, 2.0, 0.7)}]
 )
-def test_the_model_says_what_the_caller_would_have_said(
+def test_the_models_messages_equal_the_callers(
     model: ServedModel, params: dict[str, object]
 ) -> None:
     with pytest.raises(InvalidParams) as ours:
@@ -207,7 +207,7 @@ ROW: dict[str, list[object]] = {
         {name: values * 65 for name, values in ROW.items()},
     ],
 )
-def test_uneven_and_too_large_batches_are_refused(
+def test_uneven_and_too_large_batches_are_rejected(
     model: ServedModel, inputs: dict[str, object]
 ) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match="assertion failed"):
@@ -244,13 +244,13 @@ def test_the_warmup_records_are_calls_that_succeed(frozen: Path, tmp_path: Path)
         request = log.predict_log.request
         seen.append(request.model_spec.signature_name)
         inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
-        answer = model.call(request.model_spec.signature_name, **inputs)
+        outputs = model.call(request.model_spec.signature_name, **inputs)
         if "image_bytes" in inputs and inputs["min_size"].max() > DetectionParams().min_size:
-            assert answer["prob"].size > 0, "O-Net has run, too"
+            assert outputs["prob"].size > 0, "O-Net has run, too"
     assert set(seen) == set(SIGNATURES)
 
 
-def test_the_manifest_says_what_the_model_is_made_of(frozen: Path, tmp_path: Path) -> None:
+def test_the_manifest_describes_the_source(frozen: Path, tmp_path: Path) -> None:
     folder = convert(frozen, tmp_path / "mtcnn", limits=LIMITS)
     manifest = json.loads((folder / "assets.extra" / "manifest.json").read_text())
     assert manifest["source_graph_sha256"] == hashlib.sha256(frozen.read_bytes()).hexdigest()

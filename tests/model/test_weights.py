@@ -61,7 +61,7 @@ def test_layers_equal_the_published_graphs(
     assert np.array_equal(ours.reshape(theirs.shape), theirs)
 
 
-def test_files_that_are_no_weights_are_refused(tmp_path: Path) -> None:
+def test_files_that_are_not_weights_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     with pytest.raises(InvalidModel, match=r"not a readable \.safetensors"):
         load_weights(path)
