@@ -23,7 +23,7 @@ from facedetect.model.guards import WorkLimits
 from facedetect.model.signatures import SIGNATURES
 from tests.conftest import optional_folder
 from tests.model.cases import pictures
-from tests.model.served import ServedOutputs, ServedModel
+from tests.model.served import ServedModel, ServedOutputs
 
 PARAMS = {"min_size": 20, "thresholds": (0.6, 0.7, 0.7), "factor": 0.709}
 LIMITS = WorkLimits(max_pyramid_pixels=5_000_000, max_image_pixels=3_000_000)
