@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from concurrent.futures import CancelledError, Future
+from typing import Any, Generic, Protocol, TypeVar
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -34,15 +32,15 @@ class BackgroundLoop(Generic[C]):
     httpx2's timeouts each cover one connect, read or write. On an event loop `asyncio.timeout`
     bounds a whole call, for synchronous callers, too.
 
-    The thread starts with the first call and ends with `close` or when this object is garbage
-    collected. It never keeps the program from exiting. A forked child process opens a client of its
-    own, because connections and event loops cannot be shared.
+    The thread ends with `close`, when this object is garbage collected, or with the program. A
+    forked child process opens a client of its own, because connections and event loops cannot be
+    shared.
     """
 
     def __init__(self, open_client: Callable[[], C]) -> None:
         """Open the client; raises what `open_client` raises."""
         self._open_client = open_client
-        self._by_process = {os.getpid(): _LoopThread(open_client())}
+        self._by_process = {os.getpid(): _ClientThread(open_client())}
         self._is_closed = False
 
     def run(self, call: Callable[[C], Coroutine[Any, Any, T]]) -> T:
@@ -55,7 +53,7 @@ class BackgroundLoop(Generic[C]):
             raise ClientClosed("the client is closed")
         process = os.getpid()
         if process not in self._by_process:  # forked; a lock might have been held at that moment
-            self._by_process.setdefault(process, _LoopThread(self._open_client()))
+            self._by_process.setdefault(process, _ClientThread(self._open_client()))
         return self._by_process[process].submit(call)
 
     def close(self) -> None:
@@ -77,46 +75,35 @@ def wait_for(future: Future[T]) -> T:
         raise
 
 
-class _LoopThread(Generic[C]):
+class _ClientThread(Generic[C]):
     """The client of one process, and the thread that runs its event loop."""
 
     def __init__(self, client: C) -> None:
         self._client = client
         self._lock = threading.Lock()
-        self._is_closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def submit(self, call: Callable[[C], Coroutine[Any, Any, T]]) -> Future[T]:
-        with self._lock:
-            if self._is_closed or sys.is_finalizing():  # daemon threads no longer run by then
-                raise ClientClosed("the client is closed")
-            if self._loop is None:
-                self._loop = self._start()
-            return asyncio.run_coroutine_threadsafe(call(self._client), self._loop)
-
-    def close(self) -> None:
-        with self._lock:
-            self._is_closed = True
-        if self._loop is None or sys.is_finalizing():
-            return
-        self._stop()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
-
-    def _start(self) -> asyncio.AbstractEventLoop:
-        loop = asyncio.new_event_loop()
-        loop.set_default_executor(_DaemonThreads())
+        self._loop = asyncio.new_event_loop()
         # The thread must hold no reference to this object, which could not be collected then.
         self._thread = threading.Thread(
             target=_run_until_stopped,
-            args=(loop, self._client),
+            args=(self._loop, client),
             name="facedetect-client",
             daemon=True,
         )
         self._thread.start()
-        self._stop = weakref.finalize(self, loop.call_soon_threadsafe, loop.stop)
-        self._stop.atexit = False  # other exit handlers may still use the client
-        return loop
+        # Also called when this object is collected, and at exit.
+        self._stop = weakref.finalize(self, self._loop.call_soon_threadsafe, self._loop.stop)
+
+    def submit(self, call: Callable[[C], Coroutine[Any, Any, T]]) -> Future[T]:
+        with self._lock:  # a loop that stops in between would never run the call
+            if not self._stop.alive:
+                raise ClientClosed("the client is closed")
+            return asyncio.run_coroutine_threadsafe(call(self._client), self._loop)
+
+    def close(self) -> None:
+        with self._lock:
+            is_stopping = self._stop() is not None
+        if is_stopping:  # else at exit this would wait for ever
+            self._thread.join()
 
 
 def _run_until_stopped(loop: asyncio.AbstractEventLoop, client: AsyncCloseable) -> None:
@@ -133,24 +120,3 @@ async def _cancel_calls_and_close(client: AsyncCloseable) -> None:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
     await client.aclose()
-
-
-class _DaemonThreads(ThreadPoolExecutor):
-    """Runs each function in a daemon thread; the loop resolves host names and reads files there.
-
-    Python's own executors refuse work as soon as the main thread has ended, while other threads may
-    still use the client. They also wait at exit for functions that hang.
-    """
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
-
-        def call() -> None:
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(fn(*args, **kwargs))
-                except BaseException as error:  # noqa: BLE001 - raised where the future is awaited
-                    future.set_exception(error)
-
-        threading.Thread(target=call, daemon=True).start()
-        return future
