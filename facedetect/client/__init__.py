@@ -1,12 +1,13 @@
 """A client of the HTTP service: typed results, the package's own errors, retries with a deadline.
 
-`Client` runs an `AsyncClient` in a background thread. Both send requests through `RequestSender`.
+`Client` runs an `AsyncClient` in a background thread.
 """
 
 from facedetect.client.async_client import AsyncClient, ImageResult
+from facedetect.client.detect_options import AnnotationFormat, AnnotationStyle
+from facedetect.client.response_parsing import ServiceVersion
 from facedetect.client.retries import Retries
 from facedetect.client.sendable_image import SendableImage
-from facedetect.client.service_requests import AnnotationFormat, AnnotationStyle, ServiceVersion
 from facedetect.client.sync_client import Client
 
 __all__ = [

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Self, TypeVar, Unpack
+from typing import Any, Generic, Self, TypeVar, Unpack
 
-from facedetect.client.client_config import ClientConfig, check_concurrency, open_http_client
-from facedetect.client.request_sender import RequestSender, Sleep
-from facedetect.client.retries import DEFAULT_RETRIES, Retries
-from facedetect.client.sendable_image import SendableImage, to_image_file
-from facedetect.client.service_requests import (
-    AnnotationFormat,
-    AnnotationStyle,
-    DetectOptions,
+import httpx2
+
+from facedetect.client.connection_pool import open_connection_pool
+from facedetect.client.detect_options import AnnotationFormat, AnnotationStyle, DetectOptions
+from facedetect.client.response_parsing import (
     ServiceVersion,
-    annotate_request,
-    detect_request,
-    version_request,
+    parse_image,
+    parse_json,
+    to_detection,
+    to_ready_model,
+    to_service_version,
 )
-from facedetect.errors import FacedetectError
+from facedetect.client.retries import DEFAULT_RETRIES, NO_RETRIES, Retries
+from facedetect.client.sendable_image import SendableImage, to_image_file
+from facedetect.client.sending import Sleep, is_tls_refusal, send_with_retries
+from facedetect.errors import BackendError, FacedetectError, InvalidSettings
 from facedetect.faces import Detection
 from facedetect.model_ref import ModelRef
 
 S = TypeVar("S", bound=SendableImage)
+
+# How often `wait_until_ready` asks.
+_READINESS_INTERVAL_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,12 @@ class AsyncClient:
         proxy: str | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        config = ClientConfig(base_url.rstrip("/"), timeout_s, retries)
-        self._http = open_http_client(api_key, ca_file, proxy)
-        self._sender = RequestSender(self._http, config, sleep)
+        if not 0 < timeout_s < float("inf"):
+            raise InvalidSettings(f"timeout_s is {timeout_s}; it must be greater than 0 and finite")
+        self._http = open_connection_pool(base_url, api_key, ca_file, proxy)
+        self._timeout_s = timeout_s
+        self._retries = retries
+        self._sleep = sleep
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,7 +82,7 @@ class AsyncClient:
 
     async def detect(self, image: SendableImage, **options: Unpack[DetectOptions]) -> Detection:
         """Find the faces in an image: a path, bytes, an open file, a BGR array, a Pillow image."""
-        return await self._sender.send(detect_request(await _to_image_file(image), options))
+        return parse_json(await self._post("/detect", image, options), to_detection)
 
     async def annotate(
         self,
@@ -85,8 +93,8 @@ class AsyncClient:
         **options: Unpack[DetectOptions],
     ) -> bytes:
         """Return an image file in which each face is framed, blurred, pixelated or blacked out."""
-        data = await _to_image_file(image)
-        return await self._sender.send(annotate_request(data, style, format, options))
+        query = {"style": style, "format": format, **options}
+        return parse_image(await self._post("/annotate", image, query))
 
     def detect_batch(
         self,
@@ -105,15 +113,50 @@ class AsyncClient:
 
     async def ready(self) -> ModelRef:
         """Return the model that is ready; raises BackendUnavailable if none is."""
-        return await self._sender.check_ready()
+        return await self._check_ready(self._timeout_s)
 
     async def wait_until_ready(self, timeout_s: float = 60.0) -> ModelRef:
         """Wait for the service and its model; at the timeout raises why they are not ready."""
-        return await self._sender.wait_until_ready(timeout_s)
+        now = asyncio.get_running_loop().time
+        deadline = now() + timeout_s
+        while True:
+            try:
+                return await self._check_ready(deadline - now())
+            except BackendError as error:
+                if now() + _READINESS_INTERVAL_S >= deadline or is_tls_refusal(error):
+                    raise
+            await self._sleep(_READINESS_INTERVAL_S)
 
     async def version(self) -> ServiceVersion:
         """Return the versions of the service and of its model."""
-        return await self._sender.send(version_request())
+        request = self._http.build_request("GET", "/version")
+        response = await self._send(request, self._timeout_s, self._retries)
+        return parse_json(response, to_service_version)
+
+    async def _check_ready(self, timeout_s: float) -> ModelRef:
+        request = self._http.build_request("GET", "/readyz")
+        # "Not ready" is an answer, too.
+        response = await self._send(request, timeout_s, NO_RETRIES)
+        return parse_json(response, to_ready_model)
+
+    async def _post(
+        self, path: str, image: SendableImage, options: Mapping[str, Any]
+    ) -> httpx2.Response:
+        query = {name: _to_text(value) for name, value in options.items() if value is not None}
+        body = image if isinstance(image, bytes) else await asyncio.to_thread(to_image_file, image)
+        # The service detects the image's format itself.
+        headers = {"Content-Type": "application/octet-stream"}
+        request = self._http.build_request(
+            "POST", path, params=query, headers=headers, content=body
+        )
+        return await self._send(request, self._timeout_s, self._retries)
+
+    async def _send(
+        self, request: httpx2.Request, timeout_s: float, retries: Retries
+    ) -> httpx2.Response:
+        return await send_with_retries(
+            self._http, request, timeout_s=timeout_s, retries=retries, sleep=self._sleep
+        )
 
     async def _detect_each(
         self, images: Iterable[S] | AsyncIterable[S], concurrency: int, options: DetectOptions
@@ -144,8 +187,14 @@ async def detect_in_turn(
             return ImageResult(image, None, error)
 
 
-async def _to_image_file(image: SendableImage) -> bytes:
-    return image if isinstance(image, bytes) else await asyncio.to_thread(to_image_file, image)
+def check_concurrency(concurrency: int) -> None:
+    """Raises InvalidSettings."""
+    if concurrency < 1:
+        raise InvalidSettings(f"concurrency is {concurrency}; it must be at least 1")
+
+
+def _to_text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 async def _iterate(images: Iterable[S] | AsyncIterable[S]) -> AsyncIterator[S]:

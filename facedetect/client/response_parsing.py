@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx2
@@ -60,6 +61,14 @@ _PARSE_ERRORS = (
 )
 
 
+@dataclass(frozen=True)
+class ServiceVersion:
+    """The versions of the service and of its model; `model` is None while none is ready."""
+
+    facedetect: str
+    model: ModelRef | None
+
+
 def parse_json(response: httpx2.Response, to_value: Callable[[Any], T]) -> T:
     """Parse a JSON body; raises BackendProtocolError if `to_value` does not accept it."""
     try:
@@ -79,10 +88,21 @@ def to_detection(body: Any) -> Detection:
     """Convert the body of `POST /detect`."""
     size = body["image"]
     faces = [_to_face(face) for face in body["faces"]]
-    return Detection(int(size["width"]), int(size["height"]), faces, to_model(body["model"]))
+    return Detection(int(size["width"]), int(size["height"]), faces, _to_model(body["model"]))
 
 
-def to_model(body: Any) -> ModelRef:
+def to_ready_model(body: Any) -> ModelRef:
+    """Convert the body of `GET /readyz`."""
+    return _to_model(body["model"])
+
+
+def to_service_version(body: Any) -> ServiceVersion:
+    """Convert the body of `GET /version`."""
+    model = body["model"]
+    return ServiceVersion(str(body["facedetect"]), None if model is None else _to_model(model))
+
+
+def _to_model(body: Any) -> ModelRef:
     return ModelRef(str(body["name"]), body.get("version"))
 
 
@@ -106,7 +126,7 @@ def parse_error(response: httpx2.Response) -> errors.FacedetectError:
     # A newer service may have problems that are not known here.
     known = ERRORS_BY_SLUG.get(slug) or _ERRORS_BY_STATUS.get(response.status_code)
     error = _make_error(known or errors.ServiceError, str(problem["detail"]), response)
-    error.add_note(f"{_url_of(response)} answered {response.status_code}")
+    error.add_note(f"{url_of(response)} answered {response.status_code}")
     return error
 
 
@@ -134,10 +154,11 @@ def _describe_foreign(response: httpx2.Response) -> str:
     shown = response.content[:_SHOWN_BYTES].decode("utf-8", "replace")
     contents = f"a redirect to {target}" if target else repr(shown)
     return (
-        f"{_url_of(response)} answered {response.status_code} {response.reason_phrase}, but not "
+        f"{url_of(response)} answered {response.status_code} {response.reason_phrase}, but not "
         f"with a facedetect response: {contents}; check the URL and any proxy in between"
     )
 
 
-def _url_of(response: httpx2.Response) -> str:
-    return str(response.url.copy_with(query=None))
+def url_of(message: httpx2.Request | httpx2.Response) -> str:
+    """Return the URL without its query: for error messages."""
+    return str(message.url.copy_with(query=None))

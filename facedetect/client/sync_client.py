@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Self, Unpack
 
 from facedetect.background_loop import BackgroundLoop, wait_for
-from facedetect.client.async_client import AsyncClient, ImageResult, S, detect_in_turn
-from facedetect.client.client_config import check_concurrency
-from facedetect.client.request_sender import Sleep
+from facedetect.client.async_client import (
+    AsyncClient,
+    ImageResult,
+    S,
+    check_concurrency,
+    detect_in_turn,
+)
+from facedetect.client.detect_options import AnnotationFormat, AnnotationStyle, DetectOptions
+from facedetect.client.response_parsing import ServiceVersion
 from facedetect.client.retries import DEFAULT_RETRIES, Retries
 from facedetect.client.sendable_image import SendableImage, to_image_file
-from facedetect.client.service_requests import (
-    AnnotationFormat,
-    AnnotationStyle,
-    DetectOptions,
-    ServiceVersion,
-)
+from facedetect.client.sending import Sleep
 from facedetect.faces import Detection
 from facedetect.model_ref import ModelRef
 

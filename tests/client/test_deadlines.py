@@ -15,44 +15,52 @@ from typing import Any
 import httpx2
 import pytest
 
-from facedetect.client.client_config import ClientConfig
-from facedetect.client.request_sender import RequestSender
+from facedetect.client import AsyncClient
 from facedetect.client.retries import Retries, parse_retry_after
-from facedetect.client.service_requests import ready_request
 from facedetect.errors import BackendTimeout, BackendUnavailable, FacedetectError, Overloaded
 from facedetect.model_ref import ModelRef
 from tests.virtual_time import VirtualTimeLoop
 
 MODEL = ModelRef("m", 1)
-READY = httpx2.Response(200, content=json.dumps({"model": {"name": "m", "version": 1}}))
+READY = httpx2.Response(
+    200, content=json.dumps({"facedetect": "1.0", "model": {"name": "m", "version": 1}})
+)
 BUSY = httpx2.Response(429, headers={"Retry-After": "20"}, content=b"busy")
 NOT_READY = httpx2.Response(503, content=b"not yet")
 SILENCE = None
 
 Outcome = httpx2.Response | Exception | None
-Call = Callable[[RequestSender], Coroutine[Any, Any, ModelRef]]
+Respond = Callable[[httpx2.Request], Coroutine[Any, Any, httpx2.Response]]
+Call = Callable[[AsyncClient], Coroutine[Any, Any, ModelRef | None]]
+
+
+class UnconnectedClient(AsyncClient):
+    """Asks a function instead of a service."""
+
+    def __init__(self, respond: Respond, retries: Retries) -> None:
+        super().__init__("http://service", timeout_s=60.0, retries=retries)
+        transport = httpx2.MockTransport(respond)
+        self._http = httpx2.AsyncClient(base_url="http://service", transport=transport)
 
 
 @dataclass(frozen=True)
 class Ended:
     """What a call came to, when, and when each of its tries began."""
 
-    result: ModelRef | FacedetectError
+    result: ModelRef | FacedetectError | None
     time_s: float
     tries_s: list[float]
 
 
-def send_ready(sender: RequestSender) -> Coroutine[Any, Any, ModelRef]:
-    return sender.send(ready_request())
+async def get_model(client: AsyncClient) -> ModelRef | None:
+    return (await client.version()).model
 
 
-def wait_until_ready(sender: RequestSender) -> Coroutine[Any, Any, ModelRef]:
-    return sender.wait_until_ready(60.0)
+async def wait_until_ready(client: AsyncClient) -> ModelRef | None:
+    return await client.wait_until_ready(60.0)
 
 
-def run(
-    *outcomes: Outcome, call: Call = send_ready, send_s: float = 0.0, **retries: float
-) -> Ended:
+def run(*outcomes: Outcome, call: Call = get_model, send_s: float = 0.0, **retries: float) -> Ended:
     """Make a call with a timeout of 60 s; each try lasts `send_s` and then has the next outcome."""
     tries_s: list[float] = []
     left = list(outcomes)
@@ -68,14 +76,11 @@ def run(
         assert outcome is not None
         return outcome
 
-    async def make_call() -> tuple[ModelRef | FacedetectError, float]:
+    async def make_call() -> tuple[ModelRef | FacedetectError | None, float]:
         policy = Retries(draw=lambda: 1.0, **retries)  # type: ignore[arg-type]
-        config = ClientConfig("http://service", 60.0, policy)
-        async with httpx2.AsyncClient(transport=httpx2.MockTransport(respond)) as http:
+        async with UnconnectedClient(respond, policy) as client:
             try:
-                result: ModelRef | FacedetectError = await call(
-                    RequestSender(http, config, asyncio.sleep)
-                )
+                result: ModelRef | FacedetectError | None = await call(client)
             except FacedetectError as error:
                 result = error
         return result, asyncio.get_running_loop().time()
@@ -140,7 +145,7 @@ def failed_tls(reason: ssl.SSLError) -> httpx2.ConnectError:
     return failure
 
 
-@pytest.mark.parametrize("call", [send_ready, wait_until_ready])
+@pytest.mark.parametrize("call", [get_model, wait_until_ready])
 def test_an_untrusted_certificate_is_not_retried(call: Call) -> None:
     ended = run(failed_tls(ssl.SSLCertVerificationError(1, "no such authority")), call=call)
     assert isinstance(ended.result, BackendUnavailable)
@@ -157,7 +162,7 @@ def test_the_reason_of_a_host_with_several_addresses_is_told() -> None:
     failure = httpx2.ConnectError("All connection attempts failed")
     failure.__cause__ = ExceptionGroup("multiple connection attempts failed", refused)
     ended = run(failure, count=0)
-    assert "http://service/readyz cannot be reached: [Errno 111] Connect call failed 1" in str(
+    assert "http://service/version cannot be reached: [Errno 111] Connect call failed 1" in str(
         ended.result
     )
 

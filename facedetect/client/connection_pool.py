@@ -1,15 +1,13 @@
-"""What a client is configured with: addresses, limits and credentials, all checked."""
+"""The connections to the service: address, credentials and trust, all checked."""
 
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 
 import facedetect
-from facedetect.client.retries import Retries
 from facedetect.errors import InvalidSettings
 
 # Shorter than the service's five seconds, so that no request is sent on a connection as it closes.
@@ -18,31 +16,10 @@ _KEEP_ALIVE_S = 4.0
 _EXAMPLE = "give it as http://HOST:PORT or https://HOST/PATH"
 
 
-@dataclass(frozen=True)
-class ClientConfig:
-    """Base URL, timeout of a whole call and retry policy; raises InvalidSettings."""
-
-    base_url: str
-    timeout_s: float
-    retries: Retries
-
-    def __post_init__(self) -> None:
-        url = _parse_url("base_url", self.base_url)
-        if url.userinfo or url.query or url.fragment:  # errors show the URL: name no password here
-            raise InvalidSettings(
-                f"base_url for {url.host} has a user, a query or a fragment; {_EXAMPLE}, "
-                "and the key as api_key"
-            )
-        if not 0 < self.timeout_s < float("inf"):
-            raise InvalidSettings(
-                f"timeout_s is {self.timeout_s}; it must be greater than 0 and finite"
-            )
-
-
-def open_http_client(
-    api_key: str | None, ca_file: Path | None, proxy: str | None
+def open_connection_pool(
+    base_url: str, api_key: str | None, ca_file: Path | None, proxy: str | None
 ) -> httpx2.AsyncClient:
-    """Open a pool of connections; raises InvalidSettings for an unusable key, file or proxy."""
+    """Open a pool of connections; raises InvalidSettings for an argument that cannot be used."""
     headers = {"User-Agent": f"facedetect/{facedetect.__version__}"}
     if api_key is not None:
         headers["Authorization"] = f"Bearer {_check_key(api_key)}"
@@ -51,19 +28,24 @@ def open_http_client(
     except OSError as error:
         raise InvalidSettings(f"ca_file {ca_file} cannot be read: {error.strerror}") from error
     return httpx2.AsyncClient(
+        base_url=_parse_base_url(base_url),
         headers=headers,
         verify=verify,
         proxy=None if proxy is None else httpx2.Proxy(_parse_url("proxy", proxy)),
         trust_env=False,
-        timeout=None,  # RequestSender has one deadline for all steps
+        timeout=None,  # send_with_retries has one deadline for all steps
         limits=httpx2.Limits(max_keepalive_connections=20, keepalive_expiry=_KEEP_ALIVE_S),
     )
 
 
-def check_concurrency(concurrency: int) -> None:
-    """Raises InvalidSettings."""
-    if concurrency < 1:
-        raise InvalidSettings(f"concurrency is {concurrency}; it must be at least 1")
+def _parse_base_url(base_url: str) -> httpx2.URL:
+    url = _parse_url("base_url", base_url)
+    if url.userinfo or url.query or url.fragment:  # errors show the URL: name no password here
+        raise InvalidSettings(
+            f"base_url for {url.host} has a user, a query or a fragment; {_EXAMPLE}, "
+            "and the key as api_key"
+        )
+    return url
 
 
 def _parse_url(name: str, url: str) -> httpx2.URL:

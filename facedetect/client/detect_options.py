@@ -1,0 +1,24 @@
+"""The options of a client's calls."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+# Also in facedetect.render, whose imports a client does without.
+AnnotationStyle = Literal["box", "blur", "pixelate", "solid"]
+AnnotationFormat = Literal["png", "jpeg", "webp"]
+
+
+class DetectOptions(TypedDict, total=False):
+    """How to detect faces; the service has defaults for what is left out.
+
+    `min_size`, `factor` and `thresholds` are those of `DetectionParams`. `max_faces` keeps only the
+    largest faces. `model_version` or `model_label` selects another version of the model.
+    """
+
+    min_size: float
+    factor: float
+    thresholds: tuple[float, float, float]
+    max_faces: int | None
+    model_version: int | None
+    model_label: str | None
