@@ -136,7 +136,7 @@ def _predict(client: GrpcClient, signature: str, inputs: Arrays) -> Way:
 
 def _request_size(signature: str, inputs: Arrays) -> int:
     everything = {**inputs, **_PARAMETERS}
-    return serving_messages.predict_request(_MODEL, everything, signature, ()).ByteSize()
+    return serving_messages.make_predict_request(_MODEL, everything, signature, ()).ByteSize()
 
 
 def _post(client: Any, jpeg: bytes) -> None:

@@ -10,7 +10,6 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-import grpc
 from google.protobuf.json_format import MessageToDict
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -24,6 +23,7 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 from facedetect.model_server.prediction_service import PredictCall, PredictionService
 from facedetect.model_server.rest_columns import decode_columns, encode_columns
 from facedetect.model_server.serving_errors import error_message, grpc_code, invalid_argument
+from facedetect.tfserving.api import HTTP_STATUSES, Code
 
 _METRICS_PATH = "/monitoring/prometheus/metrics"
 _TIMEOUT_S = 30.0  # TensorFlow Serving's default, since HTTP has no deadlines
@@ -33,23 +33,6 @@ _MODEL = (
 )
 _PREDICT = re.compile(_MODEL + ":predict")
 _MODEL_PAGE = re.compile(_MODEL + "(?P<page>/metadata)?")
-
-# 499 is nginx's "client closed request", which http.HTTPStatus lacks.
-_STATUSES: dict[grpc.StatusCode, int] = {
-    grpc.StatusCode.CANCELLED: 499,
-    grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
-    grpc.StatusCode.FAILED_PRECONDITION: HTTPStatus.BAD_REQUEST,
-    grpc.StatusCode.OUT_OF_RANGE: HTTPStatus.BAD_REQUEST,
-    grpc.StatusCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
-    grpc.StatusCode.PERMISSION_DENIED: HTTPStatus.FORBIDDEN,
-    grpc.StatusCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    grpc.StatusCode.ALREADY_EXISTS: HTTPStatus.CONFLICT,
-    grpc.StatusCode.ABORTED: HTTPStatus.CONFLICT,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: HTTPStatus.TOO_MANY_REQUESTS,
-    grpc.StatusCode.UNIMPLEMENTED: HTTPStatus.NOT_IMPLEMENTED,
-    grpc.StatusCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
-}
 
 
 def create_app(service: PredictionService) -> Starlette:
@@ -75,7 +58,8 @@ def _answer(service: PredictionService, method: str, path: str, body: bytes) -> 
         content, status = _route(service, method, path, body)(), HTTPStatus.OK.value
     except Exception as error:  # noqa: BLE001 - every error has a status
         content = {"error": error_message(error)}
-        status = _STATUSES.get(grpc_code(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+        code = Code(grpc_code(error).value[0])
+        status = HTTP_STATUSES.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
     # NaN and Infinity are not JSON, but TensorFlow Serving writes them like this, too.
     return Response(json.dumps(content), status, media_type="application/json")
 

@@ -39,6 +39,27 @@ class Code(IntEnum):
     UNAUTHENTICATED = 16
 
 
+HTTP_STATUSES: dict[Code, int] = {
+    Code.CANCELLED: 499,
+    Code.INVALID_ARGUMENT: 400,
+    Code.FAILED_PRECONDITION: 400,
+    Code.OUT_OF_RANGE: 400,
+    Code.UNAUTHENTICATED: 401,
+    Code.PERMISSION_DENIED: 403,
+    Code.NOT_FOUND: 404,
+    Code.ABORTED: 409,
+    Code.ALREADY_EXISTS: 409,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.UNIMPLEMENTED: 501,
+    Code.UNAVAILABLE: 503,
+    Code.DEADLINE_EXCEEDED: 504,
+}
+"""TensorFlow Serving's HTTP statuses for REST; other codes have 500.
+
+Where codes share a status, the first is the one that the status is read as.
+"""
+
+
 class ServingError(Exception):
     """The server refused the call, failed, could not be reached or sent an unreadable response."""
 

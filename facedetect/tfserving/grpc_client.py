@@ -121,16 +121,17 @@ class GrpcClient:
         signature: str = DEFAULT_SIGNATURE,
         outputs: Sequence[str] = (),
     ) -> Prediction:
-        request = serving_messages.predict_request(model, inputs, signature, outputs)
-        return serving_messages.prediction(_call(self._predict, request, timeout_s))
+        request = serving_messages.make_predict_request(model, inputs, signature, outputs)
+        return serving_messages.read_prediction(_call(self._predict, request, timeout_s))
 
     def metadata(self, model: ModelRef, *, timeout_s: float) -> Metadata:
-        request = serving_messages.metadata_request(model)
-        return serving_messages.metadata(_call(self._metadata, request, timeout_s))
+        request = serving_messages.make_metadata_request(model)
+        return serving_messages.read_metadata(_call(self._metadata, request, timeout_s))
 
     def status(self, model: ModelRef, *, timeout_s: float) -> list[VersionStatus]:
-        request = serving_messages.status_request(model)
-        return serving_messages.statuses(_call(self._status, request, timeout_s))
+        request = serving_messages.make_status_request(model)
+        response = _call(self._status, request, timeout_s)
+        return serving_messages.read_statuses(response.model_version_status)
 
     def close(self) -> None:
         self._channel.close()

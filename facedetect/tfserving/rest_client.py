@@ -15,46 +15,33 @@ from urllib.parse import quote
 
 import httpx2
 import numpy as np
+from google.protobuf.json_format import ParseDict, ParseError
 from numpy.typing import NDArray
 
 from facedetect.background_loop import BackgroundLoop, ClientClosed
 from facedetect.model_ref import ModelRef
+from facedetect.tfserving import serving_messages
+from facedetect.tfserving import serving_pb2 as pb
 from facedetect.tfserving.api import (
     DEFAULT_SIGNATURE,
+    HTTP_STATUSES,
     Arrays,
     Code,
     Metadata,
     Prediction,
     ServingError,
-    Signature,
-    State,
     TensorSpec,
     VersionStatus,
 )
 from facedetect.tfserving.tensor_json import array_from_json, array_to_json
-from facedetect.tfserving.tensor_proto import dtype_named
 
-# The inverse of TensorFlow Serving's own table.
-_CODES = {
-    400: Code.INVALID_ARGUMENT,
-    401: Code.UNAUTHENTICATED,
-    403: Code.PERMISSION_DENIED,
-    404: Code.NOT_FOUND,
-    409: Code.ABORTED,
-    429: Code.RESOURCE_EXHAUSTED,
-    499: Code.CANCELLED,
-    501: Code.UNIMPLEMENTED,
-    503: Code.UNAVAILABLE,
-    504: Code.DEADLINE_EXCEEDED,
-}
+_CODES = {status: code for code, status in reversed(HTTP_STATUSES.items())}
 
 # Before each retry of a call that was UNAVAILABLE. Retrying is safe: a model has no state.
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4)
 
-_JSON = {"Content-Type": "application/json"}
-
 # What parsing JSON of an unexpected shape may raise.
-_PARSE_ERRORS = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+_PARSE_ERRORS = (AttributeError, KeyError, OverflowError, ParseError, TypeError, ValueError)
 
 
 class RestClient:
@@ -95,10 +82,10 @@ class RestClient:
     def metadata(self, model: ModelRef, *, timeout_s: float) -> Metadata:
         answer = self._call("GET", f"{_path(model)}/metadata", time.monotonic() + timeout_s)
         try:
-            signatures = answer["metadata"]["signature_def"]["signature_def"]
-            return Metadata(
-                int(answer["model_spec"]["version"]),
-                {name: _signature(entry) for name, entry in signatures.items()},
+            spec, signatures = answer["model_spec"], answer["metadata"]["signature_def"]
+            return serving_messages.to_metadata(
+                ParseDict(spec, pb.ModelSpec(), ignore_unknown_fields=True),
+                ParseDict(signatures, pb.SignatureDefMap(), ignore_unknown_fields=True),
             )
         except _PARSE_ERRORS as error:
             raise _unreadable("metadata", answer) from error
@@ -106,10 +93,12 @@ class RestClient:
     def status(self, model: ModelRef, *, timeout_s: float) -> list[VersionStatus]:
         answer = self._call("GET", _path(model), time.monotonic() + timeout_s)
         try:
-            statuses = [_status(entry) for entry in answer["model_version_status"]]
+            return serving_messages.read_statuses(
+                ParseDict(entry, pb.ModelVersionStatus(), ignore_unknown_fields=True)
+                for entry in answer["model_version_status"]
+            )
         except _PARSE_ERRORS as error:
             raise _unreadable("status", answer) from error
-        return sorted(statuses, key=lambda status: status.version, reverse=True)
 
     def close(self) -> None:
         self._loop.close()
@@ -143,28 +132,40 @@ class RestClient:
         self, method: str, path: str, deadline: float, body: bytes | None
     ) -> dict[str, Any]:
         try:
-            status, contents = self._loop.run(
-                lambda client: _request(client, method, path, deadline, body)
-            )
+            response = self._loop.run(lambda http: _send(http, method, path, deadline, body))
         except TimeoutError as error:
             raise ServingError(Code.DEADLINE_EXCEEDED, "no answer before the deadline") from error
         except httpx2.HTTPError as error:
             raise ServingError(Code.UNAVAILABLE, str(error) or type(error).__name__) from error
         except ClientClosed as error:
             raise ServingError(Code.CANCELLED, str(error)) from error
-        answer = _json_object(status, contents)
-        if status == HTTPStatus.OK:
-            return answer
+        return _read_object(response)
+
+
+async def _send(
+    http: httpx2.AsyncClient, method: str, path: str, deadline: float, body: bytes | None
+) -> httpx2.Response:
+    headers = {"Content-Type": "application/json"} if body else None
+    async with asyncio.timeout(deadline - time.monotonic()):
+        return await http.request(method, path, content=body, headers=headers)
+
+
+def _read_object(response: httpx2.Response) -> dict[str, Any]:
+    status = response.status_code
+    try:
+        answer = json.loads(response.content)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise ServingError(
+            _CODES.get(status, Code.DATA_LOSS),
+            f"status {status} without a JSON object; check that this is TensorFlow Serving's REST "
+            "port",
+        )
+    if status != HTTPStatus.OK:
         code = _CODES.get(status, Code.UNKNOWN)
         raise ServingError(code, str(answer.get("error", f"status {status}")))
-
-
-async def _request(
-    client: httpx2.AsyncClient, method: str, path: str, deadline: float, body: bytes | None
-) -> tuple[int, bytes]:
-    async with asyncio.timeout(deadline - time.monotonic()):
-        response = await client.request(method, path, content=body, headers=_JSON if body else None)
-    return response.status_code, response.content
+    return answer
 
 
 def _output_specs(
@@ -199,20 +200,6 @@ def _path(model: ModelRef) -> str:
     return path
 
 
-def _json_object(status: int, contents: bytes) -> dict[str, Any]:
-    try:
-        answer = json.loads(contents)
-    except ValueError:
-        answer = None
-    if isinstance(answer, dict):
-        return answer
-    code = _CODES.get(status, Code.DATA_LOSS)
-    raise ServingError(
-        code,
-        f"status {status} without a JSON object; check that this is TensorFlow Serving's REST port",
-    )
-
-
 def _unreadable(what: str, answer: Mapping[str, Any]) -> ServingError:
     return ServingError(Code.DATA_LOSS, f"cannot parse the {what}: {str(answer)[:200]}")
 
@@ -236,28 +223,3 @@ def _to_array(value: Any, spec: TensorSpec) -> NDArray[Any]:
     if array.size == 0 and spec.shape is not None:
         return np.zeros([side or 0 for side in spec.shape], spec.dtype)
     raise ValueError(f"an output has shape {array.shape}; expected {spec.shape}")
-
-
-def _signature(entry: Mapping[str, Any]) -> Signature:
-    return Signature(
-        {name: _spec(info) for name, info in entry["inputs"].items()},
-        {name: _spec(info) for name, info in entry["outputs"].items()},
-        entry["method_name"],
-    )
-
-
-def _spec(info: Mapping[str, Any]) -> TensorSpec:
-    proto = info["tensor_shape"]
-    dims = [int(dim["size"]) for dim in proto["dim"]]
-    shape = None if proto["unknown_rank"] else tuple(None if d < 0 else d for d in dims)
-    return TensorSpec(dtype_named(info["dtype"]), shape)
-
-
-def _status(entry: Mapping[str, Any]) -> VersionStatus:
-    status = entry["status"]
-    return VersionStatus(
-        int(entry["version"]),
-        State.__members__.get(entry["state"], State.UNKNOWN),
-        Code.__members__.get(status["error_code"], Code.UNKNOWN),
-        status["error_message"],
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from google.protobuf.message import DecodeError
 from google.protobuf.wrappers_pb2 import Int64Value
@@ -25,7 +25,7 @@ from facedetect.tfserving.tensor_proto import dtype_of, from_proto, to_proto
 _SIGNATURES_FIELD = "signature_def"
 
 
-def model_spec(model: ModelRef, signature: str = "") -> pb.ModelSpec:
+def _model_spec(model: ModelRef, signature: str = "") -> pb.ModelSpec:
     return pb.ModelSpec(
         name=model.name,
         signature_name=signature,
@@ -34,18 +34,18 @@ def model_spec(model: ModelRef, signature: str = "") -> pb.ModelSpec:
     )
 
 
-def predict_request(
+def make_predict_request(
     model: ModelRef, inputs: Arrays, signature: str, outputs: Sequence[str]
 ) -> pb.PredictRequest:
     """Raises ValueError for an array that cannot be sent."""
     return pb.PredictRequest(
-        model_spec=model_spec(model, signature),
+        model_spec=_model_spec(model, signature),
         inputs={name: to_proto(array) for name, array in inputs.items()},
         output_filter=outputs,
     )
 
 
-def prediction(response: pb.PredictResponse) -> Prediction:
+def read_prediction(response: pb.PredictResponse) -> Prediction:
     spec = response.model_spec
     return Prediction(
         outputs={name: from_proto(proto) for name, proto in response.outputs.items()},
@@ -53,13 +53,13 @@ def prediction(response: pb.PredictResponse) -> Prediction:
     )
 
 
-def metadata_request(model: ModelRef) -> pb.GetModelMetadataRequest:
+def make_metadata_request(model: ModelRef) -> pb.GetModelMetadataRequest:
     return pb.GetModelMetadataRequest(
-        model_spec=model_spec(model), metadata_field=[_SIGNATURES_FIELD]
+        model_spec=_model_spec(model), metadata_field=[_SIGNATURES_FIELD]
     )
 
 
-def metadata(response: pb.GetModelMetadataResponse) -> Metadata:
+def read_metadata(response: pb.GetModelMetadataResponse) -> Metadata:
     """Raises ServingError if the response holds no signatures."""
     signatures = pb.SignatureDefMap()
     try:
@@ -67,42 +67,37 @@ def metadata(response: pb.GetModelMetadataResponse) -> Metadata:
         signatures.ParseFromString(response.metadata[_SIGNATURES_FIELD].value)
     except DecodeError as error:
         raise ServingError(Code.DATA_LOSS, f"the metadata cannot be read: {error}") from error
+    return to_metadata(response.model_spec, signatures)
+
+
+def to_metadata(spec: pb.ModelSpec, signatures: pb.SignatureDefMap) -> Metadata:
     return Metadata(
-        response.model_spec.version.value,
-        {name: _signature(proto) for name, proto in signatures.signature_def.items()},
+        spec.version.value,
+        {
+            name: Signature(_specs(proto.inputs), _specs(proto.outputs), proto.method_name)
+            for name, proto in signatures.signature_def.items()
+        },
     )
 
 
-def status_request(model: ModelRef) -> pb.GetModelStatusRequest:
-    return pb.GetModelStatusRequest(model_spec=model_spec(model))
+def make_status_request(model: ModelRef) -> pb.GetModelStatusRequest:
+    return pb.GetModelStatusRequest(model_spec=_model_spec(model))
 
 
-def statuses(response: pb.GetModelStatusResponse) -> list[VersionStatus]:
-    """Latest version first."""
+def read_statuses(entries: Iterable[pb.ModelVersionStatus]) -> list[VersionStatus]:
+    """Latest version first; states and codes that are not known are UNKNOWN."""
+    states = {number: State(name) for name, number in pb.ModelVersionStatus.State.items()}
+    codes = {int(code): code for code in Code}
     found = [
         VersionStatus(
             entry.version,
-            _state(entry.state),
-            code_numbered(entry.status.error_code),
+            states.get(entry.state, State.UNKNOWN),
+            codes.get(entry.status.error_code, Code.UNKNOWN),
             entry.status.error_message,
         )
-        for entry in response.model_version_status
+        for entry in entries
     ]
     return sorted(found, key=lambda status: status.version, reverse=True)
-
-
-def code_numbered(number: int) -> Code:
-    """The code with that number; UNKNOWN for a newer one."""
-    return Code(number) if number in set(Code) else Code.UNKNOWN
-
-
-def _state(number: pb.ModelVersionStatus.State) -> State:
-    known = {value: State(name) for name, value in pb.ModelVersionStatus.State.items()}
-    return known.get(number, State.UNKNOWN)
-
-
-def _signature(proto: pb.SignatureDef) -> Signature:
-    return Signature(_specs(proto.inputs), _specs(proto.outputs), proto.method_name)
 
 
 def _specs(infos: Mapping[str, pb.TensorInfo]) -> dict[str, TensorSpec]:

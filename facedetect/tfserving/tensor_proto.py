@@ -49,7 +49,6 @@ _TYPES: dict[DataType, tuple[np.dtype[Any], str]] = {
 # A few bytes may claim any shape, so this limits how many values a message may leave out.
 _MAX_REPETITIONS = 2**22
 
-_BY_NAME = {DataType.Name(enum): dtype for enum, (dtype, _) in _TYPES.items()}
 _ENUMS = {dtype: enum for enum, (dtype, _) in _TYPES.items()}
 
 
@@ -57,11 +56,6 @@ def dtype_of(enum: DataType) -> np.dtype[Any] | None:
     """NumPy's type for a type on the wire; None if there is none."""
     known = _TYPES.get(enum)
     return known[0] if known else None
-
-
-def dtype_named(name: str) -> np.dtype[Any] | None:
-    """NumPy's type for a name such as DT_FLOAT; None if there is none."""
-    return _BY_NAME.get(name)
 
 
 def value_field(enum: DataType) -> str | None:

@@ -88,7 +88,7 @@ def test_an_answer_that_drips_does_not_outlast_the_deadline() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"[]", b"{}", b"no JSON", b'{"model_version_status": [[]]}', b'{"outputs": [300]}']
+    "body", [b"[]", b"{}", b"no JSON", b'{"model_version_status": [1]}', b'{"outputs": [300]}']
 )
 def test_answers_that_are_not_the_apis_are_data_loss(body: bytes) -> None:
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
