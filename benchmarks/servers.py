@@ -21,8 +21,9 @@ from pathlib import Path
 import httpx2
 
 from facedetect.model_ref import ModelRef
-from facedetect.tfserving.api import ServingError, State
+from facedetect.tfserving.api import ServingError
 from facedetect.tfserving.grpc_client import GrpcClient
+from facedetect.tfserving.serving_pb2 import ModelVersionStatus
 
 FACEDETECT = Path(sys.executable).with_name("facedetect")
 Command = list[str | Path]
@@ -122,7 +123,7 @@ def _wait_until_available(server: Server) -> None:
                 raise RuntimeError(f"TensorFlow Serving ended with {server.process.returncode}")
             with suppress(ServingError):
                 statuses = client.status(ModelRef(server.name), timeout_s=5)
-                if any(status.state is State.AVAILABLE for status in statuses):
+                if any(status.state == ModelVersionStatus.AVAILABLE for status in statuses):
                     return
             time.sleep(0.1)
     raise TimeoutError("the model did not become available")

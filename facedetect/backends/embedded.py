@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 # Three bytes a pixel instead of twelve; the cast in the graph costs less than one in NumPy.
 _SIGNATURE = "serving_uint8"
-_INPUTS = ("input", "min_size", "thresholds", "factor")
 _OUTPUTS = ("prob", "landmarks", "box")
 _CLOSED = "the detector is closed; open a new one"
 
@@ -161,13 +160,14 @@ def _load_model(
         with ExitStack() as stack:
             saved_model = load_saved_model(place, Threads(*threads))
             stack.callback(saved_model.close)
-            _check_signature(saved_model, place)
             model = _LoadedModel(saved_model, ModelRef(name, number))
             _warm_up(model)
             give_back_freed()  # some 40 MB
             stack.pop_all()
-    except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
-        raise BackendUnavailable(f"{place} cannot be loaded: {error}") from error
+    except (OSError, RuntimeError, ValueError, tf.errors.OpError, BackendProtocolError) as error:
+        raise BackendUnavailable(
+            f"{place} cannot be loaded: {error}; `facedetect convert` writes a model that can be"
+        ) from error
     return model
 
 
@@ -178,19 +178,3 @@ def _warm_up(model: _LoadedModel) -> None:
     for image, params in warmup_calls(WorkLimits()):
         with suppress(InvalidParams):  # the model's own limits may be lower
             model.run(InferenceRequest(image, params))
-
-
-def _check_signature(model: SavedModel, place: Path) -> None:
-    signature = model.signatures.get(_SIGNATURE)
-    if signature is None:
-        raise BackendUnavailable(
-            f"{place} lacks the signature {_SIGNATURE}; `facedetect convert` writes a model that "
-            "has it"
-        )
-    missing = [key for key in _INPUTS if key not in signature.inputs]
-    missing += [key for key in _OUTPUTS if key not in signature.outputs]
-    if missing:
-        raise BackendUnavailable(
-            f"{place}: the signature {_SIGNATURE} lacks {', '.join(missing)}; "
-            "`facedetect convert` writes a model that has all"
-        )

@@ -38,10 +38,12 @@ def _open_embedded(spec: BackendSpec) -> Backend:
 
 def _open_grpc(spec: BackendSpec) -> Backend:
     from facedetect.backends.serving import ServingBackend, as_pixels
-    from facedetect.tfserving.grpc_client import TLS, GrpcClient
+    from facedetect.tfserving.grpc_client import GrpcClient, tls_credentials
 
-    tls = TLS(spec.ca_file, spec.cert_file, spec.key_file) if spec.scheme == "grpcs" else None
-    client = GrpcClient(f"dns://{spec.dns or ''}/{spec.address}", tls=tls)
+    credentials = None
+    if spec.scheme == "grpcs":
+        credentials = tls_credentials(spec.ca_file, spec.cert_file, spec.key_file)
+    client = GrpcClient(f"dns://{spec.dns or ''}/{spec.address}", credentials=credentials)
     return ServingBackend(client, spec.model, address=spec.address, to_inputs=as_pixels)
 
 

@@ -21,16 +21,11 @@ from facedetect.errors import (
 )
 from facedetect.images import BGRImage, encode_image
 from facedetect.model_ref import ModelRef
-from facedetect.tfserving.api import (
-    Arrays,
-    Code,
-    Prediction,
-    ServingClient,
-    ServingError,
-    State,
-)
+from facedetect.tfserving.api import Arrays, Prediction, ServingClient, ServingError
+from facedetect.tfserving.serving_pb2 import Code, ModelVersionStatus
 
 _OUTPUTS = ("prob", "landmarks", "box")
+_STATES = {number: name for name, number in ModelVersionStatus.State.items()}
 
 # For callers without a deadline: a call that hangs helps nobody.
 _LONGEST_CALL_S = 300.0
@@ -93,11 +88,12 @@ class ServingBackend:
                 return ModelRef(model.name, metadata.version)
             statuses = self._client.status(model, timeout_s=_STATUS_TIMEOUT_S)
         for status in statuses:
-            if status.state is State.AVAILABLE:
+            if status.state == ModelVersionStatus.AVAILABLE:
                 return ModelRef(model.name, status.version)
-        states = ", ".join(f"version {s.version} is {s.state}" for s in statuses)
+        states = ", ".join(f"version {s.version} is {_STATES.get(s.state)}" for s in statuses)
         error = BackendUnavailable(f"no version of {model.name} is AVAILABLE: {states}")
-        error.add_note(f"{self._address} said {'; '.join(s.message for s in statuses)}")
+        messages = "; ".join(status.status.error_message for status in statuses)
+        error.add_note(f"{self._address} said {messages}")
         raise error
 
     def close(self) -> None:
@@ -111,7 +107,7 @@ class ServingBackend:
             raise self._translate(error, model) from error
 
     def _translate(self, error: ServingError, model: ModelRef) -> FacedetectError:
-        guard = guard_message(str(error)) if error.code is Code.INVALID_ARGUMENT else None
+        guard = guard_message(str(error)) if error.code == Code.INVALID_ARGUMENT else None
         if guard is not None:
             return InvalidParams(guard)
         translated: BackendError
@@ -124,7 +120,7 @@ class ServingBackend:
         return translated
 
 
-_ERRORS: dict[Code, tuple[type[BackendError], str]] = {
+_ERRORS: dict[int, tuple[type[BackendError], str]] = {
     Code.DEADLINE_EXCEEDED: (BackendTimeout, "did not answer before the deadline"),
     Code.UNAVAILABLE: (BackendUnavailable, "cannot be reached"),
     Code.RESOURCE_EXHAUSTED: (BackendUnavailable, "is overloaded"),
@@ -136,8 +132,8 @@ _ERRORS: dict[Code, tuple[type[BackendError], str]] = {
 
 def _is_missing(error: ServingError) -> bool:
     """TensorFlow Serving calls an unknown label an invalid argument."""
-    is_label = error.code is Code.INVALID_ARGUMENT and "version label" in str(error)
-    return error.code is Code.NOT_FOUND or is_label
+    is_label = error.code == Code.INVALID_ARGUMENT and "version label" in str(error)
+    return error.code == Code.NOT_FOUND or is_label
 
 
 def _to_raw_detections(prediction: Prediction, model: ModelRef) -> RawDetections:

@@ -23,7 +23,7 @@ from tensorflow_serving.apis.model_pb2 import ModelSpec
 from facedetect.model_server.prediction_service import PredictCall, PredictionService
 from facedetect.model_server.rest_columns import decode_columns, encode_columns
 from facedetect.model_server.serving_errors import error_message, grpc_code, invalid_argument
-from facedetect.tfserving.api import HTTP_STATUSES, Code
+from facedetect.tfserving.api import HTTP_STATUSES
 
 _METRICS_PATH = "/monitoring/prometheus/metrics"
 _TIMEOUT_S = 30.0  # TensorFlow Serving's default, since HTTP has no deadlines
@@ -58,7 +58,7 @@ def _answer(service: PredictionService, method: str, path: str, body: bytes) -> 
         content, status = _route(service, method, path, body)(), HTTPStatus.OK.value
     except Exception as error:  # noqa: BLE001 - every error has a status
         content = {"error": error_message(error)}
-        code = Code(grpc_code(error).value[0])
+        code = grpc_code(error).value[0]
         status = HTTP_STATUSES.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
     # NaN and Infinity are not JSON, but TensorFlow Serving writes them like this, too.
     return Response(json.dumps(content), status, media_type="application/json")

@@ -5,8 +5,8 @@
 
     client = GrpcClient("localhost:8500")
     x = np.array([1.0], np.float32)
-    found = client.predict(ModelRef("half_plus_two"), {"x": x}, timeout_s=5)
-    found.outputs["y"]
+    prediction = client.predict(ModelRef("half_plus_two"), {"x": x}, timeout_s=5)
+    prediction.outputs["y"]
 
 `rest_client.RestClient` does the same over REST. Each imports a library of its own.
 """

@@ -4,42 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from facedetect.model_ref import ModelRef
+from facedetect.tfserving.serving_pb2 import Code, ModelVersionStatus, SignatureDef
 
 Arrays = Mapping[str, NDArray[Any]]
 
 DEFAULT_SIGNATURE = "serving_default"
 
-
-class Code(IntEnum):
-    """gRPC's status codes (google.rpc.Code)."""
-
-    OK = 0
-    CANCELLED = 1
-    UNKNOWN = 2
-    INVALID_ARGUMENT = 3
-    DEADLINE_EXCEEDED = 4
-    NOT_FOUND = 5
-    ALREADY_EXISTS = 6
-    PERMISSION_DENIED = 7
-    RESOURCE_EXHAUSTED = 8
-    FAILED_PRECONDITION = 9
-    ABORTED = 10
-    OUT_OF_RANGE = 11
-    UNIMPLEMENTED = 12
-    INTERNAL = 13
-    UNAVAILABLE = 14
-    DATA_LOSS = 15
-    UNAUTHENTICATED = 16
-
-
-HTTP_STATUSES: dict[Code, int] = {
+HTTP_STATUSES: dict[int, int] = {
     Code.CANCELLED: 499,
     Code.INVALID_ARGUMENT: 400,
     Code.FAILED_PRECONDITION: 400,
@@ -61,14 +37,17 @@ Where codes share a status, the first is the one that the status is read as.
 
 
 class ServingError(Exception):
-    """The server refused the call, failed, could not be reached or sent an unreadable response."""
+    """The server refused the call, failed, could not be reached or sent an unreadable response.
 
-    def __init__(self, code: Code, message: str) -> None:
+    `code` is one of `serving_pb2.Code`: gRPC's.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
 
     def __str__(self) -> str:
-        return f"{self.code.name}: {self.args[0]}"
+        return f"{Code.Name(self.code)}: {self.args[0]}"
 
 
 @dataclass(frozen=True)
@@ -80,49 +59,14 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class TensorSpec:
-    """One input or output. `dtype` is None if NumPy has no such type, `shape` for any rank."""
-
-    dtype: np.dtype[Any] | None
-    shape: tuple[int | None, ...] | None
-
-
-@dataclass(frozen=True)
-class Signature:
-    """The inputs and outputs of one signature, by name."""
-
-    inputs: dict[str, TensorSpec]
-    outputs: dict[str, TensorSpec]
-    method_name: str
-
-
-@dataclass(frozen=True)
 class Metadata:
-    """The signatures of one version of a model, by name."""
+    """The signatures of one version of a model, by name.
+
+    `tensor_proto.dtype_of` gives NumPy's type for an input's or output's `dtype`.
+    """
 
     version: int
-    signatures: dict[str, Signature]
-
-
-class State(StrEnum):
-    """The state of a version in the server; only AVAILABLE versions answer."""
-
-    UNKNOWN = "UNKNOWN"
-    START = "START"
-    LOADING = "LOADING"
-    AVAILABLE = "AVAILABLE"
-    UNLOADING = "UNLOADING"
-    END = "END"
-
-
-@dataclass(frozen=True)
-class VersionStatus:
-    """One version's state; if it failed to load, `code` and `message` say why."""
-
-    version: int
-    state: State
-    code: Code
-    message: str
+    signatures: dict[str, SignatureDef]
 
 
 class ServingClient(Protocol):
@@ -150,7 +94,7 @@ class ServingClient(Protocol):
         """The signatures of a model."""
         ...
 
-    def status(self, model: ModelRef, *, timeout_s: float) -> list[VersionStatus]:
+    def status(self, model: ModelRef, *, timeout_s: float) -> list[ModelVersionStatus]:
         """The state of the version asked for, or of all that the server knows; latest first.
 
         TensorFlow Serving ignores labels here; `metadata` resolves them.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,7 @@ import grpc
 from facedetect.model_ref import ModelRef
 from facedetect.tfserving import serving_messages
 from facedetect.tfserving import serving_pb2 as pb
-from facedetect.tfserving.api import (
-    DEFAULT_SIGNATURE,
-    Arrays,
-    Code,
-    Metadata,
-    Prediction,
-    ServingError,
-    VersionStatus,
-)
+from facedetect.tfserving.api import DEFAULT_SIGNATURE, Arrays, Metadata, Prediction, ServingError
 
 _PREDICT = "/tensorflow.serving.PredictionService/Predict"
 _METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
@@ -68,23 +59,18 @@ _OPTIONS = [
 ]
 
 
-@dataclass(frozen=True)
-class TLS:
-    """PEM files: the authority to trust (gRPC's own list by default), the client's certificate."""
+def tls_credentials(
+    ca_file: Path | None = None, cert_file: Path | None = None, key_file: Path | None = None
+) -> grpc.ChannelCredentials:
+    """Read PEM files: the authority to trust (gRPC's own list by default), the client's pair.
 
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-
-    def credentials(self) -> grpc.ChannelCredentials:
-        """Raises OSError if a file cannot be read, ValueError for half a pair or another format.
-
-        gRPC itself ends the process for half a pair and ignores files in another format.
-        """
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file go together; give both or neither")
-        ca, cert, key = map(_read_pem, (self.ca_file, self.cert_file, self.key_file))
-        return grpc.ssl_channel_credentials(ca, key, cert)
+    Raises OSError if a file cannot be read, ValueError for half a pair or another format: gRPC
+    itself ends the process for half a pair and ignores files in another format.
+    """
+    if (cert_file is None) != (key_file is None):
+        raise ValueError("cert_file and key_file go together; give both or neither")
+    ca, cert, key = map(_read_pem, (ca_file, cert_file, key_file))
+    return grpc.ssl_channel_credentials(ca, key, cert)
 
 
 def _read_pem(path: Path | None) -> bytes | None:
@@ -101,13 +87,14 @@ class GrpcClient:
 
     `target` is gRPC's: `host:8500`, `dns:///models.example:8500`, `unix:/run/serving.sock`. Calls
     go to its addresses in turn; one that fails with UNAVAILABLE is retried until its time-out.
+    `credentials` are for TLS (see `tls_credentials`).
     """
 
-    def __init__(self, target: str, *, tls: TLS | None = None) -> None:
-        if tls is None:
+    def __init__(self, target: str, *, credentials: grpc.ChannelCredentials | None = None) -> None:
+        if credentials is None:
             self._channel = grpc.insecure_channel(target, _OPTIONS)
         else:
-            self._channel = grpc.secure_channel(target, tls.credentials(), _OPTIONS)
+            self._channel = grpc.secure_channel(target, credentials, _OPTIONS)
         self._predict = self._method(_PREDICT, pb.PredictResponse)
         self._metadata = self._method(_METADATA, pb.GetModelMetadataResponse)
         self._status = self._method(_STATUS, pb.GetModelStatusResponse)
@@ -128,10 +115,10 @@ class GrpcClient:
         request = serving_messages.make_metadata_request(model)
         return serving_messages.read_metadata(_call(self._metadata, request, timeout_s))
 
-    def status(self, model: ModelRef, *, timeout_s: float) -> list[VersionStatus]:
+    def status(self, model: ModelRef, *, timeout_s: float) -> list[pb.ModelVersionStatus]:
         request = serving_messages.make_status_request(model)
         response = _call(self._status, request, timeout_s)
-        return serving_messages.read_statuses(response.model_version_status)
+        return serving_messages.latest_first(response.model_version_status)
 
     def close(self) -> None:
         self._channel.close()
@@ -148,6 +135,6 @@ def _call(method: Any, request: Any, timeout_s: float) -> Any:
     try:
         return method(request, timeout=timeout_s)
     except grpc.RpcError as error:
-        raise ServingError(Code(error.code().value[0]), error.details() or "") from error
+        raise ServingError(error.code().value[0], error.details() or "") from error
     except ValueError as error:  # gRPC's error for a closed channel
-        raise ServingError(Code.CANCELLED, "the client is closed") from error
+        raise ServingError(pb.Code.CANCELLED, "the client is closed") from error

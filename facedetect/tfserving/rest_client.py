@@ -10,30 +10,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx2
 import numpy as np
 from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.message import Message
 from numpy.typing import NDArray
 
 from facedetect.background_loop import BackgroundLoop, ClientClosed
 from facedetect.model_ref import ModelRef
-from facedetect.tfserving import serving_messages
-from facedetect.tfserving import serving_pb2 as pb
 from facedetect.tfserving.api import (
     DEFAULT_SIGNATURE,
     HTTP_STATUSES,
     Arrays,
-    Code,
     Metadata,
     Prediction,
     ServingError,
-    TensorSpec,
-    VersionStatus,
+)
+from facedetect.tfserving.serving_messages import latest_first
+from facedetect.tfserving.serving_pb2 import (
+    Code,
+    ModelVersionStatus,
+    SignatureDefMap,
+    TensorInfo,
 )
 from facedetect.tfserving.tensor_json import array_from_json, array_to_json
+from facedetect.tfserving.tensor_proto import dtype_of
+
+M = TypeVar("M", bound=Message)
 
 _CODES = {status: code for code, status in reversed(HTTP_STATUSES.items())}
 
@@ -74,7 +80,7 @@ class RestClient:
         try:
             return self._predict(model, signature, body, outputs, deadline)
         except ServingError as error:
-            if error.code is not Code.NOT_FOUND or model.version is not None:
+            if error.code != Code.NOT_FOUND or model.version is not None:
                 raise
         # The version was unloaded in between; its successor was loaded before.
         return self._predict(model, signature, body, outputs, deadline)
@@ -82,20 +88,19 @@ class RestClient:
     def metadata(self, model: ModelRef, *, timeout_s: float) -> Metadata:
         answer = self._call("GET", f"{_path(model)}/metadata", time.monotonic() + timeout_s)
         try:
-            spec, signatures = answer["model_spec"], answer["metadata"]["signature_def"]
-            return serving_messages.to_metadata(
-                ParseDict(spec, pb.ModelSpec(), ignore_unknown_fields=True),
-                ParseDict(signatures, pb.SignatureDefMap(), ignore_unknown_fields=True),
+            signatures = answer["metadata"]["signature_def"]
+            return Metadata(
+                int(answer["model_spec"]["version"]),
+                dict(_parse(signatures, SignatureDefMap()).signature_def),
             )
         except _PARSE_ERRORS as error:
             raise _unreadable("metadata", answer) from error
 
-    def status(self, model: ModelRef, *, timeout_s: float) -> list[VersionStatus]:
+    def status(self, model: ModelRef, *, timeout_s: float) -> list[ModelVersionStatus]:
         answer = self._call("GET", _path(model), time.monotonic() + timeout_s)
         try:
-            return serving_messages.read_statuses(
-                ParseDict(entry, pb.ModelVersionStatus(), ignore_unknown_fields=True)
-                for entry in answer["model_version_status"]
+            return latest_first(
+                _parse(entry, ModelVersionStatus()) for entry in answer["model_version_status"]
             )
         except _PARSE_ERRORS as error:
             raise _unreadable("status", answer) from error
@@ -107,12 +112,11 @@ class RestClient:
         self, model: ModelRef, signature: str, body: bytes, outputs: Sequence[str], deadline: float
     ) -> Prediction:
         metadata = self.metadata(model, timeout_s=deadline - time.monotonic())
-        specs = _output_specs(metadata, signature, outputs)
+        infos = _output_infos(metadata, signature, outputs)
         path = f"{_path(ModelRef(model.name, metadata.version))}:predict"
         answer = self._call("POST", path, deadline, body)
-        arrays = _to_arrays(answer.get("outputs"), specs)
-        wanted = outputs or list(specs)
-        return Prediction({name: arrays[name] for name in wanted}, metadata.version)
+        arrays = _to_arrays(answer.get("outputs"), infos)
+        return Prediction({name: arrays[name] for name in outputs or infos}, metadata.version)
 
     def _call(
         self, method: str, path: str, deadline: float, body: bytes | None = None
@@ -123,7 +127,7 @@ class RestClient:
                 return self._call_once(method, path, deadline, body)
             except ServingError as error:
                 is_late = time.monotonic() + pause_s >= deadline
-                if error.code is not Code.UNAVAILABLE or is_late:
+                if error.code != Code.UNAVAILABLE or is_late:
                     raise
             time.sleep(pause_s)
         return self._call_once(method, path, deadline, body)
@@ -168,17 +172,17 @@ def _read_object(response: httpx2.Response) -> dict[str, Any]:
     return answer
 
 
-def _output_specs(
+def _output_infos(
     metadata: Metadata, signature: str, wanted: Sequence[str]
-) -> dict[str, TensorSpec]:
+) -> Mapping[str, TensorInfo]:
     """The signature's outputs; raises ServingError for a name that the model does not have."""
     if signature not in metadata.signatures:
         raise _missing("signature", signature, metadata.signatures)
-    specs = metadata.signatures[signature].outputs
+    infos = metadata.signatures[signature].outputs
     for name in wanted:
-        if name not in specs:
-            raise _missing("output", name, specs)
-    return specs
+        if name not in infos:
+            raise _missing("output", name, infos)
+    return infos
 
 
 def _missing(kind: str, name: str, known: Iterable[str]) -> ServingError:
@@ -204,22 +208,27 @@ def _unreadable(what: str, answer: Mapping[str, Any]) -> ServingError:
     return ServingError(Code.DATA_LOSS, f"cannot parse the {what}: {str(answer)[:200]}")
 
 
-def _to_arrays(outputs: Any, specs: Mapping[str, TensorSpec]) -> dict[str, NDArray[Any]]:
-    columns = dict.fromkeys(specs, outputs) if len(specs) == 1 else outputs  # one has no name
+def _parse(value: Any, message: M) -> M:
+    """Read a message's JSON; names that a newer server has are left out."""
+    return ParseDict(value, message, ignore_unknown_fields=True)
+
+
+def _to_arrays(outputs: Any, infos: Mapping[str, TensorInfo]) -> dict[str, NDArray[Any]]:
+    columns = dict.fromkeys(infos, outputs) if len(infos) == 1 else outputs  # one has no name
     try:
-        return {name: _to_array(columns[name], spec) for name, spec in specs.items()}
+        return {name: _to_array(columns[name], info) for name, info in infos.items()}
     except _PARSE_ERRORS as error:
         raise ServingError(
             Code.DATA_LOSS, f"the outputs do not match the model's metadata: {error!r}"
         ) from error
 
 
-def _to_array(value: Any, spec: TensorSpec) -> NDArray[Any]:
-    array = np.array(value) if spec.dtype is None else array_from_json(value, spec.dtype)
-    rank = array.ndim if spec.shape is None else len(spec.shape)
-    if array.ndim == rank:
+def _to_array(value: Any, info: TensorInfo) -> NDArray[Any]:
+    dtype, shape = dtype_of(info.dtype), info.tensor_shape
+    array = np.array(value) if dtype is None else array_from_json(value, dtype)
+    if shape.unknown_rank or array.ndim == len(shape.dim):
         return array
-    # Empty lists do not show the sizes of the dimensions inside.
-    if array.size == 0 and spec.shape is not None:
-        return np.zeros([side or 0 for side in spec.shape], spec.dtype)
-    raise ValueError(f"an output has shape {array.shape}; expected {spec.shape}")
+    sides = [dim.size for dim in shape.dim]
+    if array.size == 0:  # empty lists do not show the sizes of the dimensions inside
+        return np.zeros([max(side, 0) for side in sides], dtype)
+    raise ValueError(f"an output has shape {array.shape}; expected {sides}")

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from google.protobuf.message import DecodeError
 from google.protobuf.wrappers_pb2 import Int64Value
 
 from facedetect.model_ref import ModelRef
 from facedetect.tfserving import serving_pb2 as pb
-from facedetect.tfserving.api import (
-    Arrays,
-    Code,
-    Metadata,
-    Prediction,
-    ServingError,
-    Signature,
-    State,
-    TensorSpec,
-    VersionStatus,
-)
-from facedetect.tfserving.tensor_proto import dtype_of, from_proto, to_proto
+from facedetect.tfserving.api import Arrays, Metadata, Prediction, ServingError
+from facedetect.tfserving.tensor_proto import from_proto, to_proto
 
 _SIGNATURES_FIELD = "signature_def"
 
@@ -66,48 +56,13 @@ def read_metadata(response: pb.GetModelMetadataResponse) -> Metadata:
         # Not Any.Unpack: its type name is from the server's package, not from this client's.
         signatures.ParseFromString(response.metadata[_SIGNATURES_FIELD].value)
     except DecodeError as error:
-        raise ServingError(Code.DATA_LOSS, f"the metadata cannot be read: {error}") from error
-    return to_metadata(response.model_spec, signatures)
-
-
-def to_metadata(spec: pb.ModelSpec, signatures: pb.SignatureDefMap) -> Metadata:
-    return Metadata(
-        spec.version.value,
-        {
-            name: Signature(_specs(proto.inputs), _specs(proto.outputs), proto.method_name)
-            for name, proto in signatures.signature_def.items()
-        },
-    )
+        raise ServingError(pb.Code.DATA_LOSS, f"the metadata cannot be read: {error}") from error
+    return Metadata(response.model_spec.version.value, dict(signatures.signature_def))
 
 
 def make_status_request(model: ModelRef) -> pb.GetModelStatusRequest:
     return pb.GetModelStatusRequest(model_spec=_model_spec(model))
 
 
-def read_statuses(entries: Iterable[pb.ModelVersionStatus]) -> list[VersionStatus]:
-    """Latest version first; states and codes that are not known are UNKNOWN."""
-    states = {number: State(name) for name, number in pb.ModelVersionStatus.State.items()}
-    codes = {int(code): code for code in Code}
-    found = [
-        VersionStatus(
-            entry.version,
-            states.get(entry.state, State.UNKNOWN),
-            codes.get(entry.status.error_code, Code.UNKNOWN),
-            entry.status.error_message,
-        )
-        for entry in entries
-    ]
-    return sorted(found, key=lambda status: status.version, reverse=True)
-
-
-def _specs(infos: Mapping[str, pb.TensorInfo]) -> dict[str, TensorSpec]:
-    return {
-        name: TensorSpec(dtype_of(info.dtype), _shape(info.tensor_shape))
-        for name, info in infos.items()
-    }
-
-
-def _shape(proto: pb.TensorShapeProto) -> tuple[int | None, ...] | None:
-    if proto.unknown_rank:
-        return None
-    return tuple(None if dim.size < 0 else dim.size for dim in proto.dim)
+def latest_first(statuses: Iterable[pb.ModelVersionStatus]) -> list[pb.ModelVersionStatus]:
+    return sorted(statuses, key=lambda status: status.version, reverse=True)

@@ -9,41 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facedetect.tfserving.api import Code, ServingError
-from facedetect.tfserving.serving_pb2 import (
-    DT_BOOL,
-    DT_DOUBLE,
-    DT_FLOAT,
-    DT_HALF,
-    DT_INT8,
-    DT_INT16,
-    DT_INT32,
-    DT_INT64,
-    DT_STRING,
-    DT_UINT8,
-    DT_UINT16,
-    DT_UINT32,
-    DT_UINT64,
-    DataType,
-    TensorProto,
-    TensorShapeProto,
-)
+from facedetect.tfserving import serving_pb2 as pb
+from facedetect.tfserving.api import ServingError
 
 # Type on the wire -> NumPy's type, and the field that holds single values.
-_TYPES: dict[DataType, tuple[np.dtype[Any], str]] = {
-    DT_FLOAT: (np.dtype(np.float32), "float_val"),
-    DT_DOUBLE: (np.dtype(np.float64), "double_val"),
-    DT_HALF: (np.dtype(np.float16), "half_val"),
-    DT_INT8: (np.dtype(np.int8), "int_val"),
-    DT_INT16: (np.dtype(np.int16), "int_val"),
-    DT_INT32: (np.dtype(np.int32), "int_val"),
-    DT_INT64: (np.dtype(np.int64), "int64_val"),
-    DT_UINT8: (np.dtype(np.uint8), "int_val"),
-    DT_UINT16: (np.dtype(np.uint16), "int_val"),
-    DT_UINT32: (np.dtype(np.uint32), "uint32_val"),
-    DT_UINT64: (np.dtype(np.uint64), "uint64_val"),
-    DT_BOOL: (np.dtype(np.bool_), "bool_val"),
-    DT_STRING: (np.dtype(object), "string_val"),
+_TYPES: dict[pb.DataType, tuple[np.dtype[Any], str]] = {
+    pb.DT_FLOAT: (np.dtype(np.float32), "float_val"),
+    pb.DT_DOUBLE: (np.dtype(np.float64), "double_val"),
+    pb.DT_HALF: (np.dtype(np.float16), "half_val"),
+    pb.DT_INT8: (np.dtype(np.int8), "int_val"),
+    pb.DT_INT16: (np.dtype(np.int16), "int_val"),
+    pb.DT_INT32: (np.dtype(np.int32), "int_val"),
+    pb.DT_INT64: (np.dtype(np.int64), "int64_val"),
+    pb.DT_UINT8: (np.dtype(np.uint8), "int_val"),
+    pb.DT_UINT16: (np.dtype(np.uint16), "int_val"),
+    pb.DT_UINT32: (np.dtype(np.uint32), "uint32_val"),
+    pb.DT_UINT64: (np.dtype(np.uint64), "uint64_val"),
+    pb.DT_BOOL: (np.dtype(np.bool_), "bool_val"),
+    pb.DT_STRING: (np.dtype(object), "string_val"),
 }
 
 # A few bytes may claim any shape, so this limits how many values a message may leave out.
@@ -52,37 +35,37 @@ _MAX_REPETITIONS = 2**22
 _ENUMS = {dtype: enum for enum, (dtype, _) in _TYPES.items()}
 
 
-def dtype_of(enum: DataType) -> np.dtype[Any] | None:
+def dtype_of(enum: pb.DataType) -> np.dtype[Any] | None:
     """NumPy's type for a type on the wire; None if there is none."""
     known = _TYPES.get(enum)
     return known[0] if known else None
 
 
-def value_field(enum: DataType) -> str | None:
+def value_field(enum: pb.DataType) -> str | None:
     """The field of TensorProto for single values; None where they cannot be written as they are."""
     known = _TYPES.get(enum)
-    return known[1] if known and enum != DT_HALF else None
+    return known[1] if known and enum != pb.DT_HALF else None
 
 
-def to_proto(array: NDArray[Any]) -> TensorProto:
+def to_proto(array: NDArray[Any]) -> pb.TensorProto:
     """Encode an array; text as UTF-8. Arrays of type object hold bytes or text.
 
     Raises ValueError for any other type that is not in the table above.
     """
-    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=side) for side in array.shape])
+    shape = pb.TensorShapeProto(dim=[pb.TensorShapeProto.Dim(size=side) for side in array.shape])
     if array.dtype.kind in "OSU":
         strings = [as_bytes(item) for item in array.ravel().tolist()]
-        return TensorProto(dtype=DT_STRING, tensor_shape=shape, string_val=strings)
+        return pb.TensorProto(dtype=pb.DT_STRING, tensor_shape=shape, string_val=strings)
     native = array.dtype.newbyteorder("<")
     enum = _ENUMS.get(array.dtype.newbyteorder("="))
     if enum is None:
         known = ", ".join(sorted(str(dtype) for dtype in _ENUMS))
         raise ValueError(f"an array has the type {array.dtype}; it must be one of {known}")
     contents = array.astype(native, copy=False).tobytes()
-    return TensorProto(dtype=enum, tensor_shape=shape, tensor_content=contents)
+    return pb.TensorProto(dtype=enum, tensor_shape=shape, tensor_content=contents)
 
 
-def from_proto(proto: TensorProto) -> NDArray[Any]:
+def from_proto(proto: pb.TensorProto) -> NDArray[Any]:
     """Decode a tensor; raises ServingError if its values do not match its type and shape."""
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     if proto.dtype not in _TYPES or proto.tensor_shape.unknown_rank or min(shape, default=0) < 0:
@@ -98,7 +81,7 @@ def from_proto(proto: TensorProto) -> NDArray[Any]:
     return values.reshape(shape)
 
 
-def _from_content(proto: TensorProto, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
+def _from_content(proto: pb.TensorProto, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
     if dtype.hasobject or len(proto.tensor_content) != count * dtype.itemsize:
         raise _unreadable(proto, f"it holds {len(proto.tensor_content)} bytes")
     return np.frombuffer(proto.tensor_content, dtype.newbyteorder("<")).astype(dtype)
@@ -131,9 +114,9 @@ def as_bytes(item: object) -> bytes:
     )
 
 
-def _unreadable(proto: TensorProto, problem: str) -> ServingError:
+def _unreadable(proto: pb.TensorProto, problem: str) -> ServingError:
     shape = [dim.size for dim in proto.tensor_shape.dim]
     return ServingError(
-        Code.DATA_LOSS,
+        pb.Code.DATA_LOSS,
         f"a tensor of type {proto.dtype} and shape {shape} cannot be read: {problem}",
     )

@@ -19,6 +19,7 @@ from facedetect.errors import (
     ModelNotFound,
 )
 from facedetect.images import BGRImage
+from facedetect.model import tensorflow as tf
 from facedetect.model.builtin import builtin_model
 from facedetect.render import anonymise
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
@@ -89,6 +90,14 @@ def test_a_broken_model_is_an_error_of_the_backend(tmp_path: Path, astronaut: BG
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "saved_model.pb").write_text("broken")
     with pytest.raises(BackendUnavailable, match="cannot be loaded"):
+        EmbeddedBackend(tmp_path).predict(InferenceRequest(astronaut))
+
+
+def test_a_model_without_the_signature_is_an_error_of_the_backend(
+    tmp_path: Path, astronaut: BGRImage
+) -> None:
+    tf.saved_model.save(tf.Module(), str(tmp_path / "1"))
+    with pytest.raises(BackendUnavailable, match=r"serving_uint8.* not found.*facedetect convert"):
         EmbeddedBackend(tmp_path).predict(InferenceRequest(astronaut))
 
 

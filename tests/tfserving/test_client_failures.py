@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import grpc
 import numpy as np
@@ -17,9 +18,11 @@ import pytest
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from facedetect.model_ref import ModelRef
-from facedetect.tfserving.api import Code, ServingClient, ServingError
+from facedetect.tfserving.api import ServingClient, ServingError
 from facedetect.tfserving.grpc_client import GrpcClient
 from facedetect.tfserving.rest_client import RestClient
+from facedetect.tfserving.serving_pb2 import Code, ModelVersionStatus
+from facedetect.tfserving.tensor_proto import dtype_of
 
 HALF = ModelRef("half_plus_two")
 X = {"x": np.array([1.0, 2.0, 5.0], np.float32)}
@@ -82,7 +85,7 @@ def test_an_answer_that_drips_does_not_outlast_the_deadline() -> None:
         started = time.monotonic()
         with pytest.raises(ServingError) as caught:
             client.status(HALF, timeout_s=0.5)
-        assert caught.value.code is Code.DEADLINE_EXCEEDED
+        assert caught.value.code == Code.DEADLINE_EXCEEDED
         assert time.monotonic() - started < 2
         client.close()
 
@@ -97,8 +100,28 @@ def test_answers_that_are_not_the_apis_are_data_loss(body: bytes) -> None:
         for call in (client.status, client.metadata):
             with pytest.raises(ServingError) as caught:
                 call(HALF, timeout_s=5)
-            assert caught.value.code is Code.DATA_LOSS
+            assert caught.value.code == Code.DATA_LOSS
         client.close()
+
+
+def test_what_a_newer_server_adds_is_ignored() -> None:
+    tensor = {"dtype": "DT_BFLOAT16", "name": "x:0", "quantized": True}
+    signature = {"inputs": {"x": tensor}, "outputs": {}, "method_name": "m", "defaults": {}}
+    answer = {
+        "model_spec": {"name": "half_plus_two", "signature_name": "", "version": "7"},
+        "metadata": {"signature_def": {"signature_def": {"s": signature}}},
+        "model_version_status": [
+            {"version": "7", "state": "PAUSED", "status": {"error_code": "OK"}, "since": 1}
+        ],
+    }
+    body = json.dumps(answer).encode()
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with raw_server(head + body, pause_s=0) as place, closing(RestClient(f"http://{place}")) as c:
+        metadata = c.metadata(HALF, timeout_s=5)
+        (status,) = c.status(HALF, timeout_s=5)
+    assert metadata.version == 7
+    assert dtype_of(metadata.signatures["s"].inputs["x"].dtype) is None
+    assert (status.version, status.state) == (7, ModelVersionStatus.UNKNOWN)
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "rest"])
@@ -115,7 +138,7 @@ def test_every_call_ends_at_its_deadline(protocol: str) -> None:
             started = time.monotonic()
             with pytest.raises(ServingError) as caught:
                 call()
-            assert caught.value.code is Code.DEADLINE_EXCEEDED
+            assert caught.value.code == Code.DEADLINE_EXCEEDED
             assert time.monotonic() - started < 2
         client.close()
 
@@ -128,7 +151,7 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
         started = time.monotonic()
         with pytest.raises(ServingError) as caught:
             client.predict(HALF, X, timeout_s=30)
-        assert caught.value.code is Code.UNAVAILABLE
+        assert caught.value.code == Code.UNAVAILABLE
         assert time.monotonic() - started < 10
         client.close()
 
@@ -181,7 +204,7 @@ def test_nothing_else_is_asked_again(code: grpc.StatusCode) -> None:
     with scripted(code) as (servicer, client):
         with pytest.raises(ServingError, match="as the script says") as caught:
             client.predict(HALF, X, timeout_s=20)
-        assert caught.value.code.value == code.value[0]
+        assert caught.value.code == code.value[0]
         assert servicer.calls == 1
 
 
