@@ -36,9 +36,8 @@ from facedetect.images import BGRImage, encode_image
 from facedetect.memory import keep_freed_buffers
 from facedetect.model.builtin import builtin_model
 from facedetect.model_ref import ModelRef
-from facedetect.tfserving import serving_messages
 from facedetect.tfserving.api import Arrays
-from facedetect.tfserving.grpc_client import GrpcClient
+from facedetect.tfserving.grpc_client import GrpcClient, make_predict_request
 
 _CASES = ("group 640x480", "group 1280x886")
 _MODEL = ModelRef("mtcnn")
@@ -136,7 +135,7 @@ def _predict(client: GrpcClient, signature: str, inputs: Arrays) -> Way:
 
 def _request_size(signature: str, inputs: Arrays) -> int:
     everything = {**inputs, **_PARAMETERS}
-    return serving_messages.make_predict_request(_MODEL, everything, signature, ()).ByteSize()
+    return make_predict_request(_MODEL, everything, signature, ()).ByteSize()
 
 
 def _post(client: Any, jpeg: bytes) -> None:

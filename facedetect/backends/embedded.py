@@ -94,7 +94,8 @@ class EmbeddedBackend:
             self._failure = error
             raise
         except Exception as error:
-            self._failure = BackendUnavailable(f"the model cannot be loaded: {error}")
+            model = self._folder or "the built-in model"
+            self._failure = BackendUnavailable(f"{model} cannot be loaded: {error}")
             raise self._failure from error
         finally:
             self._lock.release()
@@ -147,7 +148,6 @@ def _check_requested(requested: ModelRef, loaded: ModelRef) -> None:
 def _load_model(
     folder: Path | None, version: int | None, threads: tuple[int, int | None]
 ) -> _LoadedModel:
-    from facedetect.model import tensorflow as tf
     from facedetect.model.builtin import builtin_model
     from facedetect.model.graph_files import version_folder
     from facedetect.model.saved_model import load_saved_model
@@ -156,18 +156,18 @@ def _load_model(
     place = version_folder(folder or builtin_model(), version)
     name = "mtcnn" if folder is None else place.absolute().parent.name
     number = int(place.name) if place.name.isdecimal() else None
-    try:
-        with ExitStack() as stack:
-            saved_model = load_saved_model(place, Threads(*threads))
-            stack.callback(saved_model.close)
-            model = _LoadedModel(saved_model, ModelRef(name, number))
+    with ExitStack() as stack:
+        saved_model = load_saved_model(place, Threads(*threads))
+        stack.callback(saved_model.close)
+        model = _LoadedModel(saved_model, ModelRef(name, number))
+        try:
             _warm_up(model)
-            give_back_freed()  # some 40 MB
-            stack.pop_all()
-    except (OSError, RuntimeError, ValueError, tf.errors.OpError, BackendProtocolError) as error:
-        raise BackendUnavailable(
-            f"{place} cannot be loaded: {error}; `facedetect convert` writes a model that can be"
-        ) from error
+        except BackendProtocolError as error:
+            raise BackendUnavailable(
+                f"{place} cannot be used: {error}; `facedetect convert` writes a model that can be"
+            ) from error
+        give_back_freed()  # some 40 MB
+        stack.pop_all()
     return model
 
 

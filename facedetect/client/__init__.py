@@ -4,7 +4,7 @@
 """
 
 from facedetect.client.async_client import AsyncClient, ImageResult
-from facedetect.client.detect_options import AnnotationFormat, AnnotationStyle
+from facedetect.client.call_options import AnnotationFormat, AnnotationStyle
 from facedetect.client.response_parsing import ServiceVersion
 from facedetect.client.retries import Retries
 from facedetect.client.sendable_image import SendableImage

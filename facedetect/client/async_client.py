@@ -11,8 +11,8 @@ from typing import Any, Generic, Self, TypeVar, Unpack
 
 import httpx2
 
+from facedetect.client.call_options import AnnotateOptions, DetectOptions
 from facedetect.client.connection_pool import open_connection_pool
-from facedetect.client.detect_options import AnnotationFormat, AnnotationStyle, DetectOptions
 from facedetect.client.response_parsing import (
     ServiceVersion,
     parse_image,
@@ -84,17 +84,9 @@ class AsyncClient:
         """Find the faces in an image: a path, bytes, an open file, a BGR array, a Pillow image."""
         return parse_json(await self._post("/detect", image, options), to_detection)
 
-    async def annotate(
-        self,
-        image: SendableImage,
-        *,
-        style: AnnotationStyle = "box",
-        format: AnnotationFormat = "png",  # noqa: A002 - the service's name for it
-        **options: Unpack[DetectOptions],
-    ) -> bytes:
+    async def annotate(self, image: SendableImage, **options: Unpack[AnnotateOptions]) -> bytes:
         """Return an image file in which each face is framed, blurred, pixelated or blacked out."""
-        query = {"style": style, "format": format, **options}
-        return parse_image(await self._post("/annotate", image, query))
+        return parse_image(await self._post("/annotate", image, options))
 
     def detect_batch(
         self,

@@ -119,14 +119,18 @@ def _to_point(body: Any) -> Point:
 def parse_error(response: httpx2.Response) -> errors.FacedetectError:
     """Return the error that a response other than 200 reports, with its URL."""
     problem = _parse_problem(response)
+    known = _ERRORS_BY_STATUS.get(response.status_code)
     if problem is None:
-        kind = _ERRORS_BY_STATUS.get(response.status_code, errors.BackendProtocolError)
-        return _make_error(kind, _describe_foreign(response), response)
-    slug = str(problem["type"]).removeprefix(_TYPE_PREFIX)
-    # A newer service may have problems that are not known here.
-    known = ERRORS_BY_SLUG.get(slug) or _ERRORS_BY_STATUS.get(response.status_code)
-    error = _make_error(known or errors.ServiceError, str(problem["detail"]), response)
-    error.add_note(f"{url_of(response)} answered {response.status_code}")
+        error = (known or errors.BackendProtocolError)(_describe_foreign(response))
+    else:
+        # A newer service may have problems that are not known here.
+        slug = str(problem["type"]).removeprefix(_TYPE_PREFIX)
+        kind = ERRORS_BY_SLUG.get(slug) or known or errors.ServiceError
+        error = kind(str(problem["detail"]))
+        error.add_note(f"{url_of(response)} answered {response.status_code}")
+    retry_after_s = parse_retry_after(response.headers.get("retry-after", ""))
+    if isinstance(error, errors.Overloaded) and retry_after_s is not None:
+        error.retry_after_s = retry_after_s
     return error
 
 
@@ -138,15 +142,6 @@ def _parse_problem(response: httpx2.Response) -> dict[str, Any] | None:
     except _PARSE_ERRORS:
         return None
     return problem if is_ours else None
-
-
-def _make_error(
-    kind: type[errors.FacedetectError], message: str, response: httpx2.Response
-) -> errors.FacedetectError:
-    retry_after_s = parse_retry_after(response.headers.get("retry-after", ""))
-    if issubclass(kind, errors.Overloaded) and retry_after_s is not None:
-        return kind(message, retry_after_s)
-    return kind(message)
 
 
 def _describe_foreign(response: httpx2.Response) -> str:

@@ -18,7 +18,7 @@ from facedetect.client.async_client import (
     check_concurrency,
     detect_in_turn,
 )
-from facedetect.client.detect_options import AnnotationFormat, AnnotationStyle, DetectOptions
+from facedetect.client.call_options import AnnotateOptions, DetectOptions
 from facedetect.client.response_parsing import ServiceVersion
 from facedetect.client.retries import DEFAULT_RETRIES, Retries
 from facedetect.client.sendable_image import SendableImage, to_image_file
@@ -83,19 +83,10 @@ class Client:
         data = to_image_file(image)
         return self._loop.run(lambda client: client.detect(data, **options))
 
-    def annotate(
-        self,
-        image: SendableImage,
-        *,
-        style: AnnotationStyle = "box",
-        format: AnnotationFormat = "png",  # noqa: A002 - the service's name for it
-        **options: Unpack[DetectOptions],
-    ) -> bytes:
+    def annotate(self, image: SendableImage, **options: Unpack[AnnotateOptions]) -> bytes:
         """Return an image file in which each face is framed, blurred, pixelated or blacked out."""
         data = to_image_file(image)
-        return self._loop.run(
-            lambda client: client.annotate(data, style=style, format=format, **options)
-        )
+        return self._loop.run(lambda client: client.annotate(data, **options))
 
     def detect_batch(
         self, images: Iterable[S], *, concurrency: int = 4, **options: Unpack[DetectOptions]

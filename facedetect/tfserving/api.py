@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -104,3 +104,7 @@ class ServingClient(Protocol):
     def close(self) -> None:
         """Close the connection; running calls fail."""
         ...
+
+
+def latest_first(statuses: Iterable[ModelVersionStatus]) -> list[ModelVersionStatus]:
+    return sorted(statuses, key=lambda status: status.version, reverse=True)

@@ -8,15 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
+from google.protobuf.wrappers_pb2 import Int64Value
 
 from facedetect.model_ref import ModelRef
-from facedetect.tfserving import serving_messages
 from facedetect.tfserving import serving_pb2 as pb
-from facedetect.tfserving.api import DEFAULT_SIGNATURE, Arrays, Metadata, Prediction, ServingError
+from facedetect.tfserving.api import (
+    DEFAULT_SIGNATURE,
+    Arrays,
+    Metadata,
+    Prediction,
+    ServingError,
+    latest_first,
+)
+from facedetect.tfserving.tensor_proto import from_proto, to_proto
 
 _PREDICT = "/tensorflow.serving.PredictionService/Predict"
 _METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
 _STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
+
+_SIGNATURES_FIELD = "signature_def"
 
 # Retrying is safe, since a model has no state. UNAVAILABLE means that a server is starting,
 # stopping or gone.
@@ -108,17 +119,17 @@ class GrpcClient:
         signature: str = DEFAULT_SIGNATURE,
         outputs: Sequence[str] = (),
     ) -> Prediction:
-        request = serving_messages.make_predict_request(model, inputs, signature, outputs)
-        return serving_messages.read_prediction(_call(self._predict, request, timeout_s))
+        request = make_predict_request(model, inputs, signature, outputs)
+        return read_prediction(_call(self._predict, request, timeout_s))
 
     def metadata(self, model: ModelRef, *, timeout_s: float) -> Metadata:
-        request = serving_messages.make_metadata_request(model)
-        return serving_messages.read_metadata(_call(self._metadata, request, timeout_s))
+        request = make_metadata_request(model)
+        return read_metadata(_call(self._metadata, request, timeout_s))
 
     def status(self, model: ModelRef, *, timeout_s: float) -> list[pb.ModelVersionStatus]:
-        request = serving_messages.make_status_request(model)
+        request = make_status_request(model)
         response = _call(self._status, request, timeout_s)
-        return serving_messages.latest_first(response.model_version_status)
+        return latest_first(response.model_version_status)
 
     def close(self) -> None:
         self._channel.close()
@@ -138,3 +149,52 @@ def _call(method: Any, request: Any, timeout_s: float) -> Any:
         raise ServingError(error.code().value[0], error.details() or "") from error
     except ValueError as error:  # gRPC's error for a closed channel
         raise ServingError(pb.Code.CANCELLED, "the client is closed") from error
+
+
+def _model_spec(model: ModelRef, signature: str = "") -> pb.ModelSpec:
+    return pb.ModelSpec(
+        name=model.name,
+        signature_name=signature,
+        version=None if model.version is None else Int64Value(value=model.version),
+        version_label=model.label,
+    )
+
+
+def make_predict_request(
+    model: ModelRef, inputs: Arrays, signature: str, outputs: Sequence[str]
+) -> pb.PredictRequest:
+    """Raises ValueError for an array that cannot be sent."""
+    return pb.PredictRequest(
+        model_spec=_model_spec(model, signature),
+        inputs={name: to_proto(array) for name, array in inputs.items()},
+        output_filter=outputs,
+    )
+
+
+def read_prediction(response: pb.PredictResponse) -> Prediction:
+    spec = response.model_spec
+    return Prediction(
+        outputs={name: from_proto(proto) for name, proto in response.outputs.items()},
+        version=spec.version.value if spec.HasField("version") else None,
+    )
+
+
+def make_metadata_request(model: ModelRef) -> pb.GetModelMetadataRequest:
+    return pb.GetModelMetadataRequest(
+        model_spec=_model_spec(model), metadata_field=[_SIGNATURES_FIELD]
+    )
+
+
+def read_metadata(response: pb.GetModelMetadataResponse) -> Metadata:
+    """Raises ServingError if the response holds no signatures."""
+    signatures = pb.SignatureDefMap()
+    try:
+        # Not Any.Unpack: its type name is from the server's package, not from this client's.
+        signatures.ParseFromString(response.metadata[_SIGNATURES_FIELD].value)
+    except DecodeError as error:
+        raise ServingError(pb.Code.DATA_LOSS, f"the metadata cannot be read: {error}") from error
+    return Metadata(response.model_spec.version.value, dict(signatures.signature_def))
+
+
+def make_status_request(model: ModelRef) -> pb.GetModelStatusRequest:
+    return pb.GetModelStatusRequest(model_spec=_model_spec(model))

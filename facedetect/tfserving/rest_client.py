@@ -6,7 +6,7 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -28,8 +28,8 @@ from facedetect.tfserving.api import (
     Metadata,
     Prediction,
     ServingError,
+    latest_first,
 )
-from facedetect.tfserving.serving_messages import latest_first
 from facedetect.tfserving.serving_pb2 import (
     Code,
     ModelVersionStatus,
@@ -39,6 +39,7 @@ from facedetect.tfserving.serving_pb2 import (
 from facedetect.tfserving.tensor_json import array_from_json, array_to_json
 from facedetect.tfserving.tensor_proto import dtype_of
 
+T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
 _CODES = {status: code for code, status in reversed(HTTP_STATUSES.items())}
@@ -112,11 +113,12 @@ class RestClient:
         self, model: ModelRef, signature: str, body: bytes, outputs: Sequence[str], deadline: float
     ) -> Prediction:
         metadata = self.metadata(model, timeout_s=deadline - time.monotonic())
-        infos = _output_infos(metadata, signature, outputs)
+        infos = _select("signature", metadata.signatures, signature).outputs
         path = f"{_path(ModelRef(model.name, metadata.version))}:predict"
         answer = self._call("POST", path, deadline, body)
         arrays = _to_arrays(answer.get("outputs"), infos)
-        return Prediction({name: arrays[name] for name in outputs or infos}, metadata.version)
+        selected = {name: _select("output", arrays, name) for name in outputs or infos}
+        return Prediction(selected, metadata.version)
 
     def _call(
         self, method: str, path: str, deadline: float, body: bytes | None = None
@@ -172,23 +174,14 @@ def _read_object(response: httpx2.Response) -> dict[str, Any]:
     return answer
 
 
-def _output_infos(
-    metadata: Metadata, signature: str, wanted: Sequence[str]
-) -> Mapping[str, TensorInfo]:
-    """The signature's outputs; raises ServingError for a name that the model does not have."""
-    if signature not in metadata.signatures:
-        raise _missing("signature", signature, metadata.signatures)
-    infos = metadata.signatures[signature].outputs
-    for name in wanted:
-        if name not in infos:
-            raise _missing("output", name, infos)
-    return infos
-
-
-def _missing(kind: str, name: str, known: Iterable[str]) -> ServingError:
-    return ServingError(
-        Code.INVALID_ARGUMENT, f"there is no {kind} {name!r}; available: {', '.join(known)}"
-    )
+def _select(kind: str, known: Mapping[str, T], name: str) -> T:
+    """Raises ServingError for a name that the model does not have."""
+    if name not in known:
+        available = ", ".join(known)
+        raise ServingError(
+            Code.INVALID_ARGUMENT, f"there is no {kind} {name!r}; available: {available}"
+        )
+    return known[name]
 
 
 def _path(model: ModelRef) -> str:

@@ -22,9 +22,15 @@ from tensorflow_serving.apis import (
 
 from facedetect.model import tensorflow as tf
 from facedetect.model_ref import ModelRef
-from facedetect.tfserving import serving_messages
 from facedetect.tfserving import serving_pb2 as ours
-from facedetect.tfserving.api import ServingError
+from facedetect.tfserving.api import ServingError, latest_first
+from facedetect.tfserving.grpc_client import (
+    make_metadata_request,
+    make_predict_request,
+    make_status_request,
+    read_metadata,
+    read_prediction,
+)
 from facedetect.tfserving.tensor_proto import dtype_of, from_proto, to_proto
 
 OFFICIAL: dict[str, type[Message]] = {
@@ -202,7 +208,7 @@ def test_requests_have_the_official_bytes(model: ModelRef) -> None:
         "input": pixels(),
         "thresholds": np.array([0.6, 0.7, 0.7], np.float32),
     }
-    request = serving_messages.make_predict_request(model, inputs, "serving_uint8", ["prob", "box"])
+    request = make_predict_request(model, inputs, "serving_uint8", ["prob", "box"])
     official = predict_pb2.PredictRequest(
         model_spec=official_spec(model, "serving_uint8"),
         inputs={name: tf.make_tensor_proto(array) for name, array in inputs.items()},
@@ -211,13 +217,13 @@ def test_requests_have_the_official_bytes(model: ModelRef) -> None:
     pairs: list[tuple[Message, Message]] = [
         (request, official),
         (
-            serving_messages.make_metadata_request(model),
+            make_metadata_request(model),
             get_model_metadata_pb2.GetModelMetadataRequest(
                 model_spec=official_spec(model), metadata_field=["signature_def"]
             ),
         ),
         (
-            serving_messages.make_status_request(model),
+            make_status_request(model),
             get_model_status_pb2.GetModelStatusRequest(model_spec=official_spec(model)),
         ),
     ]
@@ -234,9 +240,7 @@ def test_a_prediction_is_read() -> None:
         model_spec=official_spec(ModelRef("mtcnn", 7)),
         outputs={name: tf.make_tensor_proto(array) for name, array in arrays.items()},
     )
-    found = serving_messages.read_prediction(
-        ours.PredictResponse.FromString(official.SerializeToString())
-    )
+    found = read_prediction(ours.PredictResponse.FromString(official.SerializeToString()))
     assert found.version == 7
     assert {name: array.tolist() for name, array in found.outputs.items()} == {
         name: array.tolist() for name, array in arrays.items()
@@ -255,9 +259,7 @@ def test_metadata_is_read() -> None:
         model_spec=official_spec(ModelRef("m", 2))
     )
     official.metadata["signature_def"].Pack(signatures)
-    metadata = serving_messages.read_metadata(
-        ours.GetModelMetadataResponse.FromString(official.SerializeToString())
-    )
+    metadata = read_metadata(ours.GetModelMetadataResponse.FromString(official.SerializeToString()))
     assert metadata.version == 2
     read = metadata.signatures["s"]
     assert read.method_name == "tensorflow/serving/predict"
@@ -274,7 +276,7 @@ def test_statuses_are_read_latest_first() -> None:
     failed.status.error_code = 3
     failed.status.error_message = "no such file"
     response = ours.GetModelStatusResponse.FromString(official.SerializeToString())
-    second, first = serving_messages.latest_first(response.model_version_status)
+    second, first = latest_first(response.model_version_status)
     assert (second.version, second.state) == (2, ours.ModelVersionStatus.END)
     assert (first.version, first.state) == (1, ours.ModelVersionStatus.AVAILABLE)
     assert second.status.error_code == ours.Code.INVALID_ARGUMENT
@@ -285,4 +287,4 @@ def test_metadata_without_signatures_is_an_error() -> None:
     broken = ours.GetModelMetadataResponse()
     broken.metadata["signature_def"].value = b"\xff\xff"
     with pytest.raises(ServingError, match="cannot be read"):
-        serving_messages.read_metadata(broken)
+        read_metadata(broken)

@@ -22,3 +22,10 @@ class DetectOptions(TypedDict, total=False):
     max_faces: int | None
     model_version: int | None
     model_label: str | None
+
+
+class AnnotateOptions(DetectOptions, total=False):
+    """How to detect faces and to mark or hide them: by default framed (`box`), as `png`."""
+
+    style: AnnotationStyle
+    format: AnnotationFormat
