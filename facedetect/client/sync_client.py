@@ -21,7 +21,7 @@ from facedetect.client.async_client import (
 from facedetect.client.call_options import AnnotateOptions, DetectOptions
 from facedetect.client.response_parsing import ServiceVersion
 from facedetect.client.retries import DEFAULT_RETRIES, Retries
-from facedetect.client.sendable_image import SendableImage, to_image_file
+from facedetect.client.sendable_image import SendableImage
 from facedetect.client.sending import Sleep
 from facedetect.faces import Detection
 from facedetect.model_ref import ModelRef
@@ -80,13 +80,11 @@ class Client:
 
     def detect(self, image: SendableImage, **options: Unpack[DetectOptions]) -> Detection:
         """Find the faces in an image: a path, bytes, an open file, a BGR array, a Pillow image."""
-        data = to_image_file(image)
-        return self._loop.run(lambda client: client.detect(data, **options))
+        return self._loop.run(lambda client: client.detect(image, **options))
 
     def annotate(self, image: SendableImage, **options: Unpack[AnnotateOptions]) -> bytes:
         """Return an image file in which each face is framed, blurred, pixelated or blacked out."""
-        data = to_image_file(image)
-        return self._loop.run(lambda client: client.annotate(data, **options))
+        return self._loop.run(lambda client: client.annotate(image, **options))
 
     def detect_batch(
         self, images: Iterable[S], *, concurrency: int = 4, **options: Unpack[DetectOptions]

@@ -7,6 +7,7 @@ import json
 import ssl
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -158,10 +159,9 @@ async def _send(
 
 def _read_object(response: httpx2.Response) -> dict[str, Any]:
     status = response.status_code
-    try:
+    answer = None
+    with suppress(ValueError):
         answer = json.loads(response.content)
-    except ValueError:
-        answer = None
     if not isinstance(answer, dict):
         raise ServingError(
             _CODES.get(status, Code.DATA_LOSS),

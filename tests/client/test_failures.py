@@ -194,7 +194,7 @@ def test_waiting_for_a_service_that_is_not_there_yet(open_client: OpenClient) ->
     port = free_port()
     started = time.monotonic()
     with pytest.raises(BackendUnavailable, match=r"/readyz cannot be reached"):
-        open_client(f"http://127.0.0.1:{port}").wait_until_ready(timeout_s=0.7)
+        open_client(f"http://127.0.0.1:{port}").wait_until_ready(timeout_s=1.0)
     assert 0.3 < time.monotonic() - started < 5
 
 
