@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,9 +13,6 @@ from rich.table import Table
 
 from facedetect.errors import InvalidSettings
 from facedetect.settings import KeysSettings
-
-if TYPE_CHECKING:
-    from facedetect.service.keys.key_record import KeyRecord
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -54,7 +51,7 @@ def add(
 ) -> None:
     """Add a key and print it. It is shown only once: the file holds just a hash of it.
 
-    A running service accepts it within a second.
+    A running service accepts it at once.
 
     Examples:
 
@@ -83,32 +80,22 @@ def list_keys(file: File = None) -> None:
 
         facedetect keys list --file keys.jsonl
     """
-    from facedetect.service.keys.key_file import read_keys, renewal_command
+    from facedetect.service.keys.key_file import read_keys
 
     path = _key_file(file)
-    keys = read_keys(path)
     table = Table()
     for heading in ("id", "name", "created", "expires", "rate limit", "status"):
         table.add_column(heading, overflow="fold")
-    for key in keys:
+    for key in read_keys(path):
         table.add_row(
             key.id,
             key.name,
             _format_time(key.created),
             "never" if key.expires is None else _format_time(key.expires),
             key.rate_limit or "default",
-            _status(key),
+            "expired" if key.is_expired() else "valid",
         )
     Console().print(table)
-    outdated = [key for key in keys if key.needs_renewal]
-    if outdated:
-        typer.echo(
-            "Keys marked `renew` were created by an earlier version and no longer work. Replace "
-            "them, with the same --expires and --rate-limit if they had any:",
-            err=True,
-        )
-    for key in outdated:
-        typer.echo(f"  {renewal_command(path, key)}", err=True)
 
 
 @app.command(no_args_is_help=True)
@@ -116,7 +103,7 @@ def remove(
     key: Annotated[str, typer.Argument(metavar="ID|NAME", show_default=False)],
     file: File = None,
 ) -> None:
-    """Remove a key. A running service rejects it within a second.
+    """Remove a key. A running service rejects it at once.
 
     Examples:
 
@@ -134,12 +121,6 @@ def _key_file(file: Path | None) -> Path:
     if path is None:
         raise InvalidSettings("no API key file given; use --file FILE or set FACEDETECT_KEYS_FILE")
     return path
-
-
-def _status(key: KeyRecord) -> str:
-    if key.needs_renewal:
-        return "renew"
-    return "expired" if key.is_expired() else "valid"
 
 
 def _parse_lifetime(text: str | None) -> timedelta | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from benchmarks.servers import gateway, wait_for
 from tests.conftest import ASTRONAUT
 from tests.e2e.processes import run
-from tests.unit.keys import ARGON2_LINE, append
 
 PHOTO = ASTRONAUT.read_bytes()
 SEEN_WITHIN_S = 2.0
@@ -98,26 +96,6 @@ def test_the_commands_work_on_the_file_that_is_set(keys_file: Path) -> None:
     assert made.stdout.strip()[12:] not in listed.stdout
     assert run("keys", "remove", made.stdout[3:11], env=env).returncode == 0
     assert keys_file.read_text() == ""
-
-
-def test_the_list_says_which_keys_must_be_replaced_and_how(keys_file: Path) -> None:
-    add(keys_file, "camera")
-    append(keys_file, ARGON2_LINE)
-    listed = run("keys", "list", "--file", keys_file, env={"COLUMNS": "200"})
-    assert listed.returncode == 0
-    lines = listed.stdout.splitlines()
-    assert [("camera" in line, "renew" in line) for line in lines if "UTC" in line] == [
-        (True, False),
-        (True, True),
-    ]
-    (command,) = (line for line in listed.stderr.splitlines() if "facedetect keys" in line)
-    for replacing in command.split(" && "):
-        _, *arguments = shlex.split(replacing)
-        assert run(*arguments).returncode == 0
-    listed = run("keys", "list", "--file", keys_file, env={"COLUMNS": "200"})
-    assert "old camera" in listed.stdout
-    assert "renew" not in listed.stdout
-    assert listed.stderr == ""
 
 
 @pytest.mark.parametrize(

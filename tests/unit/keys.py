@@ -7,13 +7,12 @@ from typing import Any
 
 from facedetect.service.keys.key_file import add_key
 
-# A key as the first version stored it, and its text.
+# The line of a key that was hashed with argon2.
 ARGON2_LINE = (
     '{"id":"bf1f5a9b","name":"old camera","created":"2026-11-30T13:42:34Z",'
     '"rate_limit":"600/minute","hash":"$argon2id$v=19$m=19456,t=2,p=1$QYElkujIMSWtw60u+/DzGg'
     '$U3QxB49Sb9AlVVLwMZBKWGsBfEYNYRQXSm/mZ8ArV74"}\n'
 )
-ARGON2_KEY = "fd_bf1f5a9b_22517ffcd0a0f64763ebe11392ab4e9f78642cc7"
 
 
 def new_key(path: Path, name: str, **options: Any) -> str:

@@ -19,7 +19,7 @@ from facedetect.errors import InvalidSettings
 from facedetect.service import create_app
 from facedetect.service.rate_limits import parse_rate_limit
 from facedetect.settings import ServiceSettings
-from tests.unit.keys import ARGON2_KEY, ARGON2_LINE, another_secret, append, new_key
+from tests.unit.keys import another_secret, new_key
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 from tests.unit.timing import Clock
 
@@ -162,22 +162,6 @@ def test_a_service_whose_file_is_empty_says_so(
     keys_file.touch()
     create_app(ServiceSettings.load(keys_file=keys_file), Detector(FakeBackend()))
     assert "holds no API keys" in caplog.text
-
-
-def test_a_service_with_keys_hashed_with_argon2_starts_and_refuses_them(
-    make_client: MakeClient,
-    backend: FakeBackend,
-    keys_file: Path,
-    key: str,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    append(keys_file, ARGON2_LINE)
-    client = make_client(backend, keys_file=keys_file)
-    assert "facedetect keys remove bf1f5a9b" in caplog.text
-    refused = post(client, **{"X-API-Key": ARGON2_KEY})
-    assert "ask the operator of the service for a new one" in problem(refused, 401, "unauthorized")
-    assert refused.headers["www-authenticate"] == "Bearer"
-    assert post(client, **{"X-API-Key": key}).status_code == 200
 
 
 def post(client: TestClient, **headers: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -42,18 +41,11 @@ def _read_line(path: Path, number: int, line: str) -> KeyRecord:
         return KeyRecord.model_validate_json(line)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "JSON"
+        reason = ": ".join([*map(str, first["loc"]), first["msg"]])
         raise InvalidSettings(
-            f"{path}, line {number}: not a valid API key: {field}: {first['msg']}; "
-            "restore the line or remove it"
+            f"{path}, line {number}: not a valid API key: {reason}; remove the line and create the "
+            "key again with facedetect keys add"
         ) from error
-
-
-def renewal_command(path: Path, key: KeyRecord) -> str:
-    """The shell command that replaces a key by a new one with the same name."""
-    remove = ["facedetect", "keys", "remove", key.id, "--file", str(path)]
-    add = ["facedetect", "keys", "add", key.name, "--file", str(path)]
-    return f"{shlex.join(remove)} && {shlex.join(add)}"
 
 
 def add_key(

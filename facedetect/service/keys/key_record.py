@@ -7,29 +7,17 @@ import hmac
 import re
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from facedetect.service.rate_limits import parse_rate_limit
 
 _ID_BYTES, _SECRET_BYTES = 4, 20
-_KEY = re.compile(rf"fd_([0-9a-f]{{{2 * _ID_BYTES}}})_([0-9a-f]{{{2 * _SECRET_BYTES}}})")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_ARGON2 = re.compile(r"\$argon2[!-~]+")
-
-
-@dataclass(frozen=True)
-class PresentedKey:
-    """The two parts of a key sent by a caller."""
-
-    id: str
-    secret: str
 
 
 class KeyRecord(BaseModel):
-    """What is stored of a key: `hash` is the SHA-256 of the secret, in hexadecimal.
+    """What is stored of a key `fd_<id>_<secret>`: `hash` is the SHA-256 of the secret, as hex.
 
     A slow, salted hash protects passwords, which people choose and which can be guessed. A secret
     of 160 random bits cannot be guessed at any speed.
@@ -54,13 +42,6 @@ class KeyRecord(BaseModel):
             )
         return value
 
-    @field_validator("hash")
-    @classmethod
-    def _check_hash(cls, value: str) -> str:
-        if _SHA256.fullmatch(value) is None and _ARGON2.fullmatch(value) is None:
-            raise ValueError("must be a SHA-256 digest, 64 hexadecimal digits")
-        return value
-
     @field_validator("rate_limit")
     @classmethod
     def _check_rate_limit(cls, value: str | None) -> str | None:
@@ -68,23 +49,20 @@ class KeyRecord(BaseModel):
             parse_rate_limit(value)
         return value
 
-    @property
-    def needs_renewal(self) -> bool:
-        """Whether the secret was hashed with argon2, by an earlier version: it no longer works."""
-        return _ARGON2.fullmatch(self.hash) is not None
+    @field_validator("hash")
+    @classmethod
+    def _check_hash(cls, value: str, others: ValidationInfo) -> str:
+        if re.fullmatch("[0-9a-f]{64}", value) is None:
+            raise ValueError(f"key {others.data.get('name')!r} has no SHA-256 digest")
+        return value
 
     def is_expired(self) -> bool:
         return self.expires is not None and self.expires <= datetime.now(UTC)
 
-    def has_secret(self, secret: str) -> bool:
-        """Compare in constant time; False for every secret if the key needs renewal."""
+    def matches(self, text: str) -> bool:
+        """Whether `text` is this key; compared in constant time."""
+        secret = text.removeprefix(f"fd_{self.id}_")
         return hmac.compare_digest(self.hash, _hash_secret(secret))
-
-
-def parse_key(text: str) -> PresentedKey | None:
-    """Split `fd_<id>_<secret>`; None for any other text."""
-    match = _KEY.fullmatch(text)
-    return None if match is None else PresentedKey(match[1], match[2])
 
 
 def make_key(
