@@ -51,7 +51,7 @@ def _middleware(services: Services) -> list[Middleware]:
     """Return the middleware, outermost first."""
     origins = services.settings.cors_origins
     return [
-        Middleware(RequestLog, services.telemetry),
+        Middleware(RequestLog, services.metrics, services.tracing),
         Middleware(SecurityHeaders),
         *([cors_middleware(origins)] if origins else []),
         # Starlette puts its own outside of all of these, where the response to a bug would get
@@ -67,7 +67,8 @@ async def _lifespan(services: Services) -> AsyncIterator[dict[str, Services]]:
         tasks.start_soon(_warm_up, services.detector)
         yield {"services": services}
         tasks.cancel_scope.cancel()
-    await to_thread.run_sync(services.telemetry.close)
+    if services.tracing is not None:
+        await to_thread.run_sync(services.tracing.close)
 
 
 async def _warm_up(detector: Detector) -> None:

@@ -14,7 +14,7 @@ from facedetect.images import BGRImage, SourceImage, encode_image
 from facedetect.model_ref import ModelRef
 from facedetect.render import Style, render
 from facedetect.service.admission import AdmissionQueue, CostModel, ImageCost
-from facedetect.service.telemetry import Elapsed, Telemetry
+from facedetect.service.request_context import Stage, current_request, time_stage
 from facedetect.settings import ServiceSettings
 
 
@@ -56,14 +56,13 @@ class DetectionWorker:
     bounded by the limits on image size instead.
     """
 
-    def __init__(self, detector: Detector, settings: ServiceSettings, telemetry: Telemetry) -> None:
+    def __init__(self, detector: Detector, settings: ServiceSettings) -> None:
         self.admission = AdmissionQueue(
             slots=settings.threads,
             max_queued=settings.max_queued,
             queue_timeout_s=min(settings.queue_timeout_s, settings.timeout_s),
         )
         self._detector = detector
-        self._telemetry = telemetry
         self._cost_model = CostModel(detector.limits, settings.max_pyramid_pixels, settings.threads)
         self._limiter = CapacityLimiter(settings.threads)
         self._header_limiter = CapacityLimiter(settings.threads)
@@ -81,7 +80,7 @@ class DetectionWorker:
         with source:
             if self.admission.must_wait(cost):
                 source.close()  # an open file may hold memory; decoding opens it again
-            with self._telemetry.time_stage("queue") as queue:
+            with time_stage("queue") as queue:
                 entry = await self.admission.acquire(cost, disconnected)
             result = None
             try:
@@ -101,15 +100,15 @@ class DetectionWorker:
         return source, self._cost_model.estimate(header, job.params)
 
     def _process(
-        self, job: DetectionJob, source: SourceImage, deadline: float, queue: Elapsed
+        self, job: DetectionJob, source: SourceImage, deadline: float, queue: Stage
     ) -> DetectionResult:
-        with self._telemetry.time_stage("decode") as decode:
+        with time_stage("decode") as decode:
             image = source.decode()
-        with self._telemetry.time_stage("predict") as predict:
+        with time_stage("predict") as predict:
             detection = self._detector.detect_upright(
                 image, job.params, max_faces=job.max_faces, deadline=deadline, model=job.model
             )
-        self._telemetry.record_detection(detection)
+        current_request().detections.append(detection)
         rendered = None
         if job.render_options is not None:
             rendered = self._render(image, detection, job.render_options)
@@ -117,6 +116,6 @@ class DetectionWorker:
         return DetectionResult(detection, rendered, queue.ms, decode.ms, predict.ms, total_ms)
 
     def _render(self, image: BGRImage, detection: Detection, options: RenderOptions) -> bytes:
-        with self._telemetry.time_stage("render"):
+        with time_stage("render"):
             rendered = render(image, detection.faces, options.style)
             return encode_image(rendered, options.suffix)

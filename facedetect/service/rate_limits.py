@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import cache
 
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage
@@ -15,6 +16,7 @@ RateLimit = tuple[RateLimitItem, ...]
 """All of them apply."""
 
 
+@cache
 def parse_rate_limit(text: str) -> RateLimit:
     """Parse `600/minute`, or several limits joined by `;`. Raises ValueError."""
     try:

@@ -1,25 +1,90 @@
-"""What becomes known about a request while it is processed: for its log line and the metrics."""
+"""What becomes known about a request: its log line, its metrics and its span are made of this."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Literal
+
+from starlette.types import Scope
 
 from facedetect.errors import FacedetectError
+from facedetect.faces import Detection
+
+StageName = Literal["upload", "queue", "decode", "predict", "render"]
+
+_CLIENT_CLOSED_REQUEST = 499  # nginx's, as HTTP has no status for it
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_UNMATCHED = "unmatched"
+
+# Requested every few seconds by machines.
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+@dataclass
+class Stage:
+    """One stage of processing; its duration is known once it has ended."""
+
+    name: StageName
+    started_ns: int
+    ms: float = 0.0
 
 
 @dataclass
 class RequestContext:
-    """Facts about one request; any of its tasks or threads may append."""
+    """Facts about one request; any of its tasks or threads may add some."""
 
-    stages: list[tuple[str, float]] = field(default_factory=list)
-    """Completed stages, with their duration in milliseconds."""
-    faces: list[int] = field(default_factory=list)
-    """Number of faces in each image processed."""
+    scope: Scope = field(default_factory=dict)
+    id: str = ""
+    started: float = field(default_factory=time.perf_counter)
+    seconds: float = 0.0
+    """From the head of the request to the end of the response, once that is reached."""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    response_status: int | None = None
+    """Set once the response starts."""
+    is_disconnected: bool = False
+    """Whether the client disconnected before the response started."""
+    caller: str | None = None
+    """The name of the API key."""
+    stages: list[Stage] = field(default_factory=list)
+    """Completed stages."""
+    detections: list[Detection] = field(default_factory=list)
+    """One for each image processed."""
     errors: list[FacedetectError] = field(default_factory=list)
     """Errors reported to the client."""
+
+    @property
+    def status(self) -> int:
+        """The status of the response; without one, the server sends 500."""
+        if self.is_disconnected:
+            return _CLIENT_CLOSED_REQUEST
+        return self.response_status or 500
+
+    @property
+    def method(self) -> str:
+        method = str(self.scope["method"])
+        return method if method in _METHODS else "other"
+
+    @property
+    def route(self) -> str:
+        """The template of the matched route, such as `/detect`, or the path of a mounted app."""
+        scope = self.scope
+        if "route" in scope:
+            return str(scope["route"].path) or "/"
+        if "app_root_path" in scope:
+            return str(scope["root_path"].removeprefix(scope["app_root_path"]))
+        if "endpoint" in scope and not scope.get("path_params"):
+            return str(scope["path"])  # a route without parameters, which FastAPI does not name
+        return _UNMATCHED
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether a machine asks for the state of the service, as it does every few seconds."""
+        return self.scope["path"] in _PROBES
 
 
 # Tasks and threads run in a copy of the context of the request that they work for: they all find
@@ -28,12 +93,11 @@ _CURRENT: ContextVar[RequestContext] = ContextVar("facedetect_request")
 
 
 @contextmanager
-def request_context() -> Iterator[RequestContext]:
-    """Start a request: within the block, `current_request` returns what this yields."""
-    context = RequestContext()
-    token = _CURRENT.set(context)
+def request_context(request: RequestContext) -> Iterator[None]:
+    """Within the block, `current_request` returns this one."""
+    token = _CURRENT.set(request)
     try:
-        yield context
+        yield
     finally:
         _CURRENT.reset(token)
 
@@ -41,3 +105,15 @@ def request_context() -> Iterator[RequestContext]:
 def current_request() -> RequestContext:
     """Return the context of the current request; outside of requests, one that nobody reads."""
     return _CURRENT.get(RequestContext())
+
+
+@contextmanager
+def time_stage(name: StageName) -> Iterator[Stage]:
+    """Time one stage of the current request, whether it succeeds or fails."""
+    stage = Stage(name, time.time_ns())
+    started = time.perf_counter()
+    try:
+        yield stage
+    finally:
+        stage.ms = round((time.perf_counter() - started) * 1000, 3)
+        current_request().stages.append(stage)

@@ -7,196 +7,135 @@ import logging
 import re
 import time
 import uuid
-from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from facedetect.errors import Stopping
 from facedetect.service.problems import problem_kind, problem_response
 from facedetect.service.request_context import RequestContext, request_context
-from facedetect.service.telemetry import Telemetry
+from facedetect.service.service_metrics import ServiceMetrics
 
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from facedetect.service.tracing import RequestSpan
+if TYPE_CHECKING:  # needs an extra
+    from facedetect.service.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
-REQUEST_ID_HEADER = b"x-request-id"
-UNMATCHED = "unmatched"
-CLIENT_CLOSED_REQUEST = 499  # nginx's, as HTTP has no status for it
-_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_ID_HEADER = "X-Request-ID"
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAX_PATH_LENGTH = 200
 _STOPPING = "the service is shutting down and did not finish this request; retry it"
-
-# Requested every few seconds by machines.
-_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class RequestLog:
     """ASGI middleware; the outermost, so that it sees every response."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics, tracing: Tracing | None) -> None:
         self._app = app
-        self._telemetry = telemetry
+        self._metrics = metrics
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send)
+        request = RequestContext(scope, _request_id(scope))
         # Never unbound: the server logs exceptions after the request, and those lines need the id,
         # too. The next request starts with an empty context.
-        bind_contextvars(request_id=exchange.request_id)
-        with request_context() as context, self._span(scope) as span:
+        bind_contextvars(request_id=request.id)
+        with request_context(request), self._span(request):
             try:
-                with self._telemetry.metrics.requests_in_progress.track_inprogress():
-                    await self._answer(scope, exchange)
+                with self._metrics.requests_in_progress.track_inprogress():
+                    await self._respond(request, *_observe(request, receive, send))
             finally:
-                self._record(exchange, context)
-                context.errors.clear()  # their tracebacks may hold images
-                if span is not None:
-                    span.set_response(exchange.route, exchange.status)
+                request.seconds = time.perf_counter() - request.started
+                self._metrics.add_request(request)
+                _log_request(request)
+                request.errors.clear()  # their tracebacks may hold images
 
-    async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
+    async def _respond(self, request: RequestContext, receive: Receive, send: Send) -> None:
         try:
-            await self._app(scope, exchange.receive, exchange.send)
+            await self._app(request.scope, receive, send)
         except asyncio.CancelledError:
-            if exchange.has_started_response:
+            if request.response_status is not None:
                 raise
             # The server is shutting down and cancels the requests that are left.
             response = problem_response(Stopping(_STOPPING))
-            await response(scope, exchange.receive, exchange.send)
+            await response(request.scope, receive, send)
 
-    def _span(self, scope: Scope) -> AbstractContextManager[RequestSpan | None]:
-        tracing = self._telemetry.tracing
-        if tracing is None or scope["path"] in _PROBES:
+    def _span(self, request: RequestContext) -> AbstractContextManager[None]:
+        if self._tracing is None or request.is_probe:
             return nullcontext()
-        return tracing.trace_request(scope, _method_of(scope))
-
-    def _record(self, exchange: _Exchange, context: RequestContext) -> None:
-        seconds = time.perf_counter() - exchange.started
-        method, route, status = _method_of(exchange.scope), exchange.route, exchange.status
-        self._telemetry.metrics.add_request(method, route, status, seconds)
-        if route not in _PROBES:
-            for error in context.errors:
-                self._telemetry.record_error(error)
-        level = logging.DEBUG if route in _PROBES else logging.INFO
-        if logger.isEnabledFor(level):
-            fields = {
-                "method": method,
-                "route": route,
-                "status": status,
-                "duration_ms": round(seconds * 1000, 2),
-                "bytes_in": exchange.bytes_in,
-                "bytes_out": exchange.bytes_out,
-                **_client_fields(exchange.scope),
-                **_processing_fields(context),
-            }
-            path = _path_of(exchange.scope)
-            if path != route:
-                fields["path"] = path
-            logger.log(level, "request", extra=fields)
-
-
-class _Exchange:
-    """One request and its response, observed as they pass."""
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope = scope
-        self.started = time.perf_counter()
-        self.request_id = _request_id(scope)
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self._receive = receive
-        self._send = send
-        self._status: int | None = None
-        self._is_disconnected = False
-
-    @property
-    def has_started_response(self) -> bool:
-        return self._status is not None
-
-    @property
-    def status(self) -> int:
-        """The status of the response; without one, the server sends 500."""
-        if self._is_disconnected:
-            return CLIENT_CLOSED_REQUEST
-        return self._status or 500
-
-    @property
-    def route(self) -> str:
-        """The template of the matched route, such as `/detect`, or the path of a mounted app."""
-        scope = self.scope
-        if "route" in scope:
-            return str(scope["route"].path) or "/"
-        if "app_root_path" in scope:
-            return str(scope["root_path"].removeprefix(scope["app_root_path"]))
-        if "endpoint" in scope and not scope.get("path_params"):
-            return str(scope["path"])  # a route without parameters, which FastAPI does not name
-        return UNMATCHED
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.request":
-            self.bytes_in += len(message.get("body", b""))
-        elif self._status is None:
-            self._is_disconnected = True
-        return message
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-            headers = [*message.get("headers", ()), (REQUEST_ID_HEADER, self.request_id.encode())]
-            message = {**message, "headers": headers}
-        elif message["type"] == "http.response.body":
-            self.bytes_out += len(message.get("body", b""))
-        await self._send(message)
+        return self._tracing.trace_request(request)
 
 
 def _request_id(scope: Scope) -> str:
     """Return the id that the client sent, if it is safe to log, or else a new one."""
-    for name, value in scope["headers"]:
-        if name == REQUEST_ID_HEADER and _ID.fullmatch(value):
-            return str(value.decode())
-    return uuid.uuid4().hex
+    given = Headers(scope=scope).get(_ID_HEADER, "")
+    return given if _ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _method_of(scope: Scope) -> str:
-    method = str(scope["method"])
-    return method if method in _METHODS else "other"
+def _observe(request: RequestContext, receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """Wrap both functions to record what passes; the response gets the request's id."""
+
+    async def receive_and_record() -> Message:
+        message = await receive()
+        if message["type"] == "http.request":
+            request.bytes_in += len(message.get("body", b""))
+        elif request.response_status is None:
+            request.is_disconnected = True
+        return message
+
+    async def record_and_send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            request.response_status = message["status"]
+            MutableHeaders(scope=message)[_ID_HEADER] = request.id
+        elif message["type"] == "http.response.body":
+            request.bytes_out += len(message.get("body", b""))
+        await send(message)
+
+    return receive_and_record, record_and_send
+
+
+def _log_request(request: RequestContext) -> None:
+    level = logging.DEBUG if request.is_probe else logging.INFO
+    if logger.isEnabledFor(level):
+        logger.log(level, "request", extra=_log_fields(request))
+
+
+def _log_fields(request: RequestContext) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "method": request.method,
+        "route": request.route,
+        "status": request.status,
+        "duration_ms": round(request.seconds * 1000, 2),
+        "bytes_in": request.bytes_in,
+        "bytes_out": request.bytes_out,
+    }
+    if request.scope.get("client"):
+        fields["client"] = request.scope["client"][0]
+    if request.caller is not None:
+        fields["caller"] = request.caller
+    if request.detections:
+        fields["faces"] = sum(len(detection.faces) for detection in request.detections)
+    if len(request.detections) > 1:
+        fields["images"] = len(request.detections)
+    if request.errors:
+        slugs = {problem_kind(error).slug for error in request.errors}
+        fields["problem"] = ",".join(sorted(slugs))
+    for stage in request.stages:
+        name = f"{stage.name}_ms"
+        fields[name] = round(fields.get(name, 0) + stage.ms, 3)
+    path = _path_of(request.scope)
+    if path != request.route:
+        fields["path"] = path
+    return fields
 
 
 def _path_of(scope: Scope) -> str:
     """Return the path as sent, percent-encoded, without the query, which may contain keys."""
     path: bytes = scope.get("raw_path") or b""
     return path.partition(b"?")[0].decode("latin-1")[:_MAX_PATH_LENGTH]
-
-
-def _client_fields(scope: Scope) -> dict[str, str]:
-    fields = {}
-    if scope.get("client"):
-        fields["client"] = scope["client"][0]
-    name = getattr(scope.get("state", {}).get("caller"), "name", None)
-    if name is not None:
-        fields["caller"] = name
-    return fields
-
-
-def _processing_fields(context: RequestContext) -> dict[str, float | str]:
-    """Return the number of faces, that of images if there are several, problems and durations."""
-    fields: dict[str, float | str] = {}
-    if context.faces:
-        fields["faces"] = sum(context.faces)
-    if len(context.faces) > 1:
-        fields["images"] = len(context.faces)
-    if context.errors:
-        fields["problem"] = ",".join(sorted({problem_kind(error).slug for error in context.errors}))
-    times: dict[str, float] = {}
-    for name, ms in context.stages:
-        times[f"{name}_ms"] = round(times.get(f"{name}_ms", 0) + ms, 3)
-    return {**fields, **times}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, get_args
+from functools import partial
+from typing import get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,15 +13,16 @@ from prometheus_client import (
     Info,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 import facedetect
+from facedetect.errors import BackendError, FacedetectError, Overloaded, ServiceError
 from facedetect.faces import Detection
-
-Stage = Literal["upload", "queue", "decode", "predict", "render"]
+from facedetect.service.admission import AdmissionQueue
+from facedetect.service.problems import problem_kind
+from facedetect.service.request_context import RequestContext, StageName
+from facedetect.service.uploads import Uploads
 
 # Exported as 0 from the start, so that Prometheus sees the first of each as an increase.
 _REJECTION_REASONS = (
@@ -51,112 +52,95 @@ class ServiceMetrics:
     """The metrics of one service and of its process. Thread-safe."""
 
     def __init__(self, backend: str = "") -> None:
-        self.registry = CollectorRegistry()
-        self._add_requests()
-        self._add_processing()
-        self._add_failures()
-        build = Info("facedetect_build", "Version and backend", registry=self.registry)
-        build.info({"version": facedetect.__version__, "backend": backend})
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-
-    def _add_requests(self) -> None:
-        self.requests = self._counter(
+        # They would nearly double the number of lines.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = registry = CollectorRegistry()
+        counter = partial(Counter, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        self._requests = counter(
             "facedetect_requests_total",
             "Requests answered; status 499: the client disconnected first",
             ["method", "route", "status"],
         )
-        self.request_seconds = self._histogram(
+        self._request_seconds = histogram(
             "facedetect_request_seconds",
             "Time from the head of a request to the end of its response",
-            _REQUEST_BOUNDS_S,
             ["route"],
+            buckets=_REQUEST_BOUNDS_S,
         )
         self.requests_in_progress = Gauge(
             "facedetect_requests_in_progress",
             "Requests in progress, including this one",
-            registry=self.registry,
+            registry=registry,
         )
-
-    def _add_processing(self) -> None:
-        stages = self._histogram(
+        self._stage_seconds = histogram(
             "facedetect_stage_seconds",
             "Duration of one stage of processing",
-            _STAGE_BOUNDS_S,
             ["stage"],
+            buckets=_STAGE_BOUNDS_S,
         )
-        self.stage_seconds = {stage: stages.labels(stage) for stage in get_args(Stage)}
-        self._faces = self._histogram(
-            "facedetect_faces_per_image", "Faces returned for an image", _FACE_BOUNDS
+        self._faces = histogram(
+            "facedetect_faces_per_image", "Faces returned for an image", buckets=_FACE_BOUNDS
         )
-        self._megapixels = self._histogram(
-            "facedetect_image_megapixels", "Image size in megapixels", _MEGAPIXEL_BOUNDS
+        self._megapixels = histogram(
+            "facedetect_image_megapixels", "Image size in megapixels", buckets=_MEGAPIXEL_BOUNDS
         )
-        self._images = self._counter(
+        self._images = counter(
             "facedetect_images_total", "Images processed, by model", ["model", "version"]
         )
-
-    def _add_failures(self) -> None:
-        self.rejections = self._counter(
+        self._rejections = counter(
             "facedetect_rejections_total", "Requests rejected before any processing", ["reason"]
         )
-        self.backend_errors = self._counter(
+        self._backend_errors = counter(
             "facedetect_backend_errors_total", "Images that the model failed to process", ["kind"]
         )
-        for reason in _REJECTION_REASONS:
-            self.rejections.labels(reason)
-        for kind in _BACKEND_ERRORS:
-            self.backend_errors.labels(kind)
+        for metric, values in (
+            (self._stage_seconds, get_args(StageName)),
+            (self._rejections, _REJECTION_REASONS),
+            (self._backend_errors, _BACKEND_ERRORS),
+        ):
+            for value in values:
+                metric.labels(value)
+        build = Info("facedetect_build", "Version and backend", registry=registry)
+        build.info({"version": facedetect.__version__, "backend": backend})
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
 
-    def _counter(self, name: str, help_text: str, labels: list[str]) -> Counter:
-        return Counter(name, help_text, labels, registry=self.registry)
-
-    def _histogram(
-        self, name: str, help_text: str, bounds: tuple[float, ...], labels: Sequence[str] = ()
-    ) -> Histogram:
-        return Histogram(name, help_text, labels, buckets=bounds, registry=self.registry)
-
-    def _gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
-        Gauge(name, help_text, registry=self.registry).set_function(read)
-
-    def watch_load(
-        self,
-        *,
-        queued: Callable[[], float],
-        running: Callable[[], float],
-        upload_bytes: Callable[[], float],
-    ) -> None:
+    def watch_load(self, admission: AdmissionQueue, uploads: Uploads) -> None:
         """Read these gauges whenever the metrics are exported."""
-        self._gauge("facedetect_queued_images", "Images waiting for a thread", queued)
-        self._gauge("facedetect_running_images", "Images being processed", running)
-        self._gauge("facedetect_upload_bytes_held", "Memory held by uploads, bytes", upload_bytes)
+        for name, help_text, read in (
+            ("queued_images", "Images waiting for a thread", lambda: admission.queued),
+            ("running_images", "Images being processed", lambda: admission.running),
+            ("upload_bytes_held", "Memory held by uploads, bytes", lambda: uploads.held_bytes),
+        ):
+            gauge = Gauge(f"facedetect_{name}", help_text, registry=self.registry)
+            gauge.set_function(read)
 
-    def add_image(self, detection: Detection) -> None:
-        """Count a processed image and its faces."""
+    def add_request(self, request: RequestContext) -> None:
+        """Count a completed request; if it is no probe, also its stages, images and errors."""
+        self._requests.labels(request.method, request.route, request.status).inc()
+        self._request_seconds.labels(request.route).observe(request.seconds)
+        if request.is_probe:
+            return
+        for stage in request.stages:
+            self._stage_seconds.labels(stage.name).observe(stage.ms / 1000)
+        for detection in request.detections:
+            self._add_image(detection)
+        for error in request.errors:
+            self._add_error(error)
+
+    def _add_image(self, detection: Detection) -> None:
         self._faces.observe(len(detection.faces))
         self._megapixels.observe(detection.width * detection.height / 1e6)
         model = detection.model
         version = "unknown" if model.version is None else model.version
         self._images.labels(model.name, version).inc()
 
-    def add_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a completed request; `route` is a template such as `/detect`, never a path."""
-        self.requests.labels(method, route, status).inc()
-        self.request_seconds.labels(route).observe(seconds)
-
-    def export(self, accept: str) -> tuple[bytes, str]:
-        """Return all metrics in the format that an Accept header prefers, and its media type."""
-        encode, media_type = choose_encoder(accept)
-        return encode(_WithoutCreated(self.registry)), media_type
-
-
-class _WithoutCreated(Collector):
-    """Drops the `_created` samples, which would nearly double the number of lines."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def collect(self) -> Iterator[Metric]:
-        for metric in self._registry.collect():
-            metric.samples = [s for s in metric.samples if not s.name.endswith("_created")]
-            yield metric
+    def _add_error(self, error: FacedetectError) -> None:
+        """Only errors of the model and rejections count: requests refused before any work."""
+        slug = problem_kind(error).slug.replace("-", "_")
+        if isinstance(error, BackendError):
+            self._backend_errors.labels(slug).inc()
+        elif isinstance(error, ServiceError):
+            reason = error.reason if type(error) is Overloaded else slug
+            self._rejections.labels(reason).inc()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from facedetect.detector import Detector
+from facedetect.errors import InvalidSettings
 from facedetect.service.access_control import AccessControl
 from facedetect.service.detection_worker import DetectionWorker
 from facedetect.service.readiness import Readiness
-from facedetect.service.telemetry import Telemetry
+from facedetect.service.service_metrics import ServiceMetrics
 from facedetect.service.uploads import Uploads
 from facedetect.settings import ServiceSettings
+
+if TYPE_CHECKING:  # needs an extra
+    from facedetect.service.tracing import Tracing
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,8 @@ class Services:
 
     settings: ServiceSettings
     detector: Detector
-    telemetry: Telemetry
+    metrics: ServiceMetrics
+    tracing: Tracing | None
     access_control: AccessControl
     uploads: Uploads
     worker: DetectionWorker
@@ -28,20 +34,30 @@ class Services:
 
 def build_services(settings: ServiceSettings, detector: Detector) -> Services:
     """Raises InvalidSettings for an unusable key file, a bad rate limit or a missing extra."""
-    telemetry = Telemetry.open(settings)
-    uploads = Uploads(settings, telemetry)
-    worker = DetectionWorker(detector, settings, telemetry)
-    telemetry.metrics.watch_load(
-        queued=lambda: worker.admission.queued,
-        running=lambda: worker.admission.running,
-        upload_bytes=lambda: uploads.held_bytes,
-    )
+    uploads = Uploads(settings)
+    worker = DetectionWorker(detector, settings)
+    metrics = ServiceMetrics(settings.backend.scheme)
+    metrics.watch_load(worker.admission, uploads)
     return Services(
         settings=settings,
         detector=detector,
-        telemetry=telemetry,
+        metrics=metrics,
+        tracing=_open_tracing(settings.traces_endpoint),
         access_control=AccessControl(settings),
         uploads=uploads,
         worker=worker,
         readiness=Readiness(detector.backend),
     )
+
+
+def _open_tracing(endpoint: str | None) -> Tracing | None:
+    if endpoint is None:
+        return None
+    try:
+        from facedetect.service.tracing import Tracing
+    except ImportError as error:
+        raise InvalidSettings(
+            f"FACEDETECT_TRACES_ENDPOINT={endpoint!r} needs OpenTelemetry, which is not "
+            "installed; install facedetect with its extra otel"
+        ) from error
+    return Tracing(endpoint)

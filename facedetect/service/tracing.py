@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from opentelemetry import trace
@@ -13,30 +13,15 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.datastructures import Headers
 from starlette.types import Scope
 from structlog.contextvars import bind_contextvars
 
 import facedetect
+from facedetect.service.request_context import RequestContext
 
 _CLOSE_TIMEOUT_S = 5.0
 _SERVER_ERROR = 500
-
-
-class RequestSpan:
-    """The span of the current request."""
-
-    def __init__(self, span: trace.Span, method: str) -> None:
-        self._span = span
-        self._method = method
-
-    def set_response(self, route: str, status: int) -> None:
-        """Add what is known once the request has been answered."""
-        self._span.update_name(f"{self._method} {route}")
-        self._span.set_attribute("http.route", route)
-        self._span.set_attribute("http.response.status_code", status)
-        if status >= _SERVER_ERROR:
-            self._span.set_attribute("error.type", str(status))
-            self._span.set_status(trace.StatusCode.ERROR)
 
 
 class Tracing:
@@ -59,20 +44,22 @@ class Tracing:
         self._propagator = TraceContextTextMapPropagator()
 
     @contextmanager
-    def trace_request(self, scope: Scope, method: str) -> Iterator[RequestSpan]:
-        """Record a span for a request, as part of the caller's trace if it sends one."""
+    def trace_request(self, request: RequestContext) -> Iterator[None]:
+        """Record spans of a request and its stages, as part of the caller's trace if it has one."""
         with self._tracer.start_as_current_span(
-            method,
-            context=self._parent_context(scope),
+            request.method,
+            context=self._parent_context(request.scope),
             kind=trace.SpanKind.SERVER,
-            attributes=_attributes(scope, method),
+            attributes=_attributes(request),
         ) as span:
             bind_contextvars(trace_id=trace.format_trace_id(span.get_span_context().trace_id))
-            yield RequestSpan(span, method)
-
-    def start_stage(self, name: str) -> Callable[[], None]:
-        """Start the span of a stage; return a function that ends it."""
-        return self._tracer.start_span(name).end
+            try:
+                yield
+            finally:
+                _add_response(span, request)
+                for stage in request.stages:
+                    child = self._tracer.start_span(stage.name, start_time=stage.started_ns)
+                    child.end(stage.started_ns + round(stage.ms * 1e6))
 
     def close(self) -> None:
         """Send pending spans, for five seconds at most."""
@@ -82,20 +69,15 @@ class Tracing:
         shutdown.join(_CLOSE_TIMEOUT_S)
 
     def _parent_context(self, scope: Scope) -> Context:
-        names = {b"traceparent", b"tracestate"}
-        carrier = {
-            name.decode(): value.decode("latin-1")
-            for name, value in scope["headers"]
-            if name in names
-        }
         # An empty context: that of the server's task is not part of this request.
-        return self._propagator.extract(carrier, Context())
+        return self._propagator.extract(Headers(scope=scope), Context())
 
 
-def _attributes(scope: Scope, method: str) -> dict[str, str | int]:
+def _attributes(request: RequestContext) -> dict[str, str | int]:
     """Return attributes by OpenTelemetry's conventions for HTTP servers."""
+    scope = request.scope
     attributes: dict[str, str | int] = {
-        "http.request.method": "_OTHER" if method == "other" else method,
+        "http.request.method": "_OTHER" if request.method == "other" else request.method,
         "url.scheme": scope.get("scheme", "http"),
         "url.path": scope["path"],
         "network.protocol.version": scope.get("http_version", "1.1"),
@@ -105,3 +87,12 @@ def _attributes(scope: Scope, method: str) -> dict[str, str | int]:
     if scope.get("server"):
         attributes["server.address"], attributes["server.port"] = scope["server"]
     return attributes
+
+
+def _add_response(span: trace.Span, request: RequestContext) -> None:
+    span.update_name(f"{request.method} {request.route}")
+    span.set_attribute("http.route", request.route)
+    span.set_attribute("http.response.status_code", request.status)
+    if request.status >= _SERVER_ERROR:
+        span.set_attribute("error.type", str(request.status))
+        span.set_status(trace.StatusCode.ERROR)

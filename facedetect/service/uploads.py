@@ -17,7 +17,7 @@ from facedetect.errors import (
 )
 from facedetect.service import forms
 from facedetect.service.forms import FormPart, read_form
-from facedetect.service.telemetry import Telemetry
+from facedetect.service.request_context import time_stage
 from facedetect.settings import ServiceSettings
 
 IMAGE_PART = "image"
@@ -33,8 +33,7 @@ _FORM_OVERHEAD_BYTES = 16 * 2**10
 class Uploads:
     """Reads bodies: at most `max_upload_memory` bytes at once, each within a time limit."""
 
-    def __init__(self, settings: ServiceSettings, telemetry: Telemetry) -> None:
-        self.telemetry = telemetry
+    def __init__(self, settings: ServiceSettings) -> None:
         self.limits = settings.limits
         self.max_memory = settings.max_upload_memory
         self.max_batch_images = settings.max_batch_images
@@ -157,7 +156,7 @@ class Upload:
         if announced.isdecimal():
             _check_body_size(int(announced) - overhead, max_bytes)
         stream = self._request.stream()
-        with self._uploads.telemetry.time_stage("upload"):
+        with time_stage("upload"):
             while chunk := await self._next_chunk(stream, deadline):
                 _check_body_size(self.held_bytes + len(chunk) - overhead, max_bytes)
                 self.memory.hold(len(chunk))

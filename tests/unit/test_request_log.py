@@ -18,7 +18,7 @@ from facedetect.backends.fake import FakeBackend
 from facedetect.cli.logs import make_formatter
 from facedetect.service.keys.key_file import read_keys
 from facedetect.service.request_log import RequestLog
-from facedetect.service.telemetry import Telemetry
+from facedetect.service.service_metrics import ServiceMetrics
 from facedetect.settings import ServiceSettings
 from tests.fake import after, raising
 from tests.unit.monitoring import LogLines, number, parse_lines
@@ -163,7 +163,7 @@ def test_the_server_sees_a_bug_too(make_client: MakeClient) -> None:
 
 def run_app(app: ASGIApp, *messages: Message) -> dict[str, Any]:
     """Send one request to an app behind the log; return the labels that it was counted with."""
-    telemetry = Telemetry()
+    metrics = ServiceMetrics()
     left = list(messages)
 
     async def receive() -> Message:
@@ -173,8 +173,8 @@ def run_app(app: ASGIApp, *messages: Message) -> dict[str, Any]:
         pass
 
     scope = {"type": "http", "method": "POST", "path": "/x", "headers": [], "raw_path": b"/x"}
-    asyncio.run(RequestLog(app, telemetry)(scope, receive, send))
-    families = telemetry.metrics.registry.collect()
+    asyncio.run(RequestLog(app, metrics, None)(scope, receive, send))
+    families = metrics.registry.collect()
     (counted,) = (family for family in families if family.name == "facedetect_requests")
     return next(sample.labels for sample in counted.samples if sample.name.endswith("_total"))
 

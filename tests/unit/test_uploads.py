@@ -18,7 +18,6 @@ from benchmarks.process_memory import resident_mb
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import UploadTimeout
 from facedetect.images import encode_image
-from facedetect.service.telemetry import Telemetry
 from facedetect.service.uploads import Uploads
 from facedetect.settings import ServiceSettings
 from tests.live import Live, live
@@ -78,7 +77,7 @@ def test_bytes_that_arrive_do_not_prolong_the_time_limit(interval_s: float, rece
         return {"type": "http.request", "body": b"x", "more_body": True}
 
     async def read() -> float:
-        uploads = Uploads(ServiceSettings.load(upload_timeout_s=1), Telemetry())
+        uploads = Uploads(ServiceSettings.load(upload_timeout_s=1))
         scope = {"type": "http", "headers": [(b"content-type", b"image/jpeg")]}
         with uploads.open(Request(scope, receive)) as upload:
             with pytest.raises(UploadTimeout, match=f"received only {received} bytes"):

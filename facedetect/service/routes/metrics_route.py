@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from prometheus_client.exposition import choose_encoder
 
 from facedetect.errors import Forbidden, Unauthorized
 from facedetect.service.routes.dependencies import TheServices
@@ -25,5 +26,5 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.get("/metrics", response_class=Response, responses=_RESPONSES)
 async def metrics(request: Request, services: TheServices) -> Response:
     """Counts, durations and sizes for Prometheus."""
-    content, media_type = services.telemetry.metrics.export(request.headers.get("accept", ""))
-    return Response(content, headers={"Content-Type": media_type})
+    encode, media_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(services.metrics.registry), headers={"Content-Type": media_type})

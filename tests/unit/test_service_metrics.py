@@ -25,11 +25,14 @@ from facedetect.errors import (
     Unauthorized,
     UploadTimeout,
 )
-from facedetect.service.telemetry import Telemetry
+from facedetect.service.request_context import RequestContext, request_context, time_stage
+from facedetect.service.service_metrics import ServiceMetrics
 from facedetect.settings import ServiceSettings
 from tests.fake import after, failing
 from tests.unit.monitoring import number, samples_of
 from tests.unit.service import JPEG, PHOTO, MakeClient
+
+SCOPE = {"method": "POST", "path": "/detect"}
 
 
 def test_a_detection_is_counted_in_all_its_parts(client: TestClient) -> None:
@@ -121,25 +124,27 @@ def test_errors_of_the_model_are_counted_not_those_of_probes(make_client: MakeCl
     ],
 )
 def test_each_error_is_one_more(error: FacedetectError, name: str, labels: dict[str, str]) -> None:
-    telemetry = Telemetry()
-    value = telemetry.metrics.registry.get_sample_value
+    metrics = ServiceMetrics()
+    value = metrics.registry.get_sample_value
     assert value(f"facedetect_{name}_total", labels) == 0, "known from the start, for rates"
-    telemetry.record_error(error)
-    telemetry.record_error(InvalidImage("no"))
+    metrics.add_request(RequestContext(SCOPE, errors=[error, InvalidImage("no")]))
     assert value(f"facedetect_{name}_total", labels) == 1
 
 
 def test_a_stage_is_timed_whether_it_ends_well_or_not() -> None:
-    telemetry = Telemetry()
-    with pytest.raises(ZeroDivisionError), telemetry.time_stage("decode") as elapsed:
+    request, metrics = RequestContext(SCOPE), ServiceMetrics()
+    with (
+        request_context(request),
+        pytest.raises(ZeroDivisionError),
+        time_stage("decode") as stage,
+    ):
         raise ZeroDivisionError
-    assert elapsed.ms > 0
+    assert stage.ms > 0
+    metrics.add_request(request)
     labels = {"stage": "decode"}
-    value = telemetry.metrics.registry.get_sample_value
+    value = metrics.registry.get_sample_value
     assert value("facedetect_stage_seconds_count", labels) == 1
-    assert value("facedetect_stage_seconds_sum", labels) == pytest.approx(
-        elapsed.ms / 1000, abs=1e-6
-    )
+    assert value("facedetect_stage_seconds_sum", labels) == pytest.approx(stage.ms / 1000, abs=1e-6)
 
 
 def test_nothing_that_clients_send_becomes_a_label(client: TestClient) -> None:
