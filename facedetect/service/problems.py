@@ -11,13 +11,12 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from facedetect import errors
-from facedetect.service.pydantic_response import PydanticResponse
 from facedetect.service.request_context import current_request
 
 logger = logging.getLogger(__name__)
@@ -30,26 +29,26 @@ _SEE_LOG = "see the service's log"
 class Problem(BaseModel):
     """What went wrong (RFC 9457)."""
 
-    type: str = Field(examples=[f"{_TYPE_PREFIX}invalid-image"])
-    title: str = Field(examples=["Invalid image"])
-    status: int = Field(examples=[400])
-    detail: str = Field(examples=["the image is empty: 0 bytes"])
+    type: str
+    title: str
+    status: int
+    detail: str
 
 
-class ProblemResponse(PydanticResponse):
+class ProblemResponse(JSONResponse):
     """A Problem with the status that it states."""
 
     media_type = "application/problem+json"
 
     def __init__(self, problem: Problem, headers: dict[str, str] | None = None) -> None:
-        super().__init__(problem, status_code=problem.status, headers=headers)
+        super().__init__(problem.model_dump(), problem.status, headers)
 
 
 @dataclass(frozen=True)
 class ProblemKind:
     """How a class of errors is reported; `example` is a detail, for the documentation."""
 
-    status: HTTPStatus
+    status: int
     slug: str
     title: str
     example: str = ""
@@ -61,12 +60,10 @@ class ProblemKind:
         )
 
 
-_BUG = ProblemKind(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Internal error", _SEE_LOG)
-_INVALID_IMAGE = ProblemKind(
-    HTTPStatus.BAD_REQUEST, "invalid-image", "Invalid image", "the image is empty: 0 bytes"
-)
+_BUG = ProblemKind(500, "internal", "Internal error", _SEE_LOG)
+_INVALID_IMAGE = ProblemKind(400, "invalid-image", "Invalid image", "the image is empty: 0 bytes")
 _MODEL_UNAVAILABLE = ProblemKind(
-    HTTPStatus.SERVICE_UNAVAILABLE,
+    503,
     "backend-unavailable",
     "Model unavailable",
     "the model is still loading; retry in a few seconds",
@@ -77,59 +74,53 @@ KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
     errors.ImageError: _INVALID_IMAGE,
     errors.InvalidImage: _INVALID_IMAGE,
     errors.UnsupportedImage: ProblemKind(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        415,
         "unsupported-image",
         "Unsupported format",
         "the bytes are no image in a supported format; send JPEG or PNG",
     ),
     errors.ImageTooLarge: ProblemKind(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        413,
         "image-too-large",
         "Image too large",
         "the image has 20000x20000 = 400000000 pixels, more than the 50000000 allowed; "
         "scale it down",
     ),
     errors.InvalidParams: ProblemKind(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "invalid-params",
-        "Invalid parameters",
-        "min_size must be at least 8; it is 2",
+        422, "invalid-params", "Invalid parameters", "min_size must be at least 8; it is 2"
     ),
     errors.ServiceError: _BUG,
     errors.Unauthorized: ProblemKind(
-        HTTPStatus.UNAUTHORIZED,
+        401,
         "unauthorized",
         "API key required",
         "missing API key; send it as `X-API-Key: KEY` or as `Authorization: Bearer KEY`",
     ),
     errors.Forbidden: ProblemKind(
-        HTTPStatus.FORBIDDEN,
+        403,
         "forbidden",
         "Origin or host not allowed",
         "cross-origin request from https://elsewhere.example; add the origin to "
         "FACEDETECT_CORS_ORIGINS to allow it",
     ),
     errors.Stopping: ProblemKind(
-        HTTPStatus.SERVICE_UNAVAILABLE,
+        503,
         "stopping",
         "Service shutting down",
         "the service is shutting down and did not finish this request; retry it",
     ),
     errors.UploadTimeout: ProblemKind(
-        HTTPStatus.REQUEST_TIMEOUT,
+        408,
         "upload-timeout",
         "Upload timed out",
         "received only 4096 bytes of the body in 60 s; send a smaller image, or use a "
         "faster connection",
     ),
     errors.Overloaded: ProblemKind(
-        HTTPStatus.TOO_MANY_REQUESTS,
-        "overloaded",
-        "Service overloaded",
-        "100 images are already waiting; retry in 7 s",
+        429, "overloaded", "Service overloaded", "100 images are already waiting; retry in 7 s"
     ),
     errors.RateLimited: ProblemKind(
-        HTTPStatus.TOO_MANY_REQUESTS,
+        429,
         "rate-limited",
         "Rate limit exceeded",
         "rate limit of 600 per 1 minute exceeded; retry in 12 s",
@@ -137,19 +128,13 @@ KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
     errors.BackendError: _MODEL_UNAVAILABLE,
     errors.BackendUnavailable: _MODEL_UNAVAILABLE,
     errors.ModelNotFound: ProblemKind(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "model-not-found",
-        "Model not found",
-        "the model server has no version 9 of mtcnn",
+        503, "model-not-found", "Model not found", "the model server has no version 9 of mtcnn"
     ),
     errors.BackendTimeout: ProblemKind(
-        HTTPStatus.GATEWAY_TIMEOUT,
-        "backend-timeout",
-        "Model timed out",
-        "the model did not answer before the deadline",
+        504, "backend-timeout", "Model timed out", "the model did not answer before the deadline"
     ),
     errors.BackendProtocolError: ProblemKind(
-        HTTPStatus.BAD_GATEWAY,
+        502,
         "backend-protocol-error",
         "Invalid response from the model",
         "model mtcnn returned no float32 prob; is it an MTCNN model?",
@@ -222,14 +207,14 @@ async def _answer_validation_error(_: Request, error: RequestValidationError) ->
 
 
 async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
-    status = HTTPStatus(error.status_code)
-    kind = ProblemKind(status, status.phrase.lower().replace(" ", "-"), status.phrase)
+    phrase = HTTPStatus(error.status_code).phrase
+    kind = ProblemKind(error.status_code, phrase.lower().replace(" ", "-"), phrase)
     detail = f"{error.detail}: {request.method} {request.url.path}; /docs lists the endpoints"
     return ProblemResponse(kind.problem(detail), dict(error.headers or {}))
 
 
 async def _answer_disconnect(_: Request, __: ClientDisconnect) -> Response:
-    return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody reads it
+    return Response(status_code=400)  # nobody reads it
 
 
 async def answer_bug(_: Request, __: Exception) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from facedetect.faces import (
     FACTOR_BOUNDS,
@@ -56,21 +56,21 @@ class FaceQuery(BaseModel):
         description="Use the version with this label, such as `canary`.",
     )
 
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Self:
+        """Raises InvalidParams, which is no ValueError: FastAPI does not wrap it."""
+        self.detection_params()
+        self.model_ref()
+        return self
+
     def detection_params(self) -> DetectionParams:
-        """Raises InvalidParams."""
         return DetectionParams(self.min_size, self.factor, parse_thresholds(self.thresholds))
 
     def model_ref(self) -> ModelRef:
-        """Raises InvalidParams."""
         return ModelRef(version=self.model_version, label=self.model_label)
 
-    def check(self) -> None:
-        """Raise InvalidParams for what `to_job` would raise it for."""
-        self.detection_params()
-        self.model_ref()
-
     def to_job(self, data: bytes, render_options: RenderOptions | None = None) -> DetectionJob:
-        """Return the job for an image. Raises InvalidParams."""
+        """Return the job for an image."""
         return DetectionJob(
             data, self.detection_params(), self.max_faces, self.model_ref(), render_options
         )

@@ -6,12 +6,11 @@ import asyncio
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Request
 
 from facedetect.errors import FacedetectError, UnsupportedImage
 from facedetect.service.forms import FormPart
 from facedetect.service.problems import KINDS, report_problem
-from facedetect.service.pydantic_response import PydanticResponse
 from facedetect.service.routes.dependencies import TheServices
 from facedetect.service.routes.openapi import (
     BINARY,
@@ -49,7 +48,7 @@ _EXAMPLE = {
 
 @router.post(
     "/detect/batch",
-    response_model=BatchResponse,
+    response_model_exclude_none=True,
     responses={
         200: json_response(_EXAMPLE, "A detection or a problem for each image, in order"),
         **IMAGE_PROBLEMS,
@@ -58,15 +57,14 @@ _EXAMPLE = {
 )
 async def detect_batch(
     request: Request, query: Annotated[FaceQuery, Query()], services: TheServices
-) -> Response:
+) -> BatchResponse:
     """Find the faces in several images, the form parts `image`. A bad image fails alone."""
-    query.check()
     with services.uploads.open(request) as upload:
         images = await upload.read_batch()
         started = time.monotonic()
         results = await _detect_all(request, images, query, services)
     total_ms = round((time.monotonic() - started) * 1000, 3)
-    return PydanticResponse(BatchResponse(results=results, timings_ms=BatchTimings(total=total_ms)))
+    return BatchResponse(results=results, timings_ms=BatchTimings(total=total_ms))
 
 
 async def _detect_all(

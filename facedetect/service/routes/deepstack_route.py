@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from facedetect.errors import FacedetectError, InvalidParams
 from facedetect.service.forms import FormPart
 from facedetect.service.problems import problem_headers, report_problem, to_invalid_params
-from facedetect.service.pydantic_response import PydanticResponse
 from facedetect.service.routes.dependencies import TheServices
 from facedetect.service.routes.openapi import (
     BINARY,
@@ -78,13 +78,12 @@ router = APIRouter(route_class=_DeepStackRoute)
 
 @router.post(
     "/v1/vision/face",
-    response_model=DeepStackResponse,
     responses={200: json_response(_EXAMPLE, "The faces"), **_FAILURES},
     openapi_extra=_BODY,
 )
 async def vision_face(
     request: Request, query: Annotated[FaceQuery, Query()], services: TheServices
-) -> Response:
+) -> DeepStackResponse:
     """Find faces as DeepStack does: a form with `image` and, optionally, `min_confidence`."""
     needs_key = services.access_control.needs_form_key(request)
     with services.uploads.open(request, is_authenticated=not needs_key) as upload:
@@ -93,7 +92,7 @@ async def vision_face(
         job = query.to_job(_image(parts).take_bytes())
         async with watch_disconnect(request) as disconnected:
             result = await services.worker.run(job, disconnected)
-    return PydanticResponse(DeepStackResponse.from_result(result, min_confidence))
+    return DeepStackResponse.from_result(result, min_confidence)
 
 
 async def _read_form(
@@ -140,4 +139,4 @@ def _failure_response(error: FacedetectError) -> Response:
     """Return a problem's detail, status and headers in DeepStack's format."""
     problem = report_problem(error)
     failure = DeepStackFailure(error=problem.detail)
-    return PydanticResponse(failure, status_code=problem.status, headers=problem_headers(error))
+    return JSONResponse(failure.model_dump(), problem.status, problem_headers(error))

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from facedetect.service.detection_worker import RenderOptions
-from facedetect.service.pydantic_response import PydanticResponse
 from facedetect.service.routes.dependencies import TheServices
 from facedetect.service.routes.detect_upload import detect_upload
 from facedetect.service.routes.openapi import (
@@ -30,19 +29,20 @@ _OK["content"]["image/png"] = {"schema": BINARY}
 @router.post(
     "/detect",
     response_model=DetectResponse,
+    response_model_exclude_none=True,
     responses={200: _OK, **IMAGE_PROBLEMS},
     openapi_extra=IMAGE_BODY,
 )
 async def detect(
     request: Request, query: Annotated[DetectQuery, Query()], services: TheServices
-) -> Response:
+) -> DetectResponse | Response:
     """Find the faces in an image: the form part `image`, or the whole body as `image/*`."""
     wants_png = _prefers_png(request.headers.get("accept", ""))
     render_options = RenderOptions() if wants_png or query.annotate else None
     result = await detect_upload(request, query, services, render_options)
     if wants_png:
         return Response(result.rendered, media_type="image/png")
-    return PydanticResponse(DetectResponse.from_result(result, query.detection_params()))
+    return DetectResponse.from_result(result, query.detection_params())
 
 
 def _prefers_png(accept: str) -> bool:

@@ -17,7 +17,6 @@ async def detect_upload(
 
     Raises like `Upload.read_image` and `DetectionWorker.run`.
     """
-    query.check()
     with services.uploads.open(request) as upload:
         job = query.to_job(await upload.read_image(), render_options)
         async with watch_disconnect(request) as disconnected:

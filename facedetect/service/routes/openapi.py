@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from facedetect import errors
-from facedetect.service.problems import KINDS, ProblemResponse
+from facedetect.service.problems import KINDS, ProblemKind, ProblemResponse
 from facedetect.service.uploads import IMAGE_PART
 
 BINARY = {"type": "string", "format": "binary"}
-_RETRY_STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+_RETRY_STATUSES = {429, 503}
 _RETRY_AFTER = {
     "description": "Seconds to wait before retrying.",
     "required": True,
@@ -45,19 +44,27 @@ def problem_responses(
     *error_types: type[errors.FacedetectError],
 ) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that may raise these errors, with an example of each."""
-    responses: dict[int | str, dict[str, Any]] = {}
-    for kind in map(KINDS.__getitem__, error_types):
-        content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
-        response: dict[str, Any] = {
-            "description": kind.title,
-            "content": {ProblemResponse.media_type: content},
-        }
-        response = responses.setdefault(int(kind.status), response)
-        example = {"summary": kind.title, "value": kind.problem(kind.example).model_dump()}
-        response["content"][ProblemResponse.media_type]["examples"][kind.slug] = example
-        if kind.status in _RETRY_STATUSES:
-            response["headers"] = {"Retry-After": _RETRY_AFTER}
-    return responses
+    by_status: dict[int, list[ProblemKind]] = {}
+    for kind in dict.fromkeys(map(KINDS.__getitem__, error_types)):
+        by_status.setdefault(kind.status, []).append(kind)
+    return {status: _problem_response(kinds) for status, kinds in sorted(by_status.items())}
+
+
+def _problem_response(kinds: list[ProblemKind]) -> dict[str, Any]:
+    content = {
+        "schema": {"$ref": "#/components/schemas/Problem"},
+        "examples": {
+            kind.slug: {"summary": kind.title, "value": kind.problem(kind.example).model_dump()}
+            for kind in kinds
+        },
+    }
+    response: dict[str, Any] = {
+        "description": "; ".join(kind.title for kind in kinds),
+        "content": {ProblemResponse.media_type: content},
+    }
+    if kinds[0].status in _RETRY_STATUSES:
+        response["headers"] = {"Retry-After": _RETRY_AFTER}
+    return response
 
 
 IMAGE_BODY = request_body(
@@ -68,23 +75,7 @@ IMAGE_BODY = request_body(
     }
 )
 
-IMAGE_PROBLEMS = problem_responses(
-    errors.InvalidImage,
-    errors.Unauthorized,
-    errors.Forbidden,
-    errors.UploadTimeout,
-    errors.ImageTooLarge,
-    errors.UnsupportedImage,
-    errors.InvalidParams,
-    errors.Overloaded,
-    errors.RateLimited,
-    errors.BackendUnavailable,
-    errors.ModelNotFound,
-    errors.Stopping,
-    errors.BackendTimeout,
-    errors.BackendProtocolError,
-    errors.FacedetectError,
-)
+IMAGE_PROBLEMS = problem_responses(*KINDS)
 
 DETECTION_EXAMPLE: dict[str, Any] = {
     "image": {"width": 512, "height": 512},
