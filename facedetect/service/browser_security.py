@@ -5,29 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facedetect.errors import Forbidden
 
-_DOCS = "/docs"
-_POLICY = {
-    "default-src": "'self'",
-    "img-src": "'self' blob: data:",
-    "media-src": "'self' blob:",
-    "object-src": "'none'",
-    "base-uri": "'none'",
-    "frame-ancestors": "'none'",
-    "form-action": "'none'",
-}
+_POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
+)
 # Swagger UI needs its inline script and styles.
-_POLICY_OF_DOCS = {
-    **_POLICY,
-    "script-src": "'self' 'unsafe-inline'",
-    "style-src": "'self' 'unsafe-inline'",
-}
+_POLICY_OF_DOCS = f"{_POLICY}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -35,7 +25,6 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_RawHeaders = list[tuple[bytes, bytes]]
 
 
 class SecurityHeaders:
@@ -43,31 +32,22 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._headers = _raw(_POLICY)
-        self._headers_of_docs = _raw(_POLICY_OF_DOCS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        path: str = scope["path"]
-        is_docs = path == _DOCS or path.startswith(f"{_DOCS}/")
-        added = self._headers_of_docs if is_docs else self._headers
-        if scope["method"] == "POST":  # responses with faces must not be cached
-            added = [*added, (b"cache-control", b"no-store")]
-
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *added]
+                MutableHeaders(scope=message).update(_headers_for(scope))
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-def _raw(policy: dict[str, str]) -> _RawHeaders:
-    directives = (f"{directive} {sources}" for directive, sources in policy.items())
-    headers = {**_HEADERS, "Content-Security-Policy": "; ".join(directives)}
-    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+def _headers_for(scope: Scope) -> dict[str, str]:
+    is_docs = scope["path"] == "/docs" or scope["path"].startswith("/docs/")
+    headers = {**_HEADERS, "Content-Security-Policy": _POLICY_OF_DOCS if is_docs else _POLICY}
+    if scope["method"] == "POST":  # responses with faces must not be cached
+        headers["Cache-Control"] = "no-store"
+    return headers
 
 
 def cors_middleware(origins: Collection[str]) -> Middleware:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 
 from facedetect.backends import Backend
 from facedetect.errors import BackendUnavailable, copy_error
@@ -25,24 +25,23 @@ class Readiness:
         """`clock` returns seconds."""
         self._backend = backend
         self._clock = clock
-        self._limiter = CapacityLimiter(1)
-        self._question: asyncio.Task[ModelRef | BackendUnavailable] | None = None
+        self._lock = asyncio.Lock()
+        self._answer: ModelRef | BackendUnavailable | None = None
         self._expires_at = 0.0
 
     async def check(self) -> ModelRef:
         """Return the model that would answer now. Raises BackendUnavailable if there is none."""
-        question = self._question
-        if question is None or (question.done() and self._clock() > self._expires_at):
-            question = self._question = asyncio.create_task(self._ask())
-        answer = await asyncio.shield(question)
+        async with self._lock:
+            if self._answer is None or self._clock() > self._expires_at:
+                self._answer = await to_thread.run_sync(self._ask, abandon_on_cancel=True)
+                self._expires_at = self._clock() + _CACHED_FOR_S
+            answer = self._answer
         if isinstance(answer, BackendUnavailable):
             raise copy_error(answer, type(answer)) from answer
         return answer
 
-    async def _ask(self) -> ModelRef | BackendUnavailable:
+    def _ask(self) -> ModelRef | BackendUnavailable:
         try:
-            return await to_thread.run_sync(self._backend.check_ready, limiter=self._limiter)
+            return self._backend.check_ready()
         except BackendUnavailable as error:
             return error
-        finally:
-            self._expires_at = self._clock() + _CACHED_FOR_S

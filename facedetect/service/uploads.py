@@ -34,10 +34,7 @@ class Uploads:
     """Reads bodies: at most `max_upload_memory` bytes at once, each within a time limit."""
 
     def __init__(self, settings: ServiceSettings) -> None:
-        self.limits = settings.limits
-        self.max_memory = settings.max_upload_memory
-        self.max_batch_images = settings.max_batch_images
-        self.timeout_s = settings.upload_timeout_s
+        self.settings = settings
         self._authenticated = _MemoryBudget(settings.max_upload_memory)
         # Clients that have not sent a key yet must not take the memory of those that have.
         self._unauthenticated = _MemoryBudget(settings.max_upload_memory // 4)
@@ -54,7 +51,7 @@ class Uploads:
         Clients that are not authenticated share a quarter of the memory.
         """
         memory = self._authenticated if is_authenticated else self._unauthenticated
-        upload = Upload(self, request, memory)
+        upload = Upload(request, self.settings, memory)
         try:
             yield upload
         finally:
@@ -62,24 +59,23 @@ class Uploads:
 
     def mark_authenticated(self, upload: Upload) -> None:
         """Count an upload as that of an authenticated client from now on."""
-        if upload.memory is self._unauthenticated:
-            self._unauthenticated.held_bytes -= upload.held_bytes
-            self._authenticated.held_bytes += upload.held_bytes
-            upload.memory = self._authenticated
+        upload.memory.held_bytes -= upload.held_bytes
+        upload.memory = self._authenticated
+        upload.memory.held_bytes += upload.held_bytes
 
 
 class _MemoryBudget:
     """How many bytes are held, of those allowed."""
 
     def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
         self.held_bytes = 0
+        self._max_bytes = max_bytes
 
     def hold(self, count: int) -> None:
         """Hold more bytes. Raises Overloaded if that would exceed the maximum."""
-        if self.held_bytes + count > self.max_bytes:
+        if self.held_bytes + count > self._max_bytes:
             raise Overloaded(
-                f"uploads hold {self.held_bytes} of the {self.max_bytes} bytes allowed; retry in "
+                f"uploads hold {self.held_bytes} of the {self._max_bytes} bytes allowed; retry in "
                 "1 s",
                 reason="upload_memory",
             )
@@ -89,10 +85,10 @@ class _MemoryBudget:
 class Upload:
     """The body of one request."""
 
-    def __init__(self, uploads: Uploads, request: Request, memory: _MemoryBudget) -> None:
+    def __init__(self, request: Request, settings: ServiceSettings, memory: _MemoryBudget) -> None:
         self.memory = memory
         self.held_bytes = 0
-        self._uploads = uploads
+        self._settings = settings
         self._request = request
         self._content_type = request.headers.get("content-type", "")
         self._media_type = self._content_type.split(";")[0].strip().lower()
@@ -106,9 +102,9 @@ class Upload:
         """
         if self._media_type == forms.MEDIA_TYPE:
             parts = self.read_parts(max_parts=2)
-            return _only([_require_image(part, _ONE_IMAGE) async for part in parts]).take_bytes()
+            return _only([_require_image(part, _ONE_IMAGE) async for part in parts]).data
         if self._media_type.startswith("image/") or self._media_type == "application/octet-stream":
-            body = self._read(self._uploads.limits.max_bytes)
+            body = self._read(self._settings.max_image_bytes)
             return b"".join([chunk async for chunk in body])
         raise self._unsupported(
             f"{forms.MEDIA_TYPE} with a part named {IMAGE_PART!r}, or the image itself as image/*"
@@ -117,11 +113,12 @@ class Upload:
     async def read_batch(self) -> list[FormPart]:
         """Return the images of a form: up to `max_batch_images`, in half of the memory allowed.
 
-        Raises like `read_image`, but an image that is too large raises only when it is taken.
+        Raises like `read_image`.
         """
-        max_parts = self._uploads.max_batch_images
-        max_image = self._uploads.limits.max_bytes
-        max_bytes = min(max_parts * max_image, max(max_image, self._uploads.max_memory // 2))
+        max_parts = self._settings.max_batch_images
+        max_image = self._settings.max_image_bytes
+        half_of_memory = self._settings.max_upload_memory // 2
+        max_bytes = min(max_parts * max_image, max(max_image, half_of_memory))
         parts = self.read_parts(max_parts=max_parts, max_bytes=max_bytes)
         images = [_require_image(part, _SEVERAL_IMAGES) async for part in parts]
         if not images:
@@ -138,10 +135,10 @@ class Upload:
         """
         if self._media_type != forms.MEDIA_TYPE:
             raise self._unsupported(forms.MEDIA_TYPE)
-        max_bytes = max_bytes or self._uploads.limits.max_bytes
+        max_bytes = max_bytes or self._settings.max_image_bytes
         body = self._read(max_bytes, overhead=max_parts * _FORM_OVERHEAD_BYTES)
         count = 0
-        async for part in read_form(self._content_type, body, self._uploads.limits):
+        async for part in read_form(self._content_type, body):
             count += 1
             if count > max_parts:
                 raise InvalidParams(
@@ -151,7 +148,7 @@ class Upload:
 
     async def _read(self, max_bytes: int, *, overhead: int = 0) -> AsyncGenerator[bytes, None]:
         """Yield the chunks of the body as they arrive, and count them as held."""
-        deadline = asyncio.get_running_loop().time() + self._uploads.timeout_s
+        deadline = asyncio.get_running_loop().time() + self._settings.upload_timeout_s
         announced = self._request.headers.get("content-length", "")
         if announced.isdecimal():
             _check_body_size(int(announced) - overhead, max_bytes)
@@ -169,9 +166,10 @@ class Upload:
             async with asyncio.timeout_at(deadline):
                 return await anext(stream, b"")
         except TimeoutError as error:
+            timeout_s = self._settings.upload_timeout_s
             raise UploadTimeout(
-                f"received only {self.held_bytes} bytes of the body in "
-                f"{self._uploads.timeout_s:g} s; send a smaller image, or use a faster connection"
+                f"received only {self.held_bytes} bytes of the body in {timeout_s:g} s; send a "
+                "smaller image, or use a faster connection"
             ) from error
 
     def _unsupported(self, expected: str) -> UnsupportedImage:

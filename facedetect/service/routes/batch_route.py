@@ -86,7 +86,7 @@ async def _detect(
     image: FormPart, query: FaceQuery, services: Services, disconnected: asyncio.Future[None]
 ) -> BatchResult:
     try:
-        result = await services.worker.run(query.to_job(image.take_bytes()), disconnected)
+        result = await services.worker.run(query.to_job(image.data), disconnected)
     except FacedetectError as error:
         return BatchResult(filename=image.filename, problem=report_problem(error))
     detection = DetectResponse.from_result(result, query.detection_params())

@@ -89,7 +89,7 @@ async def vision_face(
     with services.uploads.open(request, is_authenticated=not needs_key) as upload:
         parts = await _read_form(request, upload, services, needs_key=needs_key)
         min_confidence = _min_confidence(parts)
-        job = query.to_job(_image(parts).take_bytes())
+        job = query.to_job(_image(parts).data)
         async with watch_disconnect(request) as disconnected:
             result = await services.worker.run(job, disconnected)
     return DeepStackResponse.from_result(result, min_confidence)
@@ -119,7 +119,7 @@ def _image(parts: dict[str, FormPart]) -> FormPart:
 
 
 def _text(part: FormPart) -> str:
-    return part.take_bytes().decode("utf-8", "replace")
+    return part.data.decode("utf-8", "replace")
 
 
 def _min_confidence(parts: dict[str, FormPart]) -> float:
