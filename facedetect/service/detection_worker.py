@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Annotated
 
 from anyio import CapacityLimiter, to_thread
+from pydantic import Field
 
 from facedetect.detector import Detector
 from facedetect.faces import Detection, DetectionParams
-from facedetect.images import BGRImage, SourceImage, encode_image
+from facedetect.images import SourceImage, encode_image
 from facedetect.model_ref import ModelRef
 from facedetect.render import Style, render
 from facedetect.service.admission import AdmissionQueue, CostModel, ImageCost
@@ -38,15 +40,24 @@ class DetectionJob:
 
 
 @dataclass(frozen=True)
+class Timings:
+    """Durations in milliseconds."""
+
+    decode: float
+    queue: Annotated[float, Field(description="Wait for a free thread.")]
+    predict: float
+    total: Annotated[
+        float, Field(description="From the complete upload of the image to the response.")
+    ]
+
+
+@dataclass(frozen=True)
 class DetectionResult:
-    """The faces of one image, the rendered file if one was asked for, and durations in ms."""
+    """The faces of one image, and the rendered file if one was asked for."""
 
     detection: Detection
     rendered: bytes | None
-    queue_ms: float
-    decode_ms: float
-    predict_ms: float
-    total_ms: float
+    timings_ms: Timings
 
 
 class DetectionWorker:
@@ -111,11 +122,9 @@ class DetectionWorker:
         current_request().detections.append(detection)
         rendered = None
         if job.render_options is not None:
-            rendered = self._render(image, detection, job.render_options)
+            with time_stage("render"):
+                picture = render(image, detection.faces, job.render_options.style)
+                rendered = encode_image(picture, job.render_options.suffix)
         total_ms = round((time.monotonic() - deadline + self._timeout_s) * 1000, 3)
-        return DetectionResult(detection, rendered, queue.ms, decode.ms, predict.ms, total_ms)
-
-    def _render(self, image: BGRImage, detection: Detection, options: RenderOptions) -> bytes:
-        with time_stage("render"):
-            rendered = render(image, detection.faces, options.style)
-            return encode_image(rendered, options.suffix)
+        timings_ms = Timings(decode.ms, queue.ms, predict.ms, total_ms)
+        return DetectionResult(detection, rendered, timings_ms)

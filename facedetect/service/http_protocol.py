@@ -11,21 +11,19 @@ _MAX_HEAD_BYTES = 64 * 2**10
 
 
 class _Watchdog:
-    """Calls `on_timeout` unless stopped in time."""
+    """Calls `on_timeout` once something has been pending for too long."""
 
     def __init__(self, protocol: GuardedHttpProtocol, on_timeout: Callable[[], None]) -> None:
         self._protocol = protocol
         self._on_timeout = on_timeout
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self) -> None:
-        """Start the timer, unless it is running already."""
-        if self._timer is None:
+    def watch(self, *, pending: bool) -> None:
+        """Start the timer, unless it is running already, or stop it."""
+        if pending and self._timer is None:
             protocol = self._protocol
             self._timer = protocol.loop.call_later(protocol.timeout_s, self._expire)
-
-    def stop(self) -> None:
-        if self._timer is not None:
+        elif not pending and self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
@@ -61,15 +59,13 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._head_watchdog = _Watchdog(self, transport.abort)
         self._response_watchdog = _Watchdog(self, self._abort_if_unread)
-        self._head_watchdog.start()
+        self._head_watchdog.watch(pending=True)
 
     def data_received(self, data: bytes) -> None:
         self._head_bytes += len(data)
         super().data_received(data)
-        if self._is_responding():
-            self._head_watchdog.stop()
-        else:  # the rest of a refused body counts as well
-            self._head_watchdog.start()
+        # The rest of a refused body counts as well.
+        self._head_watchdog.watch(pending=not self._is_responding())
         if not self._in_head:
             self._head_bytes = 0
         elif self._head_bytes > _MAX_HEAD_BYTES:
@@ -93,7 +89,6 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if not self._is_dropping:
             self._in_head = False
-            self._head_bytes = 0
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -112,22 +107,19 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.transport.get_write_buffer_size():
-            self._response_watchdog.start()
-        else:
-            self._response_watchdog.stop()
+        self._response_watchdog.watch(pending=self.transport.get_write_buffer_size() > 0)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._response_watchdog.start()
+        self._response_watchdog.watch(pending=True)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._response_watchdog.stop()
+        self._response_watchdog.watch(pending=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_watchdog.stop()
-        self._response_watchdog.stop()
+        self._head_watchdog.watch(pending=False)
+        self._response_watchdog.watch(pending=False)
         super().connection_lost(exc)
 
     def _abort_if_unread(self) -> None:

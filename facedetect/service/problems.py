@@ -21,6 +21,9 @@ from facedetect.service.request_context import current_request
 
 logger = logging.getLogger(__name__)
 
+ReportableError = errors.FacedetectError | RequestValidationError
+"""FastAPI raises the second for queries that do not fit the schema."""
+
 _TYPE_PREFIX = "urn:facedetect:problem:"
 _UNAVAILABLE_RETRY_S = 5
 _SEE_LOG = "see the service's log"
@@ -46,12 +49,11 @@ class ProblemResponse(JSONResponse):
 
 @dataclass(frozen=True)
 class ProblemKind:
-    """How a class of errors is reported; `example` is a detail, for the documentation."""
+    """How a class of errors is reported."""
 
     status: int
     slug: str
     title: str
-    example: str = ""
 
     def problem(self, detail: str) -> Problem:
         """Return a problem of this kind."""
@@ -60,84 +62,30 @@ class ProblemKind:
         )
 
 
-_BUG = ProblemKind(500, "internal", "Internal error", _SEE_LOG)
-_INVALID_IMAGE = ProblemKind(400, "invalid-image", "Invalid image", "the image is empty: 0 bytes")
-_MODEL_UNAVAILABLE = ProblemKind(
-    503,
-    "backend-unavailable",
-    "Model unavailable",
-    "the model is still loading; retry in a few seconds",
-)
+_BUG = ProblemKind(500, "internal", "Internal error")
+_INVALID_IMAGE = ProblemKind(400, "invalid-image", "Invalid image")
+_MODEL_UNAVAILABLE = ProblemKind(503, "backend-unavailable", "Model unavailable")
 
 KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
     errors.FacedetectError: _BUG,
     errors.ImageError: _INVALID_IMAGE,
     errors.InvalidImage: _INVALID_IMAGE,
-    errors.UnsupportedImage: ProblemKind(
-        415,
-        "unsupported-image",
-        "Unsupported format",
-        "the bytes are no image in a supported format; send JPEG or PNG",
-    ),
-    errors.ImageTooLarge: ProblemKind(
-        413,
-        "image-too-large",
-        "Image too large",
-        "the image has 20000x20000 = 400000000 pixels, more than the 50000000 allowed; "
-        "scale it down",
-    ),
-    errors.InvalidParams: ProblemKind(
-        422, "invalid-params", "Invalid parameters", "min_size must be at least 8; it is 2"
-    ),
+    errors.UnsupportedImage: ProblemKind(415, "unsupported-image", "Unsupported format"),
+    errors.ImageTooLarge: ProblemKind(413, "image-too-large", "Image too large"),
+    errors.InvalidParams: ProblemKind(422, "invalid-params", "Invalid parameters"),
     errors.ServiceError: _BUG,
-    errors.Unauthorized: ProblemKind(
-        401,
-        "unauthorized",
-        "API key required",
-        "missing API key; send it as `X-API-Key: KEY` or as `Authorization: Bearer KEY`",
-    ),
-    errors.Forbidden: ProblemKind(
-        403,
-        "forbidden",
-        "Origin or host not allowed",
-        "cross-origin request from https://elsewhere.example; add the origin to "
-        "FACEDETECT_CORS_ORIGINS to allow it",
-    ),
-    errors.Stopping: ProblemKind(
-        503,
-        "stopping",
-        "Service shutting down",
-        "the service is shutting down and did not finish this request; retry it",
-    ),
-    errors.UploadTimeout: ProblemKind(
-        408,
-        "upload-timeout",
-        "Upload timed out",
-        "received only 4096 bytes of the body in 60 s; send a smaller image, or use a "
-        "faster connection",
-    ),
-    errors.Overloaded: ProblemKind(
-        429, "overloaded", "Service overloaded", "100 images are already waiting; retry in 7 s"
-    ),
-    errors.RateLimited: ProblemKind(
-        429,
-        "rate-limited",
-        "Rate limit exceeded",
-        "rate limit of 600 per 1 minute exceeded; retry in 12 s",
-    ),
+    errors.Unauthorized: ProblemKind(401, "unauthorized", "API key required"),
+    errors.Forbidden: ProblemKind(403, "forbidden", "Origin or host not allowed"),
+    errors.Stopping: ProblemKind(503, "stopping", "Service shutting down"),
+    errors.UploadTimeout: ProblemKind(408, "upload-timeout", "Upload timed out"),
+    errors.Overloaded: ProblemKind(429, "overloaded", "Service overloaded"),
+    errors.RateLimited: ProblemKind(429, "rate-limited", "Rate limit exceeded"),
     errors.BackendError: _MODEL_UNAVAILABLE,
     errors.BackendUnavailable: _MODEL_UNAVAILABLE,
-    errors.ModelNotFound: ProblemKind(
-        503, "model-not-found", "Model not found", "the model server has no version 9 of mtcnn"
-    ),
-    errors.BackendTimeout: ProblemKind(
-        504, "backend-timeout", "Model timed out", "the model did not answer before the deadline"
-    ),
+    errors.ModelNotFound: ProblemKind(503, "model-not-found", "Model not found"),
+    errors.BackendTimeout: ProblemKind(504, "backend-timeout", "Model timed out"),
     errors.BackendProtocolError: ProblemKind(
-        502,
-        "backend-protocol-error",
-        "Invalid response from the model",
-        "model mtcnn returned no float32 prob; is it an MTCNN model?",
+        502, "backend-protocol-error", "Invalid response from the model"
     ),
     # Caused by the operator's files and settings, never by a request.
     errors.InvalidVideo: _BUG,
@@ -155,8 +103,10 @@ def problem_kind(error: errors.FacedetectError) -> ProblemKind:
     return KINDS.get(type(error), _BUG)
 
 
-def report_problem(error: errors.FacedetectError) -> Problem:
+def report_problem(error: ReportableError) -> Problem:
     """Return the problem for the client; log what clients must not see, and record the error."""
+    if isinstance(error, RequestValidationError):
+        error = errors.InvalidParams("; ".join(map(_describe, error.errors())))
     kind = problem_kind(error)
     current_request().errors.append(error)
     if kind is _BUG:
@@ -168,7 +118,7 @@ def report_problem(error: errors.FacedetectError) -> Problem:
     return kind.problem(str(error))
 
 
-def problem_headers(error: errors.FacedetectError) -> dict[str, str]:
+def problem_headers(error: ReportableError) -> dict[str, str]:
     """Return the headers that belong to a response with this error."""
     match error:
         case errors.Overloaded():
@@ -180,14 +130,9 @@ def problem_headers(error: errors.FacedetectError) -> dict[str, str]:
     return {}
 
 
-def problem_response(error: errors.FacedetectError) -> ProblemResponse:
+def problem_response(error: ReportableError) -> ProblemResponse:
     """Report an error and return the response to its request."""
     return ProblemResponse(report_problem(error), problem_headers(error))
-
-
-def to_invalid_params(error: RequestValidationError) -> errors.InvalidParams:
-    """Convert FastAPI's error for an invalid query."""
-    return errors.InvalidParams("; ".join(map(_describe, error.errors())))
 
 
 def _describe(problem: dict[str, Any]) -> str:
@@ -198,12 +143,8 @@ def _describe(problem: dict[str, Any]) -> str:
     return f"{name} is {problem['input']!r}: {problem['msg']}"
 
 
-async def _answer_facedetect_error(_: Request, error: errors.FacedetectError) -> Response:
+async def _answer_error(_: Request, error: ReportableError) -> Response:
     return problem_response(error)
-
-
-async def _answer_validation_error(_: Request, error: RequestValidationError) -> Response:
-    return problem_response(to_invalid_params(error))
 
 
 async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
@@ -223,8 +164,8 @@ async def answer_bug(_: Request, __: Exception) -> Response:
 
 
 PROBLEM_HANDLERS: dict[int | type[Exception], Callable[..., Coroutine[Any, Any, Response]]] = {
-    errors.FacedetectError: _answer_facedetect_error,
-    RequestValidationError: _answer_validation_error,
+    errors.FacedetectError: _answer_error,
+    RequestValidationError: _answer_error,
     HTTPException: _answer_http_exception,
     ClientDisconnect: _answer_disconnect,
 }

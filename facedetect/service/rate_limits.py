@@ -12,13 +12,10 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from facedetect.errors import RateLimited
 
-RateLimit = tuple[RateLimitItem, ...]
-"""All of them apply."""
-
 
 @cache
-def parse_rate_limit(text: str) -> RateLimit:
-    """Parse `600/minute`, or several limits joined by `;`. Raises ValueError."""
+def parse_rate_limit(text: str) -> tuple[RateLimitItem, ...]:
+    """Parse `600/minute`, or limits joined by `;`, all of which apply. Raises ValueError."""
     try:
         limits = tuple(parse_many(text))
     except ValueError:
@@ -38,20 +35,21 @@ class RateLimits:
     The previous window counts by the fraction of it that the sliding window still covers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, default: str | None) -> None:
+        """`default` is for callers without a limit of their own; None allows any rate.
+
+        Raises ValueError like `parse_rate_limit`.
+        """
+        self._default = () if default is None else parse_rate_limit(default)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
-    async def count(self, caller: str, limit: RateLimit) -> None:
+    async def count(self, caller: str, own_limit: str | None = None) -> None:
         """Count a request. Raises RateLimited, and counts nothing, if a limit is used up."""
+        limit = self._default if own_limit is None else parse_rate_limit(own_limit)
         for item in limit:
             if not await self._limiter.test(item, caller):
-                raise await self._error(caller, item)
+                stats = await self._limiter.get_window_stats(item, caller)
+                wait_s = max(1, math.ceil(stats.reset_time - time.time()))
+                raise RateLimited(f"rate limit of {item} exceeded; retry in {wait_s} s", wait_s)
         for item in limit:
             await self._limiter.hit(item, caller)
-
-    async def _error(self, caller: str, item: RateLimitItem) -> RateLimited:
-        stats = await self._limiter.get_window_stats(item, caller)
-        retry_after_s = max(1, math.ceil(stats.reset_time - time.time()))
-        return RateLimited(
-            f"rate limit of {item} exceeded; retry in {retry_after_s} s", retry_after_s
-        )

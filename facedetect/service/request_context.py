@@ -16,9 +16,7 @@ from facedetect.faces import Detection
 
 StageName = Literal["upload", "queue", "decode", "predict", "render"]
 
-_CLIENT_CLOSED_REQUEST = 499  # nginx's, as HTTP has no status for it
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_UNMATCHED = "unmatched"
 
 # Requested every few seconds by machines.
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -61,7 +59,7 @@ class RequestContext:
     def status(self) -> int:
         """The status of the response; without one, the server sends 500."""
         if self.is_disconnected:
-            return _CLIENT_CLOSED_REQUEST
+            return 499  # nginx's, as HTTP has no status for it
         return self.response_status or 500
 
     @property
@@ -79,7 +77,7 @@ class RequestContext:
             return str(scope["root_path"].removeprefix(scope["app_root_path"]))
         if "endpoint" in scope and not scope.get("path_params"):
             return str(scope["path"])  # a route without parameters, which FastAPI does not name
-        return _UNMATCHED
+        return "unmatched"
 
     @property
     def is_probe(self) -> bool:

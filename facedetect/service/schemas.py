@@ -16,7 +16,12 @@ from facedetect.faces import (
 )
 from facedetect.model_ref import MAX_VERSION, ModelRef
 from facedetect.render import Style
-from facedetect.service.detection_worker import DetectionJob, DetectionResult, RenderOptions
+from facedetect.service.detection_worker import (
+    DetectionJob,
+    DetectionResult,
+    RenderOptions,
+    Timings,
+)
 from facedetect.service.problems import Problem
 
 _DEFAULTS = DetectionParams()
@@ -96,15 +101,6 @@ class ImageSize(BaseModel):
     height: int
 
 
-class Timings(BaseModel):
-    """Durations in milliseconds."""
-
-    decode: float
-    queue: float = Field(description="Wait for a free thread.")
-    predict: float
-    total: float = Field(description="From the complete upload of the image to the response.")
-
-
 class ServedModel(BaseModel):
     """The model that was used."""
 
@@ -134,12 +130,7 @@ class DetectResponse(BaseModel):
             faces=detection.faces,
             parameters=params,
             model=ServedModel.from_ref(detection.model),
-            timings_ms=Timings(
-                decode=result.decode_ms,
-                queue=result.queue_ms,
-                predict=result.predict_ms,
-                total=result.total_ms,
-            ),
+            timings_ms=result.timings_ms,
             annotated_png=None if png is None else base64.b64encode(png).decode("ascii"),
         )
 
@@ -195,7 +186,7 @@ class DeepStackResponse(BaseModel):
             )
             for face in faces
         ]
-        return cls(predictions=predictions, duration=round(result.total_ms))
+        return cls(predictions=predictions, duration=round(result.timings_ms.total))
 
 
 class DeepStackFailure(BaseModel):

@@ -109,12 +109,11 @@ class ServiceMetrics:
     def watch_load(self, admission: AdmissionQueue, uploads: Uploads) -> None:
         """Read these gauges whenever the metrics are exported."""
         for name, help_text, read in (
-            ("queued_images", "Images waiting for a thread", lambda: admission.queued),
-            ("running_images", "Images being processed", lambda: admission.running),
-            ("upload_bytes_held", "Memory held by uploads, bytes", lambda: uploads.held_bytes),
+            ("facedetect_queued_images", "Images waiting for a thread", lambda: admission.queued),
+            ("facedetect_running_images", "Images being processed", lambda: admission.running),
+            ("facedetect_upload_bytes_held", "Bytes held by uploads", lambda: uploads.held_bytes),
         ):
-            gauge = Gauge(f"facedetect_{name}", help_text, registry=self.registry)
-            gauge.set_function(read)
+            Gauge(name, help_text, registry=self.registry).set_function(read)
 
     def add_request(self, request: RequestContext) -> None:
         """Count a completed request; if it is no probe, also its stages, images and errors."""

@@ -102,7 +102,13 @@ class Upload:
         """
         if self._media_type == forms.MEDIA_TYPE:
             parts = self.read_parts(max_parts=2)
-            return _only([_require_image(part, _ONE_IMAGE) async for part in parts]).data
+            images = [_require_image(part, _ONE_IMAGE) async for part in parts]
+            if len(images) != 1:
+                raise InvalidParams(
+                    f"the form has {len(images)} images; send {_ONE_IMAGE}, or several to "
+                    "/detect/batch"
+                )
+            return images[0].data
         if self._media_type.startswith("image/") or self._media_type == "application/octet-stream":
             body = self._read(self._settings.max_image_bytes)
             return b"".join([chunk async for chunk in body])
@@ -136,7 +142,7 @@ class Upload:
         if self._media_type != forms.MEDIA_TYPE:
             raise self._unsupported(forms.MEDIA_TYPE)
         max_bytes = max_bytes or self._settings.max_image_bytes
-        body = self._read(max_bytes, overhead=max_parts * _FORM_OVERHEAD_BYTES)
+        body = self._read(max_bytes + max_parts * _FORM_OVERHEAD_BYTES)
         count = 0
         async for part in read_form(self._content_type, body):
             count += 1
@@ -146,16 +152,16 @@ class Upload:
                 )
             yield part
 
-    async def _read(self, max_bytes: int, *, overhead: int = 0) -> AsyncGenerator[bytes, None]:
+    async def _read(self, max_bytes: int) -> AsyncGenerator[bytes, None]:
         """Yield the chunks of the body as they arrive, and count them as held."""
         deadline = asyncio.get_running_loop().time() + self._settings.upload_timeout_s
         announced = self._request.headers.get("content-length", "")
         if announced.isdecimal():
-            _check_body_size(int(announced) - overhead, max_bytes)
+            _check_body_size(int(announced), max_bytes)
         stream = self._request.stream()
         with time_stage("upload"):
             while chunk := await self._next_chunk(stream, deadline):
-                _check_body_size(self.held_bytes + len(chunk) - overhead, max_bytes)
+                _check_body_size(self.held_bytes + len(chunk), max_bytes)
                 self.memory.hold(len(chunk))
                 self.held_bytes += len(chunk)
                 yield chunk
@@ -186,14 +192,6 @@ def _require_image(part: FormPart, expected: str) -> FormPart:
             "query string"
         )
     return part
-
-
-def _only(images: list[FormPart]) -> FormPart:
-    if len(images) != 1:
-        raise InvalidParams(
-            f"the form has {len(images)} images; send {_ONE_IMAGE}, or several to /detect/batch"
-        )
-    return images[0]
 
 
 def _check_body_size(count: int, max_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP endpoints, a module each."""
+"""The HTTP endpoints."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from facedetect.service.routes import (
     batch_route,
     deepstack_route,
     detect_route,
-    health_route,
-    metrics_route,
-    version_route,
+    operations_route,
 )
 from facedetect.service.routes.dependencies import check_room
 from facedetect.service.services import Services
@@ -20,13 +18,16 @@ from facedetect.service.services import Services
 def add_routes(app: FastAPI, services: Services) -> None:
     """Add all endpoints, with the checks that run before their bodies are read."""
     access = services.access_control
-    image_checks = [*access.image_dependencies(), Depends(check_room)]
-    form_checks = [*access.form_dependencies(), Depends(check_room)]
-    operations_checks = access.operations_dependencies()
+    image_checks = [*access.dependencies(access.check_caller), Depends(check_room)]
+    form_checks = [*access.dependencies(access.check_form), Depends(check_room)]
+    operations_checks = access.dependencies(access.check_key)
     metrics_checks = [] if services.settings.open_metrics else operations_checks
     for module in (detect_route, batch_route, annotate_route):
         app.include_router(module.router, tags=["faces"], dependencies=image_checks)
     app.include_router(deepstack_route.router, tags=["faces"], dependencies=form_checks)
-    app.include_router(version_route.router, tags=["operations"], dependencies=operations_checks)
-    app.include_router(metrics_route.router, tags=["operations"], dependencies=metrics_checks)
-    app.include_router(health_route.router, tags=["operations"])
+    for router, checks in (
+        (operations_route.version_router, operations_checks),
+        (operations_route.metrics_router, metrics_checks),
+        (operations_route.probes_router, []),
+    ):
+        app.include_router(router, tags=["operations"], dependencies=checks)

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Query, Request
 
 from facedetect.errors import FacedetectError, UnsupportedImage
 from facedetect.service.forms import FormPart
-from facedetect.service.problems import KINDS, report_problem
+from facedetect.service.problems import report_problem
 from facedetect.service.routes.dependencies import TheServices
 from facedetect.service.routes.openapi import (
     BINARY,
     DETECTION_EXAMPLE,
     IMAGE_PROBLEMS,
+    example_problem,
     form_content,
     json_response,
     request_body,
@@ -33,14 +34,10 @@ from facedetect.service.uploads import watch_disconnect
 router = APIRouter()
 
 _BODY = request_body(form_content({"type": "array", "items": BINARY, "minItems": 1}))
-_UNSUPPORTED = KINDS[UnsupportedImage]
 _EXAMPLE = {
     "results": [
         {"filename": "portrait.jpg", "detection": DETECTION_EXAMPLE},
-        {
-            "filename": "notes.txt",
-            "problem": _UNSUPPORTED.problem(_UNSUPPORTED.example).model_dump(),
-        },
+        {"filename": "notes.txt", "problem": example_problem(UnsupportedImage)},
     ],
     "timings_ms": {"total": 48.9},
 }

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 
 from facedetect.errors import FacedetectError, InvalidParams
 from facedetect.service.forms import FormPart
-from facedetect.service.problems import problem_headers, report_problem, to_invalid_params
+from facedetect.service.problems import ReportableError, problem_headers, report_problem
 from facedetect.service.routes.dependencies import TheServices
 from facedetect.service.routes.openapi import (
     BINARY,
@@ -39,10 +39,7 @@ _EXAMPLE = {
 }
 _FAILURE_EXAMPLE = {"success": False, "error": "the image is empty: 0 bytes", "duration": 0}
 _FAILURES = {
-    status: {
-        "model": DeepStackFailure,
-        **json_response(_FAILURE_EXAMPLE, response["description"]),
-    }
+    status: {"model": DeepStackFailure, **json_response(_FAILURE_EXAMPLE, response["description"])}
     for status, response in IMAGE_PROBLEMS.items()
 }
 _BODY = request_body(
@@ -65,9 +62,7 @@ class _DeepStackRoute(APIRoute):
         async def handle_errors(request: Request) -> Response:
             try:
                 return await handle(request)
-            except RequestValidationError as error:
-                return _failure_response(to_invalid_params(error))
-            except FacedetectError as error:
+            except (FacedetectError, RequestValidationError) as error:
                 return _failure_response(error)
 
         return handle_errors
@@ -85,7 +80,7 @@ async def vision_face(
     request: Request, query: Annotated[FaceQuery, Query()], services: TheServices
 ) -> DeepStackResponse:
     """Find faces as DeepStack does: a form with `image` and, optionally, `min_confidence`."""
-    needs_key = services.access_control.needs_form_key(request)
+    needs_key = await services.access_control.needs_form_key(request)
     with services.uploads.open(request, is_authenticated=not needs_key) as upload:
         parts = await _read_form(request, upload, services, needs_key=needs_key)
         min_confidence = _min_confidence(parts)
@@ -135,7 +130,7 @@ def _min_confidence(parts: dict[str, FormPart]) -> float:
     )
 
 
-def _failure_response(error: FacedetectError) -> Response:
+def _failure_response(error: ReportableError) -> Response:
     """Return a problem's detail, status and headers in DeepStack's format."""
     problem = report_problem(error)
     failure = DeepStackFailure(error=problem.detail)

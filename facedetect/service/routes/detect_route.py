@@ -7,8 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from facedetect.service.detection_worker import RenderOptions
-from facedetect.service.routes.dependencies import TheServices
-from facedetect.service.routes.detect_upload import detect_upload
+from facedetect.service.routes.dependencies import TheServices, detect_upload
 from facedetect.service.routes.openapi import (
     BINARY,
     DETECTION_EXAMPLE,

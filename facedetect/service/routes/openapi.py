@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from facedetect import errors
-from facedetect.service.problems import KINDS, ProblemKind, ProblemResponse
+from facedetect.service.problems import KINDS, ProblemResponse
 from facedetect.service.uploads import IMAGE_PART
 
 BINARY = {"type": "string", "format": "binary"}
@@ -15,6 +15,34 @@ _RETRY_AFTER = {
     "required": True,
     "schema": {"type": "integer", "minimum": 1},
 }
+
+
+# The detail of a problem, for each error that a request can cause.
+_EXAMPLES: dict[type[errors.FacedetectError], str] = {
+    errors.InvalidImage: "the image is empty: 0 bytes",
+    errors.Unauthorized: "unknown API key; ask the operator of the service for one",
+    errors.Forbidden: "host 'elsewhere.example' is not allowed; FACEDETECT_ALLOWED_HOSTS lists the "
+    "allowed hosts",
+    errors.UploadTimeout: "received only 4096 bytes of the body in 60 s; send a smaller image, or "
+    "use a faster connection",
+    errors.ImageTooLarge: "the image has 20000x20000 = 400000000 pixels, more than the 50000000 "
+    "allowed; scale it down",
+    errors.UnsupportedImage: "the bytes are no image in a supported format; send JPEG or PNG",
+    errors.InvalidParams: "min_size must be at least 8; it is 2",
+    errors.Overloaded: "100 images are already waiting; retry in 7 s",
+    errors.RateLimited: "rate limit of 600 per 1 minute exceeded; retry in 12 s",
+    errors.FacedetectError: "see the service's log",
+    errors.BackendProtocolError: "model mtcnn returned no float32 prob; is it an MTCNN model?",
+    errors.BackendUnavailable: "the model is still loading; retry in a few seconds",
+    errors.ModelNotFound: "the model server has no version 9 of mtcnn",
+    errors.Stopping: "the service is shutting down and did not finish this request; retry it",
+    errors.BackendTimeout: "the model did not answer before the deadline",
+}
+
+
+def example_problem(error_type: type[errors.FacedetectError]) -> dict[str, Any]:
+    """Return a problem as JSON."""
+    return KINDS[error_type].problem(_EXAMPLES[error_type]).model_dump()
 
 
 def form_content(
@@ -44,25 +72,22 @@ def problem_responses(
     *error_types: type[errors.FacedetectError],
 ) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that may raise these errors, with an example of each."""
-    by_status: dict[int, list[ProblemKind]] = {}
-    for kind in dict.fromkeys(map(KINDS.__getitem__, error_types)):
-        by_status.setdefault(kind.status, []).append(kind)
-    return {status: _problem_response(kinds) for status, kinds in sorted(by_status.items())}
+    by_status: dict[int, list[dict[str, Any]]] = {}
+    for problem in map(example_problem, error_types):
+        by_status.setdefault(problem["status"], []).append(problem)
+    return {status: _problem_response(status, by_status[status]) for status in sorted(by_status)}
 
 
-def _problem_response(kinds: list[ProblemKind]) -> dict[str, Any]:
+def _problem_response(status: int, problems: list[dict[str, Any]]) -> dict[str, Any]:
     content = {
         "schema": {"$ref": "#/components/schemas/Problem"},
-        "examples": {
-            kind.slug: {"summary": kind.title, "value": kind.problem(kind.example).model_dump()}
-            for kind in kinds
-        },
+        "examples": {problem["title"]: {"value": problem} for problem in problems},
     }
     response: dict[str, Any] = {
-        "description": "; ".join(kind.title for kind in kinds),
+        "description": "; ".join(problem["title"] for problem in problems),
         "content": {ProblemResponse.media_type: content},
     }
-    if kinds[0].status in _RETRY_STATUSES:
+    if status in _RETRY_STATUSES:
         response["headers"] = {"Retry-After": _RETRY_AFTER}
     return response
 
@@ -75,7 +100,7 @@ IMAGE_BODY = request_body(
     }
 )
 
-IMAGE_PROBLEMS = problem_responses(*KINDS)
+IMAGE_PROBLEMS = problem_responses(*_EXAMPLES)
 
 DETECTION_EXAMPLE: dict[str, Any] = {
     "image": {"width": 512, "height": 512},
