@@ -15,6 +15,7 @@ from PIL import Image
 from facedetect import DetectionParams
 from facedetect.backends.fake import FakeBackend
 from facedetect.images import BGRImage, ImageLimits, decode_image, encode_image
+from facedetect.service.problems import KINDS
 from tests.conftest import face_at
 from tests.fake import finding
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
@@ -223,6 +224,17 @@ def test_openapi_documents_every_call_with_examples_of_every_error(
         examples = content.get("examples", {"": {"value": content.get("example")}})
         assert all(example["value"] for example in examples.values())
     assert "Problem" in document["components"]["schemas"]
+
+
+def test_openapi_has_an_example_of_every_kind_of_problem(client: TestClient) -> None:
+    responses = client.get("/openapi.json").json()["paths"]["/detect"]["post"]["responses"]
+    contents = [
+        response["content"].get("application/problem+json") for response in responses.values()
+    ]
+    examples = [e["value"] for content in contents if content for e in content["examples"].values()]
+    assert {example["type"] for example in examples} == {
+        f"urn:facedetect:problem:{kind.slug}" for kind in KINDS.values()
+    }
 
 
 def test_images_of_every_kind_of_encoding_arrive(client: TestClient, noise: BGRImage) -> None:

@@ -16,7 +16,6 @@ _RETRY_AFTER = {
     "schema": {"type": "integer", "minimum": 1},
 }
 
-
 # The detail of a problem, for each error that a request can cause.
 _EXAMPLES: dict[type[errors.FacedetectError], str] = {
     errors.InvalidImage: "the image is empty: 0 bytes",
