@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,3 +91,28 @@ def test_the_tree_of_errors_is_drawn_completely() -> None:
     assert not [
         error.__name__ for error in all_errors(FacedetectError) if error.__name__ not in drawing
     ]
+
+
+def test_every_name_stands_for_one_thing() -> None:
+    files = [path for path in PACKAGE.rglob("*.py") if path.stem not in {"__init__", "__main__"}]
+    classes = [
+        node.name
+        for path in files
+        if not path.stem.endswith("_pb2")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    for names in ([path.stem for path in files], classes):
+        assert not [name for name, count in Counter(names).items() if count > 1]
+
+
+def test_the_modules_that_the_architecture_names_are_there() -> None:
+    page = (PACKAGE.parent / "ARCHITECTURE.md").read_text("utf-8")
+    here = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
+    named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_0-9]+\.py)`", page))
+    assert not {
+        name
+        for name in named
+        if not any(path == name or path.endswith(f"/{name}") for path in here)
+        and not (PACKAGE.parent / name).exists()
+    }
