@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from facedetect.archive.output_layout import CONTACT_SHEET
 from facedetect.archive.reports.contact_sheet.sheet_views import (
+    FILTERS,
     TILES_PER_PAGE,
     SheetIndex,
-    group_tiles,
+    group_by_folder,
     linked_pages,
     page_name,
-    pluralize,
 )
 from facedetect.archive.reports.report_rows import Row, RowReader
 from facedetect.archive.storage import Storage
@@ -68,7 +68,7 @@ def _render_pages(rows: Iterable[Row], index: SheetIndex) -> Iterator[bytes]:
             index=index,
             number=number,
             linked_pages=linked_pages(number, index.pages),
-            groups=group_tiles(islice(numbered, TILES_PER_PAGE)),
+            groups=group_by_folder(islice(numbered, TILES_PER_PAGE)),
         )
         yield page.encode()
 
@@ -84,7 +84,7 @@ def _load_template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(page_name=page_name, pluralize=pluralize, thousands="{:,}".format)
+    environment.filters.update(FILTERS)
     return environment.get_template("page.html.j2")
 
 
