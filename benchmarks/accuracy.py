@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from rich.console import Console
@@ -30,7 +29,7 @@ from benchmarks.arguments import add_choices, bench_parser
 from benchmarks.detectors import NOT_SET
 from benchmarks.environments import PACKAGES
 from benchmarks.pages import link_from, print_table, write_section
-from facedetect.cli.evaluation_progress import shown_evaluation
+from facedetect.cli.progress_display import evaluation_progress
 from facedetect.evaluation.dataset import Dataset
 from facedetect.evaluation.datasets.open_dataset import open_dataset
 from facedetect.evaluation.detector_adapters import DetectorAdapter
@@ -196,8 +195,8 @@ def _run_all(
     kept: Path,
 ) -> list[EvaluationRun]:
     """Run without repeating errors: a package fails on the same image again, after a minute."""
-    with shown_evaluation(Console(stderr=True), Event(), quiet=False) as progress:
-        runs = evaluate(dataset, detectors, settings, kept, progress=progress, repeat_errors=False)
+    with evaluation_progress(Console(stderr=True)) as show:
+        runs = evaluate(dataset, detectors, settings, kept, on_progress=show, repeat_errors=False)
         return list(runs)
 
 

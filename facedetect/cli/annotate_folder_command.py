@@ -16,8 +16,8 @@ from facedetect.archive.processing import DisplayStyle
 from facedetect.archive.reports import ReportName
 from facedetect.cli import options
 from facedetect.cli.exit_codes import INTERRUPTED
-from facedetect.cli.folder_progress import folder_progress
 from facedetect.cli.folder_summary import print_json, print_preview, print_summary
+from facedetect.cli.progress_display import folder_progress
 from facedetect.cli.signals import stopped_by_signals
 from facedetect.crops import CropStyle
 from facedetect.faces import DetectionParams, parse_thresholds

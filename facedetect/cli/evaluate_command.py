@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Event
 from typing import Annotated
@@ -14,9 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from facedetect.cli.evaluation_options import opened_detectors, parse_settings
-from facedetect.cli.evaluation_progress import shown_evaluation
 from facedetect.cli.exit_codes import INTERRUPTED
 from facedetect.cli.formatting import counted, printable
+from facedetect.cli.progress_display import evaluation_progress
 from facedetect.cli.signals import stopped_by_signals
 from facedetect.evaluation.datasets.open_dataset import DatasetKind, open_dataset
 from facedetect.evaluation.evaluation_report import write_report
@@ -115,14 +116,14 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
     for remark in dataset.remarks:
         typer.echo(remark, err=True)
     params = parse_settings(setting or ["defaults"])
-    stop = Event()
+    stop, console = Event(), Console(stderr=True)
     with (
         opened_detectors(detector or [], external or [], settings, timeout) as detectors,
-        shown_evaluation(Console(stderr=True), stop, quiet=quiet) as progress,
+        nullcontext(lambda _: None) if quiet else evaluation_progress(console) as show,
         stopped_by_signals(stop),
     ):
         runs = evaluate_detectors(
-            dataset, detectors, params, output, threads=threads, progress=progress
+            dataset, detectors, params, output, threads=threads, on_progress=show, stop=stop
         )
         scores = [score_run(dataset, run, iou=iou) for run in runs]
     if stop.is_set():

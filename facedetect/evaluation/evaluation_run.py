@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
 from types import MappingProxyType
+from typing import Self
 
 from facedetect.errors import InvalidSettings
 from facedetect.evaluation.dataset import Dataset, LabelledImage
@@ -49,53 +50,65 @@ class EvaluationRun:
         }
 
 
+@dataclass(frozen=True)
 class EvaluationProgress:
-    """Receives the progress of an evaluation; this base class ignores it.
+    """How far a run is: `done` of `total` images, `kept` of which were done before.
 
-    Setting `stop` ends the evaluation after the images in progress.
+    `detections` are those of the image that has just finished, None when the run begins. `failed`
+    counts failures since then.
     """
 
-    def __init__(self, stop: Event | None = None) -> None:
-        self.stop = stop or Event()
+    detector: str
+    setting: str
+    total: int
+    kept: int
+    done: int
+    failed: int = 0
+    detections: ImageDetections | None = None
 
-    def begin_run(self, detector: str, setting: str, total: int, done: int) -> None:
-        """A run over `total` images begins, `done` of which were done before."""
+    def after(self, detections: ImageDetections) -> Self:
+        """Return the progress when one more image is done."""
+        failed = self.failed + (detections.error is not None)
+        return replace(self, done=self.done + 1, failed=failed, detections=detections)
 
-    def add_image(self, detections: ImageDetections) -> None:
-        """An image is done."""
 
-
-def evaluate(
+def evaluate(  # noqa: PLR0913 - all but four have defaults
     dataset: Dataset,
     detectors: Sequence[DetectorAdapter],
     settings: Mapping[str, DetectionParams],
     output: Path,
     *,
     threads: int = 1,
-    progress: EvaluationProgress | None = None,
+    on_progress: Callable[[EvaluationProgress], None] = lambda _: None,
+    stop: Event | None = None,
     repeat_errors: bool = True,
 ) -> Iterator[EvaluationRun]:
     """Run each detector at each setting over all images; give each run when it is complete.
 
     Detections are kept in `output`/detections as they arrive. Those already there for the same
     detector, setting and dataset are reused; failed images are repeated if `repeat_errors`. Each
-    detector is closed after its runs. Raises InvalidSettings and BackendError's subclasses.
+    detector is closed after its runs. `on_progress` is called at the start of each run and after
+    each image. Setting `stop` ends the evaluation after the images in progress. Raises
+    InvalidSettings and BackendError's subclasses.
     """
     _check_names("detector", [detector.name for detector in detectors])
     _check_names("setting", list(settings))
-    progress = progress or EvaluationProgress()
+    stop = stop or Event()
     for detector in detectors:
         with closing(detector):
             for setting, params in settings.items():
                 path = output / "detections" / detector.name / f"{setting}.jsonl"
                 with DetectionsFile(path, _describe_run(dataset, detector, params)) as kept:
                     todo = _images_to_do(dataset, kept, repeat_errors=repeat_errors)
-                    done = len(dataset.images) - len(todo)
-                    progress.begin_run(detector.name, setting, len(dataset.images), done)
-                    for detections in _detect_all(detector, todo, params, threads, progress.stop):
+                    total = len(dataset.images)
+                    done = total - len(todo)
+                    progress = EvaluationProgress(detector.name, setting, total, done, done)
+                    on_progress(progress)
+                    for detections in _detect_all(detector, todo, params, threads, stop):
                         kept.add(detections)
-                        progress.add_image(detections)
-                    if progress.stop.is_set():
+                        progress = progress.after(detections)
+                        on_progress(progress)
+                    if stop.is_set():
                         return
                     answers = tuple(kept.detections[image.name] for image in dataset.images)
                 yield EvaluationRun(detector.name, detector.identity, setting, params, answers)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 
 import numpy as np
 import pytest
@@ -149,42 +149,27 @@ def test_failed_images_are_repeated_unless_told_otherwise(tmp_path: Path) -> Non
     assert not run_detector(dataset, fake()[1], tmp_path).errors
 
 
-class RecordedProgress(EvaluationProgress):
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[str] = []
-
-    def begin_run(self, detector: str, setting: str, total: int, done: int) -> None:
-        self.calls.append(f"{detector}, {setting}: {done} of {total}")
-
-    def add_image(self, detections: ImageDetections) -> None:
-        self.calls.append(detections.image)
-
-
-class InterruptedProgress(RecordedProgress):
-    """As if Ctrl-C were pressed."""
-
-    def add_image(self, detections: ImageDetections) -> None:
-        super().add_image(detections)
-        raise KeyboardInterrupt
-
-
 def test_ctrl_c_keeps_the_images_that_are_done(tmp_path: Path) -> None:
     dataset = one_face_images("a", "b", "c", path=ASTRONAUT)
+
+    def interrupt(progress: EvaluationProgress) -> None:
+        if progress.detections is not None:
+            raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        list(evaluate(dataset, [fake()[1]], DEFAULTS, tmp_path, progress=InterruptedProgress()))
-    progress = RecordedProgress()
-    list(evaluate(dataset, [fake()[1]], DEFAULTS, tmp_path, progress=progress))
-    assert progress.calls[0] == "fake, defaults: 1 of 3"
-    assert len(progress.calls) == 3
+        list(evaluate(dataset, [fake()[1]], DEFAULTS, tmp_path, on_progress=interrupt))
+    told: list[EvaluationProgress] = []
+    list(evaluate(dataset, [fake()[1]], DEFAULTS, tmp_path, on_progress=told.append))
+    assert told[0] == EvaluationProgress("fake", "defaults", total=3, kept=1, done=1)
+    assert [progress.done for progress in told] == [1, 2, 3]
 
 
-class StoppingProgress(RecordedProgress):
-    """Stops the evaluation after its first image, as the command does at a signal."""
-
-    def add_image(self, detections: ImageDetections) -> None:
-        super().add_image(detections)
-        self.stop.set()
+def test_failures_are_counted(tmp_path: Path) -> None:
+    told: list[EvaluationProgress] = []
+    list(evaluate(one_face_images("a"), [fake()[1]], DEFAULTS, tmp_path, on_progress=told.append))
+    assert [progress.failed for progress in told] == [0, 1]
+    assert told[1].detections is not None
+    assert told[1].detections.image == "a"
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -192,10 +177,26 @@ def test_a_stopped_evaluation_finishes_the_images_in_progress(threads: int, tmp_
     dataset = one_face_images(*"abcdefgh", path=ASTRONAUT)
     backend, detector = fake()
     backend.respond = slow(0.1)
-    progress = StoppingProgress()
-    runs = evaluate(dataset, [detector], DEFAULTS, tmp_path, threads=threads, progress=progress)
+    stop = Event()
+    told: list[EvaluationProgress] = []
+
+    def stop_after_one(progress: EvaluationProgress) -> None:
+        """As the command does at a signal."""
+        told.append(progress)
+        if progress.detections is not None:
+            stop.set()
+
+    runs = evaluate(
+        dataset,
+        [detector],
+        DEFAULTS,
+        tmp_path,
+        threads=threads,
+        on_progress=stop_after_one,
+        stop=stop,
+    )
     assert not list(runs)
-    assert threads <= len(progress.calls) - 1 <= 2 * threads
+    assert threads <= told[-1].done <= 2 * threads
     run = run_detector(dataset, fake()[1], tmp_path)
     assert len(run.detections) == 8
 

@@ -31,6 +31,11 @@ class RunSummary:
     def failed(self) -> int:
         return self.failures.total()
 
+    @property
+    def done(self) -> int:
+        """The files that have a row."""
+        return self.images + self.videos + self.failed
+
     def add(self, row: Row) -> None:
         """Count a row; `unchanged`, `others` and `interrupted` are up to the caller."""
         if row["status"] == "failed":

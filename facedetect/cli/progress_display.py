@@ -1,0 +1,113 @@
+"""Progress of long commands: a bar on a terminal, elsewhere a line every ten seconds."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from textwrap import shorten
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from facedetect.cli.formatting import counted, printable
+
+if TYPE_CHECKING:  # neither command needs the other's part of the package
+    from facedetect.archive import FolderProgress
+    from facedetect.evaluation.evaluation_run import EvaluationProgress
+
+_SECONDS_BETWEEN_LINES = 10.0
+_MAX_FAILURE_LENGTH = 300
+
+
+@contextmanager
+def folder_progress(console: Console) -> Iterator[Callable[[FolderProgress], None]]:
+    """Give a callback for `annotate_folder` that shows its progress and each file that fails."""
+    with ProgressDisplay(console, "files") as display:
+
+        def show(progress: FolderProgress) -> None:
+            counts = progress.summary
+            if progress.row is None:
+                display.begin(progress.stage)
+                return
+            if progress.row["status"] == "failed":
+                display.print_failure(f"{progress.row['file']}: {progress.row['message']}")
+            details = f"{counted(counts.faces, 'face')}, {counts.failed} failed"
+            display.update(counts.done, progress.total, details, skipped=counts.unchanged)
+
+        yield show
+
+
+@contextmanager
+def evaluation_progress(console: Console) -> Iterator[Callable[[EvaluationProgress], None]]:
+    """Give a callback for `evaluate` that shows each run's progress and each image that fails."""
+    with ProgressDisplay(console, "images") as display:
+
+        def show(progress: EvaluationProgress) -> None:
+            if progress.detections is None:
+                display.begin(f"{progress.detector}, {progress.setting}")
+            elif progress.detections.error is not None:
+                text = f"{progress.detections.image}: {progress.detections.error}"
+                display.print_failure(shorten(text, _MAX_FAILURE_LENGTH))
+            details = f"{progress.failed} failed"
+            display.update(progress.done, progress.total, details, skipped=progress.kept)
+
+        yield show
+
+
+class ProgressDisplay:
+    """Shows how far one task after the other is, in so many of a `unit`."""
+
+    def __init__(
+        self, console: Console, unit: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console = console
+        self._unit = unit
+        self._clock = clock
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[text]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def begin(self, task: str) -> None:
+        """Begin a task; the one before has ended."""
+        for earlier in self._bars.tasks:
+            if earlier.total is None:  # its bar would move for ever
+                self._bars.remove_task(earlier.id)
+        self._bar = self._bars.add_task(task, total=None, text="")
+        self._task = task
+        self._started = self._clock()
+        self._printed = -math.inf
+
+    def update(self, done: int, total: int | None, details: str, *, skipped: int = 0) -> None:
+        """Show how much of the task is done; `skipped` was done before, and took no time."""
+        now = self._clock()
+        per_second = (done - skipped) / max(now - self._started, 1e-3)
+        of_total = "" if total is None else f" of {total:,}"
+        parts = [f"{done:,}{of_total} {self._unit}", f"{per_second:.1f}/s", details]
+        if total is not None and per_second:
+            parts.append(f"{(total - done) / per_second / 60:.0f} min left")
+        text = ", ".join(parts)
+        self._bars.update(self._bar, completed=done, total=total, text=text)
+        if self._bars.disable and now - self._printed >= _SECONDS_BETWEEN_LINES:
+            self._printed = now
+            self._print(f"{self._task}: {text}")
+
+    def print_failure(self, text: str) -> None:
+        """Print why something failed, above the bar."""
+        self._print(printable(text), style="red")
+
+    def _print(self, text: str, style: str | None = None) -> None:
+        self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
