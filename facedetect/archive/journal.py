@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from facedetect.archive.reports import Row
 from facedetect.errors import InvalidSettings
@@ -23,14 +23,6 @@ CREATE TABLE IF NOT EXISTS outputs (path BLOB PRIMARY KEY, owner BLOB, run INTEG
 CREATE INDEX IF NOT EXISTS outputs_of ON outputs (owner);
 """
 _SCHEMA_VERSION = 1
-_ERRNOS = {
-    sqlite3.SQLITE_FULL: errno.ENOSPC,
-    sqlite3.SQLITE_IOERR: errno.EIO,
-    sqlite3.SQLITE_READONLY: errno.EACCES,
-    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
-    sqlite3.SQLITE_PERM: errno.EACCES,
-}
-_MARKS_PER_COMMIT = 1000
 
 # Names, and states (which contain names), are bytes: they sort as the walk does and need not be
 # UTF-8.
@@ -50,7 +42,6 @@ class Journal:
         with self._errors_translated():
             self._database = sqlite3.connect(path, timeout=0)
             self._run = self._open()
-        self._marks = 0
 
     def __enter__(self) -> Self:
         return self
@@ -69,58 +60,21 @@ class Journal:
         `work` is the fingerprint of the options, which must be the same, too.
         """
         query = "SELECT row, outputs FROM files WHERE name = ? AND state = ? AND work = ?"
-        with self._errors_translated():
-            values = (os.fsencode(name), os.fsencode(state), work)
-            found = self._database.execute(query, values).fetchone()
-        if found is None:
-            return None
-        row, outputs = map(json.loads, found)
-        return (row, outputs) if row["status"] == "ok" else None
-
-    def mark_seen(self, name: str) -> None:
-        """Include a file that an earlier run finished in this run's report."""
-        mark = "UPDATE files SET seen = ? WHERE name = ?"
-        with self._errors_translated():
-            self._database.execute(mark, (self._run, os.fsencode(name)))
-            self._marks += 1
-            if self._marks % _MARKS_PER_COMMIT == 0:
-                self._database.commit()
-
-    def begin(self, results: dict[str, str]) -> None:
-        """Note that files, given by name and result, are about to be processed.
-
-        What was known of them no longer counts.
-        """
-        values = [(os.fsencode(name), os.fsencode(result)) for name, result in results.items()]
-        with self._errors_translated():
-            self._database.executemany("INSERT OR REPLACE INTO begun VALUES (?, ?)", values)
-            names = [(name,) for name, _ in values]
-            self._database.executemany("UPDATE files SET work = '' WHERE name = ?", names)
-        self._commit()
-
-    def unfinished_results(self) -> list[str]:
-        """Return the results of files that a killed run had begun."""
-        with self._errors_translated():
-            found = self._database.execute("SELECT result FROM begun ORDER BY name")
-            return [os.fsdecode(result) for (result,) in found]
-
-    def clear_unfinished(self) -> None:
-        """Forget what was begun and never recorded, once its files are removed."""
-        with self._errors_translated():
-            self._database.execute("DELETE FROM begun")
-        self._commit()
-
-    def record(self, row: Row, state: str, work: str, outputs: dict[str, int]) -> None:
-        """Record the result of a file, which is finished from then on."""
-        self._store(row, state, work, outputs)
-        self._commit()
+        for found in self._select(query, os.fsencode(name), os.fsencode(state), work):
+            row, outputs = map(json.loads, found)
+            if row["status"] == "ok":
+                return row, outputs
+        return None
 
     def rows(self) -> Iterator[Row]:
         """Give the rows of all files of this run, in the order of their names' bytes."""
         query = "SELECT row FROM files WHERE seen = ? ORDER BY name"
-        with self._errors_translated():
-            for (row,) in self._database.execute(query, (self._run,)):
-                yield json.loads(row)
+        return (json.loads(row) for (row,) in self._select(query, self._run))
+
+    def unfinished_results(self) -> list[str]:
+        """Return the results of files that a killed run had begun."""
+        found = self._select("SELECT result FROM begun ORDER BY name")
+        return [os.fsdecode(result) for (result,) in found]
 
     def stale_outputs(self) -> list[str]:
         """Return outputs of earlier runs that were not written again when their source was.
@@ -131,13 +85,7 @@ class Journal:
             "SELECT path FROM outputs JOIN files ON files.name = outputs.owner "
             "WHERE outputs.run < files.done"
         )
-        with self._errors_translated():
-            return [os.fsdecode(path) for (path,) in self._database.execute(query)]
-
-    def forget_output(self, path: str) -> None:
-        """Drop an output that has been removed."""
-        with self._errors_translated():
-            self._database.execute("DELETE FROM outputs WHERE path = ?", (os.fsencode(path),))
+        return [os.fsdecode(path) for (path,) in self._select(query)]
 
     def count_missing(self, work: str) -> tuple[int, int]:
         """Count the files with results that earlier runs saw and this one did not.
@@ -148,23 +96,57 @@ class Journal:
             "SELECT COUNT(*), COALESCE(SUM(work != ?), 0) FROM files "
             "WHERE seen < ? AND outputs != '{}'"
         )
-        with self._errors_translated():
-            count, others = self._database.execute(query, (work, self._run)).fetchone()
-        return int(count), int(others)
+        ((count, others),) = self._select(query, work, self._run)
+        return count, others
 
-    def _store(self, row: Row, state: str, work: str, outputs: dict[str, int]) -> None:
+    def begin(self, results: dict[str, str]) -> None:
+        """Note that files, given by name and result, are about to be processed.
+
+        What was known of them no longer counts.
+        """
+        for name, result in results.items():
+            pair = os.fsencode(name), os.fsencode(result)
+            self._execute("INSERT OR REPLACE INTO begun VALUES (?, ?)", *pair)
+            self._execute("UPDATE files SET work = '' WHERE name = ?", os.fsencode(name))
+        self._commit("begin", results)
+
+    def clear_unfinished(self) -> None:
+        """Forget what was begun and never recorded, once its files are removed."""
+        self._execute("DELETE FROM begun")
+        self._commit("clear_unfinished")
+
+    def record(self, row: Row, state: str, work: str, outputs: dict[str, int]) -> None:
+        """Record the result of a file, which is finished from then on."""
         name = os.fsencode(row["file"])
-        texts = (os.fsencode(state), work, json.dumps(row), json.dumps(outputs))
-        owned = [(os.fsencode(path), name, self._run) for path in outputs]
-        with self._errors_translated():
-            self._database.execute(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (name, *texts, self._run, self._run),
-            )
-            self._database.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)", owned)
-            self._database.execute("DELETE FROM begun WHERE name = ?", (name,))
+        texts = os.fsencode(state), work, json.dumps(row), json.dumps(outputs)
+        insert = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)"
+        self._execute(insert, name, *texts, self._run, self._run)
+        for path in outputs:
+            insert = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)"
+            self._execute(insert, os.fsencode(path), name, self._run)
+        self._execute("DELETE FROM begun WHERE name = ?", name)
+        self._commit("record", row, state, work, outputs)
 
-    def _commit(self) -> None:
+    def forget_output(self, path: str) -> None:
+        """Drop an output that has been removed."""
+        self._execute("DELETE FROM outputs WHERE path = ?", os.fsencode(path))
+        self._commit("forget_output", path)
+
+    def mark_seen(self, name: str) -> None:
+        """Include a file that an earlier run finished in this run's report."""
+        self._execute("UPDATE files SET seen = ? WHERE name = ?", self._run, os.fsencode(name))
+        self._commit()
+
+    def _select(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        with self._errors_translated():
+            yield from self._database.execute(query, values)
+
+    def _execute(self, statement: str, *values: object) -> None:
+        with self._errors_translated():
+            self._database.execute(statement, values)
+
+    def _commit(self, *_change: Any) -> None:
+        """Keep a change, given as a method's name and arguments; none if only this run needs it."""
         with self._errors_translated():
             self._database.commit()
 
@@ -197,8 +179,6 @@ class Journal:
             return InvalidSettings(
                 f"another run is using {self._path}; wait for it to end, or use another folder"
             )
-        if code in _ERRNOS:
-            return OSError(_ERRNOS[code], f"{self._path} cannot be written: {error}")
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             return InvalidSettings(f"{self._path} is damaged ({error}); remove it to start over")
-        return InvalidSettings(f"{self._path} cannot be used: {error}")
+        return OSError(errno.EIO, f"{self._path} cannot be written: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,6 @@ from facedetect.archive.remote_storage import open_storage
 from facedetect.archive.reports import Row
 from facedetect.archive.storage import Storage
 from facedetect.errors import InvalidSettings
-
-AWKWARD = ["a b .jpg", "#1.jpg", "what?.jpg", "100%20.jpg", "ü-漢.jpg", "[x]*.jpg", "s3:/q.jpg"]
 
 
 def row(name: str) -> Row:
@@ -76,11 +75,12 @@ def test_a_place_that_cannot_be_written_is_known_at_the_first_file() -> None:
         journal.record(row("a.jpg"), "1", "work", {})
 
 
-def test_a_broken_segment_is_named(place: Storage) -> None:
+@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"{"), gzip.compress(b'["drop"]')])
+def test_a_broken_segment_is_named(data: bytes, place: Storage) -> None:
     with RemoteJournal(place) as journal:
         journal.record(row("a.jpg"), "1", "work", {})
     (segment,) = (entry.name for entry in place.entries(".facedetect/journal"))
-    place.write(f".facedetect/journal/{segment}", b"no gzip")
+    place.write(f".facedetect/journal/{segment}", data)
     with pytest.raises(InvalidSettings, match=segment):
         RemoteJournal(place)
 
