@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -75,58 +75,46 @@ class Plan:
 
     def walk(self) -> Iterator[WalkStep]:
         """Walk the whole storage, in the order of the names' bytes."""
-        folders = [_OpenFolder("", iter([StorageEntry("", is_folder=True)]))]
-        while folders:
-            entry = next(folders[-1].entries, None)
-            if entry is None:
-                folders.pop()
-                continue
-            name = folders[-1].path_of(entry)
-            if not entry.is_folder:
-                yield _file_step(name, entry, folders[-1].results.get(entry.name))
-            elif self._is_entered(entry, folders):
-                folder, problem = self._open(name, entry)
-                folders.append(folder)
-                if problem is not None:
-                    yield problem
+        # No recursion: folders may lie deeper than Python's calls.
+        root = _Folder("", None)
+        open_folders = [(root, self._list(root))]
+        while open_folders:
+            step = next(open_folders[-1][1], None)
+            if step is None:
+                open_folders.pop()
+            elif not isinstance(step, _Folder):
+                yield step
+            elif step.identity and any(step.identity == f.identity for f, _ in open_folders):
+                yield Skipped(step.path)  # a link to a folder that contains it
             else:
-                yield Skipped(name)
+                open_folders.append((step, self._list(step)))
 
-    def _is_entered(self, entry: StorageEntry, folders: list[_OpenFolder]) -> bool:
-        """No linked folder unless links are followed, and no folder within itself."""
-        is_loop = entry.identity is not None and any(f.identity == entry.identity for f in folders)
-        return not (entry.is_skipped or is_loop or entry.name == STATE)
-
-    def _open(self, name: str, entry: StorageEntry) -> tuple[_OpenFolder, UnreadableFolder | None]:
+    def _list(self, folder: _Folder) -> Iterator[WalkStep | _Folder]:
         try:
-            entries = sorted(self.source.entries(name), key=_sort_key)
+            entries = sorted(self.source.entries(folder.path), key=_sort_key)
         except OSError as error:
-            return _OpenFolder(name, iter(())), UnreadableFolder(f"{name}/", error)
-        suffixes = IMAGE_SUFFIXES | (VIDEO_SUFFIXES if self.videos else frozenset())
-        names = [e.name for e in entries if not e.is_folder and _is_media(e.name, suffixes)]
-        folders = {e.name for e in entries if e.is_folder}
-        return _OpenFolder(name, iter(entries), _result_names(names, folders), entry.identity), None
+            yield UnreadableFolder(f"{folder.path}/", error)
+            return
+        inside = f"{folder.path}/" if folder.path else ""
+        results = _result_names(entries, videos=self.videos)
+        for entry in entries:
+            path = inside + entry.name
+            if entry.is_folder and not entry.is_skipped and entry.name != STATE:
+                yield _Folder(path, entry.identity)
+            elif entry.is_folder or entry.name not in results:
+                yield Skipped(path)
+            else:
+                kind: MediaKind = "video" if _suffix(path) in VIDEO_SUFFIXES else "image"
+                result = _avoid_reserved(inside + results[entry.name])
+                yield SourceFile(path, kind, result, entry.size, entry.version)
 
 
-@dataclass
-class _OpenFolder:
-    """A folder that is being walked: its remaining entries, and its files' results by name."""
+@dataclass(frozen=True)
+class _Folder:
+    """A folder to enter."""
 
     path: str
-    entries: Iterator[StorageEntry]
-    results: dict[str, str] = field(default_factory=dict)
-    identity: tuple[int, int] | None = None
-
-    def path_of(self, entry: StorageEntry) -> str:
-        return f"{self.path}/{entry.name}" if self.path else entry.name
-
-
-def _file_step(name: str, entry: StorageEntry, result: str | None) -> WalkStep:
-    if result is None:
-        return Skipped(name)
-    kind: MediaKind = "video" if _suffix(name) in VIDEO_SUFFIXES else "image"
-    path = name.removesuffix(entry.name) + result
-    return SourceFile(name, kind, _avoid_reserved(path), entry.size, entry.version)
+    identity: tuple[int, int] | None
 
 
 def _is_media(name: str, suffixes: frozenset[str]) -> bool:
@@ -134,14 +122,16 @@ def _is_media(name: str, suffixes: frozenset[str]) -> bool:
     return _suffix(name) in suffixes and not name.startswith("._")
 
 
-def _result_names(names: list[str], folders: set[str]) -> dict[str, str]:
+def _result_names(entries: Sequence[StorageEntry], *, videos: bool) -> dict[str, str]:
     """The name of each picture's or video's result.
 
     It is the source's name if its format can be written. Otherwise a suffix is added, as often as
     it takes to be unique in the folder.
     """
+    suffixes = IMAGE_SUFFIXES | VIDEO_SUFFIXES if videos else IMAGE_SUFFIXES
+    names = [e.name for e in entries if not e.is_folder and _is_media(e.name, suffixes)]
     results = {name: name for name in names if not added_suffix(_suffix(name))}
-    taken = folders | set(results)
+    taken = {entry.name for entry in entries if entry.is_folder} | set(results)
     for name in names:
         if name in results:
             continue

@@ -57,6 +57,17 @@ def test_what_cannot_be_written_gets_a_suffix_that_no_other_file_has(tmp_path: P
     assert "clip.mov" not in items(tmp_path, videos=False)
 
 
+def test_a_store_may_have_a_file_and_a_folder_of_one_name() -> None:
+    class Store(LocalStorage):
+        def entries(self, folder: str) -> list[StorageEntry]:
+            inside = [StorageEntry("b.jpg", is_folder=False)]
+            both = [StorageEntry("a.jpg", is_folder=is_folder) for is_folder in (True, False)]
+            return inside if folder else both
+
+    steps = list(Plan(Store(Path())).walk())
+    assert [step.name for step in steps] == ["a.jpg", "a.jpg/b.jpg"]
+
+
 NAMES = st.lists(
     st.from_regex(r"[ab](\.(gif|png|jpg|avi|mp4))*\.(gif|png|avi|mp4)", fullmatch=True), unique=True
 )
