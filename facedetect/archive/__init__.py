@@ -3,17 +3,17 @@
 from facedetect.archive.annotate import (
     FolderOptions,
     FolderProgress,
-    FolderSummary,
     PreviewedFile,
     annotate_folder,
     preview_folder,
 )
+from facedetect.archive.reports import RunSummary
 
 __all__ = [
     "FolderOptions",
     "FolderProgress",
-    "FolderSummary",
     "PreviewedFile",
+    "RunSummary",
     "annotate_folder",
     "preview_folder",
 ]

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event
 from typing import Literal, TypedDict, Unpack
 
@@ -66,21 +66,6 @@ class FolderProgress:
 
 
 @dataclass(frozen=True)
-class FolderSummary:
-    """The outcome of a run: its counts, its duration, and the paths of its reports.
-
-    `missing` counts files with results whose sources this run did not see, `missing_other_options`
-    those of them that were made with other options: faces that are hidden now may show there.
-    """
-
-    counts: RunSummary
-    duration_s: float
-    reports: list[str] = field(default_factory=list)
-    missing: int = 0
-    missing_other_options: int = 0
-
-
-@dataclass(frozen=True)
 class PreviewedFile:
     """A file as a run would treat it.
 
@@ -100,11 +85,11 @@ def annotate_folder(
     on_progress: Callable[[FolderProgress], None] = lambda _: None,
     stop: Event | None = None,
     **options: Unpack[FolderOptions],
-) -> FolderSummary:
+) -> RunSummary:
     """Draw, or hide, the faces on every picture and video below a folder.
 
         summary = annotate_folder("photos", "public", style="blur", reports=["html", "csv"])
-        print(summary.counts.faces, summary.counts.failures)
+        print(summary.faces, summary.failures)
 
     `output` mirrors the tree of `source`, with reports that have a row for every file. The sources
     stay as they are. Both may be addresses, such as s3://bucket/photos. A run that ended early, for
@@ -120,18 +105,17 @@ def annotate_folder(
     reports = _checked_reports(options)
     started = time.monotonic()
     with _open_run(str(source), str(output), stop, options, on_progress) as (run, engine):
+        summary = run.summary
         with _counted(run.plan) as total:
-            on_progress(FolderProgress("processing", run.summary))
-            summary = run.execute(
-                engine,
-                lambda row: on_progress(FolderProgress("processing", run.summary, total(), row)),
+            on_progress(FolderProgress("processing", summary))
+            run.execute(
+                engine, lambda row: on_progress(FolderProgress("processing", summary, total(), row))
             )
-        if summary.interrupted:
-            return FolderSummary(summary, time.monotonic() - started)
-        on_progress(FolderProgress("writing the reports", summary, total()))
-        written = [f"{run.output}/{path}" for path in run.write_reports(reports)]
-        missing, other_options = run.journal.count_missing(run.fingerprint)
-    return FolderSummary(summary, time.monotonic() - started, written, missing, other_options)
+        if not summary.interrupted:
+            on_progress(FolderProgress("writing the reports", summary, total()))
+            run.write_reports(reports)
+    summary.seconds = time.monotonic() - started
+    return summary
 
 
 def preview_folder(

@@ -78,8 +78,8 @@ class ArchiveRun:
         self.summary.interrupted = self.stop.is_set()
         return self.summary
 
-    def write_reports(self, reports: Sequence[ReportName]) -> list[str]:
-        """Write the reports of a completed run; returns their paths within the output.
+    def write_reports(self, reports: Sequence[ReportName]) -> None:
+        """Write the reports of a completed run, and complete the summary.
 
         Removes outputs of earlier runs that this run did not write again for the same sources: the
         crop of a face that is no longer found, or a report that is no longer wanted.
@@ -90,7 +90,10 @@ class ArchiveRun:
         for name in get_args(ReportName):
             if name not in reports:
                 remove_report(name, self.output)
-        return [write_report(name, self.journal.rows, self.output) for name in reports]
+        written = [write_report(name, self.journal.rows, self.output) for name in reports]
+        self.summary.reports = [f"{self.output}/{path}" for path in written]
+        missing = self.journal.count_missing(self.fingerprint)
+        self.summary.missing, self.summary.missing_other_options = missing
 
     def _remove_unfinished(self) -> None:
         """Remove what a killed run wrote and did not record.

@@ -129,7 +129,7 @@ def annotate_folder_command(  # noqa: PLR0913 - a command's options are its argu
         with nullcontext(lambda _: None) if quiet else folder_progress(console) as show:
             summary = annotate_folder(source, output, on_progress=show, stop=stop, **folder_options)
     (print_json if as_json else print_summary)(summary)
-    if summary.counts.interrupted:
+    if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
-    if summary.counts.failed:
+    if summary.failed:
         raise typer.Exit(_FAILED)

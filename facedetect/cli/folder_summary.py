@@ -8,28 +8,27 @@ from collections.abc import Iterable
 
 import typer
 
-from facedetect.archive import FolderSummary, PreviewedFile
+from facedetect.archive import PreviewedFile, RunSummary
 from facedetect.cli.formatting import counted, printable
 
 
-def print_summary(summary: FolderSummary) -> None:
+def print_summary(summary: RunSummary) -> None:
     """Print the counts, the reasons of failures and the paths of the reports."""
-    counts = summary.counts
-    if counts.interrupted:
+    if summary.interrupted:
         typer.echo("Interrupted: run the same command again to resume; reports come at the end.")
-    processed = counted(counts.images, "image")
-    if counts.videos:
-        processed += f" and {counted(counts.videos, 'video')}"
+    processed = counted(summary.images, "image")
+    if summary.videos:
+        processed += f" and {counted(summary.videos, 'video')}"
     typer.echo(
-        f"{processed} in {summary.duration_s:.1f} s: {counted(counts.faces, 'face')}, "
-        f"{counts.without_face} without a face, {counts.failed} failed."
+        f"{processed} in {summary.seconds:.1f} s: {counted(summary.faces, 'face')}, "
+        f"{summary.without_face} without a face, {summary.failed} failed."
     )
-    for reason, count in counts.failures.most_common():
+    for reason, count in summary.failures.most_common():
         typer.echo(f"  {reason}: {count}")
-    if counts.unchanged:
-        typer.echo(f"Unchanged since an earlier run: {counted(counts.unchanged, 'file')}.")
-    if counts.others:
-        typer.echo(f"Skipped: {counted(counts.others, 'other file')}.")
+    if summary.unchanged:
+        typer.echo(f"Unchanged since an earlier run: {counted(summary.unchanged, 'file')}.")
+    if summary.others:
+        typer.echo(f"Skipped: {counted(summary.others, 'other file')}.")
     if summary.missing:
         typer.echo(f"Results kept although the source is gone: {counted(summary.missing, 'file')}.")
     if summary.missing_other_options:
@@ -39,25 +38,10 @@ def print_summary(summary: FolderSummary) -> None:
         typer.echo(f"Report: {printable(report)}")
 
 
-def print_json(summary: FolderSummary) -> None:
+def print_json(summary: RunSummary) -> None:
     """Print the same as a JSON object."""
-    counts = summary.counts
-    values = {
-        "images": counts.images,
-        "videos": counts.videos,
-        "faces": counts.faces,
-        "without_face": counts.without_face,
-        "failed": counts.failed,
-        "failures": dict(counts.failures.most_common()),
-        "unchanged": counts.unchanged,
-        "others": counts.others,
-        "missing": summary.missing,
-        "missing_other_options": summary.missing_other_options,
-        "interrupted": counts.interrupted,
-        "seconds": round(summary.duration_s, 3),
-        "reports": summary.reports,
-    }
-    typer.echo(json.dumps(values))
+    failures = {"failed": summary.failed, "failures": dict(summary.failures.most_common())}
+    typer.echo(json.dumps({**vars(summary), **failures, "seconds": round(summary.seconds, 3)}))
 
 
 def print_preview(files: Iterable[PreviewedFile], *, quiet: bool, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Counts over a run."""
+"""The outcome of a run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from facedetect.archive.reports.report_rows import Row
 
 @dataclass
 class RunSummary:
-    """Counts over the rows of one run.
+    """Counts over the rows of one run, its duration, and the paths of its reports.
 
     `images` and `videos` were processed. `faces` were found in them, one per track in a video.
     `without_face` counts files without any. `unchanged` files were finished by an earlier run; they
     are included in the other counts. `others` are files that are neither pictures nor videos, and
-    folders that were not entered.
+    folders that were not entered. `missing` counts files with results whose sources this run did
+    not see, `missing_other_options` those of them that were made with other options: faces that are
+    hidden now may show there.
     """
 
     images: int = 0
@@ -25,7 +27,11 @@ class RunSummary:
     unchanged: int = 0
     others: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    missing: int = 0
+    missing_other_options: int = 0
     interrupted: bool = False
+    seconds: float = 0.0
+    reports: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> int:
@@ -37,7 +43,7 @@ class RunSummary:
         return self.images + self.videos + self.failed
 
     def add(self, row: Row) -> None:
-        """Count a row; `unchanged`, `others` and `interrupted` are up to the caller."""
+        """Count a row; what is not in rows, such as `unchanged`, is up to the caller."""
         if row["status"] == "failed":
             self.failures[row["reason"]] += 1
             return
