@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import PurePosixPath
 from threading import Event
 
@@ -14,10 +15,10 @@ from facedetect.archive.plan import SourceFile
 from facedetect.archive.processing import FileResult, ProcessingOptions, RunInterrupted, is_fatal
 from facedetect.archive.reports import Row, failed_row, found_row, make_thumbnail
 from facedetect.archive.storage import Storage
-from facedetect.archive.video_processor import process_video
+from facedetect.archive.video_processor import VideoJob
 from facedetect.crops import CropStyle, cut
 from facedetect.detector import Detector
-from facedetect.errors import PER_IMAGE_ERRORS, InvalidImage
+from facedetect.errors import PER_IMAGE_ERRORS, ImageError, InvalidImage, InvalidVideo
 from facedetect.faces import Face
 from facedetect.images import BGRImage, SourceImage, check_byte_count, encode_image
 from facedetect.render import render
@@ -68,9 +69,11 @@ class FileProcessor:
         return FileResult(file, row, outputs.sizes)
 
     def _process_video(self, file: SourceFile, outputs: OutputWriter) -> Row:
-        return process_video(
-            self._detector, file, self._options, self._source, outputs, self._frames, self._stop
-        )
+        job = VideoJob(self._detector, file, self._options, outputs, self._frames, self._stop)
+        with ExitStack() as stack:
+            with _unreadable_as(InvalidVideo):
+                path = stack.enter_context(self._source.as_local_file(file.name))
+            return job.run(path)
 
     def _process_image(self, file: SourceFile, outputs: OutputWriter) -> Row:
         options = self._options
@@ -94,12 +97,19 @@ class FileProcessor:
 
     def _read(self, file: SourceFile) -> bytes:
         check_byte_count(file.size, self._detector.limits)
-        try:
+        with _unreadable_as(InvalidImage):
             return self._source.read(file.name)
-        except OSError as error:
-            if is_fatal(error):
-                raise
-            raise InvalidImage(f"the file cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def _unreadable_as(kind: type[ImageError]) -> Iterator[None]:
+    """Turn errors of one file into errors of that kind."""
+    try:
+        yield
+    except OSError as error:
+        if is_fatal(error):
+            raise
+        raise kind(f"the file cannot be read: {error.strerror or error}") from error
 
 
 def _crops(

@@ -7,7 +7,6 @@ processed, and frames are too large to be kept until then.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from threading import Event
@@ -16,12 +15,10 @@ from typing import Any
 from facedetect.archive.output_layout import crop_path, frames_path, thumbnail_path
 from facedetect.archive.output_writer import OutputWriter
 from facedetect.archive.plan import SourceFile
-from facedetect.archive.processing import ProcessingOptions, RunInterrupted, is_fatal
+from facedetect.archive.processing import ProcessingOptions, RunInterrupted
 from facedetect.archive.reports import Row, make_thumbnail, to_json_line
-from facedetect.archive.storage import Storage
 from facedetect.crops import cut
 from facedetect.detector import Detector
-from facedetect.errors import InvalidVideo
 from facedetect.faces import Face
 from facedetect.images import BGRImage, encode_image
 from facedetect.render import render
@@ -44,31 +41,6 @@ from facedetect.video import (
 _DIGITS = 6
 
 
-def process_video(
-    detector: Detector,
-    file: SourceFile,
-    options: ProcessingOptions,
-    source: Storage,
-    outputs: OutputWriter,
-    pool: FrameDetectionPool,
-    stop: Event,
-) -> Row:
-    """Process one video, detecting faces in the pool; returns its row of the reports.
-
-    Raises ImageError's subclasses, InvalidParams, BackendError's, OSError if the results cannot be
-    written, and RunInterrupted when `stop` is set.
-    """
-    job = _VideoJob(detector, file, options, outputs, pool, stop)
-    with ExitStack() as stack:
-        try:
-            path = stack.enter_context(source.as_local_file(file.name))
-        except OSError as error:
-            if is_fatal(error):
-                raise
-            raise InvalidVideo(f"the file cannot be read: {error.strerror or error}") from error
-        return job.run(path)
-
-
 @dataclass
 class _FirstPass:
     """The result of reading the video once."""
@@ -86,40 +58,35 @@ class _FirstPass:
         return faces
 
 
-class _VideoJob:
-    """One video and what to do with it."""
+@dataclass(frozen=True)
+class VideoJob:
+    """One video and what to do with it; faces are detected in the `pool`."""
 
-    def __init__(
-        self,
-        detector: Detector,
-        file: SourceFile,
-        options: ProcessingOptions,
-        outputs: OutputWriter,
-        pool: FrameDetectionPool,
-        stop: Event,
-    ) -> None:
-        self._detector = detector
-        self._file = file
-        self._options = options
-        self._outputs = outputs
-        self._pool = pool
-        self._stop = stop
-        self._crops: dict[int, str] = {}
-        self._thumbnail: str | None = None
+    detector: Detector
+    file: SourceFile
+    options: ProcessingOptions
+    outputs: OutputWriter
+    pool: FrameDetectionPool
+    stop: Event
 
     def run(self, path: Path) -> Row:
-        name = frames_path(self._file.result)
-        with self._outputs.local_draft(name) as lines:
+        """Process the video; returns its row of the reports.
+
+        Raises ImageError's subclasses, InvalidParams, BackendError's, OSError if the results cannot
+        be written, and RunInterrupted when `stop` is set.
+        """
+        name = frames_path(self.file.result)
+        with self.outputs.local_draft(name) as lines:
             found = self._find(path, lines)
             results = self._show(path, found)
-        return _row(self._file, found, {**results, "frames": name})
+        return _row(self.file, found, {**results, "frames": name})
 
     def _find(self, path: Path, lines_path: Path) -> _FirstPass:
         """Detect and track the faces; writes a line for each processed frame."""
         tracker = Tracker()
         looked_at = most = fullest = 0
         with (
-            open_video_reader(path, self._detector.limits) as reader,
+            open_video_reader(path, self.detector.limits) as reader,
             lines_path.open("w", encoding="utf-8") as lines,
         ):
             for detections in self._detect(reader):
@@ -143,74 +110,72 @@ class _VideoJob:
 
     def _detect(self, reader: VideoReader) -> Iterator[FrameDetections]:
         def detect_faces(image: BGRImage) -> list[Face]:
-            return self._detector.detect_upright(image, self._options.params).faces
+            return self.detector.detect_upright(image, self.options.params).faces
 
         frames = self._unless_stopped(reader.frames())
-        return self._pool.detect_in_frames(frames, detect_faces, stride=self._options.stride)
+        return self.pool.detect_in_frames(frames, detect_faces, stride=self.options.stride)
 
     def _unless_stopped(self, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
         for frame in frames:
-            if self._stop.is_set():
+            if self.stop.is_set():
                 raise RunInterrupted
             yield frame
 
     def _show(self, path: Path, found: _FirstPass) -> dict[str, object]:
         """Write the video, the crops and the thumbnail, as far as they are asked for."""
-        results: dict[str, object] = {}
-        with open_video_reader(path, self._detector.limits) as reader:
-            if self._options.style == "none":
-                self._read_again(reader, found, None)
-            else:
-                results["picture"] = self._write(reader, found)
-        if self._options.crops is not None:
-            results["crops"] = [self._crops[number] for number in sorted(self._crops)]
-        if self._thumbnail is not None:
-            results["thumbnail"] = self._thumbnail
-        return results
+        with open_video_reader(path, self.detector.limits) as reader:
+            if self.options.style == "none":
+                return self._read_again(reader, found, None)
+            return self._write(reader, found)
 
-    def _write(self, reader: VideoReader, found: _FirstPass) -> str:
-        name = self._file.result
-        keep_tags = self._options.metadata == "keep"
-        with self._outputs.local_draft(name) as path:
+    def _write(self, reader: VideoReader, found: _FirstPass) -> dict[str, object]:
+        name = self.file.result
+        keep_tags = self.options.metadata == "keep"
+        with self.outputs.local_draft(name) as path:
             container = CONTAINERS[PurePosixPath(name).suffix.lower()]
             with open_video_writer(
                 path, container, reader, found.frame_size, keep_tags=keep_tags
             ) as writer:
-                self._read_again(reader, found, writer)
+                results = self._read_again(reader, found, writer)
             found.facts["damaged"] += writer.damaged
             found.facts["left_out"] = writer.left_out
-        return name
+        return {"picture": name, **results}
 
     def _read_again(
         self, reader: VideoReader, found: _FirstPass, writer: VideoWriter | None
-    ) -> None:
+    ) -> dict[str, object]:
         """Render, crop and write each frame as asked for; ends early where nothing is left."""
-        best_faces = found.best_faces() if self._options.crops is not None else {}
-        for_thumbnail = {found.fullest_frame} if self._options.thumbnails else set()
+        best_faces = found.best_faces() if self.options.crops is not None else {}
+        for_thumbnail = {found.fullest_frame} if self.options.thumbnails else set()
         last = max([*best_faces, *for_thumbnail], default=-1)
         on_packet = writer.copy if writer is not None else None
+        crops: dict[int, str] = {}
+        results: dict[str, object] = {}
         for frame in self._unless_stopped(reader.frames(on_packet)):
             if writer is None and frame.number > last:
-                return
+                break
             if writer is None and frame.number not in for_thumbnail | best_faces.keys():
                 continue
             image = frame.to_bgr()
             for number, face in best_faces.get(frame.number, []):
-                self._crops[number] = self._write_crop(number, image, face)
+                crops[number] = self._write_crop(number, image, face)
             shown = self._shown(image, found.tracking.faces_at(frame.time_s))
             if frame.number in for_thumbnail:
-                thumbnail = make_thumbnail(shown)
-                self._thumbnail = self._outputs.write(thumbnail_path(self._file.result), thumbnail)
+                path = thumbnail_path(self.file.result)
+                results["thumbnail"] = self.outputs.write(path, make_thumbnail(shown))
             if writer is not None:
                 writer.write(frame, shown)
+        if self.options.crops is None:
+            return results
+        return {"crops": [crops[number] for number in sorted(crops)], **results}
 
     def _shown(self, image: BGRImage, faces: list[Face]) -> BGRImage:
-        return image if self._options.style == "none" else render(image, faces, self._options.style)
+        return image if self.options.style == "none" else render(image, faces, self.options.style)
 
     def _write_crop(self, number: int, image: BGRImage, face: Face) -> str:
-        cropped = cut(image, face, self._options.crops or "plain")
-        name = crop_path(self._file.result, number, ".jpg")
-        return self._outputs.write(name, encode_image(cropped, ".jpg"))
+        cropped = cut(image, face, self.options.crops or "plain")
+        name = crop_path(self.file.result, number, ".jpg")
+        return self.outputs.write(name, encode_image(cropped, ".jpg"))
 
 
 def _frame_row(detections: FrameDetections, track_numbers: list[int]) -> Row:

@@ -19,7 +19,7 @@ from facedetect.archive.output_writer import OutputWriter
 from facedetect.archive.plan import SourceFile
 from facedetect.archive.processing import FileResult, ProcessingOptions
 from facedetect.archive.storage import LocalStorage
-from facedetect.archive.video_processor import process_video
+from facedetect.archive.video_processor import VideoJob
 from facedetect.backends import InferenceRequest
 from facedetect.backends.fake import FakeBackend
 from facedetect.faces import Box, Face, Landmarks, Point
@@ -190,11 +190,9 @@ def do(
     detector = detector or Detector(red_squares())
     item = item or item_of(path, suffix)
     asked = ProcessingOptions(**{"style": "solid", **work})
-    source, outputs = LocalStorage(path.parent), OutputWriter(LocalStorage(out))
-    row = process_video(
-        detector, item, asked, source, outputs, FrameDetectionPool(2), stop or Event()
-    )
-    return FileResult(item, row, outputs.sizes)
+    outputs = OutputWriter(LocalStorage(out))
+    job = VideoJob(detector, item, asked, outputs, FrameDetectionPool(2), stop or Event())
+    return FileResult(item, job.run(path.parent / item.name), outputs.sizes)
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
