@@ -7,7 +7,7 @@ import mimetypes
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,8 @@ from facedetect.archive.storage import STATE, LocalStorage, Storage, StorageEntr
 from facedetect.errors import InvalidSettings
 
 _PROTOCOL = re.compile(r"[a-z][a-z0-9+.-]*", re.IGNORECASE)
+# Bytes that are not UTF-8 have become surrogates; s3fs takes ?versionId= for a version.
+_INVALID = re.compile(r"\?versionId=|[\0\ud800-\udfff]")
 _SAME = {"s3a": "s3", "gcs": "gs", "az": "abfs", "abfss": "abfs"}
 
 _DRAFTS = f"{STATE}/unfinished"
@@ -45,26 +47,20 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _TYPE_OPTIONS = {"s3": "ContentType", "gs": "content_type"}
 
-_NO_CREDENTIALS = "no credentials found; set them as for the store's own tools"
-_UNREACHABLE = "the server cannot be reached"
-# Errors of the libraries that are not OSErrors, by class name.
-_ERRORS = {
-    "NoCredentialsError": (errno.EACCES, _NO_CREDENTIALS),
-    "PartialCredentialsError": (errno.EACCES, _NO_CREDENTIALS),
-    "DefaultCredentialsError": (errno.EACCES, _NO_CREDENTIALS),
-    "ConnectTimeoutError": (errno.ETIMEDOUT, _UNREACHABLE),
-    "ReadTimeoutError": (errno.ETIMEDOUT, "the server did not answer in time"),
-    "HTTPClientError": (errno.ECONNREFUSED, _UNREACHABLE),
-    "EndpointConnectionError": (errno.ECONNREFUSED, _UNREACHABLE),
-    "UnicodeEncodeError": (errno.EILSEQ, "the name is not UTF-8"),
+# Classes of errors, also of libraries that do not derive theirs from OSError, by name.
+_ERRNOS = {
+    "FileNotFoundError": errno.ENOENT,
+    "PermissionError": errno.EACCES,
+    "TimeoutError": errno.ETIMEDOUT,
+    "ConnectionError": errno.ECONNREFUSED,
+    "NoCredentialsError": errno.EACCES,
+    "PartialCredentialsError": errno.EACCES,
+    "DefaultCredentialsError": errno.EACCES,
+    "ConnectTimeoutError": errno.ETIMEDOUT,
+    "ReadTimeoutError": errno.ETIMEDOUT,
+    "HTTPClientError": errno.ECONNREFUSED,
+    "EndpointConnectionError": errno.ECONNREFUSED,
 }
-# For OSErrors without an errno.
-_ERRNOS: list[tuple[type[OSError], int]] = [
-    (FileNotFoundError, errno.ENOENT),
-    (PermissionError, errno.EACCES),
-    (TimeoutError, errno.ETIMEDOUT),
-    (ConnectionError, errno.ECONNREFUSED),
-]
 
 
 def open_storage(text: str, *, excluded: Path | None = None, follow_links: bool = False) -> Storage:
@@ -135,20 +131,14 @@ class RemoteStorage:
             files.pipe_file(path, data, **self._content_type(name))
 
     def remove(self, name: str) -> None:
-        try:
-            with self._errors_translated(name):
-                files, path = self._reach(name)
-                files.rm_file(path)
-        except FileNotFoundError:
-            pass
+        with suppress(FileNotFoundError), self._errors_translated(name):
+            files, path = self._reach(name)
+            files.rm_file(path)
 
     def remove_partial_files(self) -> None:
-        try:
-            with self._errors_translated(_DRAFTS):
-                files, path = self._reach(_DRAFTS)
-                files.rm(path, recursive=True)
-        except FileNotFoundError:
-            pass
+        with suppress(FileNotFoundError), self._errors_translated(_DRAFTS):
+            files, path = self._reach(_DRAFTS)
+            files.rm(path, recursive=True)
 
     @contextmanager
     def as_local_file(self, name: str) -> Iterator[Path]:
@@ -175,8 +165,10 @@ class RemoteStorage:
         """Return the file system and the path within it; fsspec caches one per process."""
         from fsspec.core import url_to_fs
 
-        if "?versionId=" in name or "\0" in name:
-            raise self._error(errno.EINVAL, "is not a valid name", name)
+        if _INVALID.search(name):
+            raise self._error(
+                errno.EINVAL, "is not a valid name; use UTF-8, without ?versionId=", name
+            )
         files, root = url_to_fs(self.url, **_OPTIONS.get(self._protocol, {}))
         return files, f"{root.rstrip('/')}/{name}" if name else root
 
@@ -242,13 +234,9 @@ def _move(files: Any, unfinished: str, path: str) -> None:
 
 def _errno_and_message(error: Exception, address: str) -> tuple[int, str]:
     names = (kind.__name__ for kind in type(error).__mro__)
-    known = next((_ERRORS[name] for name in names if name in _ERRORS), None)
-    if known is not None:
-        number, message = known
-        return number, f"{message}: {error}"
+    known = next((_ERRNOS[name] for name in names if name in _ERRNOS), errno.EIO)
     if not isinstance(error, OSError):
-        return errno.EIO, f"{type(error).__name__}: {error}"
-    kinds = (number for kind, number in _ERRNOS if isinstance(error, kind))
-    number, message = error.errno or next(kinds, errno.EIO), error.strerror or str(error)
+        return known, f"{type(error).__name__}: {error}"
+    number, message = error.errno or known, error.strerror or str(error)
     # Some errors contain no more than the path.
     return number, os.strerror(number) if message in address else message

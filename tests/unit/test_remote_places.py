@@ -174,10 +174,9 @@ def test_a_bucket_that_is_not_there() -> None:
 @pytest.mark.usefixtures("s3")
 def test_a_name_that_a_store_cannot_have_is_refused() -> None:
     place = open_storage("s3://photos")
-    with pytest.raises(OSError, match="not UTF-8"):
-        place.write("bad\udcff.jpg", b"")
-    with pytest.raises(OSError, match="is not a valid name"):
-        place.write("page?versionId=3.jpg", b"")
+    for name in ("bad\udcff.jpg", "page?versionId=3.jpg"):
+        with pytest.raises(OSError, match="is not a valid name"):
+            place.write(name, b"")
 
 
 def test_a_server_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +184,7 @@ def test_a_server_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    with pytest.raises(ConnectionError, match="cannot be reached"):
+    with pytest.raises(ConnectionError, match="Could not connect"):
         open_storage("s3://photos").read("a.jpg")
     S3FileSystem.clear_instance_cache()
 
