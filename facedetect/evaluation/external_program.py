@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import queue
+import select
 import shlex
 import shutil
 import signal
@@ -31,6 +31,7 @@ DEFAULT_TIMEOUT_S = 300.0
 
 _MAX_QUOTED_BYTES = 600
 _GRACE_S = 5.0
+_READ_BYTES = 2**16
 
 
 class ExternalProgramAdapter:
@@ -114,21 +115,23 @@ class _ProgramProcess:
                 "first line names its interpreter"
             ) from error
         self._stdin = cast(IO[bytes], self._process.stdin)
-        self._lines: queue.Queue[bytes] = queue.Queue()
-        self._reader = threading.Thread(target=self._read_lines, daemon=True)
-        self._reader.start()
+        self._stdout = cast(IO[bytes], self._process.stdout)
+        self._unread = b""
 
     def ask(self, request: str, timeout_s: float) -> bytes:
         """Send a line and wait for one; raises _ProgramError."""
-        self._check_no_pending_line()
+        extra = self._read_line(0.0)
+        if extra:  # it would be taken for the answer to this request
+            raise _ProgramError(
+                f"the program sent an extra line after its last answer: {_quote(extra)}"
+            )
         with suppress(BrokenPipeError):  # it has exited; the missing answer will tell
             self._stdin.write(f"{request}\n".encode())
             self._stdin.flush()
-        try:
-            line = self._lines.get(timeout=timeout_s)
-        except queue.Empty:
-            raise _ProgramError(f"no answer within {timeout_s:g} s{self._stderr_end()}") from None
-        if not line.endswith(b"\n"):
+        line = self._read_line(timeout_s)
+        if line is None:
+            raise _ProgramError(f"no answer within {timeout_s:g} s{self._stderr_end()}")
+        if not line:
             raise _ProgramError(f"the program {self._exit_reason()}{self._stderr_end()}")
         return line
 
@@ -141,25 +144,22 @@ class _ProgramProcess:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._reader.join(_GRACE_S)
+        self._stdout.close()
         self._stderr.close()
 
-    def _check_no_pending_line(self) -> None:
-        """Refuse an extra line, which would be taken for the answer to the next request."""
-        with suppress(queue.Empty):
-            line = self._lines.get_nowait()
-            if line.endswith(b"\n"):
-                raise _ProgramError(
-                    f"the program sent an extra line after its last answer: {_quote(line)}"
-                )
-            self._lines.put(line)  # it has exited, which `ask` reports
-
-    def _read_lines(self) -> None:
-        """Queue its output; a line without a line end marks the end."""
-        with cast(IO[bytes], self._process.stdout) as stdout:
-            for line in stdout:
-                self._lines.put(line)
-        self._lines.put(b"")
+    def _read_line(self, timeout_s: float) -> bytes | None:
+        """Return the next line of its output, b"" at the end; None if there is none in time."""
+        end = time.monotonic() + timeout_s
+        while b"\n" not in self._unread:
+            left_s = max(0.0, end - time.monotonic())
+            if not select.select([self._stdout], [], [], left_s)[0]:
+                return None
+            output = os.read(self._stdout.fileno(), _READ_BYTES)
+            if not output:
+                return b""
+            self._unread += output
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line + b"\n"
 
     def _exit_reason(self) -> str:
         try:
