@@ -208,7 +208,11 @@ def test_matlab_files_with_missing_or_unequal_lists(wider: Path) -> None:
     with pytest.raises(InvalidDataset, match="has no face_bbx_list"):
         open_dataset(wider)
     save_labels(path, LABELS, face_bbx_list=cell([cell([np.zeros((1, 4))])]))
-    with pytest.raises(InvalidDataset, match="lists of 3, 1, 1 entries"):
+    with pytest.raises(InvalidDataset, match="must be equally long"):
+        open_dataset(wider)
+    marks = [cell([column([0]), column([0])]), cell([column([0, 0])])]  # one of two boxes
+    save_labels(path, LABELS, invalid_label_list=cell(marks))
+    with pytest.raises(InvalidDataset, match="must be equally long"):
         open_dataset(wider)
 
 
