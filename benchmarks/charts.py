@@ -94,4 +94,4 @@ def _subplots(
 
 def _save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
-    save_svg(figure, path, tolerance_pt=0.1)
+    save_svg(figure, path)
