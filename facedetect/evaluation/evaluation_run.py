@@ -49,6 +49,11 @@ class EvaluationRun:
             answer.image: answer.error for answer in self.detections if answer.error is not None
         }
 
+    @property
+    def seconds(self) -> list[float]:
+        """How long each image took that did not fail."""
+        return [answer.seconds for answer in self.detections if answer.error is None]
+
 
 @dataclass(frozen=True)
 class EvaluationProgress:

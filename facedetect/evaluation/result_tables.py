@@ -167,7 +167,7 @@ def _run_cells(scores: RunScores) -> tuple[str, str]:
 
 def _speed_cells(scores: RunScores) -> tuple[str, str]:
     """How many images failed, and the median time of the others."""
-    seconds = [answer.seconds for answer in scores.run.detections if answer.error is None]
+    seconds = scores.run.seconds
     return str(len(scores.run.errors)), f"{median(seconds):.3f}" if seconds else ""
 
 
