@@ -10,21 +10,20 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import track
-from rich.table import Table
 
-from facedetect.archive.detector_comparison import (
-    ComparisonFailure,
-    ImageComparison,
-    compare_images,
-)
 from facedetect.archive.plan import Plan
 from facedetect.archive.storage import LocalStorage
 from facedetect.backends import BackendSpec
 from facedetect.cli import options
+from facedetect.cli.console_table import print_table
 from facedetect.cli.formatting import counted
 from facedetect.errors import InvalidSettings
+from facedetect.evaluation.detector_comparison import (
+    ComparisonFailure,
+    ImageComparison,
+    compare_images,
+)
 from facedetect.faces import DetectionParams
 from facedetect.model_ref import ModelRef
 from facedetect.settings import DetectorSettings
@@ -133,23 +132,8 @@ def _collect(
 
 def _print(total: _Total, first: str, second: str) -> None:
     if total.differing:
-        table = Table(
-            "image",
-            "both",
-            *(f"only {escape(name)}" for name in (first, second)),
-            "moved, px",
-            "score",
-        )
-        for row in total.differing[:_SHOWN]:
-            table.add_row(
-                escape(row.image),
-                str(row.both),
-                str(len(row.lost)),
-                str(len(row.new)),
-                f"{row.shift:.2f}",
-                f"{row.score_change:.4f}",
-            )
-        Console().print(table)
+        header = ("image", "both", f"only {first}", f"only {second}", "moved, px", "score")
+        print_table(header, map(_cells, total.differing[:_SHOWN]))
     left_out = len(total.differing) - _SHOWN
     if left_out > 0:
         typer.echo(f"... and {counted(left_out, 'image')} more; use --json for all.")
@@ -159,3 +143,8 @@ def _print(total: _Total, first: str, second: str) -> None:
         f"{total.new} only in {second}; the largest move is {total.shift:.2f} px, the largest "
         f"change of a score {total.score_change:.4f}. {total.failed} failed."
     )
+
+
+def _cells(row: ImageComparison) -> list[str]:
+    counts = map(str, (row.both, len(row.lost), len(row.new)))
+    return [row.image, *counts, f"{row.shift:.2f}", f"{row.score_change:.4f}"]

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from facedetect.archive.reports import failed_row, found_row, to_json_line
 from facedetect.cli import options
+from facedetect.cli.console_table import print_table
 from facedetect.cli.exit_codes import EXIT_CODES
 from facedetect.cli.formatting import counted
 from facedetect.errors import PER_IMAGE_ERRORS
@@ -68,21 +66,21 @@ def _print_table(path: Path, faces: list[Face]) -> None:
     if not faces:
         typer.echo(f"{path}: no face")
         return
-    title = Text(f"{path}: {counted(len(faces), 'face')}")
-    table = Table(title=title, title_justify="left")
-    for heading in ("score", "box", "left eye", "right eye", "nose", "mouth corners"):
-        table.add_column(heading, justify="right")
-    for face in faces:
-        box, marks = face.box, face.landmarks
-        table.add_row(
-            f"{face.confidence:.3f}",
-            f"{box.x_min:.0f},{box.y_min:.0f} {box.width:.0f}x{box.height:.0f}",
-            _at(marks.left_eye),
-            _at(marks.right_eye),
-            _at(marks.nose),
-            f"{_at(marks.mouth_left)} {_at(marks.mouth_right)}",
-        )
-    Console().print(table)
+    header = ("score", "box", "left eye", "right eye", "nose", "mouth corners")
+    title = f"{path}: {counted(len(faces), 'face')}"
+    print_table(header, map(_cells, faces), title=title, justify="right")
+
+
+def _cells(face: Face) -> list[str]:
+    box, marks = face.box, face.landmarks
+    return [
+        f"{face.confidence:.3f}",
+        f"{box.x_min:.0f},{box.y_min:.0f} {box.width:.0f}x{box.height:.0f}",
+        _at(marks.left_eye),
+        _at(marks.right_eye),
+        _at(marks.nose),
+        f"{_at(marks.mouth_left)} {_at(marks.mouth_right)}",
+    ]
 
 
 def _at(point: Point) -> str:

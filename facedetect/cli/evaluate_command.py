@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from threading import Event
 from typing import Annotated
 
 import typer
-from rich import table as rich
 from rich.console import Console
-from rich.markup import escape
 
+from facedetect.cli.console_table import print_table
 from facedetect.cli.evaluation_options import opened_detectors, parse_settings
 from facedetect.cli.exit_codes import INTERRUPTED
-from facedetect.cli.formatting import counted, printable
+from facedetect.cli.formatting import counted
 from facedetect.cli.progress_display import evaluation_progress
 from facedetect.cli.signals import stopped_by_signals
 from facedetect.evaluation.datasets.open_dataset import DatasetKind, open_dataset
 from facedetect.evaluation.evaluation_report import write_report
-from facedetect.evaluation.evaluation_results import Evaluation, compare_runs, score_run
+from facedetect.evaluation.evaluation_results import compare_runs, score_run
 from facedetect.evaluation.evaluation_run import evaluate as evaluate_detectors
 from facedetect.evaluation.external_program import DEFAULT_TIMEOUT_S
 from facedetect.evaluation.plots import require_matplotlib
@@ -30,7 +28,6 @@ from facedetect.evaluation.results_json import results_to_json
 from facedetect.settings import DetectorSettings
 
 _FAILED = 1
-_MAX_WIDTH = 1000  # columns when the output is not a terminal: no table is wider
 _MAX_TIMEOUT_S = 86_400
 
 
@@ -134,21 +131,9 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
     if as_json:
         typer.echo(json.dumps(results_to_json(evaluation, with_curves=False), indent=1))
     else:
-        _print(evaluation, written)
+        for table in result_tables(evaluation):
+            header, *rows = table.rows
+            print_table(header, rows, title=table.title)
+        typer.echo(f"wrote {counted(len(written), 'file')}: {', '.join(map(str, written))}")
     if any(score.run.errors for score in scores):
         raise typer.Exit(_FAILED)
-
-
-def _print(evaluation: Evaluation, written: Sequence[Path]) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console.width = _MAX_WIDTH
-    for table in result_tables(evaluation):
-        header, *rows = ([escape(printable(cell)) for cell in row] for row in table.rows)
-        shown = rich.Table(title=table.title, title_justify="left")
-        for name in header:
-            shown.add_column(name, overflow="fold")
-        for row in rows:
-            shown.add_row(*row)
-        console.print(shown)
-    typer.echo(f"wrote {counted(len(written), 'file')}: {', '.join(map(str, written))}")

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+
+from facedetect.cli.console_table import print_table
 
 if TYPE_CHECKING:
     from facedetect.model.inspect import TensorSummary
@@ -36,28 +35,16 @@ def inspect(
         typer.echo(json.dumps(asdict(summary), indent=2))
         return
     typer.echo(f"{summary.path}: {summary.kind}")
-    console = Console()
-    console.print(_tensors("Possible inputs", summary.inputs))
-    console.print(_tensors("Possible outputs", summary.outputs))
+    tensors = {"Possible inputs": summary.inputs, "Possible outputs": summary.outputs}
+    for title, listed in tensors.items():
+        print_table(("tensor", "type", "shape"), map(_cells, listed), title=title)
     for signature in summary.signatures:
-        console.print(_named_tensors(f"{signature.name}: inputs", signature.inputs))
-        console.print(_named_tensors(f"{signature.name}: outputs", signature.outputs))
-
-
-def _tensors(title: str, tensors: list[TensorSummary]) -> Table:
-    table = Table("tensor", "type", "shape", title=title, title_justify="left")
-    for tensor in tensors:
-        table.add_row(*_cells(tensor))
-    return table
-
-
-def _named_tensors(title: str, tensors: dict[str, TensorSummary]) -> Table:
-    table = Table("name", "tensor", "type", "shape", title=title, title_justify="left")
-    for name, tensor in tensors.items():
-        table.add_row(name, *_cells(tensor))
-    return table
+        for kind, named in (("inputs", signature.inputs), ("outputs", signature.outputs)):
+            rows = [(name, *_cells(tensor)) for name, tensor in named.items()]
+            title = f"{signature.name}: {kind}"
+            print_table(("name", "tensor", "type", "shape"), rows, title=title)
 
 
 def _cells(tensor: TensorSummary) -> tuple[str, str, str]:
     shape = "any rank" if tensor.shape is None else str(tensor.shape).replace("-1", "?")
-    return escape(tensor.name), tensor.dtype, escape(shape)
+    return tensor.name, tensor.dtype, shape

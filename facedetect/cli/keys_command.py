@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from facedetect.cli.console_table import print_table
 from facedetect.errors import InvalidSettings
 from facedetect.settings import KeysSettings
+
+if TYPE_CHECKING:
+    from facedetect.service.keys.key_record import KeyRecord
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -83,19 +85,8 @@ def list_keys(file: File = None) -> None:
     from facedetect.service.keys.key_file import read_keys
 
     path = _key_file(file)
-    table = Table()
-    for heading in ("id", "name", "created", "expires", "rate limit", "status"):
-        table.add_column(heading, overflow="fold")
-    for key in read_keys(path):
-        table.add_row(
-            key.id,
-            key.name,
-            _format_time(key.created),
-            "never" if key.expires is None else _format_time(key.expires),
-            key.rate_limit or "default",
-            "expired" if key.is_expired() else "valid",
-        )
-    Console().print(table)
+    header = ("id", "name", "created", "expires", "rate limit", "status")
+    print_table(header, map(_cells, read_keys(path)))
 
 
 @app.command(no_args_is_help=True)
@@ -121,6 +112,13 @@ def _key_file(file: Path | None) -> Path:
     if path is None:
         raise InvalidSettings("no API key file given; use --file FILE or set FACEDETECT_KEYS_FILE")
     return path
+
+
+def _cells(key: KeyRecord) -> list[str]:
+    expires = "never" if key.expires is None else _format_time(key.expires)
+    limit = key.rate_limit or "default"
+    status = "expired" if key.is_expired() else "valid"
+    return [key.id, key.name, _format_time(key.created), expires, limit, status]
 
 
 def _parse_lifetime(text: str | None) -> timedelta | None:

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from facedetect import DetectionParams, Detector
-from facedetect.archive.detector_comparison import (
+from facedetect.backends import BackendSpec
+from facedetect.backends.fake import FakeBackend
+from facedetect.cli.compare_command import backend_of
+from facedetect.errors import BackendUnavailable
+from facedetect.evaluation.detector_comparison import (
     ComparisonFailure,
     ImageComparison,
     compare_faces,
     compare_images,
 )
-from facedetect.backends import BackendSpec
-from facedetect.backends.fake import FakeBackend
-from facedetect.cli.compare_command import backend_of
-from facedetect.errors import BackendUnavailable
 from facedetect.faces import Box, Face, pair_boxes
 from tests.conftest import ASTRONAUT, face_at
 from tests.fake import failing, finding
