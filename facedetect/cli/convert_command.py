@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facedetect.errors import InvalidSettings
+from facedetect.cli.options import parse_pair
 from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS
 from facedetect.images import DEFAULT_MAX_IMAGE_PIXELS
 
@@ -47,18 +47,8 @@ def convert(
         source,
         output,
         version=version,
-        inputs=_parse_names(inputs),
-        outputs=_parse_names(outputs),
+        inputs=dict(parse_pair("input", pair, "input=image:0") for pair in inputs or []),
+        outputs=dict(parse_pair("output", pair, "prob=scores:0") for pair in outputs or []),
         limits=WorkLimits(max_pyramid_pixels, max_image_pixels),
     )
     typer.echo(str(folder))
-
-
-def _parse_names(pairs: list[str] | None) -> dict[str, str]:
-    names = {}
-    for pair in pairs or []:
-        name, equals, tensor = pair.partition("=")
-        if not (name and equals and tensor):
-            raise InvalidSettings(f"{pair!r} is not NAME=TENSOR, such as input=image:0")
-        names[name] = tensor
-    return names

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from facedetect.cli.options import parse_pair
 from facedetect.errors import InvalidSettings
 from facedetect.evaluation.detector_adapters import BackendAdapter, DetectorAdapter
 from facedetect.evaluation.evaluation_run import KNOWN_SETTINGS
@@ -13,9 +13,9 @@ from facedetect.evaluation.external_program import ExternalProgramAdapter
 from facedetect.faces import DetectionParams, parse_thresholds
 from facedetect.settings import DetectorSettings
 
-_NAMED = re.compile(r"([^=:/?]+)=(.+)")
+_DETECTOR = "new=embedded:models/mtcnn"
+_EXTERNAL = "mine='python mine.py'"
 _DEFAULT_NAME = "facedetect"
-_SETTING_FORMAT = "NAME=MIN_SIZE/FACTOR/T1,T2,T3, such as strict=40/0.709/0.7,0.8,0.9"
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, DetectionParams]:
@@ -28,7 +28,7 @@ def parse_settings(texts: Sequence[str]) -> dict[str, DetectionParams]:
         name, _, values = text.partition("=")
         if name in settings:
             raise InvalidSettings(f"--setting {name} is given twice; give each its own name")
-        settings[name] = _parse_params(text, values) if values else _known_params(text)
+        settings[name] = KNOWN_SETTINGS.get(text) or _parse_params(text, values)
     return settings
 
 
@@ -42,7 +42,7 @@ def opened_detectors(
     BackendUnavailable.
     """
     programs = [
-        ExternalProgramAdapter(*_split_name("external", text), timeout_s=timeout_s)
+        ExternalProgramAdapter(*parse_pair("external", text, _EXTERNAL), timeout_s=timeout_s)
         for text in externals
     ]
     if not detectors and not programs:
@@ -50,27 +50,10 @@ def opened_detectors(
     opened: list[DetectorAdapter] = []
     with ExitStack() as stack:
         for text in detectors:
-            adapter = BackendAdapter.open(*_split_name("detector", text), settings.limits)
+            adapter = BackendAdapter.open(*parse_pair("detector", text, _DETECTOR), settings.limits)
             stack.callback(adapter.close)
             opened.append(adapter)
         yield [*opened, *programs]
-
-
-def _split_name(option: str, text: str) -> tuple[str, str]:
-    match = _NAMED.fullmatch(text)
-    if match is None:
-        example = "new=embedded:models/mtcnn" if option == "detector" else "mine='python mine.py'"
-        raise InvalidSettings(f"--{option} {text!r} has no name; write NAME=..., such as {example}")
-    return match[1], match[2]
-
-
-def _known_params(name: str) -> DetectionParams:
-    if name not in KNOWN_SETTINGS:
-        raise InvalidSettings(
-            f"--setting {name!r} is unknown; use {' or '.join(KNOWN_SETTINGS)}, or "
-            f"{_SETTING_FORMAT}"
-        )
-    return KNOWN_SETTINGS[name]
 
 
 def _parse_params(text: str, values: str) -> DetectionParams:
@@ -79,6 +62,7 @@ def _parse_params(text: str, values: str) -> DetectionParams:
         numbers = float(min_size), float(factor)
     except ValueError as error:
         raise InvalidSettings(
-            f"--setting {text!r} cannot be parsed; write {_SETTING_FORMAT}"
+            f"--setting {text!r} is unknown; use {' or '.join(KNOWN_SETTINGS)}, or "
+            "NAME=MIN_SIZE/FACTOR/T1,T2,T3, such as strict=40/0.709/0.7,0.8,0.9"
         ) from error
     return DetectionParams(*numbers, parse_thresholds(thresholds))

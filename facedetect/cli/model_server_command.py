@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-import queue
-import signal
+import time
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facedetect.cli.options import parse_pair
+from facedetect.cli.signals import stopped_by_signals
 from facedetect.errors import InvalidModel, InvalidSettings
 
 if TYPE_CHECKING:
-    from facedetect.model_server.development_server import ModelServer
     from facedetect.model_server.versioned_model import VersionPolicy
+
+_POLL_S = 0.2
 
 _Folder = Annotated[
     Path | None, typer.Argument(exists=True, file_okay=False, show_default="the built-in model")
@@ -80,22 +83,12 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
     model = VersionedModel(name, folder or builtin_model(), policy, versions_by_label)
     tls = ServerTLS(tls_cert, tls_key) if tls_cert and tls_key else None
     address = ServerAddress(host, port, rest_port if rest_port >= 0 else None, tls)
-    _run_until_signal(ModelServer(model, address))
-
-
-def _run_until_signal(server: ModelServer) -> None:
-    """Serve until SIGTERM or Ctrl-C, then drain; a second signal kills."""
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # may be put to within a handler
-
-    def stop(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        signals.put(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    server.start()
-    signals.get()
-    server.stop()
+    server, stop = ModelServer(model, address), Event()
+    with stopped_by_signals(stop):
+        server.start()
+        while not stop.is_set():
+            time.sleep(_POLL_S)
+        server.stop()
 
 
 def _parse_versions(text: str) -> VersionPolicy | None:
@@ -113,10 +106,8 @@ def _parse_versions(text: str) -> VersionPolicy | None:
 
 
 def _parse_labels(pairs: list[str]) -> dict[str, int]:
-    labels = {}
-    for pair in pairs:
-        label, _, version = pair.partition("=")
-        if not (label and version.isdecimal()):
-            raise InvalidSettings(f"--label {pair!r} is not LABEL=VERSION, such as stable=1")
-        labels[label] = int(version)
-    return labels
+    labels = dict(parse_pair("label", pair, "stable=1") for pair in pairs)
+    for label, version in labels.items():
+        if not version.isdecimal():
+            raise InvalidSettings(f"--label {label}={version} has no version, such as stable=1")
+    return {label: int(version) for label, version in labels.items()}

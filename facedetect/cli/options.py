@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
 
+from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams
 
 _DEFAULTS = DetectionParams()
+_PAIR = re.compile(r"([^=:/?]+)=(.+)")
 
 DEFAULT_MIN_SIZE = _DEFAULTS.min_size
 DEFAULT_FACTOR = _DEFAULTS.factor
@@ -34,12 +37,10 @@ Backend = Annotated[
     ),
 ]
 
-__all__ = [
-    "DEFAULT_FACTOR",
-    "DEFAULT_MIN_SIZE",
-    "DEFAULT_THRESHOLDS",
-    "Backend",
-    "Factor",
-    "MinSize",
-    "Thresholds",
-]
+
+def parse_pair(option: str, text: str, example: str) -> tuple[str, str]:
+    """Parse the value of an option that gives something a name; raises InvalidSettings."""
+    match = _PAIR.fullmatch(text)
+    if match is None:
+        raise InvalidSettings(f"--{option} {text!r} is not NAME=VALUE, such as {example}")
+    return match[1], match[2]

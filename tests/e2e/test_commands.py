@@ -167,7 +167,7 @@ def test_freeze_convert_inspect_and_detect_with_the_result(tmp_path: Path) -> No
     assert again.stderr.startswith("error: models/mtcnn/1 exists")
     wrong = run("convert", "mtcnn.pb", "other", "--input", "input", cwd=tmp_path)
     assert wrong.returncode == 2
-    assert "is not NAME=TENSOR" in wrong.stderr
+    assert "is not NAME=VALUE" in wrong.stderr
 
 
 def test_a_model_that_is_not_there_is_exit_code_3(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_options(half_plus_two: Path, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["--versions", "newest"], "'newest' is neither latest nor all"),
-        (["--label", "stable"], "'stable' is not LABEL=VERSION"),
+        (["--label", "stable"], "'stable' is not NAME=VALUE"),
         (["--tls-cert", "cert.pem"], "go together"),
         (["1"], "is a version folder; give the folder that contains it"),
     ],

@@ -243,7 +243,7 @@ def test_invalid_settings(text: str, error: type[Exception]) -> None:
 @pytest.mark.parametrize("text", ["embedded:", "embedded:m?version=1", "=embedded:", "a="])
 def test_a_detector_needs_a_name(text: str) -> None:
     with (
-        pytest.raises(InvalidSettings, match="has no name"),
+        pytest.raises(InvalidSettings, match="is not NAME=VALUE"),
         opened_detectors([text], [], DetectorSettings.load(), 1.0),
     ):
         pass
