@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,39 +19,13 @@ from facedetect.cli import options
 from facedetect.cli.console_table import print_table
 from facedetect.cli.formatting import counted
 from facedetect.errors import InvalidSettings
-from facedetect.evaluation.detector_comparison import (
-    ComparisonFailure,
-    ImageComparison,
-    compare_images,
-)
+from facedetect.evaluation.detector_comparison import ImageComparison, compare_images
 from facedetect.faces import DetectionParams
 from facedetect.model_ref import ModelRef
 from facedetect.settings import DetectorSettings
 
 _DIFFERENT = 1
 _SHOWN = 20
-
-
-@dataclass
-class _Total:
-    images: int = 0
-    both: int = 0
-    lost: int = 0
-    new: int = 0
-    shift: float = 0.0
-    score_change: float = 0.0
-    differing: list[ImageComparison] = field(default_factory=list)
-    failed: int = 0
-
-    def add(self, row: ImageComparison, tolerance: float) -> None:
-        self.images += 1
-        self.both += row.both
-        self.lost += len(row.lost)
-        self.new += len(row.new)
-        self.shift = max(self.shift, row.shift)
-        self.score_change = max(self.score_change, row.score_change)
-        if row.differs(tolerance):
-            self.differing.append(row)
 
 
 def compare(
@@ -88,17 +62,22 @@ def compare(
     plan.check()
     images = [(file.name, folder / file.name) for file in plan.source_files()]
     first_spec, second_spec = (backend_of(name, settings.backend) for name in (first, second))
-    total = _Total()
+    rows = []
     with (
         settings.model_copy(update={"backend": first_spec}).open_detector() as one,
         settings.model_copy(update={"backend": second_spec}).open_detector() as other,
     ):
-        rows = compare_images(one, other, images, params, threads=settings.threads)
-        shown = track(rows, "Comparing", total=len(images), console=Console(stderr=True))
-        _collect(shown, total, tolerance, as_json=as_json)
+        compared = compare_images(one, other, images, params, threads=settings.threads)
+        for row in track(compared, "Comparing", total=len(images), console=Console(stderr=True)):
+            rows.append(row)
+            if row.error is not None:
+                typer.echo(f"{row.image}: {row.error}", err=True)
+            if as_json:
+                typer.echo(json.dumps(asdict(row)))
+    differing = [row for row in rows if row.differs(tolerance)]
     if not as_json:
-        _print(total, first, second)
-    if total.differing or total.failed:
+        _print(rows, differing, first, second)
+    if differing or any(row.error for row in rows):
         raise typer.Exit(_DIFFERENT)
 
 
@@ -113,35 +92,24 @@ def backend_of(name: str, backend: BackendSpec) -> BackendSpec:
     return BackendSpec.parse(str(replace(backend, model=model)))
 
 
-def _collect(
-    rows: Iterable[ImageComparison | ComparisonFailure],
-    total: _Total,
-    tolerance: float,
-    *,
-    as_json: bool,
+def _print(
+    rows: Sequence[ImageComparison], differing: Sequence[ImageComparison], first: str, second: str
 ) -> None:
-    for row in rows:
-        if isinstance(row, ComparisonFailure):
-            total.failed += 1
-            typer.echo(f"{row.image}: {row.error}", err=True)
-            continue
-        total.add(row, tolerance)
-        if as_json:
-            typer.echo(json.dumps(asdict(row)))
-
-
-def _print(total: _Total, first: str, second: str) -> None:
-    if total.differing:
+    if differing:
         header = ("image", "both", f"only {first}", f"only {second}", "moved, px", "score")
-        print_table(header, map(_cells, total.differing[:_SHOWN]))
-    left_out = len(total.differing) - _SHOWN
+        print_table(header, map(_cells, differing[:_SHOWN]))
+    left_out = len(differing) - _SHOWN
     if left_out > 0:
         typer.echo(f"... and {counted(left_out, 'image')} more; use --json for all.")
+    done = [row for row in rows if row.error is None]
     typer.echo(
-        f"{counted(total.images, 'image')}, {counted(len(total.differing), 'image')} different: "
-        f"{counted(total.both, 'face')} in both, {total.lost} only in {first}, "
-        f"{total.new} only in {second}; the largest move is {total.shift:.2f} px, the largest "
-        f"change of a score {total.score_change:.4f}. {total.failed} failed."
+        f"{counted(len(done), 'image')}, {counted(len(differing), 'image')} different: "
+        f"{counted(sum(row.both for row in done), 'face')} in both, "
+        f"{sum(len(row.lost) for row in done)} only in {first}, "
+        f"{sum(len(row.new) for row in done)} only in {second}; the largest move is "
+        f"{max((row.shift for row in done), default=0):.2f} px, the largest change of a score "
+        f"{max((row.score_change for row in done), default=0):.4f}. "
+        f"{len(rows) - len(done)} failed."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from facedetect.detector import Detector
@@ -19,27 +19,20 @@ class ImageComparison:
     """One image: how many faces both found, which only one found, how far the rest moved.
 
     `shift` is the largest distance between a corner or landmark and its counterpart, px;
-    `score_change` the largest change of a score.
+    `score_change` the largest change of a score. `error` says why it could not be processed.
     """
 
     image: str
-    both: int
-    lost: list[Face]
-    new: list[Face]
-    shift: float
-    score_change: float
+    both: int = 0
+    lost: list[Face] = field(default_factory=list)
+    new: list[Face] = field(default_factory=list)
+    shift: float = 0.0
+    score_change: float = 0.0
+    error: str | None = None
 
     def differs(self, tolerance: float) -> bool:
         """Whether a face was lost or is new, or moved by more than `tolerance` px."""
         return bool(self.lost or self.new) or self.shift > tolerance
-
-
-@dataclass(frozen=True)
-class ComparisonFailure:
-    """An image that could not be processed."""
-
-    image: str
-    error: Exception
 
 
 def compare_images(
@@ -49,19 +42,19 @@ def compare_images(
     params: DetectionParams,
     *,
     threads: int,
-) -> Iterator[ImageComparison | ComparisonFailure]:
+) -> Iterator[ImageComparison]:
     """Run both detectors on every image, given by name and path; results come in order.
 
     Raises BackendUnavailable.
     """
 
-    def compare(image: tuple[str, Path]) -> ImageComparison | ComparisonFailure:
+    def compare(image: tuple[str, Path]) -> ImageComparison:
         name, path = image
         try:
             pixels = load_image(path, first.limits)
             found = [d.detect_upright(pixels, params).faces for d in (first, second)]
         except (*PER_IMAGE_ERRORS, OSError) as error:
-            return ComparisonFailure(name, error)
+            return ImageComparison(name, error=str(error))
         return compare_faces(name, *found)
 
     with ThreadPoolExecutor(threads) as pool:
