@@ -91,10 +91,8 @@ class LocalStorage:
             return [self._entry(found) for found in listing if not self._is_excluded(found)]
 
     def read(self, name: str) -> bytes:
-        # Without O_NONBLOCK opening a named pipe would hang.
-        with os.fdopen(os.open(self.root / name, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            _check_regular(file.fileno())
-            return file.read()
+        with self.as_local_file(name) as path:
+            return path.read_bytes()
 
     def write(self, name: str, data: bytes) -> None:
         write_atomically(self._target(name), data, self._drafts)
@@ -106,11 +104,8 @@ class LocalStorage:
     @contextmanager
     def as_local_file(self, name: str) -> Iterator[Path]:
         path = self.root / name
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            _check_regular(descriptor)
-        finally:
-            os.close(descriptor)
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would hang
+            raise OSError(errno.EINVAL, "not a regular file")
         yield path
 
     def local_draft(self, name: str) -> AbstractContextManager[Path]:
@@ -167,8 +162,3 @@ def _is_same(path: Path, other: Path) -> bool:
         return path.samefile(other)
     except OSError:  # one of them does not exist
         return path == Path(os.path.realpath(other))
-
-
-def _check_regular(descriptor: int) -> None:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise OSError(errno.EINVAL, "not a regular file")

@@ -75,17 +75,7 @@ class DetectionsRecord(DetectionLists):
 
 
 def to_json_line(detections: ImageDetections) -> str:
-    points = detections.landmarks
-    return json.dumps(
-        {
-            "image": detections.image,
-            "boxes": detections.boxes.tolist(),
-            "scores": detections.scores.tolist(),
-            "landmarks": None if points is None else points.tolist(),
-            "seconds": detections.seconds,
-            "error": detections.error,
-        }
-    )
+    return json.dumps(vars(detections), default=np.ndarray.tolist)
 
 
 def from_json_line(line: str | bytes) -> ImageDetections:

@@ -10,20 +10,6 @@ from facedetect.evaluation.dataset import FloatArray
 from facedetect.evaluation.evaluate_extra import requires_evaluate_extra
 from facedetect.evaluation.svg import save_svg
 
-_COLOURS = (
-    "#3d7a3d",
-    "#1f4e9c",
-    "#c2571a",
-    "#7b3fa0",
-    "#b03060",
-    "#808080",
-    "#00868b",
-    "#8b6914",
-    "#000000",
-    "#e3a300",
-    "#5cb85c",
-    "#6fa8dc",
-)
 _STYLES = ("solid", "dashed", "dotted", "dashdot")
 
 
@@ -72,7 +58,7 @@ def draw_plot(path: Path, plot: PlotAxes, curves: Sequence[PlotCurve]) -> None:
             curve.x,
             curve.y,
             label=f"{curve.detector}, {curve.setting}: {curve.note}",
-            color=_COLOURS[detectors.index(curve.detector) % len(_COLOURS)],
+            color=f"C{detectors.index(curve.detector)}",
             linestyle=_STYLES[settings.index(curve.setting) % len(_STYLES)],
         )
     axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
