@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from facedetect.archive.output_layout import folders_of, outputs_pattern
 from facedetect.archive.storage import Storage
 
@@ -14,37 +16,25 @@ class OutputIndex:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._folders: dict[str, dict[str, int]] = {}
+        self._sizes = lru_cache(_MAX_CACHED_FOLDERS)(self._list)
 
     def has(self, outputs: dict[str, int]) -> bool:
         """Whether all these files, given with their sizes in bytes, exist. Raises OSError."""
-        return all(self._size(path) == size for path, size in outputs.items())
+        return all(
+            self._sizes(path.rpartition("/")[0]).get(path) == size for path, size in outputs.items()
+        )
 
     def files_of(self, result: str) -> list[str]:
         """Return every file that may have been written with a result, given by its path."""
         pattern = outputs_pattern(result)
-        paths = (
-            f"{folder}/{name}" if folder else name
-            for folder in sorted(folders_of(result))
-            for name in self._sizes(folder)
-        )
+        paths = (path for folder in sorted(folders_of(result)) for path in self._sizes(folder))
         return [path for path in paths if pattern.fullmatch(path)]
 
-    def _size(self, path: str) -> int | None:
-        folder, _, name = path.rpartition("/")
-        return self._sizes(folder).get(name)
-
-    def _sizes(self, folder: str) -> dict[str, int]:
-        """The names and sizes of a folder's files."""
-        if folder not in self._folders:
-            while len(self._folders) >= _MAX_CACHED_FOLDERS:
-                del self._folders[next(iter(self._folders))]
-            self._folders[folder] = self._list(folder)
-        return self._folders[folder]
-
     def _list(self, folder: str) -> dict[str, int]:
+        """The paths and sizes of a folder's files."""
         try:
             entries = self._storage.entries(folder)
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        return {entry.name: entry.size for entry in entries if not entry.is_folder}
+        inside = f"{folder}/" if folder else ""
+        return {inside + entry.name: entry.size for entry in entries if not entry.is_folder}
