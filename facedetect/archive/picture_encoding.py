@@ -11,6 +11,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import putchunk
 
 from facedetect.images import BGRImage, check_encoded_suffix, encode_image
 from facedetect.images.encode import side_too_long_error
@@ -145,17 +146,14 @@ def _tiff(image: Image.Image, compression: str | None, kept: _KeptMetadata) -> b
 
 def _with_chunks(png: bytes, kept: _KeptMetadata) -> bytes:
     """Add metadata to a PNG file from OpenCV, which takes a quarter of Pillow's time."""
-    chunks = []
+    result = io.BytesIO()
+    result.write(png[:_PNG_HEADER_BYTES])
     if kept.icc_profile:
-        chunks.append(_chunk(b"iCCP", b"ICC\0\0" + zlib.compress(kept.icc_profile)))
+        putchunk(result, b"iCCP", b"ICC\0\0", zlib.compress(kept.icc_profile))
     if kept.dpi:
         across, down = (round(dpi / _INCH_IN_METRES) for dpi in kept.dpi)
-        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
+        putchunk(result, b"pHYs", struct.pack(">IIB", across, down, 1))
     if kept.exif:
-        chunks.append(_chunk(b"eXIf", kept.exif))
-    return b"".join([png[:_PNG_HEADER_BYTES], *chunks, png[_PNG_HEADER_BYTES:]])
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    checksum = struct.pack(">I", zlib.crc32(name + content))
-    return struct.pack(">I", len(content)) + name + content + checksum
+        putchunk(result, b"eXIf", kept.exif)
+    result.write(png[_PNG_HEADER_BYTES:])
+    return result.getvalue()
