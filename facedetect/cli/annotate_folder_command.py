@@ -9,7 +9,7 @@ from typing import Annotated, cast
 import typer
 from rich.console import Console
 
-from facedetect.archive import FolderOptions, annotate_folder, preview_folder
+from facedetect import archive
 from facedetect.archive.opening import EngineName
 from facedetect.archive.picture_encoding import Metadata
 from facedetect.archive.processing import DisplayStyle
@@ -26,7 +26,7 @@ from facedetect.settings import DetectorSettings
 _FAILED = 1
 
 
-def annotate_folder_command(  # noqa: PLR0913 - a command's options are its arguments
+def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     source: Annotated[str, typer.Argument(metavar="IN", show_default=False)],
     output: Annotated[str, typer.Argument(metavar="OUT", show_default=False)],
     *,
@@ -104,7 +104,7 @@ def annotate_folder_command(  # noqa: PLR0913 - a command's options are its argu
 
         facedetect annotate-folder s3://bucket/in s3://bucket/out --engine ray --ray-address auto
     """
-    folder_options = FolderOptions(
+    folder_options = archive.FolderOptions(
         params=DetectionParams(min_size, factor, parse_thresholds(thresholds)),
         style=style,
         metadata=metadata,
@@ -121,13 +121,15 @@ def annotate_folder_command(  # noqa: PLR0913 - a command's options are its argu
     stop, console = Event(), Console(stderr=True)
     with stopped_by_signals(stop):
         if dry_run:
-            files = preview_folder(source, output, stop=stop, **folder_options)
+            files = archive.preview_folder(source, output, stop=stop, **folder_options)
             print_preview(files, quiet=quiet, as_json=as_json)
             if stop.is_set():
                 raise typer.Exit(INTERRUPTED)
             return
         with nullcontext(lambda _: None) if quiet else folder_progress(console) as show:
-            summary = annotate_folder(source, output, on_progress=show, stop=stop, **folder_options)
+            summary = archive.annotate_folder(
+                source, output, on_progress=show, stop=stop, **folder_options
+            )
     (print_json if as_json else print_summary)(summary)
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -2,57 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-
-@dataclass(frozen=True)
-class _Source:
-    """Where a command is, as `module:name` within this package, and its line in the help."""
-
-    place: str
-    summary: str
-    no_args_is_help: bool = True
-
-
 # In the order of the help. A summary is the first line of the command's own docstring.
 COMMANDS = {
-    "detect": _Source("detect_command:detect", "Find the faces in images."),
-    "annotate": _Source(
-        "annotate_command:annotate", "Draw boxes, landmarks and scores on a copy of an image."
+    "detect": "Find the faces in images.",
+    "annotate": "Draw boxes, landmarks and scores on a copy of an image.",
+    "annotate-folder": "Draw, or hide, the faces on every picture and video below the folder IN.",
+    "serve": "Serve POST /detect over HTTP.",
+    "model-server": (
+        "Serve a SavedModel as TensorFlow Serving does, where its binary is not available."
     ),
-    "annotate-folder": _Source(
-        "annotate_folder_command:annotate_folder_command",
-        "Draw, or hide, the faces on every picture and video below the folder IN.",
-    ),
-    "serve": _Source("serve_command:serve", "Serve POST /detect over HTTP.", False),
-    "model-server": _Source(
-        "model_server_command:model_server",
-        "Serve a SavedModel as TensorFlow Serving does, where its binary is not available.",
-        False,
-    ),
-    "freeze": _Source("freeze_command:freeze", "Build MTCNN as one frozen graph."),
-    "convert": _Source(
-        "convert_command:convert",
-        "Turn a frozen graph or a checkpoint into a SavedModel for TensorFlow Serving.",
-    ),
-    "inspect": _Source(
-        "inspect_command:inspect", "List a model's signatures, and its possible inputs and outputs."
-    ),
-    "compare": _Source(
-        "compare_command:compare",
-        "Show what a new version of the model changes in the images below FOLDER.",
-    ),
-    "evaluate": _Source(
-        "evaluate_command:evaluate",
-        "Measure the accuracy of detectors on labelled images.",
-    ),
-    "keys": _Source("keys_command:app", "Add, list and remove the API keys of the HTTP service."),
+    "freeze": "Build MTCNN as one frozen graph.",
+    "convert": "Turn a frozen graph or a checkpoint into a SavedModel for TensorFlow Serving.",
+    "inspect": "List a model's signatures, and its possible inputs and outputs.",
+    "compare": "Show what a new version of the model changes in the images below FOLDER.",
+    "evaluate": "Measure the accuracy of detectors on labelled images.",
+    "keys": "Add, list and remove the API keys of the HTTP service.",
 }
+_NEED_NO_ARGUMENTS = {"serve", "model-server"}  # the others show their help
 
 
 class LazyCommandGroup(TyperGroup):
@@ -69,7 +41,7 @@ class LazyCommand(TyperCommand):
     """Stands for a command in the group's help; the command itself takes its place to run."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, help=COMMANDS[name].summary, rich_markup_mode="markdown")
+        super().__init__(name, help=COMMANDS[name], rich_markup_mode="markdown")
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
@@ -79,14 +51,14 @@ class LazyCommand(TyperCommand):
 
 
 def load_command(name: str) -> Any:
-    """Import the command of that name."""
-    source = COMMANDS[name]
-    module, _, attribute = source.place.partition(":")
-    loaded = getattr(import_module(f"facedetect.cli.{module}"), attribute)
-    if not isinstance(loaded, typer.Typer):
-        single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-        single.command(name, no_args_is_help=source.no_args_is_help)(loaded)
-        loaded = single
+    """Import the command: its module's Typer `app`, or the function that is called as it is."""
+    attribute = name.replace("-", "_")
+    module = import_module(f"facedetect.cli.{attribute}_command")
+    loaded = getattr(module, "app", None)
+    if loaded is None:
+        loaded = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+        shows_help = name not in _NEED_NO_ARGUMENTS
+        loaded.command(name, no_args_is_help=shows_help)(getattr(module, attribute))
     command = typer.main.get_command(loaded)
     command.name = name
     return command
