@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
-from types import MappingProxyType
 from typing import Self
 
 from facedetect.errors import InvalidSettings
@@ -19,12 +18,10 @@ from facedetect.evaluation.detector_adapters import DetectorAdapter
 from facedetect.evaluation.image_detections import ImageDetections
 from facedetect.faces import DetectionParams
 
-KNOWN_SETTINGS: Mapping[str, DetectionParams] = MappingProxyType(
-    {
-        "defaults": DetectionParams(),
-        "recipe": DetectionParams(min_size=10, factor=0.79, thresholds=(0.5, 0.5, 0.3)),
-    }
-)
+KNOWN_SETTINGS: Mapping[str, DetectionParams] = {
+    "defaults": DetectionParams(),
+    "recipe": DetectionParams(min_size=10, factor=0.79, thresholds=(0.5, 0.5, 0.3)),
+}
 """The defaults of all commands, and what MTCNN's author uses for WIDER FACE."""
 
 # Increase it when the same detector would be recorded with other detections than before.

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from facedetect.errors import InvalidDataset
 from facedetect.evaluation.dataset import ALL, LANDMARK_COUNT, Dataset
 from facedetect.evaluation.datasets.label_files import validate
-from facedetect.evaluation.datasets.label_rows import LabelRow, Points, dataset_of_rows
+from facedetect.evaluation.datasets.label_rows import Points, read_rows
 from facedetect.evaluation.json_validation import Coordinate, Corners
 
 
@@ -67,15 +67,15 @@ def read_coco(data: Any, place: str, images: Path, *, one_based: bool = False) -
                 "does not list; add the image or remove the annotation"
             )
         faces[annotation.image_id].append(annotation)
-    rows = [(place, _to_row(image, faces[image.id])) for image in coco.images]
-    return dataset_of_rows(rows, images, one_based=one_based)
+    rows = ((place, _to_row(image, faces[image.id])) for image in coco.images)
+    return read_rows(rows, images, one_based=one_based)
 
 
-def _to_row(image: CocoImage, faces: Sequence[CocoAnnotation]) -> LabelRow:
+def _to_row(image: CocoImage, faces: Sequence[CocoAnnotation]) -> dict[str, Any]:
     landmarks = [face.landmarks for face in faces]
-    return LabelRow.model_construct(  # its parts have been validated
-        image=image.file_name,
-        boxes=[face.corners for face in faces],
-        subsets={ALL: [index for index, face in enumerate(faces) if not face.iscrowd]},
-        landmarks=landmarks if any(landmarks) else None,
-    )
+    return {
+        "image": image.file_name,
+        "boxes": [face.corners for face in faces],
+        "subsets": {ALL: [index for index, face in enumerate(faces) if not face.iscrowd]},
+        "landmarks": landmarks if any(landmarks) else None,
+    }

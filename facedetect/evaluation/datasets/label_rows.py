@@ -56,22 +56,16 @@ class LabelRow(BaseModel):
         return {name: boxes for name, boxes in levels.items() if boxes is not None} | self.subsets
 
 
-PlacedRow = tuple[str, LabelRow]
-"""A row with its place in the file, for error messages."""
+_PlacedRow = tuple[str, LabelRow]
 
 
 def read_rows(rows: Iterable[tuple[str, Any]], images: Path, *, one_based: bool = False) -> Dataset:
     """Return rows as a dataset; each comes with its place in the file, for error messages.
 
-    Raises InvalidDataset for an invalid row.
+    Raises InvalidDataset for an invalid row, or rows that contradict each other.
     """
-    placed = [(place, validate(LabelRow, data, place)) for place, data in rows]
-    return dataset_of_rows(placed, images, one_based=one_based)
-
-
-def dataset_of_rows(placed: Sequence[PlacedRow], images: Path, *, one_based: bool) -> Dataset:
-    """Return rows as a dataset; raises InvalidDataset if they contradict each other."""
-    placed = [(f"{place} ({row.image})", row) for place, row in placed]
+    valid = [(place, validate(LabelRow, data, place)) for place, data in rows]
+    placed = [(f"{place} ({row.image})", row) for place, row in valid]
     metric = _metric_of(placed)
     subsets = _subsets_of(placed)
     origin = 1.0 if one_based else 0.0
@@ -79,7 +73,7 @@ def dataset_of_rows(placed: Sequence[PlacedRow], images: Path, *, one_based: boo
     return Dataset(metric, subsets, tuple(labelled))
 
 
-def _metric_of(placed: Sequence[PlacedRow]) -> Metric:
+def _metric_of(placed: Sequence[_PlacedRow]) -> Metric:
     """All rows must have boxes, or all of them landmarks and no boxes."""
     has_boxes = any(row.boxes is not None for _, row in placed)
     for place, row in placed:
@@ -91,7 +85,7 @@ def _metric_of(placed: Sequence[PlacedRow]) -> Metric:
     return Metric.AVERAGE_PRECISION if has_boxes else Metric.LANDMARK_ERROR
 
 
-def _subsets_of(placed: Sequence[PlacedRow]) -> tuple[str, ...]:
+def _subsets_of(placed: Sequence[_PlacedRow]) -> tuple[str, ...]:
     """All rows must have the subsets of the first row."""
     subsets = [tuple(row.indices_by_subset) for _, row in placed]
     for (place, _), own in zip(placed, subsets, strict=True):
