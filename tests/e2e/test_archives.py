@@ -180,16 +180,6 @@ def test_what_a_kill_leaves_unfinished_is_gone_after_the_next_run(
     assert results_of(output).keys() == {f"{number}.bmp" for number in range(10)}
 
 
-def test_results_within_the_source_are_no_sources(
-    annotate: Callable[..., Run], tmp_path: Path
-) -> None:
-    make_archive(tmp_path, 3, longest=300)
-    for unchanged in (0, 3):
-        ended = annotate(tmp_path, tmp_path / "with faces", "--json")
-        told = json.loads(ended.stdout)
-        assert (told["images"], told["unchanged"], told["others"]) == (3, unchanged, 0)
-
-
 def test_links_are_followed_if_asked_for_and_never_for_ever(
     annotate: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -203,18 +193,6 @@ def test_links_are_followed_if_asked_for_and_never_for_ever(
     assert rows_of(tmp_path / "out").keys() == {"a/astronaut.jpg"}
     assert annotate(source, tmp_path / "out", "--follow-links").returncode == 0
     assert rows_of(tmp_path / "out").keys() == {"a/astronaut.jpg", "link/astronaut.jpg"}
-
-
-def test_names_that_are_not_utf_8_are_kept(annotate: Callable[..., Run], tmp_path: Path) -> None:
-    name = os.fsdecode(b"caf\xe9/\xff.jpg")
-    source = tmp_path / "in" / name
-    source.parent.mkdir(parents=True)
-    source.write_bytes(ASTRONAUT.read_bytes())
-    for unchanged in (0, 1):
-        ended = annotate(tmp_path / "in", tmp_path / "out", "--json")
-        assert json.loads(ended.stdout)["unchanged"] == unchanged
-        assert rows_of(tmp_path / "out").keys() == {name}
-        assert (tmp_path / "out" / name).is_file()
 
 
 def test_two_runs_do_not_write_to_one_folder(
