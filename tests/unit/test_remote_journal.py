@@ -48,7 +48,11 @@ def test_a_place_that_cannot_be_written_is_known_at_the_first_file() -> None:
         journal.record(row("a.jpg"), "1", "work", {})
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"{"), gzip.compress(b'["drop"]')])
+@pytest.mark.parametrize(
+    "data",
+    [b"text", gzip.compress(b"{"), gzip.compress(b'["drop"]')],
+    ids=["no gzip", "no JSON", "no change"],
+)
 def test_a_broken_segment_is_named(data: bytes, place: Storage) -> None:
     with RemoteJournal(place) as journal:
         journal.record(row("a.jpg"), "1", "work", {})
