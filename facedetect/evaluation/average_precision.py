@@ -94,7 +94,7 @@ class PrecisionRecallCurve:
 def score_boxes(
     dataset: Dataset, detections: Sequence[ImageDetections], *, iou: float = 0.5
 ) -> dict[str, PrecisionRecallCurve]:
-    """Return each subset's curve; an image without an answer counts as one without detections.
+    """Return each subset's curve for the detections of each image, in the dataset's order.
 
     The steps are those of evaluation.m in the official eval_tools. By descending score, a detection
     matches the labelled face of the highest IoU, if that is at least `iou`. The first match of a
@@ -103,10 +103,10 @@ def score_boxes(
     official code, which skips images without any label: detections in them are false positives
     here. WIDER FACE itself has no such image.
     """
-    by_image = {answer.image: answer for answer in detections}
     score_range = _score_range(detections)
     matched = [
-        _match(image, by_image.get(image.name), score_range, iou) for image in dataset.images
+        _match(image, answer, score_range, iou)
+        for image, answer in zip(dataset.images, detections, strict=True)
     ]
     return {subset: _count(dataset, matched, subset) for subset in dataset.subsets}
 
@@ -150,12 +150,10 @@ def _normalise(scores: FloatArray, score_range: tuple[float, float]) -> FloatArr
 
 def _match(
     image: LabelledImage,
-    detections: ImageDetections | None,
+    detections: ImageDetections,
     score_range: tuple[float, float],
     iou: float,
 ) -> _MatchedDetections:
-    if detections is None:
-        return _MatchedDetections(np.zeros(0), np.zeros(0, np.intp))
     order = np.argsort(-detections.scores, kind="stable")
     return _MatchedDetections(
         _normalise(detections.scores[order], score_range),

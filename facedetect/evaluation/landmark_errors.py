@@ -77,16 +77,17 @@ class LandmarkErrors:
 
 
 def score_landmarks(dataset: Dataset, detections: Sequence[ImageDetections]) -> LandmarkErrors:
-    """Return the errors of all faces with labelled landmarks, in the dataset's order.
+    """Return the errors of all faces with labelled landmarks; both are in the dataset's order.
 
     A face with a labelled box is matched to the detection of the highest IoU, if that is at least
     0.5. A face with landmarks only is matched to a detection whose box contains the labelled
     points' mean; of several, to the one with the nearest landmarks. Detections without landmarks
     match no face.
     """
-    by_image = {answer.image: answer for answer in detections}
     errors = [
-        row for image in dataset.images for row in _image_errors(image, by_image.get(image.name))
+        row
+        for image, answer in zip(dataset.images, detections, strict=True)
+        for row in _image_errors(image, answer)
     ]
     return LandmarkErrors(np.array(errors).reshape(-1, LANDMARK_COUNT))
 
@@ -105,7 +106,7 @@ def mean_over_common_faces(
     return means[0], means[1], int(common.sum())
 
 
-def _image_errors(image: LabelledImage, detections: ImageDetections | None) -> Iterator[FloatArray]:
+def _image_errors(image: LabelledImage, detections: ImageDetections) -> Iterator[FloatArray]:
     """Give the errors [5] of each face with labelled landmarks."""
     if image.landmarks is None:
         return
@@ -117,10 +118,10 @@ def _image_errors(image: LabelledImage, detections: ImageDetections | None) -> I
 
 
 def _face_errors(
-    points: FloatArray, box: BoxArray | None, detections: ImageDetections | None
+    points: FloatArray, box: BoxArray | None, detections: ImageDetections
 ) -> FloatArray:
     missed = np.full(LANDMARK_COUNT, np.nan)
-    if detections is None or detections.landmarks is None or not len(detections.boxes):
+    if detections.landmarks is None or not len(detections.boxes):
         return missed
     distances = np.linalg.norm(detections.landmarks - points, axis=2)  # [detections, 5]
     if box is None:

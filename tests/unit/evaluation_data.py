@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,12 @@ def detections(
         landmarks=None if landmarks is None else np.array(landmarks, float),
         seconds=0.1,
     )
+
+
+def in_order(dataset: Dataset, answers: Iterable[ImageDetections]) -> list[ImageDetections]:
+    """The detections of all images: none where there is no answer."""
+    by_image = {answer.image: answer for answer in answers}
+    return [by_image.get(image.name, detections(image.name)) for image in dataset.images]
 
 
 def masks_of(dataset: Dataset, subset: str) -> list[list[bool]]:
