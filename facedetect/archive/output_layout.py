@@ -10,8 +10,9 @@ REPORTS = {
     "csv": "report.csv",
     "coco": "report.coco.json",
     "parquet": "report.parquet",
+    "html": f"{CONTACT_SHEET}/index.html",
 }
-RESERVED = {CROPS, CONTACT_SHEET, *REPORTS.values()}
+RESERVED = {CROPS, *(path.partition("/")[0] for path in REPORTS.values())}
 """Names at the top level that mirrored folders must not take."""
 
 

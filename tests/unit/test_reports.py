@@ -18,13 +18,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from facedetect.archive.output_layout import REPORTS
 from facedetect.archive.reports import (
     ReportName,
     Row,
     RunSummary,
     failed_row,
     make_thumbnail,
-    report_path,
     write_report,
 )
 from facedetect.archive.storage import LocalStorage
@@ -60,7 +60,7 @@ ROWS = [
 
 def written(name: ReportName, rows: list[Row], folder: Path) -> bytes:
     path = write_report(name, lambda: iter(rows), LocalStorage(folder))
-    assert path == report_path(name)
+    assert path == REPORTS[name]
     return (folder / path).read_bytes()
 
 
@@ -203,7 +203,7 @@ def test_a_report_that_cannot_be_finished_leaves_the_earlier_one(
 
     with pytest.raises(OSError, match="the journal"):
         write_report(name, broken, LocalStorage(tmp_path))
-    assert (tmp_path / report_path(name)).read_bytes() == earlier
+    assert (tmp_path / REPORTS[name]).read_bytes() == earlier
     assert sorted(tmp_path.rglob("*")) == files
 
 

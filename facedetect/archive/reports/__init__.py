@@ -5,7 +5,6 @@ from facedetect.archive.reports.report_writers import (
     ReportName,
     check_report,
     remove_report,
-    report_path,
     write_report,
 )
 from facedetect.archive.reports.run_summary import RunSummary
@@ -20,7 +19,6 @@ __all__ = [
     "found_row",
     "make_thumbnail",
     "remove_report",
-    "report_path",
     "to_json_line",
     "write_report",
 ]

@@ -27,11 +27,6 @@ _WRITERS: dict[ReportName, _Writer] = {
 }
 
 
-def report_path(name: ReportName) -> str:
-    """Return the report's path within the output folder; of the contact sheet, its first page."""
-    return contact_sheet.INDEX if name == "html" else REPORTS[name]
-
-
 def check_report(name: ReportName) -> None:
     """Raise InvalidSettings if there is no such report, or a package that it needs is missing."""
     if name not in get_args(ReportName):
@@ -42,18 +37,19 @@ def check_report(name: ReportName) -> None:
 
 
 def write_report(name: ReportName, read_rows: RowReader, output: Storage) -> str:
-    """Write a report and return its path (see report_path); an earlier one is replaced at once.
+    """Write a report and return its path; an earlier one is replaced at once.
 
     Rows keep their order. They are streamed, so memory does not grow with their number; some
     reports read them twice. Raises InvalidSettings (see check_report) and OSError.
     """
     check_report(name)
+    path = REPORTS[name]
     if name == "html":
         contact_sheet.write_contact_sheet(read_rows, output)
     else:
-        with output.local_draft(report_path(name)) as unfinished:
+        with output.local_draft(path) as unfinished:
             _WRITERS[name](read_rows, unfinished)
-    return report_path(name)
+    return path
 
 
 def remove_report(name: ReportName, output: Storage) -> None:
@@ -61,4 +57,4 @@ def remove_report(name: ReportName, output: Storage) -> None:
     if name == "html":
         contact_sheet.remove_contact_sheet(output)
     else:
-        output.remove(report_path(name))
+        output.remove(REPORTS[name])

@@ -1,9 +1,8 @@
 """The report as HTML pages that open from a disk, without a server or a network."""
 
 from facedetect.archive.reports.contact_sheet.sheet_writer import (
-    INDEX,
     remove_contact_sheet,
     write_contact_sheet,
 )
 
-__all__ = ["INDEX", "remove_contact_sheet", "write_contact_sheet"]
+__all__ = ["remove_contact_sheet", "write_contact_sheet"]

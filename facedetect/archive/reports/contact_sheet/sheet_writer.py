@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facedetect.archive.output_layout import CONTACT_SHEET
+from facedetect.archive.output_layout import CONTACT_SHEET, REPORTS
 from facedetect.archive.reports.contact_sheet.sheet_views import (
     FILTERS,
     TILES_PER_PAGE,
@@ -22,8 +22,6 @@ from facedetect.archive.storage import Storage
 
 if TYPE_CHECKING:
     from jinja2 import Template
-
-INDEX = f"{CONTACT_SHEET}/{page_name(1)}"
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _STATIC = Path(__file__).with_name("static")
@@ -46,7 +44,7 @@ def write_contact_sheet(read_rows: RowReader, output: Storage) -> None:
     for number, page in enumerate(pages, start=2):
         output.write(f"{CONTACT_SHEET}/{page_name(number)}", page)
     _remove_later_pages(index.pages, output)
-    output.write(INDEX, first)
+    output.write(REPORTS["html"], first)
 
 
 def remove_contact_sheet(output: Storage) -> None:
