@@ -18,8 +18,8 @@
     │   └── Overloaded              more work than can be done in time; says when to come again
     │       └── RateLimited         more requests than this caller may send
     ├── ModelError                  while building, converting or reading a model
-    │   ├── InvalidModel            a file that is no model, or lacks what was asked of it
-    │   └── OutputExists            something already stands where the result should go
+    │   ├── InvalidModel            the file is not a model, or lacks something it needs
+    │   └── OutputExists            there is already a file where the result should go
     └── BackendError                the model could not answer
         ├── BackendUnavailable      not there, or not ready yet
         │   └── ModelNotFound       the backend is there, the model or version is not
@@ -27,7 +27,7 @@
         └── BackendProtocolError    an answer of the wrong shape
 
 The messages say what was given, what is allowed and what to do. Nothing here knows of HTTP or of
-exit codes: `service.problems` and `cli.errors` map each class to theirs.
+exit codes: `service.problems` and `cli.exit_codes` map each class to theirs.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ class Journal:
         self._commit("clear_unfinished")
 
     def record(self, row: Row, state: str, work: str, outputs: dict[str, int]) -> None:
-        """Record the result of a file, which is finished from then on."""
+        """Record the result of a file; unless it failed, it is finished from then on."""
         name = os.fsencode(row["file"])
         texts = os.fsencode(state), work, json.dumps(row), json.dumps(outputs)
         insert = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)"

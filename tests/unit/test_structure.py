@@ -106,10 +106,12 @@ def test_every_name_stands_for_one_thing() -> None:
         assert not [name for name, count in Counter(names).items() if count > 1]
 
 
-def test_the_modules_that_the_architecture_names_are_there() -> None:
-    page = (PACKAGE.parent / "ARCHITECTURE.md").read_text("utf-8")
+def test_the_modules_that_pages_name_are_there() -> None:
+    root = PACKAGE.parent
+    pages = [*root.glob("*.md"), *(root / "docs").glob("*.md")]
+    text = "\n".join(page.read_text("utf-8") for page in pages)
     here = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
-    named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_0-9]+\.py)`", page))
+    named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_0-9]+\.py)`", text))
     assert not {
         name
         for name in named

@@ -32,8 +32,8 @@ _EXAMPLES: dict[type[errors.FacedetectError], str] = {
     errors.RateLimited: "rate limit of 600 per 1 minute exceeded; retry in 12 s",
     errors.FacedetectError: "see the service's log",
     errors.BackendProtocolError: "model mtcnn returned no float32 prob; is it an MTCNN model?",
-    errors.BackendUnavailable: "the model is still loading; retry in a few seconds",
-    errors.ModelNotFound: "the model server has no version 9 of mtcnn",
+    errors.BackendUnavailable: "the model is being loaded; try again in some seconds",
+    errors.ModelNotFound: "the model server does not serve mtcnn version 9",
     errors.Stopping: "the service is shutting down and did not finish this request; retry it",
     errors.BackendTimeout: "the model did not answer before the deadline",
 }
