@@ -111,18 +111,16 @@ class AsyncClient:
         """Wait for the service and its model; at the timeout raises why they are not ready."""
         now = asyncio.get_running_loop().time
         deadline = now() + timeout_s
-        not_ready: BackendError | None = None
         while True:
             try:
                 return await self._check_ready(deadline - now())
             except BackendError as error:
                 if is_tls_refusal(error):
                     raise
-                # A try that the deadline cut off says less than the one before it.
-                if not_ready is None or now() < deadline:
-                    not_ready = error
-            await self._sleep(_READINESS_INTERVAL_S)
-            if now() >= deadline:
+                not_ready = error
+            await self._sleep(min(_READINESS_INTERVAL_S, deadline - now()))
+            # A try that the deadline cuts off would say less than the one before it.
+            if now() + _READINESS_INTERVAL_S >= deadline:
                 raise not_ready
 
     async def version(self) -> ServiceVersion:

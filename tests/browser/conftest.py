@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.visit import DESKTOP, ELSEWHERE, Visit, find_chromium, open_browser
 from tests.conftest import ASTRONAUT, skip_or_fail
-from tests.e2e.processes import served
+from tests.processes import served
 
 Open = Callable[..., Visit]
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.visit import DESKTOP, PHONE, Visit, find_chromium, open_browser
 from tests.conftest import ASTRONAUT
-from tests.e2e.processes import served
+from tests.processes import served
 
 USUAL = "localhost:8000"  # where the browser believes to be, whatever port was free
 IMAGES = Path(__file__).parents[2] / "docs" / "images"

@@ -12,7 +12,7 @@ from playwright.sync_api import Route, expect
 from facedetect.service.keys.key_file import add_key
 from tests.browser.conftest import Open
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
-from tests.e2e.processes import served
+from tests.processes import served
 
 TEXT_FILE = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture at all"}
 

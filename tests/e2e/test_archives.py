@@ -36,7 +36,7 @@ from facedetect.archive.storage import LocalStorage
 from facedetect.backends.fake import FakeBackend
 from facedetect.model_ref import ModelRef
 from tests.conftest import ASTRONAUT
-from tests.e2e.processes import Run, run
+from tests.processes import Run, run
 
 UNDER_WAY = 4  # files at most, with two workers
 

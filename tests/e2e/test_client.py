@@ -13,7 +13,7 @@ from facedetect import AsyncClient, Client, Detection, Detector
 from facedetect.client import SendableImage
 from facedetect.errors import UnsupportedImage
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
-from tests.e2e.processes import served
+from tests.processes import served
 
 
 @pytest.fixture(scope="module")

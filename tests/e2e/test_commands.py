@@ -15,7 +15,7 @@ from PIL import Image
 from benchmarks.servers import FACEDETECT
 from facedetect.images import BGRImage, ImageLimits, load_image, write_image
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
-from tests.e2e.processes import run
+from tests.processes import run
 
 COMMANDS = ["detect", "annotate", "annotate-folder", "serve", "freeze", "convert", "inspect"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.synthetic_archive import compose, read_sources
 from facedetect.images import write_image
-from tests.e2e.processes import run
+from tests.processes import run
 
 # Detects nothing, and fails on one image.
 PROGRAM = """

@@ -18,7 +18,7 @@ import pytest
 
 from benchmarks.servers import free_port, model_server, wait_for
 from tests.conftest import ASTRONAUT, skip_or_fail
-from tests.e2e.processes import run
+from tests.processes import run
 
 PHOTO = ASTRONAUT.read_bytes()
 MAX_IMAGE_MB = 450

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.servers import gateway, wait_for
 from tests.conftest import ASTRONAUT
-from tests.e2e.processes import run
+from tests.processes import run
 
 PHOTO = ASTRONAUT.read_bytes()
 SEEN_WITHIN_S = 2.0

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.servers import gateway, wait_for
 from facedetect.images import ImageLimits, decode_image
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
-from tests.e2e.processes import run, served
+from tests.processes import run, served
 
 PHOTO = ASTRONAUT.read_bytes()
 

@@ -19,10 +19,10 @@ from facedetect.model import tensorflow as tf
 from facedetect.model_server.development_server import ModelServer, ServerAddress
 from facedetect.model_server.versioned_model import VersionedModel
 from tests.conftest import ASTRONAUT
-from tests.e2e.processes import run
 from tests.model_server.clients import Client, spec_of
 from tests.model_server.models import move_in
 from tests.model_server.test_versions import iterations_taking
+from tests.processes import run
 
 
 def test_it_serves_the_built_in_model() -> None:

@@ -23,7 +23,7 @@ from facedetect.service import create_app
 from facedetect.settings import ServiceSettings
 from tests.fake import finding
 from tests.s3 import s3_server
-from tests.unit.folders import make_source
+from tests.unit.archives import make_source
 from tests.unit.keys import new_key
 from tests.unit.service import MakeClient
 from tests.unit.videos import make_video

@@ -12,8 +12,8 @@ from benchmarks.process_memory import resident_mb
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import ImageTooLarge, InvalidImage
 from facedetect.images import BGRImage, ImageLimits, SourceImage, decode_image
+from tests.unit.archives import do_folder, rows_of
 from tests.unit.counting import counted_opening
-from tests.unit.folders import do_folder, rows_of
 from tests.unit.metadata import a_source
 from tests.unit.pictures import FORMATS, encode, rgb, segment
 from tests.unit.service import MakeClient

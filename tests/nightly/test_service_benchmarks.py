@@ -21,7 +21,7 @@ from benchmarks.pages import print_table, write_section
 from benchmarks.process_memory import resident_mb, tree_resident_mb, watched_memory
 from benchmarks.servers import Gateway, gateway, wait_for
 from facedetect import Detector
-from tests.benchmarks.test_benchmarks import ROOT, bench
+from tests.nightly.test_benchmarks import ROOT, bench
 
 STATUSES = (200, 200, 429)
 

@@ -30,7 +30,7 @@ from facedetect.errors import BackendUnavailable, InvalidSettings
 from facedetect.model_ref import ModelRef
 from facedetect.settings import DetectorSettings
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
-from tests.e2e.processes import run
+from tests.processes import run
 from tests.s3 import s3_server
 
 WORK = ProcessingOptions(crops="plain")

@@ -13,7 +13,7 @@ from facedetect.backends.fake import FakeBackend
 from facedetect.faces import Face
 from facedetect.images import ImageLimits, load_image, write_image
 from tests.fake import after, finding
-from tests.unit.folders import do_folder, names_below, rows_of, tree
+from tests.unit.archives import do_folder, names_below, rows_of, tree
 
 
 def test_every_file_has_a_row(source: Path, out: Path, a_face: Face) -> None:

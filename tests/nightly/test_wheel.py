@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.servers import Command
 from tests.conftest import ASTRONAUT
-from tests.e2e.processes import run
+from tests.processes import run
 
 ROOT = Path(__file__).parents[2]
 

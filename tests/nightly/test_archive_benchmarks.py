@@ -21,8 +21,8 @@ from facedetect.backends.fake import FakeBackend
 from facedetect.errors import ImageError
 from facedetect.faces import Box
 from facedetect.images import BGRImage, ImageLimits, decode_image, encode_image
-from tests.benchmarks.test_benchmarks import ROOT
-from tests.benchmarks.test_service_benchmarks import section
+from tests.nightly.test_benchmarks import ROOT
+from tests.nightly.test_service_benchmarks import section
 
 NOT_READ = {"gone.jpg", "round.jpg", "pipe.jpg", "endless.jpg"}  # cannot be, or would not end
 

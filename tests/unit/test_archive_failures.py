@@ -23,7 +23,7 @@ from facedetect.errors import (
 from facedetect.faces import Face
 from facedetect.images import ImageLimits
 from tests.fake import failing, finding
-from tests.unit.folders import do_folder, names_below, rows_of, tree
+from tests.unit.archives import do_folder, names_below, rows_of, tree
 
 
 def test_one_odd_answer_fails_one_image(source: Path, out: Path) -> None:

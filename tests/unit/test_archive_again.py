@@ -18,7 +18,7 @@ from facedetect.errors import (
 from facedetect.faces import Face
 from facedetect.model_ref import ModelRef
 from tests.fake import failing, finding
-from tests.unit.folders import do_folder, names_below, rows_of, tree
+from tests.unit.archives import do_folder, names_below, rows_of, tree
 
 
 def test_nothing_that_is_done_is_done_again(source: Path, out: Path, a_face: Face) -> None:
