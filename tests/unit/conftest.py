@@ -7,22 +7,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
-from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 from facedetect import Detector
-from facedetect.archive.remote_storage import RemoteStorage, open_storage
-from facedetect.archive.storage import Storage
 from facedetect.backends.fake import FakeBackend
 from facedetect.faces import Face
 from facedetect.images import BGRImage, write_image
 from facedetect.service import create_app
 from facedetect.settings import ServiceSettings
 from tests.fake import finding
-from tests.s3 import s3_server
 from tests.unit.archives import make_source
 from tests.unit.keys import new_key
 from tests.unit.service import MakeClient
@@ -92,25 +87,3 @@ def many(tmp_path: Path, noise: BGRImage) -> Path:
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     return make_video(tmp_path / "in" / "clip.mp4")
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[None]:
-    with s3_server() as variables, pytest.MonkeyPatch.context() as environment:
-        for name, value in variables.items():
-            environment.setenv(name, value)
-        yield
-    S3FileSystem.clear_instance_cache()
-
-
-@pytest.fixture(params=["local", "file", "memory", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    """An empty folder."""
-    if request.param == "local":
-        return open_storage(str(tmp_path))
-    if request.param == "file":
-        return RemoteStorage(f"file://{tmp_path}")
-    if request.param == "s3":
-        request.getfixturevalue("s3")
-        return open_storage(f"s3://photos/{uuid4().hex}/")
-    return open_storage(f"memory://{uuid4().hex}")
