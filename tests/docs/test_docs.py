@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from typer.testing import CliRunner
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.cli import app
-from facedetect.model.geometry import ACCURATE, REFERENCE
 from facedetect.service import create_app
 from facedetect.settings import ServiceSettings
 
@@ -79,14 +77,6 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
     missing = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
     assert not missing
-
-
-def test_the_table_of_geometries_is_the_codes() -> None:
-    page = (ROOT / "docs" / "model.md").read_text("utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` (\| .*? \| .*? )\| ", page, re.MULTILINE))
-    reference, accurate = asdict(REFERENCE), asdict(ACCURATE)
-    for name, value in reference.items():
-        assert rows[name] == f"| {value} | {accurate[name]} ", name
 
 
 def test_every_dependency_says_why_it_is_there() -> None:

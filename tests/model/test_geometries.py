@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -244,3 +246,11 @@ def run(
             },
         )
     return found
+
+
+def test_the_table_of_geometries_is_the_codes() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "model.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` (\| .*? \| .*? )\| ", page, re.MULTILINE))
+    reference, accurate = asdict(REFERENCE), asdict(ACCURATE)
+    for name, value in reference.items():
+        assert rows[name] == f"| {value} | {accurate[name]} ", name
