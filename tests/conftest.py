@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from facedetect.faces import Box, Face, Landmarks, Point
 from facedetect.images import BGRImage, ImageLimits, load_image
@@ -15,6 +16,16 @@ from facedetect.images import BGRImage, ImageLimits, load_image
 DATA = Path(__file__).parent / "data"
 ASTRONAUT = DATA / "astronaut.jpg"
 GRACE_HOPPER = DATA / "grace_hopper.jpg"
+
+# No deadlines: a busy machine takes as long as it takes.
+settings.register_profile("quick", deadline=None, max_examples=100)
+settings.register_profile("nightly", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("FACEDETECT_HYPOTHESIS_PROFILE", "quick"))
+
+
+def examples(share: float) -> settings:
+    """For properties that are slow to try: a share of the profile's number of examples."""
+    return settings(max_examples=round(share * settings().max_examples))
 
 
 def skip_or_fail(part: str, reason: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -13,6 +13,13 @@ from facedetect.faces import Face
 from tests.client.servers import service
 from tests.client.waiting import AnyClient, OpenClient, open_async, open_sync
 from tests.fake import finding
+
+
+class SharedService(NamedTuple):
+    """Started once, since that takes longer than most tests."""
+
+    backend: FakeBackend
+    url: str
 
 
 @pytest.fixture(params=[open_sync, open_async], ids=["sync", "async"])
@@ -27,16 +34,26 @@ def open_client(request: pytest.FixtureRequest) -> Iterator[OpenClient]:
         yield open_one
 
 
-@pytest.fixture
-def backend(a_face: Face) -> FakeBackend:
-    return finding(a_face)
+@pytest.fixture(scope="session")
+def shared_service() -> Iterator[SharedService]:
+    backend = FakeBackend()
+    with service(backend) as url:
+        yield SharedService(backend, url)
 
 
 @pytest.fixture
-def url(backend: FakeBackend) -> Iterator[str]:
-    """The real service over the fake model."""
-    with service(backend) as address:
-        yield address
+def backend(shared_service: SharedService, a_face: Face) -> FakeBackend:
+    """As new, although a service runs over it."""
+    backend, new = shared_service.backend, finding(a_face)
+    backend.respond, backend.ready = new.respond, new.ready
+    backend.requests.clear()
+    return backend
+
+
+@pytest.fixture
+def url(shared_service: SharedService, backend: FakeBackend) -> str:  # noqa: ARG001 - made new
+    """The real service over the fake model. Tests that leave calls running start their own."""
+    return shared_service.url
 
 
 @pytest.fixture

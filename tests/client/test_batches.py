@@ -81,14 +81,18 @@ def test_images_are_read_no_further_ahead_than_said(client: AnyClient) -> None:
     assert furthest <= 4
 
 
-def test_who_stops_early_leaves_nothing_running(client: AnyClient, backend: FakeBackend) -> None:
-    results = client.detect_batch((png(20) for _ in range(1000)), concurrency=2)
-    assert next(results).detection is not None
-    results.close()  # type: ignore[attr-defined]
-    time.sleep(0.3)
-    asked = len(backend.requests)
-    time.sleep(0.3)
-    assert len(backend.requests) == asked < 10
+def test_who_stops_early_leaves_nothing_running(open_client: OpenClient) -> None:
+    backend = FakeBackend()
+    with service(backend, threads=1) as url:
+        client = open_client(url)
+        results = client.detect_batch((png(20) for _ in range(1000)), concurrency=2)
+        assert next(results).detection is not None
+        results.close()  # type: ignore[attr-defined]
+        for _ in range(20):  # time enough for what still ran
+            client.detect(png(30))
+    widths = [request.image.shape[1] for request in backend.requests]
+    assert widths.count(30) == 20
+    assert widths.count(20) < 10
 
 
 def test_who_stops_early_does_not_wait_for_calls_in_flight(open_client: OpenClient) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facedetect.evaluation.average_precision import (
@@ -13,6 +13,7 @@ from facedetect.evaluation.average_precision import (
     score_boxes,
 )
 from facedetect.evaluation.dataset import ALL, LabelledImage
+from tests.conftest import examples
 from tests.unit.evaluation_data import dataset_of, detections, labelled
 from tests.unit.official_wider import THRESHOLD_COUNT, Numbers, OfficialImage, evaluate
 
@@ -162,7 +163,7 @@ def corners_of(box: Numbers) -> Numbers:
 
 
 @given(seed=st.integers(0, 2**32 - 1), iou=st.sampled_from([0.3, 0.5, 0.75]))
-@settings(max_examples=25, deadline=None)
+@examples(0.25)
 def test_curve_equals_that_of_the_official_steps(seed: int, iou: float) -> None:
     images = random_images(seed)
     precision, recall, area = evaluate(images, iou)

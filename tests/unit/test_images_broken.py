@@ -5,15 +5,17 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from facedetect.errors import FacedetectError, InvalidImage, UnsupportedImage
 from facedetect.images import BGRImage, ImageLimits, decode_image
+from tests.conftest import examples
 from tests.unit.pictures import (
     FORMATS,
     ORIENTATION,
@@ -78,13 +80,18 @@ def test_broken_headers_are_invalid_not_unsupported(data: bytes) -> None:
         decode_image(data, LIMITS)
 
 
-@settings(max_examples=300, deadline=None)
+@cache
+def gradient(kind: str) -> bytes:
+    return encode(Image.linear_gradient("L").convert("RGB"), kind)
+
+
+@examples(3)
 @given(
     kind=st.sampled_from(FORMATS),
     cuts=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), max_size=6),
 )
 def test_mutated_files_decode_or_are_refused(kind: str, cuts: list[tuple[float, bytes]]) -> None:
-    data = bytearray(encode(Image.linear_gradient("L").convert("RGB"), kind))
+    data = bytearray(gradient(kind))
     for place, replacement in cuts:
         start = int(place * len(data))
         data[start : start + len(replacement)] = replacement

@@ -7,14 +7,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facedetect.faces import Box, Face, pair_greedily
 from facedetect.video import Tracker, TrackingResult
 from facedetect.video.matching import near_pairs
 from facedetect.video.trajectory import Floats
-from tests.conftest import face_at
+from tests.conftest import examples, face_at
 
 WIDTH, HEIGHT = 640, 480
 RATE = 25
@@ -196,7 +196,7 @@ boxes = st.builds(
 some_boxes: st.SearchStrategy[Floats] = st.lists(boxes, min_size=1, max_size=70).map(np.array)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(0.6)
 @given(some_boxes, some_boxes, st.sampled_from([0.8, 1.0, 2.3]))
 def test_near_pairs_are_those_of_all_pairs(first: Floats, second: Floats, limit: float) -> None:
     steps = {
@@ -234,7 +234,7 @@ some_faces = st.lists(
 videos = st.lists(some_faces, min_size=1, max_size=25)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(0.3)
 @given(videos, st.integers(1, 30))
 def test_whatever_is_found_is_covered(found: list[list[Face]], stride: int) -> None:
     detections = {n * stride: faces for n, faces in enumerate(found)}
@@ -245,7 +245,7 @@ def test_whatever_is_found_is_covered(found: list[list[Face]], stride: int) -> N
     assert all(len(set(frame)) == len(frame) for frame in numbers)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(0.2)
 @given(videos)
 def test_the_same_faces_give_the_same_tracks(found: list[list[Face]]) -> None:
     detections = dict(enumerate(found))
