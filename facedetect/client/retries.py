@@ -44,8 +44,11 @@ DEFAULT_RETRIES = Retries()
 NO_RETRIES = Retries(count=0)
 
 
-def parse_retry_after(header: str) -> float | None:
-    """Seconds from now that a Retry-After header asks for; None if it cannot be parsed."""
+def parse_retry_after(header: str, now: datetime | None = None) -> float | None:
+    """Seconds from now that a Retry-After header asks for; None if it cannot be parsed.
+
+    `now` is the system's time unless given.
+    """
     if header.isascii() and header.isdecimal():
         return float(header)
     try:
@@ -54,4 +57,4 @@ def parse_retry_after(header: str) -> float | None:
         return None
     if date.tzinfo is None:  # "-0000": UTC, of an unknown zone
         date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())
+    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())

@@ -103,16 +103,28 @@ def raw_server(*pieces: bytes, pause_s: float = 0.0) -> Iterator[str]:
         yield url
 
 
+@dataclass
+class SlowReader:
+    """A server that reads in drops and never answers; how much it got, whether a client left."""
+
+    url: str = ""
+    received: int = 0
+    left: threading.Event = field(default_factory=threading.Event)
+
+
 @contextmanager
-def slow_reader() -> Iterator[str]:
-    """Reads requests in drops, and never answers; gives its URL."""
+def slow_reader() -> Iterator[SlowReader]:
+    reader = SlowReader()
 
     def read(connection: socket.socket) -> None:
-        while connection.recv(65536):
-            time.sleep(0.05)
+        with suppress(ConnectionResetError):
+            while data := connection.recv(65536):
+                reader.received += len(data)
+                time.sleep(0.05)
+        reader.left.set()
 
-    with _listening(read) as url:
-        yield url
+    with _listening(read) as reader.url:
+        yield reader
 
 
 @dataclass(frozen=True)
@@ -125,8 +137,8 @@ class Silent:
 
 
 @contextmanager
-def silent_server(first: bytes = b"", pause_s: float = 0.0) -> Iterator[Silent]:
-    """Answers its first request with `first`, if given; reads others after a pause, in silence."""
+def silent_server(first: bytes = b"") -> Iterator[Silent]:
+    """Answers its first request with `first`, if given; reads others in silence."""
     asked, left = threading.Event(), threading.Event()
     answers = [first] if first else []
 
@@ -136,7 +148,6 @@ def silent_server(first: bytes = b"", pause_s: float = 0.0) -> Iterator[Silent]:
             connection.sendall(answers.pop())
             return
         asked.set()
-        time.sleep(pause_s)
         with suppress(ConnectionResetError):
             while connection.recv(2**20):
                 pass

@@ -99,6 +99,12 @@ def test_a_retry_gets_what_is_left_of_the_timeout() -> None:
     assert ended.time_s == pytest.approx(60)
 
 
+def test_waiting_for_an_answer_gets_what_the_upload_left() -> None:
+    ended = run(SILENCE, send_s=40)
+    assert isinstance(ended.result, BackendTimeout)
+    assert ended.time_s == pytest.approx(60)
+
+
 def test_tries_end_where_the_next_pause_would_outlast_the_timeout() -> None:
     ended = run(*[BUSY] * 5)
     assert isinstance(ended.result, Overloaded)
@@ -196,9 +202,11 @@ def test_retry_after(header: str, seconds: float | None) -> None:
 
 
 def test_retry_after_as_a_date() -> None:
-    def date(seconds: float) -> str:
-        return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+    now = datetime(2026, 7, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 
-    assert parse_retry_after(date(60)) == pytest.approx(59, abs=2)
-    assert parse_retry_after(date(60).replace("GMT", "-0000")) == pytest.approx(59, abs=2)
-    assert parse_retry_after(date(-60)) == 0
+    def date(seconds: float) -> str:
+        return format_datetime(now + timedelta(seconds=seconds), usegmt=True)
+
+    assert parse_retry_after(date(60), now) == 59.5  # a date has whole seconds
+    assert parse_retry_after(date(60).replace("GMT", "-0000"), now) == 59.5
+    assert parse_retry_after(date(-60), now) == 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import socket
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -29,7 +29,6 @@ from tests.client.servers import (
     raw_server,
     resetting_server,
     scripted,
-    silent_server,
     slow_reader,
 )
 from tests.client.waiting import OpenClient, Sleeper
@@ -125,10 +124,8 @@ def test_a_proxy_that_is_not_there(open_client: OpenClient) -> None:
 def test_a_silent_service_ends_at_the_timeout(open_client: OpenClient) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = open_client(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.3)
-        started = time.monotonic()
         with pytest.raises(BackendTimeout, match=r"/detect did not answer within 0\.3 s"):
             client.detect(PHOTO)
-        assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(
@@ -137,28 +134,22 @@ def test_a_silent_service_ends_at_the_timeout(open_client: OpenClient) -> None:
     ids=["body", "head"],
 )
 def test_a_response_that_drips_ends_at_the_timeout(open_client: OpenClient, head: bytes) -> None:
-    with raw_server(head, *[b"x"] * 100, pause_s=0.1) as url:
-        started = time.monotonic()
-        with pytest.raises(BackendTimeout, match=r"within 0\.5 s"):
-            open_client(url, timeout_s=0.5).detect(PHOTO)
-        assert time.monotonic() - started < 5
+    """Each byte comes soon after the one before; at the end the response would be invalid."""
+    with (
+        raw_server(head, *[b"x"] * 100, pause_s=0.1) as url,
+        pytest.raises(BackendTimeout, match=r"within 0\.5 s"),
+    ):
+        open_client(url, timeout_s=0.5).detect(PHOTO)
 
 
 def test_an_upload_that_drips_ends_at_the_timeout(open_client: OpenClient) -> None:
-    with slow_reader() as url:
-        started = time.monotonic()
+    """Nobody answers after the upload: a limit of each write would end the call only then."""
+    upload = bytes(64 * 2**20)  # more than the system buffers
+    with slow_reader() as reader:
         with pytest.raises(BackendTimeout, match=r"within 0\.5 s"):
-            open_client(url, timeout_s=0.5).detect(bytes(64 * 2**20))
-        assert time.monotonic() - started < 5
-
-
-def test_waiting_for_an_answer_gets_what_the_upload_left(open_client: OpenClient) -> None:
-    with silent_server(pause_s=1.0) as silent:
-        client = open_client(silent.url, timeout_s=2.0)
-        started = time.monotonic()
-        with pytest.raises(BackendTimeout, match="within 2 s"):
-            client.detect(bytes(64 * 2**20))  # more than the system buffers
-        assert time.monotonic() - started < 2.8
+            open_client(reader.url, timeout_s=0.5).detect(upload)
+        assert reader.left.wait(60)
+        assert reader.received < len(upload)
 
 
 @pytest.mark.parametrize(
@@ -191,11 +182,16 @@ def test_a_connection_that_ends_before_an_answer(
 
 
 def test_waiting_for_a_service_that_is_not_there_yet(open_client: OpenClient) -> None:
-    port = free_port()
-    started = time.monotonic()
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await asyncio.sleep(seconds)
+
+    client = open_client(f"http://127.0.0.1:{free_port()}", sleep=sleep)
     with pytest.raises(BackendUnavailable, match=r"/readyz cannot be reached"):
-        open_client(f"http://127.0.0.1:{port}").wait_until_ready(timeout_s=1.0)
-    assert 0.3 < time.monotonic() - started < 5
+        client.wait_until_ready(timeout_s=0.4)
+    assert pauses
 
 
 def test_waiting_ends_when_the_service_is_ready(open_client: OpenClient) -> None:
