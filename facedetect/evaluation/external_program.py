@@ -110,6 +110,7 @@ class _ProgramProcess:
                 start_new_session=True,
             )
         except OSError as error:
+            self._stderr.close()
             raise InvalidSettings(
                 f"{command[0]} cannot be run: {error.strerror}; give a program, or a script whose "
                 "first line names its interpreter"

@@ -236,8 +236,8 @@ def test_an_image_too_wide_for_a_format_is_refused() -> None:
 
 
 def test_limits_hold_for_pillow_images() -> None:
-    with pytest.raises(ImageTooLarge):
-        load_image(Image.open(ASTRONAUT), ImageLimits(max_pixels=100))
+    with Image.open(ASTRONAUT) as image, pytest.raises(ImageTooLarge):
+        load_image(image, ImageLimits(max_pixels=100))
 
 
 @pytest.mark.parametrize("suffix", ["", ".txt", ".gif"])

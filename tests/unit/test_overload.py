@@ -112,11 +112,11 @@ def test_bad_requests_are_answered_without_waiting() -> None:
 
 def test_accepted_requests_are_finished_on_shutdown() -> None:
     backend = FakeBackend()
-    with ThreadPoolExecutor(1) as pool:
+    with httpx2.Client(timeout=30) as client, ThreadPoolExecutor(1) as pool:
         with live(backend) as service:
             backend.respond = after(lambda: wait_until(lambda: service.server.should_exit))
-            client = httpx2.Client(base_url=service.url, timeout=30)
-            post = pool.submit(client.post, "/detect", content=PHOTO, headers=JPEG)
+            url = f"{service.url}/detect"
+            post = pool.submit(client.post, url, content=PHOTO, headers=JPEG)
             wait_until(lambda: len(backend.requests) == 2)  # the warm-up's is the first
         assert post.result().status_code == 200
 
@@ -132,13 +132,11 @@ def test_requests_that_cannot_be_finished_on_shutdown_get_503() -> None:
         wait(posts)
         release.set()
 
-    with ThreadPoolExecutor(3) as pool:
+    with httpx2.Client(timeout=30) as client, ThreadPoolExecutor(3) as pool:
         with live(backend, threads=1, shutdown_timeout_s=0.5) as service:
-            client = httpx2.Client(base_url=service.url, timeout=30)
+            url = f"{service.url}/detect"
             backend.respond = after(block)
-            posts = [
-                pool.submit(client.post, "/detect", content=PHOTO, headers=JPEG) for _ in range(2)
-            ]
+            posts = [pool.submit(client.post, url, content=PHOTO, headers=JPEG) for _ in range(2)]
             wait_until(
                 lambda: "facedetect_queued_images 1.0" in service.client.get("/metrics").text
             )

@@ -13,6 +13,7 @@ from facedetect.archive.opening import open_storages
 from facedetect.archive.plan import Plan, Skipped, SourceFile, UnreadableFolder
 from facedetect.archive.storage import LocalStorage, StorageEntry, is_within
 from facedetect.errors import InvalidSettings
+from tests.conftest import examples
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -73,6 +74,7 @@ NAMES = st.lists(
 )
 
 
+@examples(0.3)
 @given(NAMES)
 def test_no_two_files_have_one_result(names: list[str]) -> None:
     class OneFolder(LocalStorage):
