@@ -46,6 +46,8 @@ def test_a_place_that_cannot_be_written_is_known_at_the_first_file() -> None:
     journal = RemoteJournal(open_storage("s3://nowhere/out"))
     with pytest.raises(FileNotFoundError, match="s3://nowhere/out"):
         journal.record(row("a.jpg"), "1", "work", {})
+    with pytest.raises(FileNotFoundError):
+        journal.close()  # its temporary folder is removed all the same
 
 
 @pytest.mark.parametrize(
