@@ -72,7 +72,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if arguments.mode == "api":
-        ended = check_openapi(arguments.count, arguments.seed)
+        with gateway() as running:
+            wait_for(running.client, "/readyz", running.process)
+            ended = check_openapi(running.url, arguments.count, arguments.seed)
         print(ended.stdout)
         raise SystemExit(ended.returncode)
     faulthandler.enable()  # for a crash in a decoder

@@ -143,6 +143,10 @@ class Gateway:
     client: httpx2.Client
     log_file: Path
 
+    @property
+    def url(self) -> str:
+        return str(self.client.base_url).rstrip("/")
+
     def log(self) -> str:
         return self.log_file.read_text("utf-8")
 
@@ -169,8 +173,8 @@ def gateway(*options: str, env: Mapping[str, str] | None = None) -> Iterator[Gat
 
 
 def wait_for(client: httpx2.Client, path: str, process: subprocess.Popen[str]) -> None:
-    """Wait until a path answers 200, for a minute at most."""
-    deadline = time.monotonic() + 60
+    """Wait until a path answers 200, for five minutes at most: a busy machine starts slowly."""
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the service ended with {process.returncode}")

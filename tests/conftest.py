@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +14,10 @@ from hypothesis import settings
 
 from facedetect.faces import Box, Face, Landmarks, Point
 from facedetect.images import BGRImage, ImageLimits, load_image
+
+if TYPE_CHECKING:
+    from benchmarks.servers import Gateway, Server
+    from facedetect import Detector
 
 DATA = Path(__file__).parent / "data"
 ASTRONAUT = DATA / "astronaut.jpg"
@@ -62,6 +68,33 @@ def cold_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("model") / "mtcnn"
     return Path(shutil.copytree(builtin_model(), folder, ignore=lambda *_: ["assets.extra"]))
+
+
+@pytest.fixture(scope="session")
+def builtin_detector() -> Iterator[Detector]:
+    """The built-in model in this process, loaded once for all tests that leave it open."""
+    from facedetect import Detector
+
+    with Detector() as detector:
+        yield detector
+
+
+@pytest.fixture(scope="session")
+def builtin_service() -> Iterator[Gateway]:
+    """`facedetect serve` as it comes, for all tests that need no settings of their own."""
+    from tests.processes import served
+
+    with served() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def builtin_server() -> Iterator[Server]:
+    """`facedetect model-server` as it comes, for all tests that leave it running."""
+    from benchmarks.servers import model_server
+
+    with model_server() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

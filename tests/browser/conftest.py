@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from benchmarks.servers import Gateway
 from tests.browser.visit import DESKTOP, ELSEWHERE, Visit, find_chromium, open_browser
 from tests.conftest import ASTRONAUT, skip_or_fail
-from tests.processes import served
 
 Open = Callable[..., Visit]
 
@@ -39,11 +39,11 @@ def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def base_url(chromium: str) -> Iterator[str]:
+def base_url(chromium: str, request: pytest.FixtureRequest) -> str:
     """Of the real service."""
     assert chromium
-    with served() as client:
-        yield str(client.base_url).rstrip("/")
+    service: Gateway = request.getfixturevalue("builtin_service")
+    return service.url
 
 
 @pytest.fixture

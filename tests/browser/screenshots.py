@@ -48,8 +48,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         camera = Path(folder) / "astronaut.mjpeg"
         camera.write_bytes(ASTRONAUT.read_bytes())
-        with served() as client:
-            rule = f"--host-resolver-rules=MAP {USUAL} 127.0.0.1:{client.base_url.port}"
+        with served() as running:
+            rule = f"--host-resolver-rules=MAP {USUAL} 127.0.0.1:{running.client.base_url.port}"
             with open_browser(chromium, camera, rule) as browser:
                 for name, options in SHOTS.items():
                     write_small(IMAGES / name, take(browser, options))

@@ -33,8 +33,8 @@ def guarded(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     _, key = add_key(keys, "page", lifetime=None, rate_limit=None)
     _, limited_key = add_key(keys, "limited", lifetime=None, rate_limit="1/5second")
     env = {"FACEDETECT_KEYS_FILE": str(keys), "FACEDETECT_MAX_IMAGE_BYTES": "100000"}
-    with served(env=env) as client:
-        yield Guarded(str(client.base_url).rstrip("/"), key, limited_key)
+    with served(env=env) as running:
+        yield Guarded(running.url, key, limited_key)
 
 
 def test_a_text_file(open_page: Open) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 
-from benchmarks.servers import TENSORFLOW_SERVING, model_server, tensorflow_serving
+from benchmarks.servers import TENSORFLOW_SERVING, Server, tensorflow_serving
 from facedetect.backends import Backend, open_backend
 from facedetect.images import BGRImage
 from facedetect.model.builtin import builtin_model
@@ -15,64 +15,47 @@ from tests.conftest import face_at, skip_or_fail
 from tests.fake import finding
 from tests.model.cases import group as make_group
 
-
-@contextmanager
-def over_grpc() -> Iterator[Backend]:
-    with model_server() as server:
-        yield open_backend(server.grpc_url)
-
-
-@contextmanager
-def over_rest() -> Iterator[Backend]:
-    with model_server() as server:
-        yield open_backend(server.rest_url)
-
-
-@contextmanager
-def tensorflow_serving_itself(protocol: str) -> Iterator[Backend]:
-    if TENSORFLOW_SERVING is None:
-        skip_or_fail("serving", "tensorflow_model_server is not on PATH")
-    with tensorflow_serving(builtin_model()) as server:
-        yield open_backend(server.grpc_url if protocol == "grpc" else server.rest_url)
-
-
-MAKERS: dict[str, Callable[[], AbstractContextManager[Backend]]] = {
-    "fake": lambda: nullcontext(finding(face_at(10, 5, side=20, confidence=0.9))),
-    "embedded": lambda: nullcontext(open_backend("embedded:")),
-    "grpc": over_grpc,
-    "rest": over_rest,
-    "tensorflow serving": lambda: tensorflow_serving_itself("grpc"),
-    "tensorflow serving, rest": lambda: tensorflow_serving_itself("rest"),
+# By name: the fixture of the server, and the attribute with its URL.
+SERVERS = {
+    "grpc": ("builtin_server", "grpc_url"),
+    "rest": ("builtin_server", "rest_url"),
+    "tensorflow serving": ("serving", "grpc_url"),
+    "tensorflow serving, rest": ("serving", "rest_url"),
 }
 
 
-OpenByName = Callable[[str], Backend]
-
-
 @pytest.fixture(scope="session")
-def opened() -> Iterator[OpenByName]:
-    """Open a backend once, however many tests use it."""
-    backends: dict[str, Backend] = {}
-    with ExitStack() as stack:
-
-        def open_by_name(name: str) -> Backend:
-            if name not in backends:
-                backends[name] = stack.enter_context(MAKERS[name]())
-                stack.callback(backends[name].close)
-            return backends[name]
-
-        yield open_by_name
+def serving() -> Iterator[Server]:
+    """TensorFlow Serving itself."""
+    if TENSORFLOW_SERVING is None:
+        skip_or_fail("serving", "tensorflow_model_server is not on PATH")
+    with tensorflow_serving(builtin_model()) as server:
+        yield server
 
 
-@pytest.fixture(params=MAKERS)
-def backend(request: pytest.FixtureRequest, opened: OpenByName) -> Backend:
-    return opened(request.param)
+@contextmanager
+def opened(name: str, request: pytest.FixtureRequest) -> Iterator[Backend]:
+    if name == "fake":
+        yield finding(face_at(10, 5, side=20, confidence=0.9))
+    elif name == "embedded":
+        yield request.getfixturevalue("builtin_detector").backend
+    else:
+        fixture, url = SERVERS[name]
+        with closing(open_backend(getattr(request.getfixturevalue(fixture), url))) as backend:
+            yield backend
 
 
-@pytest.fixture(params=[name for name in MAKERS if name != "fake"])
-def model_backend(request: pytest.FixtureRequest, opened: OpenByName) -> Backend:
+@pytest.fixture(params=["fake", "embedded", *SERVERS])
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    with opened(request.param, request) as backend:
+        yield backend
+
+
+@pytest.fixture(params=["embedded", *SERVERS])
+def model_backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """One behind which there is a model."""
-    return opened(request.param)
+    with opened(request.param, request) as backend:
+        yield backend
 
 
 @pytest.fixture(scope="session")

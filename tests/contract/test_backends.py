@@ -45,7 +45,7 @@ def test_calls_side_by_side_answer_as_one_after_the_other(
 def test_a_deadline_that_has_passed_is_a_timeout(backend: Backend, astronaut: BGRImage) -> None:
     with pytest.raises(BackendTimeout):
         backend.predict(InferenceRequest(astronaut, PARAMS, time.monotonic() - 1))
-    in_time = InferenceRequest(astronaut, PARAMS, time.monotonic() + 60)
+    in_time = InferenceRequest(astronaut, PARAMS, time.monotonic() + 600)
     assert len(backend.predict(in_time).prob) == 1
 
 
@@ -55,15 +55,16 @@ def test_no_face_and_odd_shapes_are_empty(model_backend: Backend) -> None:
         assert (raw.prob.shape, raw.landmarks.shape, raw.box.shape) == ((0,), (0, 10), (0, 4))
 
 
-def test_every_backend_answers_bit_for_bit_alike(model_backend: Backend, group: BGRImage) -> None:
-    with Detector() as detector:
-        for params in (PARAMS, DetectionParams(min_size=40, thresholds=(0.5, 0.6, 0.9))):
-            expected = detector.backend.predict(InferenceRequest(group, params))
-            raw = model_backend.predict(InferenceRequest(group, params))
-            assert len(raw.prob) > 1
-            assert np.array_equal(raw.prob, expected.prob)
-            assert np.array_equal(raw.box, expected.box)
-            assert np.array_equal(raw.landmarks, expected.landmarks)
+def test_every_backend_answers_bit_for_bit_alike(
+    model_backend: Backend, builtin_detector: Detector, group: BGRImage
+) -> None:
+    for params in (PARAMS, DetectionParams(min_size=40, thresholds=(0.5, 0.6, 0.9))):
+        expected = builtin_detector.backend.predict(InferenceRequest(group, params))
+        raw = model_backend.predict(InferenceRequest(group, params))
+        assert len(raw.prob) > 1
+        assert np.array_equal(raw.prob, expected.prob)
+        assert np.array_equal(raw.box, expected.box)
+        assert np.array_equal(raw.landmarks, expected.landmarks)
 
 
 def test_a_version_that_is_not_there_is_not_found(

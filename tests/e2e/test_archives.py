@@ -10,19 +10,17 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 
 from benchmarks import kills
 from benchmarks.bad_files import write_bad_files
 from benchmarks.kills import results_of
-from benchmarks.servers import FACEDETECT, Command, Server, model_server
+from benchmarks.servers import FACEDETECT, Command, Server
 from benchmarks.synthetic_archive import CODINGS, make_archive
 from facedetect import Detector
 from facedetect.archive.file_processor import FileProcessor
@@ -42,10 +40,9 @@ UNDER_WAY = 4  # files at most, with two workers
 
 
 @pytest.fixture(scope="module")
-def server(cold_model: Path) -> Iterator[Server]:
+def server(builtin_server: Server) -> Server:
     """Commands start in a second with the model elsewhere."""
-    with model_server(cold_model) as running:
-        yield running
+    return builtin_server
 
 
 @pytest.fixture
@@ -151,33 +148,6 @@ def test_a_run_that_is_killed_and_gone_on_with_gives_the_same(
     runs = [*survived.kills, survived.last]
     assert all(one.redone <= UNDER_WAY for one in runs)
     assert all(one.results_before > UNDER_WAY for one in runs[1:])
-
-
-def has_unfinished(folder: Path) -> bool:
-    return any(folder.rglob("*.part"))
-
-
-def test_what_a_kill_leaves_unfinished_is_gone_after_the_next_run(
-    server: Server, tmp_path: Path
-) -> None:
-    source, output = tmp_path / "in", tmp_path / "out"
-    source.mkdir()
-    noise = np.random.default_rng(1).integers(0, 256, (1500, 1500, 3), np.uint8)
-    for number in range(10):
-        cv2.imwrite(str(source / f"{number}.bmp"), noise)
-    command = [*command_of(server, source, output), "--min-size", "200"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as killed:
-        while not has_unfinished(output):
-            killed.send_signal(signal.SIGCONT)
-            assert killed.poll() is None, "it was never seen at writing"
-            while not has_unfinished(output) and killed.poll() is None:
-                pass
-            killed.send_signal(signal.SIGSTOP)
-        killed.kill()
-    assert has_unfinished(output)
-    ended = subprocess.run(command, capture_output=True, check=False)
-    assert ended.returncode == 0
-    assert results_of(output).keys() == {f"{number}.bmp" for number in range(10)}
 
 
 def test_links_are_followed_if_asked_for_and_never_for_ever(

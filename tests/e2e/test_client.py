@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from io import BytesIO
 
 import pytest
 from PIL import Image
 
+from benchmarks.servers import Gateway
 from facedetect import AsyncClient, Client, Detection, Detector
 from facedetect.client import SendableImage
 from facedetect.errors import UnsupportedImage
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
-from tests.processes import served
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with served() as client:
-        yield str(client.base_url).rstrip("/")
+@pytest.fixture
+def url(builtin_service: Gateway) -> str:
+    return builtin_service.url
 
 
-def test_the_service_finds_what_the_detector_finds(url: str) -> None:
-    with Detector() as detector, Client(url) as client:
-        here = detector.detect(ASTRONAUT)
+def test_the_service_finds_what_the_detector_finds(url: str, builtin_detector: Detector) -> None:
+    with Client(url) as client:
+        here = builtin_detector.detect(ASTRONAUT)
         assert len(here) == 1
         assert client.detect(ASTRONAUT).faces == here
 

@@ -7,13 +7,12 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from benchmarks.servers import model_server
+from benchmarks.servers import Gateway, Server
 from tests.conftest import DATA
 from tests.processes import run, served
 
@@ -31,10 +30,9 @@ def commands(text: str, program: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if line.startswith(f"{program} ")]
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[httpx2.Client]:
-    with served() as client:
-        yield client
+@pytest.fixture
+def service(builtin_service: Gateway) -> httpx2.Client:
+    return builtin_service.client
 
 
 def test_the_curl_commands_of_the_readme(service: httpx2.Client, tmp_path: Path) -> None:
@@ -77,15 +75,14 @@ def test_the_facedetect_commands_of_the_readme(tmp_path: Path) -> None:
         assert ended.returncode == 0, ended.stderr
 
 
-def test_the_gateway_of_the_readme_asks_its_model_server() -> None:
+def test_the_gateway_of_the_readme_asks_its_model_server(builtin_server: Server) -> None:
     found = commands(README, "facedetect")
     assert ["facedetect", "model-server"] in found
     (options,) = (command[2:] for command in found if command[1] == "serve")
-    with (
-        model_server() as server,
-        served(*(option.replace(":8500/", f":{server.port}/") for option in options)) as client,
-    ):
-        answer = client.post("/detect", files={"image": (DATA / "astronaut.jpg").read_bytes()})
+    photo = (DATA / "astronaut.jpg").read_bytes()
+    here = (option.replace(":8500/", f":{builtin_server.port}/") for option in options)
+    with served(*here) as running:
+        answer = running.client.post("/detect", files={"image": photo})
         assert len(answer.json()["faces"]) == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.synthetic_archive import compose, read_sources
 from facedetect.images import write_image
-from tests.processes import run
+from tests.processes import call
 
 # Detects nothing, and fails on one image.
 PROGRAM = """
@@ -42,7 +42,7 @@ def labels(tmp_path: Path) -> Path:
 def test_evaluate_and_resume_with_another_detector(labels: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = ("evaluate", labels, "--images", tmp_path / "pictures", "--output", out)
-    ended = run(*command)
+    ended = call(*command)
     assert ended.returncode == 0, ended.stderr
     assert "\u2502 facedetect \u2502 defaults \u2502 1.000 \u2502" in ended.stdout
     names = ["detections", "precision-recall-all.svg", "results.json", "results.md"]
@@ -60,7 +60,7 @@ def test_evaluate_and_resume_with_another_detector(labels: Path, tmp_path: Path)
     assert measured["errors"] == {}
     (tmp_path / "program.py").write_text(PROGRAM)
     program = shlex.join([sys.executable, str(tmp_path / "program.py")])
-    again = run(*command, "--detector", "facedetect=embedded:", "--external", f"{NAME}={program}")
+    again = call(*command, "--detector", "facedetect=embedded:", "--external", f"{NAME}={program}")
     assert again.returncode == 1, again.stderr
     assert f"\u2502 {NAME} \u2502 defaults \u2502 all " in again.stdout
     assert "\\x1b[31m" in again.stdout
@@ -75,7 +75,7 @@ def test_evaluate_and_resume_with_another_detector(labels: Path, tmp_path: Path)
 
 def test_invalid_labels_are_reported_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text('[{"image": "missing.jpg", "boxes": [[0, 0, 9, 9]]}]')
-    ended = run("evaluate", tmp_path / "labels.json", "--output", tmp_path / "out")
+    ended = call("evaluate", tmp_path / "labels.json", "--output", tmp_path / "out")
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: ")
     assert "missing.jpg" in ended.stderr

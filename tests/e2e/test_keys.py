@@ -11,14 +11,13 @@ import pytest
 
 from benchmarks.servers import gateway, wait_for
 from tests.conftest import ASTRONAUT
-from tests.processes import run
+from tests.processes import call, run
 
 PHOTO = ASTRONAUT.read_bytes()
-SEEN_WITHIN_S = 2.0
 
 
 def add(path: Path, name: str, *options: str) -> str:
-    ended = run("keys", "add", name, "--file", path, *options)
+    ended = call("keys", "add", name, "--file", path, *options)
     assert ended.returncode == 0, ended.stderr
     (key,) = ended.stdout.splitlines()
     assert key not in ended.stderr
@@ -31,8 +30,8 @@ def detect(client: httpx2.Client, key: str | None) -> httpx2.Response:
 
 
 def comes_to(client: httpx2.Client, key: str, status: int) -> bool:
-    """Whether calls with a key have this status within two seconds."""
-    deadline = time.monotonic() + SEEN_WITHIN_S
+    """Whether calls with a key come to have this status within a minute."""
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if client.get("/version", headers={"X-API-Key": key}).status_code == status:
             return True
@@ -77,7 +76,7 @@ def test_keys_are_made_used_and_taken_away_while_it_runs(keys_file: Path) -> Non
         second = add(keys_file, "door", "--rate-limit", "1/hour")
         assert comes_to(running.client, second, 200)
         assert [detect(running.client, second).status_code for _ in range(2)] == [200, 429]
-        assert run("keys", "remove", "camera", "--file", keys_file).returncode == 0
+        assert call("keys", "remove", "camera", "--file", keys_file).returncode == 0
         assert comes_to(running.client, first, 401)
         assert running.client.get("/version", headers={"X-API-Key": second}).status_code == 200
         log = running.log()
@@ -88,13 +87,13 @@ def test_keys_are_made_used_and_taken_away_while_it_runs(keys_file: Path) -> Non
 
 def test_the_commands_work_on_the_file_that_is_set(keys_file: Path) -> None:
     env = {"FACEDETECT_KEYS_FILE": str(keys_file), "COLUMNS": "200"}
-    made = run("keys", "add", "camera", "--expires", "90d", "--rate-limit", "600/minute", env=env)
+    made = call("keys", "add", "camera", "--expires", "90d", "--rate-limit", "600/minute", env=env)
     assert made.returncode == 0
-    listed = run("keys", "list", env=env)
+    listed = call("keys", "list", env=env)
     assert "camera" in listed.stdout
     assert "600/minute" in listed.stdout
     assert made.stdout.strip()[12:] not in listed.stdout
-    assert run("keys", "remove", made.stdout[3:11], env=env).returncode == 0
+    assert call("keys", "remove", made.stdout[3:11], env=env).returncode == 0
     assert keys_file.read_text() == ""
 
 
@@ -108,7 +107,7 @@ def test_the_commands_work_on_the_file_that_is_set(keys_file: Path) -> None:
     ],
 )
 def test_wrong_words_end_with_a_line(arguments: list[str], words: str, tmp_path: Path) -> None:
-    ended = run("keys", *arguments, cwd=tmp_path)
+    ended = call("keys", *arguments, cwd=tmp_path)
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: ")
     assert words in ended.stderr

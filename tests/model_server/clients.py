@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -47,7 +51,7 @@ class Client:
         inputs: dict[str, Any],
         spec: model_pb2.ModelSpec | None = None,
         output_filter: Sequence[str] = (),
-        timeout_s: float | None = 30,
+        timeout_s: float | None = 120,
     ) -> Any:
         request = predict_pb2.PredictRequest(
             model_spec=spec or spec_of(),
@@ -61,24 +65,61 @@ class Client:
         response = self.predict({"x": np.array([x], np.float32)}, spec)
         return response.model_spec.version.value, response.outputs["y"].float_val[0]
 
-    def count(self, n: int, timeout_s: float = 30) -> Any:
+    def count(self, n: int, timeout_s: float = 120) -> Any:
         return self.predict({"n": np.int32(n)}, spec_of(signature="count"), timeout_s=timeout_s)
 
     def metadata(self, spec: model_pb2.ModelSpec, field: str = "signature_def") -> Any:
         request = get_model_metadata_pb2.GetModelMetadataRequest(
             model_spec=spec, metadata_field=[field]
         )
-        return self.predictions.GetModelMetadata(request, timeout=10)
+        return self.predictions.GetModelMetadata(request, timeout=120)
 
     def statuses(self, spec: model_pb2.ModelSpec | None = None) -> list[ModelVersionStatus]:
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec or spec_of())
-        return list(self.models.GetModelStatus(request, timeout=10).model_version_status)
+        return list(self.models.GetModelStatus(request, timeout=120).model_version_status)
 
     def states(self) -> dict[int, str]:
-        return {s.version: ModelVersionStatus.State.Name(s.state) for s in self.statuses()}
+        """By version; empty if there is none."""
+        try:
+            statuses = self.statuses()
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return {}
+            raise
+        return {s.version: ModelVersionStatus.State.Name(s.state) for s in statuses}
 
     def wait_for(self, states: dict[int, str]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while self.states() != states:
             assert time.monotonic() < deadline, f"{self.states()} instead of {states}"
             time.sleep(0.05)
+
+
+@contextmanager
+def held_call(client: Client, folder: Path, timeout_s: float = 120) -> Iterator[HeldCall]:
+    """A call that is under way when the block begins, and runs until it is let go."""
+    begun, go = folder / "begun", folder / "go"
+    go.touch()
+    inputs = {"begun": str(begun).encode(), "go": str(go).encode()}
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.predict, inputs, spec_of(signature="wait"), (), timeout_s)
+        try:
+            while not begun.exists():
+                assert not answer.done(), answer.exception()
+                time.sleep(0.01)
+            yield HeldCall(answer, go)
+        finally:
+            go.write_text("go")
+
+
+@dataclass(frozen=True)
+class HeldCall:
+    """See `held_call`."""
+
+    answer: Future[Any]
+    go: Path
+
+    def let_go(self) -> Any:
+        """Let it end; return its answer."""
+        self.go.write_text("go")
+        return self.answer.result()

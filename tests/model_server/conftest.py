@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from facedetect.model_server.development_server import ModelServer, ServerAddress
+from facedetect.model_server.development_server import ModelServer
 from facedetect.model_server.versioned_model import VersionedModel
 from tests.model_server.clients import Client
 from tests.model_server.models import move_in, save_half_plus_two
+from tests.model_servers import serving
 
 Serve = Callable[..., Client]
 
@@ -21,23 +22,13 @@ def half_plus_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_half_plus_two(tmp_path_factory.mktemp("saved") / "1")
 
 
-@contextmanager
-def running(model: VersionedModel) -> Iterator[ModelServer]:
-    server = ModelServer(model, ServerAddress(port=0, rest_port=0))
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Serves a folder as the model `m` and gives a client; the server ends with the test."""
     with ExitStack() as stack:
 
         def start(folder: Path, **options: object) -> Client:
-            server = stack.enter_context(running(VersionedModel("m", folder, **options)))  # type: ignore[arg-type]
+            server = stack.enter_context(serving(VersionedModel("m", folder, **options)))  # type: ignore[arg-type]
             client = Client(server.port)
             stack.callback(client.channel.close)
             return client
@@ -51,7 +42,7 @@ def server(half_plus_two: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("models")
     for version in (1, 2):
         move_in(half_plus_two, folder, version)
-    with running(
+    with serving(
         VersionedModel("m", folder, set, {"stable": 1, "canary": 2, "gone": 9})
     ) as started:
         yield started

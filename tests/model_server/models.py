@@ -17,7 +17,8 @@ def save_half_plus_two(folder: Path) -> Path:
     """Write the version `folder`.
 
     `serving_default` is x/2 + 2; `both` has two inputs and two outputs; `echo` repeats bytes;
-    `count` counts up to n, which takes as long as one likes.
+    `count` counts up to n, which takes as long as one likes; `wait` writes the file `begun` and
+    runs until something is in the file `go`.
     """
     with tf.Graph().as_default() as graph, tf1.Session(graph=graph) as session:
         builder = tf1.saved_model.Builder(str(folder))
@@ -33,12 +34,19 @@ def _signatures() -> dict[str, Any]:
     text = tf1.placeholder(tf.string, None, "text")
     half_plus_two = tf.add(x / 2, 2, "y")
     counted = tf.while_loop(lambda i: i < n, lambda i: [i + 1], [tf.constant(0)])[0]
+    begun, go = (tf1.placeholder(tf.string, [], name) for name in ("begun", "go"))
+    with tf.control_dependencies([tf.io.write_file(begun, "begun")]):
+        start = tf.constant(0)
+    waited = tf.while_loop(
+        lambda _: tf.equal(tf.strings.length(tf.io.read_file(go)), 0), lambda i: [i + 1], [start]
+    )[0]
     make = tf1.saved_model.predict_signature_def
     return {
         "serving_default": make({"x": x}, {"y": half_plus_two}),
         "both": make({"x": x, "n": n}, {"y": half_plus_two, "n_plus_one": n + 1}),
         "echo": make({"text": text}, {"text": tf.identity(text), "as_bytes": tf.identity(text)}),
         "count": make({"n": n}, {"n": tf.identity(counted)}),
+        "wait": make({"begun": begun, "go": go}, {"rounds": tf.identity(waited)}),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -13,19 +12,18 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
-from benchmarks.servers import model_server
+from benchmarks.servers import Server, model_server
 from facedetect.errors import InvalidSettings
 from facedetect.model import tensorflow as tf
 from facedetect.model_server.development_server import ModelServer, ServerAddress
 from facedetect.model_server.versioned_model import VersionedModel
 from tests.conftest import ASTRONAUT
-from tests.model_server.clients import Client, spec_of
+from tests.model_server.clients import Client, held_call, spec_of
 from tests.model_server.models import move_in
-from tests.model_server.test_versions import iterations_taking
-from tests.processes import run
+from tests.processes import call
 
 
-def test_it_serves_the_built_in_model() -> None:
+def test_it_serves_the_built_in_model(builtin_server: Server) -> None:
     spec = ModelSpec(name="mtcnn", signature_name="serving_bytes")
     inputs = {
         "image_bytes": ASTRONAUT.read_bytes(),
@@ -33,41 +31,47 @@ def test_it_serves_the_built_in_model() -> None:
         "thresholds": np.array([0.6, 0.7, 0.7], np.float32),
         "factor": np.float32(0.709),
     }
-    with model_server() as server:
-        client = Client(server.port)
-        found = client.predict(inputs, spec).outputs
-        assert tf.make_ndarray(found["box"]).shape == (1, 4)
-        with pytest.raises(grpc.RpcError, match="factor must be from") as caught:
-            client.predict({**inputs, "factor": np.float32(1.5)}, spec)
-        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-        assert "assertion failed: [factor must be from 0.1" in str(caught.value.details())
-        assert "Graph execution error" not in str(caught.value.details())
+    client = Client(builtin_server.port)
+    found = client.predict(inputs, spec).outputs
+    assert tf.make_ndarray(found["box"]).shape == (1, 4)
+    with pytest.raises(grpc.RpcError, match="factor must be from") as caught:
+        client.predict({**inputs, "factor": np.float32(1.5)}, spec)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "assertion failed: [factor must be from 0.1" in str(caught.value.details())
+    assert "Graph execution error" not in str(caught.value.details())
 
 
-def test_sigterm_lets_calls_end(half_plus_two: Path, tmp_path: Path) -> None:
-    move_in(half_plus_two, tmp_path, 1)
-    with model_server(tmp_path, name="m") as server, ThreadPoolExecutor(1) as pool:
-        client = Client(server.port)
-        n = iterations_taking(client, 2)
-        long_call = pool.submit(client.count, n)
-        time.sleep(0.3)
+def test_sigterm_lets_calls_end_and_refuses_new_ones(half_plus_two: Path, tmp_path: Path) -> None:
+    move_in(half_plus_two, tmp_path / "m", 1)
+    with (
+        model_server(tmp_path / "m", name="m") as server,
+        held_call(Client(server.port), tmp_path) as held,
+    ):
         server.process.send_signal(signal.SIGTERM)
-        assert long_call.result().outputs["n"].int_val[0] == n
-        assert server.process.wait(10) == 0
-        with pytest.raises(grpc.RpcError) as caught:
-            client.half_plus_two(1)
-        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        while not refuses_calls(Client(server.port)):
+            time.sleep(0.01)
+        assert not held.answer.done()
+        assert held.let_go().model_spec.version.value == 1
+        assert server.process.wait(120) == 0
+
+
+def refuses_calls(client: Client) -> bool:
+    try:
+        client.half_plus_two(1)
+    except grpc.RpcError as error:
+        return bool(error.code() is grpc.StatusCode.UNAVAILABLE)
+    return False
 
 
 def test_sigterm_ends_calls_without_an_end(half_plus_two: Path, tmp_path: Path) -> None:
-    move_in(half_plus_two, tmp_path, 1)
-    with model_server(tmp_path, name="m") as server, ThreadPoolExecutor(1) as pool:
-        endless = pool.submit(Client(server.port).count, 2**31 - 1, timeout_s=60)
-        time.sleep(0.3)
+    move_in(half_plus_two, tmp_path / "m", 1)
+    with (
+        model_server(tmp_path / "m", name="m") as server,
+        held_call(Client(server.port), tmp_path) as held,
+    ):
         server.process.send_signal(signal.SIGTERM)
-        with pytest.raises(grpc.RpcError):
-            endless.result()
-        assert server.process.wait(15) == 0
+        assert isinstance(held.answer.exception(), grpc.RpcError)
+        assert server.process.wait(120) == 0
 
 
 def test_options(half_plus_two: Path, tmp_path: Path) -> None:
@@ -102,6 +106,6 @@ def test_wrong_options_are_refused(
 ) -> None:
     move_in(half_plus_two, tmp_path, 1)
     (tmp_path / "cert.pem").touch()
-    ended = run("model-server", *arguments, cwd=tmp_path)
+    ended = call("model-server", *arguments, cwd=tmp_path)
     assert ended.returncode == 2
     assert words in ended.stderr

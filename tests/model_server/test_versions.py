@@ -13,16 +13,9 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
-from tests.model_server.clients import Client, spec_of
+from tests.model_server.clients import held_call, spec_of
 from tests.model_server.conftest import Serve
 from tests.model_server.models import move_in, move_out, write_warmup
-
-
-def iterations_taking(client: Client, seconds: float) -> int:
-    """How far to count for a call of that length."""
-    started = time.monotonic()
-    client.count(20_000)
-    return int(20_000 * seconds / (time.monotonic() - started))
 
 
 def test_no_call_fails_while_a_version_is_swapped(
@@ -58,20 +51,30 @@ def test_no_call_fails_while_a_version_is_swapped(
 def test_calls_under_way_end_on_the_version_they_began_on(
     serve: Serve, half_plus_two: Path, tmp_path: Path
 ) -> None:
-    move_in(half_plus_two, tmp_path, 1)
-    client = serve(tmp_path)
-    n = iterations_taking(client, 4)
-    with ThreadPoolExecutor(1) as pool:
-        long_call = pool.submit(client.count, n)
-        time.sleep(0.2)
-        move_in(half_plus_two, tmp_path, 2)
+    folder = tmp_path / "m"
+    move_in(half_plus_two, folder, 1)
+    client = serve(folder)
+    with held_call(client, tmp_path) as held:
+        move_in(half_plus_two, folder, 2)
         client.wait_for({2: "AVAILABLE", 1: "UNLOADING"})
         assert client.half_plus_two(1)[0] == 2
-        assert not long_call.done()
-        response = long_call.result()
-    assert response.model_spec.version.value == 1
-    assert response.outputs["n"].int_val[0] == n
+        assert not held.answer.done()
+        assert held.let_go().model_spec.version.value == 1
     client.wait_for({2: "AVAILABLE", 1: "END"})
+
+
+def test_a_call_past_its_deadline_does_not_keep_its_version(
+    serve: Serve, half_plus_two: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "m"
+    move_in(half_plus_two, folder, 1)
+    client = serve(folder)
+    client.half_plus_two(1)  # connects, so that the next call is under way at its deadline
+    with held_call(client, tmp_path, timeout_s=2) as held:
+        with pytest.raises(grpc.RpcError, match="Deadline Exceeded"):
+            held.answer.result()
+        move_in(half_plus_two, folder, 2)
+        client.wait_for({2: "AVAILABLE", 1: "END"})
 
 
 def test_a_broken_version_ends_with_its_error_until_it_is_mended(
@@ -107,18 +110,12 @@ def test_an_empty_folder_waits_for_its_first_version(
     serve: Serve, half_plus_two: Path, tmp_path: Path
 ) -> None:
     client = serve(tmp_path)
+    assert client.states() == {}
     with pytest.raises(grpc.RpcError, match="Servable not found"):
         client.half_plus_two(1)
     move_in(half_plus_two, tmp_path, 1)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            assert client.half_plus_two(1) == (1, 2.5)
-        except grpc.RpcError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail("the first version was not served")
+    client.wait_for({1: "AVAILABLE"})
+    assert client.half_plus_two(1) == (1, 2.5)
 
 
 def test_a_folder_that_is_gone_changes_nothing(

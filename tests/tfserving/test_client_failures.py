@@ -8,9 +8,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from contextlib import closing, contextmanager, suppress
+from itertools import chain, repeat
 
 import grpc
 import numpy as np
@@ -36,12 +37,11 @@ def opened(protocol: str, place: str) -> ServingClient:
 def test_closing_ends_calls_under_way(protocol: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, futures.ThreadPoolExecutor(1) as pool:
         client = opened(protocol, f"127.0.0.1:{silent.getsockname()[1]}")
-        started = time.monotonic()
-        call = pool.submit(client.predict, HALF, X, timeout_s=30)
-        time.sleep(0.5)
-        client.close()
-        assert isinstance(call.exception(), ServingError)
-        assert time.monotonic() - started < 5
+        call = pool.submit(client.predict, HALF, X, timeout_s=600)
+        connection, _ = silent.accept()  # the call is under way
+        with connection:
+            client.close()
+            assert isinstance(call.exception(60), ServingError)
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "rest"])
@@ -59,7 +59,7 @@ def test_a_program_that_forgets_to_close_ends_all_the_same(protocol: str) -> Non
 
 
 @contextmanager
-def raw_server(*pieces: bytes, pause_s: float) -> Iterator[str]:
+def raw_server(pieces: Iterable[bytes], pause_s: float = 0) -> Iterator[str]:
     """Answers each connection with these pieces, slowly."""
 
     def answer() -> None:
@@ -80,13 +80,13 @@ def raw_server(*pieces: bytes, pause_s: float) -> Iterator[str]:
 
 
 def test_an_answer_that_drips_does_not_outlast_the_deadline() -> None:
-    with raw_server(b"HTTP/1.1 200 OK\r\n", *[b"X-Slow: y\r\n"] * 50, pause_s=0.1) as place:
+    """It would never end by itself, and each piece comes in time."""
+    drip = chain([b"HTTP/1.1 200 OK\r\n"], repeat(b"X-Slow: y\r\n"))
+    with raw_server(drip, pause_s=0.1) as place:
         client = RestClient(f"http://{place}")
-        started = time.monotonic()
         with pytest.raises(ServingError) as caught:
             client.status(HALF, timeout_s=0.5)
         assert caught.value.code == Code.DEADLINE_EXCEEDED
-        assert time.monotonic() - started < 2
         client.close()
 
 
@@ -95,7 +95,7 @@ def test_an_answer_that_drips_does_not_outlast_the_deadline() -> None:
 )
 def test_answers_that_are_not_the_apis_are_data_loss(body: bytes) -> None:
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
-    with raw_server(head + body, pause_s=0) as place:
+    with raw_server([head + body]) as place:
         client = RestClient(f"http://{place}")
         for call in (client.status, client.metadata):
             with pytest.raises(ServingError) as caught:
@@ -116,7 +116,7 @@ def test_what_a_newer_server_adds_is_ignored() -> None:
     }
     body = json.dumps(answer).encode()
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
-    with raw_server(head + body, pause_s=0) as place, closing(RestClient(f"http://{place}")) as c:
+    with raw_server([head + body]) as place, closing(RestClient(f"http://{place}")) as c:
         metadata = c.metadata(HALF, timeout_s=5)
         (status,) = c.status(HALF, timeout_s=5)
     assert metadata.version == 7
@@ -135,11 +135,9 @@ def test_every_call_ends_at_its_deadline(protocol: str) -> None:
             lambda: client.status(HALF, timeout_s=0.3),
         ]
         for call in calls:
-            started = time.monotonic()
             with pytest.raises(ServingError) as caught:
                 call()
             assert caught.value.code == Code.DEADLINE_EXCEEDED
-            assert time.monotonic() - started < 2
         client.close()
 
 
@@ -148,11 +146,9 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
         place = f"127.0.0.1:{gone.getsockname()[1]}"
     clients: list[ServingClient] = [GrpcClient(place), RestClient(f"http://{place}")]
     for client in clients:
-        started = time.monotonic()
         with pytest.raises(ServingError) as caught:
             client.predict(HALF, X, timeout_s=30)
-        assert caught.value.code == Code.UNAVAILABLE
-        assert time.monotonic() - started < 10
+        assert caught.value.code == Code.UNAVAILABLE, "before the deadline, which has its own code"
         client.close()
 
 
@@ -209,8 +205,5 @@ def test_nothing_else_is_asked_again(code: grpc.StatusCode) -> None:
 
 
 def test_trying_again_ends_at_the_deadline() -> None:
-    with scripted(*[grpc.StatusCode.UNAVAILABLE] * 100) as (_, client):
-        started = time.monotonic()
-        with pytest.raises(ServingError):
-            client.predict(HALF, X, timeout_s=0.2)
-        assert time.monotonic() - started < 2
+    with scripted(*[grpc.StatusCode.UNAVAILABLE] * 100) as (_, client), pytest.raises(ServingError):
+        client.predict(HALF, X, timeout_s=0.2)

@@ -1,0 +1,23 @@
+"""The development model server in threads of the test, which has TensorFlow already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from facedetect.model_server.development_server import ModelServer, ServerAddress
+from facedetect.model_server.grpc_api import ServerTLS
+from facedetect.model_server.versioned_model import VersionedModel
+
+
+@contextmanager
+def serving(
+    model: VersionedModel, port: int = 0, tls: ServerTLS | None = None
+) -> Iterator[ModelServer]:
+    """Serve a model until the block ends."""
+    server = ModelServer(model, ServerAddress(port=port, rest_port=0, tls=tls))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
