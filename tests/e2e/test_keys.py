@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from benchmarks.servers import gateway, wait_for
+from benchmarks.servers import Server, gateway
 from tests.conftest import ASTRONAUT
-from tests.processes import call, run
+from tests.processes import call, run, served
 
 PHOTO = ASTRONAUT.read_bytes()
 
@@ -47,7 +47,8 @@ def test_it_does_not_listen_to_others_without_keys() -> None:
 
 
 def test_it_does_if_it_is_told_to() -> None:
-    with gateway("--host", "0.0.0.0", "--without-keys") as running:  # noqa: S104
+    options = ("--host", "0.0.0.0", "--without-keys", "--backend", "grpc://127.0.0.1:9/mtcnn")  # noqa: S104
+    with gateway(*options) as running:
         assert running.client.get("/healthz").status_code == 200
 
 
@@ -62,11 +63,12 @@ def keys_file(tmp_path: Path) -> Path:
     return tmp_path / "keys" / "keys.jsonl"
 
 
-def test_keys_are_made_used_and_taken_away_while_it_runs(keys_file: Path) -> None:
+def test_keys_are_made_used_and_taken_away_while_it_runs(
+    keys_file: Path, builtin_server: Server
+) -> None:
     first = add(keys_file, "camera")
     env = {"FACEDETECT_KEYS_FILE": str(keys_file), "FACEDETECT_HOST": "0.0.0.0"}  # noqa: S104
-    with gateway(env=env) as running:
-        wait_for(running.client, "/readyz", running.process)
+    with served("--backend", builtin_server.grpc_url, env=env) as running:
         assert len(detect(running.client, first).json()["faces"]) == 1
         for wrong in (None, first[:-1] + ("0" if first[-1] != "0" else "1")):
             refused = detect(running.client, wrong)
@@ -136,9 +138,8 @@ def in_chunks(data: bytes) -> Iterator[bytes]:
 
 def test_nothing_of_an_upload_is_written_anywhere(tmp_path: Path) -> None:
     image = large_image()
-    with gateway(env={"TMPDIR": str(tmp_path)}) as running:
+    with served(env={"TMPDIR": str(tmp_path)}) as running:
         client = running.client
-        wait_for(client, "/readyz", running.process)
         before = bytes_written(running.process.pid)
         headers = {"Content-Type": "image/bmp"}
         for response in (

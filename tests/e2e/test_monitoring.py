@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.servers import Gateway, free_port, gateway, wait_for
+from benchmarks.servers import Gateway, Server, free_port, gateway
 from tests.conftest import ASTRONAUT
 from tests.e2e.collector import Collector, collecting, values_of
+from tests.processes import served
 
 PHOTO = ASTRONAUT.read_bytes()
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -33,14 +34,13 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def service(collector: Collector) -> Iterator[Gateway]:
+def service(collector: Collector, builtin_server: Server) -> Iterator[Gateway]:
     env = {
         "FACEDETECT_TRACES_ENDPOINT": collector.endpoint,
         "OTEL_BSP_SCHEDULE_DELAY": "100",
         "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
     }
-    with gateway(env=env) as running:
-        wait_for(running.client, "/readyz", running.process)
+    with served("--backend", builtin_server.grpc_url, env=env) as running:
         yield running
 
 
