@@ -16,8 +16,8 @@ from facedetect.evaluation.detector_adapters import BackendAdapter, DetectorAdap
 from facedetect.evaluation.external_program import ExternalProgramAdapter
 from facedetect.model.convert import convert
 from facedetect.model.freeze import freeze
-from facedetect.model.geometry import named_geometry
 from facedetect.model.guards import WorkLimits
+from facedetect.mtcnn.geometry import named_geometry
 
 REFERENCE = "reference"
 ACCURATE = "accurate"

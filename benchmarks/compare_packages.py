@@ -30,7 +30,7 @@ from benchmarks.pictures import NAMES, pictures
 from benchmarks.servers import Command
 from facedetect.faces import Box, pair_boxes
 from facedetect.model.freeze import freeze
-from facedetect.model.geometry import named_geometry
+from facedetect.mtcnn.geometry import named_geometry
 
 _PROGRAM = Path(__file__).with_name("timed_detector.py")
 _THREADS = 2

@@ -45,7 +45,7 @@ def freeze(
         facedetect freeze mtcnn.pb --caffe models/author --average-landmarks
     """
     from facedetect.model import freeze as model
-    from facedetect.model.geometry import named_geometry
+    from facedetect.mtcnn.geometry import named_geometry
 
     chosen = named_geometry(geometry, averages_landmarks=average_landmarks)
     model.freeze(output, weights=weights, caffe=caffe, geometry=chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from facedetect.model.weights import NEUTRAL
+from facedetect.mtcnn.weights import NEUTRAL
 
 # Mirroring a face exchanges its eyes, and the corners of its mouth.
 MIRRORED_POINTS = (1, 0, 2, 4, 3)

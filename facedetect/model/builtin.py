@@ -1,4 +1,4 @@
-"""The built-in model: built from the package's weights on first use, then cached."""
+"""The built-in SavedModel, for model servers: built from the package's weights, then cached."""
 
 from __future__ import annotations
 
@@ -11,21 +11,18 @@ from pathlib import Path
 import tensorflow as tf
 from platformdirs import user_cache_path
 
+from facedetect import mtcnn
 from facedetect.errors import BackendUnavailable, OutputExists
 from facedetect.model.convert import convert
 from facedetect.model.freeze import freeze
 from facedetect.model.graph_files import model_versions
-from facedetect.model.guards import WorkLimits
-from facedetect.model.weights import default_weights_path
-
-# The detector, the only caller, has its own limits, which users may raise.
-_LIMITS = WorkLimits(max_pyramid_pixels=2_000_000_000, max_image_pixels=2_000_000_000)
+from facedetect.mtcnn.weights import default_weights_path
 
 logger = logging.getLogger(__name__)
 
 
 def builtin_model(cache: Path | None = None) -> Path:
-    """Return the folder of the built-in model; the first call builds it, which takes seconds.
+    """Return the folder of the built-in SavedModel; the first call builds it, which takes seconds.
 
     `cache` is by default the user's cache folder. Processes may call this at the same time. Raises
     BackendUnavailable if the folder cannot be written.
@@ -40,8 +37,7 @@ def builtin_model(cache: Path | None = None) -> Path:
     except OSError as error:
         raise BackendUnavailable(
             f"the model cannot be built in {cache}: {error.strerror}; make that folder writable, "
-            "or build a model with `facedetect freeze` and `facedetect convert` and give it as "
-            "embedded:PATH"
+            "or build a model with `facedetect freeze` and `facedetect convert` and give its folder"
         ) from error
     return folder
 
@@ -52,12 +48,13 @@ def _build(folder: Path) -> None:
         frozen = Path(scratch) / "mtcnn.pb"
         freeze(frozen)
         with suppress(OutputExists):  # another process built it meanwhile
-            convert(frozen, folder, limits=_LIMITS)
+            convert(frozen, folder)
 
 
 def _fingerprint() -> str:
     """Hash everything that defines the model: weights, code and TensorFlow's version."""
     digest = hashlib.sha256(tf.__version__.encode())
-    for path in [default_weights_path(), *sorted(Path(__file__).parent.glob("*.py"))]:
+    code = [*Path(__file__).parent.glob("*.py"), *Path(mtcnn.__file__).parent.glob("*.py")]
+    for path in [default_weights_path(), *sorted(code)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

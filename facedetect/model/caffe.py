@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 
 from facedetect.errors import InvalidModel
 from facedetect.model.caffe_pb2 import BlobProto, NetParameter
-from facedetect.model.weights import POINTS, Arrays, FloatArray, array_shapes
+from facedetect.mtcnn.weights import POINTS, Arrays, FloatArray, array_shapes
 
 # A file's layers: our name -> the author's, and the author's name of the PReLU that follows it.
 LayerNames = dict[str, tuple[str, ...]]

@@ -15,12 +15,12 @@ from facedetect.model.box_ops import (
     square,
     truncate,
 )
-from facedetect.model.geometry import Geometry
 from facedetect.model.landmark_net import LandmarkNet, refine_landmarks
 from facedetect.model.loops import concat_rows, map_chunks
 from facedetect.model.nets import ONet, PNet, RNet
 from facedetect.model.pyramid import Pyramid, pyramid_scales
-from facedetect.model.weights import Weights
+from facedetect.mtcnn.geometry import Geometry
+from facedetect.mtcnn.weights import Weights
 
 # The working set of one piece fits a core's cache.
 _CELLS_PER_STRIP = 20_000

@@ -10,10 +10,10 @@ from facedetect.errors import InvalidSettings, OutputExists
 from facedetect.files import write_atomically
 from facedetect.model.caffe import read_caffe
 from facedetect.model.cascade import Cascade, CascadeInputs
-from facedetect.model.geometry import ACCURATE, Geometry
 from facedetect.model.loops import in_graph_control_flow
 from facedetect.model.signatures import FLOAT
-from facedetect.model.weights import Weights, arrange, load_weights
+from facedetect.mtcnn.geometry import ACCURATE, Geometry
+from facedetect.mtcnn.weights import Weights, arrange, load_weights
 
 
 def freeze(

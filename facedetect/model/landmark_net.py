@@ -10,7 +10,7 @@ import tensorflow as tf
 from facedetect.model.box_ops import MIRRORED_POINTS, cut_crops, mirror_offsets
 from facedetect.model.loops import map_chunks
 from facedetect.model.nets import CropFeatures, concat_outputs, dense, hidden_layer
-from facedetect.model.weights import POINTS, Layer, Net
+from facedetect.mtcnn.weights import POINTS, Layer, Net
 
 # The author's numbers: a patch's side in units of the box's larger side, and how far the net may
 # move a landmark, in units of the patch.

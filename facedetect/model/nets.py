@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from facedetect.model.weights import FloatArray, Layer, Net
+from facedetect.mtcnn.weights import FloatArray, Layer, Net
 
 # oneDNN's convolutions write channels in blocks of 16, so filling the last block costs no time.
 _CHANNEL_BLOCK = 16

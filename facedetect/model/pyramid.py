@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from facedetect.faces import PNET_SIDE
-from facedetect.model.geometry import Geometry
+from facedetect.mtcnn.geometry import Geometry
 
 # Halving is cheap beside P-Net, but a fourth one costs more than it saves at smaller scales.
 _HALVINGS = 3

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from facedetect.model.freeze import freeze
-from facedetect.model.geometry import REFERENCE
+from facedetect.mtcnn.geometry import REFERENCE
 from tests.model.graphs import FrozenGraph
 
 

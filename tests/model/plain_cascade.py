@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from facedetect import DetectionParams
 from facedetect.images import BGRImage
-from facedetect.model.geometry import Geometry
+from facedetect.mtcnn.geometry import Geometry
 from tests.model import plain_nets
 from tests.model.graphs import Found
 from tests.model.plain_nets import Arrays, FloatArray

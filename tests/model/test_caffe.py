@@ -16,7 +16,7 @@ from facedetect.errors import InvalidModel, InvalidSettings
 from facedetect.model.caffe import read_caffe
 from facedetect.model.caffe_pb2 import BlobProto, BlobShape, LayerParameter, NetParameter
 from facedetect.model.freeze import freeze
-from facedetect.model.weights import array_shapes, default_weights_path
+from facedetect.mtcnn.weights import array_shapes, default_weights_path
 from tests.conftest import optional_folder
 
 Arrays = dict[str, NDArray[np.float32]]

@@ -7,8 +7,8 @@ import pytest
 
 from facedetect.errors import InvalidModel, InvalidSettings, OutputExists
 from facedetect.model.freeze import freeze
-from facedetect.model.geometry import ACCURATE, GEOMETRIES, named_geometry
 from facedetect.model.graph_files import read_frozen_graph
+from facedetect.mtcnn.geometry import ACCURATE, GEOMETRIES, named_geometry
 
 # What an unmodified TensorFlow Serving has: nothing of our own, no Python behind it.
 FOREIGN_OPS = {"PyFunc", "EagerPyFunc", "PyFuncStateless"}

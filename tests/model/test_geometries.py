@@ -18,10 +18,10 @@ from facedetect import DetectionParams
 from facedetect.images import BGRImage
 from facedetect.model.box_ops import truncate
 from facedetect.model.freeze import build_graph, freeze
-from facedetect.model.geometry import ACCURATE, REFERENCE, Geometry
 from facedetect.model.session import open_session
 from facedetect.model.uint8_input import with_uint8_input
-from facedetect.model.weights import default_weights_path, load_weights
+from facedetect.mtcnn.geometry import ACCURATE, REFERENCE, Geometry
+from facedetect.mtcnn.weights import default_weights_path, load_weights
 from tests.model.cases import DEFAULTS, RECIPE, pictures
 from tests.model.graphs import OUTPUTS, Found, FrozenGraph, differences
 from tests.model.plain_cascade import PlainCascade

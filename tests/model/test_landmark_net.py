@@ -16,7 +16,7 @@ from facedetect.images import BGRImage
 from facedetect.model.caffe import read_caffe
 from facedetect.model.freeze import freeze
 from facedetect.model.landmark_net import LandmarkNet, cut_patches, refine_landmarks
-from facedetect.model.weights import arrange, array_shapes, default_weights_path, load_weights
+from facedetect.mtcnn.weights import arrange, array_shapes, default_weights_path, load_weights
 from tests.conftest import optional_folder
 from tests.model import plain_nets
 from tests.model.graphs import FrozenGraph

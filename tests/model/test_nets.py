@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from facedetect.images import BGRImage
 from facedetect.model.nets import ONet, PNet, RNet
-from facedetect.model.weights import default_weights_path, load_weights
+from facedetect.mtcnn.weights import default_weights_path, load_weights
 from tests.model import plain_nets
 from tests.model.plain_nets import Arrays
 

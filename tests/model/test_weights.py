@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from facedetect.errors import InvalidModel
 from facedetect.model.graph_files import read_frozen_graph
-from facedetect.model.weights import default_weights_path, load_weights
+from facedetect.mtcnn.weights import default_weights_path, load_weights
 from tests.conftest import skip_or_fail
 
 ROOT = Path(__file__).parents[2]

@@ -49,7 +49,7 @@ def test_it_builds_the_model_once_and_detects(installed: Path, tmp_path: Path) -
 
 
 def test_it_is_the_wheel_that_runs(installed: Path, tmp_path: Path) -> None:
-    code = "import facedetect.model.weights as w; print(w.default_weights_path())"
+    code = "import facedetect.mtcnn.weights as w; print(w.default_weights_path())"
     python = installed.with_name("python")
     found = subprocess.run([python, "-c", code], cwd=tmp_path, check=True, capture_output=True)
     assert Path(found.stdout.decode().strip()).is_relative_to(installed.parents[1])

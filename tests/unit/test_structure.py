@@ -21,8 +21,8 @@ PACKAGE = Path(facedetect.__file__).parent
 LAYERS = [
     ["background_loop", "cores", "errors", "files", "memory"],
     ["model_ref"],
-    ["faces", "tfserving"],
-    ["images", "render", "crops", "backends", "model"],
+    ["faces", "mtcnn", "tfserving"],
+    ["images", "render", "crops", "backends", "engine", "model"],
     ["detector", "video"],
     ["settings"],
     ["archive", "model_server", "client"],
