@@ -1,21 +1,24 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-def instruction_sets() -> list[str]: ...
+class DeadlineExceeded(TimeoutError): ...
+class Closed(RuntimeError): ...
+
+def instruction_sets() -> list[tuple[str, str]]:
+    """The instruction sets that this processor has, fastest first, each with the type that it screens in."""
 
 class Cascade:
     def __init__(
         self,
-        layers: Mapping[str, NDArray[Any]],
+        arrays: Mapping[str, NDArray[Any]],
+        shapes: Mapping[str, Sequence[int]],
         geometry: Mapping[str, float],
         threads: int,
         instruction_set: str,
     ) -> None: ...
-    @property
-    def instruction_set(self) -> str: ...
     def detect(
         self,
         image: NDArray[np.uint8],

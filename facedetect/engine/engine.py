@@ -1,0 +1,99 @@
+"""The cascade as one call: an image in, faces out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedetect.engine import _native
+from facedetect.engine.packing import pack
+from facedetect.errors import BackendTimeout, BackendUnavailable, InvalidSettings
+from facedetect.faces import DetectionParams
+from facedetect.mtcnn.geometry import Geometry
+from facedetect.mtcnn.weights import Weights
+
+FloatArray = NDArray[np.float32]
+
+
+class Engine:
+    """Runs the cascade with the given weights and geometry. Thread-safe.
+
+    `threads` share the work of one image, one a core unless given. `instruction_set` forces one of
+    `instruction_sets()`; the first one is taken unless given. Raises InvalidSettings if this
+    processor does not have it.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        geometry: Geometry,
+        *,
+        threads: int | None = None,
+        instruction_set: str | None = None,
+    ) -> None:
+        self.instruction_set, element = _choose(instruction_set)
+        self.threads = threads or len(os.sched_getaffinity(0))
+        packed = pack(weights, element, screens=element != "float32")
+        self._cascade = _native.Cascade(
+            packed.arrays,
+            packed.shapes,
+            _geometry_fields(geometry),
+            self.threads,
+            self.instruction_set,
+        )
+
+    def detect(
+        self, image: NDArray[np.uint8], params: DetectionParams, timeout_s: float | None = None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Find the faces in a BGR image [height, width, 3].
+
+        Returns `prob` [n], `landmarks` [n, 10] as y1..y5, x1..x5 and `box` [n, 4] as y1, x1, y2,
+        x2, in px, best first. Raises BackendTimeout, and BackendUnavailable once closed.
+        """
+        try:
+            return self._cascade.detect(
+                np.ascontiguousarray(image),
+                params.min_size,
+                params.thresholds,
+                params.factor,
+                timeout_s,
+            )
+        except _native.DeadlineExceeded as error:
+            raise BackendTimeout("the model did not answer before the deadline") from error
+        except _native.Closed as error:
+            raise BackendUnavailable("the detector is closed; open a new one") from error
+
+    def close(self) -> None:
+        """End calls that are running, and refuse further ones."""
+        self._cascade.close()
+
+
+def instruction_sets() -> list[str]:
+    """Return the instruction sets that this processor has, fastest first."""
+    return [name for name, _ in _native.instruction_sets()]
+
+
+def _choose(name: str | None) -> tuple[str, str]:
+    known = dict(_native.instruction_sets())
+    chosen = name or next(iter(known))
+    if chosen not in known:
+        raise InvalidSettings(
+            f"this processor has no instruction set {name!r}; it has {', '.join(known)}"
+        )
+    return chosen, known[chosen]
+
+
+def _geometry_fields(geometry: Geometry) -> dict[str, float]:
+    named = {
+        "rounds_levels_up": geometry.level_rounding == "up",
+        "resamples_by_area": geometry.level_resampling == "area",
+    }
+    numbers = {
+        field.name: getattr(geometry, field.name)
+        for field in fields(geometry)
+        if field.name not in {"level_rounding", "level_resampling"}
+    }
+    return {name: float(value) for name, value in {**named, **numbers}.items()}

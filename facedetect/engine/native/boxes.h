@@ -1,0 +1,52 @@
+// Boxes, their scores and their suppression, as the TensorFlow graph computes them.
+
+#pragma once
+
+#include <span>
+#include <vector>
+
+namespace facedetect {
+
+// Edges in pixels.
+struct Box {
+    float y1, x1, y2, x2;
+};
+
+// A box's edges move by these, in units of its sides.
+struct Offsets {
+    float y1, x1, y2, x2;
+};
+
+// Moves each edge by its offset; a side is y2 - y1 + extent.
+Box regress(const Box& box, const Offsets& offsets, float extent);
+
+// Grows the shorter side about the centre to the longer one; a side is y2 - y1 + 1.
+Box square(const Box& box);
+
+// Rounds each edge toward zero.
+Box truncate(const Box& box);
+
+// Intersection over union, 0 for empty boxes.
+float overlap(const Box& a, const Box& b);
+
+// A logit's probability. In float32, as in the graph: high scores tie there, too.
+float sigmoid(float x);
+
+// Indices of the scores, highest first; of equal ones the first comes first.
+std::vector<int> order_by_score(std::span<const float> scores);
+
+// Non-maximum suppression: the indices of at most `limit` boxes kept, best first.
+std::vector<int> suppress(std::span<const Box> boxes, std::span<const float> scores,
+                          float max_overlap, int limit);
+
+// A place of P-Net on a level.
+struct Cell {
+    int row, column;
+};
+
+// The same for boxes of P-Net's cells on one level of `rows` rows: only neighbours can overlap.
+std::vector<int> suppress_cells(std::span<const Cell> cells, std::span<const Box> boxes,
+                                std::span<const float> scores, float max_overlap, int limit,
+                                int rows);
+
+}  // namespace facedetect

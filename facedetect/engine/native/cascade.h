@@ -1,0 +1,88 @@
+// The cascade: pyramid, P-Net, R-Net, O-Net and the landmarks' refinement.
+
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "boxes.h"
+#include "crops.h"
+#include "nets.h"
+#include "proposals.h"
+#include "thread_pool.h"
+
+namespace facedetect {
+
+// facedetect.mtcnn.geometry.Geometry, field by field.
+struct Geometry {
+    bool rounds_levels_up, resamples_by_area, truncates_squares, averages_landmarks;
+    float box_extent, crop_origin, landmark_shift;
+    float scale_overlap, pnet_overlap, rnet_overlap, onet_overlap;
+    int max_candidates;
+};
+
+struct Params {
+    float min_size;
+    std::array<float, 3> thresholds;
+    float factor;
+    std::optional<Clock::time_point> deadline;
+};
+
+using Points = std::array<float, 10>;  // y1..y5, x1..x5
+
+// Faces, best first.
+struct Faces {
+    std::vector<float> scores;
+    std::vector<Points> landmarks;
+    std::vector<Box> boxes;
+};
+
+class Cascade {
+   public:
+    Cascade(const Kernels& kernels, Arrays arrays, const Geometry& geometry, int threads);
+
+    const char* instruction_set() const { return kernels_.name; }
+
+    // Thread-safe. Raises DeadlineExceeded, Closed, std::bad_alloc.
+    Faces detect(const Image& image, const Params& params);
+
+    // Ends calls that are running, and refuses further ones.
+    void close() { pool_.close(); }
+
+   private:
+    struct Candidates {
+        std::vector<Box> boxes;
+        std::vector<float> scores;
+        std::vector<Offsets> offsets;
+    };
+    // A net's columns for each box.
+    using Columns = std::vector<std::array<float, CropNet::kColumns>>;
+
+    std::vector<Box> propose(const Image& image, const Params& params);
+    Candidates scan_levels(const std::vector<Level>& levels, const Params& params);
+    Candidates candidates_of(const Level& level, const Proposals& proposals) const;
+    std::vector<Box> refine(const Image& image, const std::vector<Box>& boxes,
+                            const Params& params);
+    Faces output(const Image& image, const std::vector<Box>& boxes, const Params& params);
+    Box next_square(const Box& box, const Offsets& offsets) const;
+    Box in_image_units(const Image& image, const Box& box) const;
+
+    Columns run_net(const CropNet& net, const Image& image, const std::vector<Box>& boxes,
+                    const Params& params, bool is_mirrored = false);
+    void average_landmarks(const Image& image, Faces& faces, const Params& params);
+    void refine_landmarks(const Image& image, Faces& faces, const Params& params);
+
+    const Kernels& kernels_;
+    Arrays arrays_;
+    Geometry geometry_;
+    PNet pnet_;
+    std::optional<ScreeningNet> screening_;
+    CropNet rnet_;
+    CropNet onet_;
+    std::optional<LandmarkNet> lnet_;
+    ThreadPool pool_;
+};
+
+}  // namespace facedetect

@@ -1,0 +1,86 @@
+// The inner loops of the engine, one table of functions for each instruction set.
+
+#pragma once
+
+#include <cstdint>
+
+namespace facedetect {
+
+// Channels that the kernels compute at once; the outputs of a layer are padded to a multiple.
+inline constexpr int kBlock = 16;
+
+// Kernels read and write up to this many values past the end of a row, but never past an image.
+inline constexpr int kSlack = 256;
+
+// A convolution or a dense layer in float32, with its PReLU. A dense layer is a convolution of
+// side 1 over rows of samples.
+struct Layer {
+    const float* weights;  // [outputs / kBlock][side * side * inputs][kBlock]
+    const float* bias;     // [outputs]
+    const float* slope;    // [outputs], or null without a PReLU
+    int side;
+    int inputs;
+    int outputs;
+};
+
+// What the pixels and activations of a screening net are stored as.
+enum class Element { kNone, kUint8, kInt8, kInt16 };
+
+// A convolution in integers, with its PReLU in float32: y = sum * scale + bias. The activations
+// are stored as round(y * out_scale + out_zero). Within a row, a window's values are contiguous,
+// and `group` of them are multiplied by one instruction.
+struct ScreeningLayer {
+    const void* weights;  // [outputs / kBlock][3][groups][kBlock][group]
+    const float* scale;   // [outputs]
+    const float* bias;    // [outputs]
+    const float* slope;   // [outputs]
+    int stride;           // values from one pixel of the input to the next
+    int groups;           // in one row of a window
+    float out_scale;
+    float out_zero;
+};
+
+// Where the pixels along one axis of a resized image come from.
+struct Axis {
+    int size;              // of the resized image
+    int taps;              // pixels that are read for each of its pixels
+    const int* first;      // [size], the first of them
+    const float* weights;  // [size][taps]
+};
+
+struct Kernels {
+    const char* name;
+    Element element;
+
+    // One row of a convolution: `rows` has layer.side input rows, with `stride` values from one
+    // pixel to the next; `out` [count] pixels, out_stride values apart.
+    void (*conv_row)(const float* const* rows, int stride, const Layer& layer, int count,
+                     float* out, int out_stride);
+    // One row of a maximum pool over `rows` [row_count]; windows end at the edge of the map.
+    void (*max_pool_row)(const float* const* rows, int row_count, int window, int step,
+                         int in_width, int out_width, int channels, float* out);
+    // Weighted sums of rows of `count` values.
+    void (*blend_bytes)(const uint8_t* const* rows, const float* weights, int taps, int count,
+                        float* out);
+    void (*blend_floats)(const float* const* rows, const float* weights, int taps, int count,
+                         float* out);
+    // Resize a row of pixels with three channels.
+    void (*resample_row)(const float* row, const Axis& axis, float* out);
+
+    // Of the screening net; null where `element` is kNone.
+    // Pixels 0..255, rounded.
+    void (*to_elements)(const float* pixels, int count, void* out);
+    // A convolution over rows[0..3], its 2x2 maximum pool and its PReLU: `count` pooled pixels.
+    void (*screen_pool_row)(const void* const* rows, const ScreeningLayer& layer, int count,
+                            void* out, int out_stride);
+    // A convolution over rows[0..2] and its PReLU.
+    void (*screen_row)(const void* const* rows, const ScreeningLayer& layer, int count, void* out,
+                       int out_stride);
+    // A convolution with 2 * kBlock outputs, its PReLU, and one dense output of these.
+    void (*screen_logits)(const void* const* rows, const ScreeningLayer& layer, const float* head,
+                          float head_bias, int count, float* logits);
+};
+
+extern const Kernels kAvx512Vnni, kAvxVnni, kAvx2, kNeonDot, kNeon, kPlain;
+
+}  // namespace facedetect

@@ -1,0 +1,72 @@
+#include "pyramid.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace facedetect {
+
+namespace {
+
+constexpr float kPNetSide = 12;
+constexpr int kRowsPerStrip = 32;  // of a halved copy
+
+int level_side(int pixels, float scale, bool rounds_up) {
+    const float side = static_cast<float>(pixels) * scale;
+    return static_cast<int>(rounds_up ? std::ceil(side) : side);
+}
+
+}  // namespace
+
+std::vector<float> pyramid_scales(const Image& image, float min_size, float factor) {
+    const float shorter = static_cast<float>(std::min(image.height, image.width));
+    std::vector<float> scales;
+    // The products are cumulative, in float32: one bit can make a level one pixel larger.
+    for (float scale = kPNetSide / min_size; shorter * scale > kPNetSide; scale *= factor)
+        scales.push_back(scale);
+    return scales;
+}
+
+Pyramid::Pyramid(const Kernels& kernels, ThreadPool& pool, const Image& image,
+                 const std::vector<float>& scales, bool by_area, bool rounds_up,
+                 std::optional<Clock::time_point> deadline) {
+    sources_[0] = {image.height, image.width, image.pixels, nullptr};
+    for (const float scale : scales) {
+        size_t copy = 0;
+        if (by_area)
+            for (float left = scale; left <= 0.5F && copy < kHalvings; left *= 2) ++copy;
+        for (size_t i = 1; i <= copy; ++i)
+            if (!sources_.at(i).floats) halve(kernels, pool, i, deadline);
+        const Source& source = sources_.at(copy);
+        const int height = level_side(image.height, scale, rounds_up);
+        const int width = level_side(image.width, scale, rounds_up);
+        const auto table = by_area ? AxisTable::area : AxisTable::bilinear;
+        levels_.push_back(
+            {scale, &source, table(source.height, height), table(source.width, width)});
+    }
+}
+
+void Pyramid::halve(const Kernels& kernels, ThreadPool& pool, size_t index,
+                    std::optional<Clock::time_point> deadline) {
+    const Source& source = sources_.at(index - 1);
+    const int height = (source.height + 1) / 2, width = (source.width + 1) / 2;
+    const AxisTable rows = AxisTable::bilinear_centered(source.height, height);
+    const AxisTable columns = AxisTable::bilinear_centered(source.width, width);
+    std::vector<float>& copy = copies_.at(index);
+    copy.resize(static_cast<size_t>(height) * static_cast<size_t>(width) * 3 + kSlack);
+    const int strips = (height + kRowsPerStrip - 1) / kRowsPerStrip;
+    pool.run(static_cast<size_t>(strips), deadline, [&](Loop& loop) {
+        std::vector<float> blended(static_cast<size_t>(3 * source.width + kSlack));
+        std::vector<float> resized(static_cast<size_t>(3 * width + kSlack));
+        while (const auto strip = loop.next()) {
+            const int first = static_cast<int>(*strip) * kRowsPerStrip;
+            for (int y = first; y < std::min(first + kRowsPerStrip, height); ++y) {
+                resize_row(kernels, source, rows, columns, y, blended, resized.data());
+                std::copy_n(resized.data(), 3 * width,
+                            copy.data() + static_cast<size_t>(y) * static_cast<size_t>(width) * 3);
+            }
+        }
+    });
+    sources_.at(index) = {height, width, nullptr, copy.data()};
+}
+
+}  // namespace facedetect

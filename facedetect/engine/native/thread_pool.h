@@ -1,0 +1,82 @@
+// Threads that share the work of calls.
+
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+namespace facedetect {
+
+using Clock = std::chrono::steady_clock;
+
+// A call ran out of time.
+struct DeadlineExceeded : std::exception {
+    const char* what() const noexcept override { return "the deadline passed"; }
+};
+
+// The engine was closed while a call ran.
+struct Closed : std::exception {
+    const char* what() const noexcept override { return "the engine is closed"; }
+};
+
+// Hands out the indices 0..count-1 of one loop, to any number of threads.
+class Loop {
+   public:
+    Loop(size_t count, std::optional<Clock::time_point> deadline, const std::atomic<bool>& closed)
+        : count_(count), deadline_(deadline), closed_(closed) {}
+
+    // The next index; none at the end, or once a thread failed. Raises DeadlineExceeded, Closed.
+    std::optional<size_t> next();
+
+   private:
+    friend class ThreadPool;
+
+    std::atomic<size_t> next_{0};
+    size_t count_;
+    std::optional<Clock::time_point> deadline_;
+    const std::atomic<bool>& closed_;
+    std::function<void(Loop&)> work_;
+    int running_ = 0;  // guarded by the pool's mutex, as is failure_
+    std::exception_ptr failure_;
+};
+
+// Threads that help callers; each caller works on its own loop, too. After a fork, whose child has
+// no threads but one, callers do all of the work.
+class ThreadPool {
+   public:
+    // `threads` work at the same time on one loop, the caller among them.
+    explicit ThreadPool(int threads);
+    ~ThreadPool();
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+
+    // Run `work` in several threads until loop.next() gives no more; raise what a thread raised.
+    void run(size_t count, std::optional<Clock::time_point> deadline,
+             std::function<void(Loop&)> work);
+
+    // End all calls: they raise Closed.
+    void close() { closed_ = true; }
+
+   private:
+    void help();
+    void work_on(const std::shared_ptr<Loop>& loop);
+
+    std::mutex mutex_;
+    std::condition_variable wake_, done_;
+    std::deque<std::shared_ptr<Loop>> loops_;
+    std::atomic<bool> closed_{false};
+    bool stopping_ = false;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace facedetect

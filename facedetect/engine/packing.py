@@ -1,0 +1,207 @@
+"""Weights in the layouts that the kernels read; see kernels.h."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedetect.engine.screening import MARGINS, PNET_ACTIVATIONS, ActivationRange
+from facedetect.mtcnn.weights import POINTS, FloatArray, Layer, Net, Weights
+
+# As in kernels.h.
+BLOCK = 16
+
+PIXELS = ActivationRange(0, 255)
+_KERNEL_RANK = 4
+
+
+@dataclass(frozen=True)
+class Element:
+    """What a screening net's values are stored as.
+
+    Values lie in low..high, weights in -weight_limit..weight_limit; `group` of them are multiplied
+    by one instruction.
+    """
+
+    low: int
+    high: int
+    weight_limit: int
+    weight_type: type[np.signedinteger[Any]]
+    group: int
+
+    @property
+    def steps(self) -> int:
+        return self.high - self.low
+
+
+ELEMENTS = {
+    "uint8": Element(0, 255, 127, np.int8, 4),
+    "int8": Element(-128, 127, 127, np.int8, 4),
+    # 12 bits, so that the sum of all products of a layer fits 32 bits.
+    "int16": Element(0, 4095, 2047, np.int16, 2),
+}
+
+
+@dataclass
+class PackedNets:
+    """Arrays by their names, and each layer's sizes: side, inputs, outputs."""
+
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def add(self, name: str, layer: Layer) -> None:
+        """Add a layer in float32."""
+        kernel = layer.kernel
+        if kernel.ndim < _KERNEL_RANK:
+            kernel = kernel[np.newaxis, np.newaxis]
+        side, _, inputs, outputs = kernel.shape
+        rows = np.pad(kernel.reshape(-1, outputs), [(0, 0), (0, -outputs % BLOCK)])
+        self.arrays[f"{name}/weights"] = _by_block(rows)
+        self.arrays[f"{name}/bias"] = pad(layer.bias)
+        if layer.slope is not None:
+            self.arrays[f"{name}/slope"] = pad(layer.slope)
+        self.shapes[name] = (side, inputs, rows.shape[-1])
+
+
+def pack(weights: Weights, element: str, *, screens: bool) -> PackedNets:
+    """Pack all nets; `screens` adds P-Net in integers of the type `element`."""
+    packed = PackedNets()
+    _add_pnet(packed, weights.pnet)
+    _add_crop_net(packed, "rnet", weights.rnet, ["conv1", "conv2", "conv3"], ["face", "box"])
+    convolutions = ["conv1", "conv2", "conv3", "conv4"]
+    _add_crop_net(packed, "onet", weights.onet, convolutions, ["face", "box", "landmarks"])
+    if weights.lnet is not None:
+        _add_landmark_net(packed, weights.lnet)
+    if screens:
+        _add_screening(packed, weights.pnet, element)
+    return packed
+
+
+def concat_outputs(*layers: Layer) -> Layer:
+    """Join dense layers on the same inputs; all of them have a PReLU, or none."""
+    slopes = [layer.slope for layer in layers if layer.slope is not None]
+    return Layer(
+        np.concatenate([layer.kernel for layer in layers], axis=1),
+        np.concatenate([layer.bias for layer in layers]),
+        np.concatenate(slopes) if slopes else None,
+    )
+
+
+def block_diagonal(heads: list[Layer]) -> Layer:
+    """Heads y, x, each on its own part of the inputs, as one layer with columns y1..y5, x1..x5."""
+    count, (inputs, _) = len(heads), heads[0].kernel.shape
+    kernel = np.zeros((count, inputs, 2, count), np.float32)
+    for index, head in enumerate(heads):
+        kernel[index, :, :, index] = head.kernel
+    biases = np.stack([head.bias for head in heads], axis=1)
+    return Layer(kernel.reshape(count * inputs, 2 * count), biases.ravel())
+
+
+def pad(values: FloatArray) -> FloatArray:
+    """Fill the last block with zeros."""
+    return np.pad(values, (0, -values.size % BLOCK)).astype(np.float32)
+
+
+def _add_pnet(packed: PackedNets, net: Net) -> None:
+    packed.add("pnet/conv1", net["conv1"])
+    packed.add("pnet/conv2", net["conv2"])
+    packed.add("pnet/conv3", net["conv3"])
+    packed.add("pnet/heads", concat_outputs(net["face"], net["box"]))
+
+
+def _add_crop_net(
+    packed: PackedNets, name: str, net: Net, convolutions: list[str], heads: list[str]
+) -> None:
+    for layer in convolutions:
+        packed.add(f"{name}/{layer}", net[layer])
+    packed.add(f"{name}/dense", net["dense"])
+    packed.add(f"{name}/heads", concat_outputs(*(net[head] for head in heads)))
+
+
+def _add_landmark_net(packed: PackedNets, net: Net) -> None:
+    for layer in ("conv1", "conv2", "conv3"):
+        for point in POINTS:
+            packed.add(f"lnet/{layer}_{point}", net[f"{layer}_{point}"])
+    packed.add("lnet/dense", net["dense"])
+    packed.add("lnet/points", concat_outputs(*(net[f"dense_{point}"] for point in POINTS)))
+    packed.add("lnet/positions", block_diagonal([net[f"point_{point}"] for point in POINTS]))
+
+
+def _add_screening(packed: PackedNets, net: Net, element_name: str) -> None:
+    element = ELEMENTS[element_name]
+    conv1, conv2 = (PNET_ACTIVATIONS[name] for name in ("conv1", "conv2"))
+    _add_screening_layer(packed, "screening/conv1", net["conv1"], element, PIXELS, conv1)
+    _add_screening_layer(packed, "screening/conv2", net["conv2"], element, conv1, conv2)
+    _add_screening_layer(packed, "screening/conv3", net["conv3"], element, conv2, None)
+    packed.arrays["screening/head/weights"] = pad(net["face"].kernel[:, 0])
+    packed.arrays["screening/head/bias"] = net["face"].bias
+    packed.arrays["screening/margin"] = np.array([MARGINS[element_name]], np.float32)
+
+
+def _add_screening_layer(
+    packed: PackedNets,
+    name: str,
+    layer: Layer,
+    element: Element,
+    given: ActivationRange,
+    result: ActivationRange | None,
+) -> None:
+    """Add a 3x3 convolution in integers.
+
+    An input x is stored as round(x * scale + zero). The products of the weights with the zeros are
+    taken from the bias; a result without a range stays float32.
+    """
+    in_scale, in_zero = _storage(given, element)
+    if given is PIXELS:
+        in_scale, in_zero = 1.0, float(element.low)
+    kernel, weight_scale = _quantise(layer.kernel, element)
+    scale = weight_scale / in_scale
+    sums = kernel.sum(axis=(0, 1, 2), dtype=np.int64)
+    channels = layer.kernel.shape[2]
+    stride = channels if given is PIXELS else -(-channels // element.group) * element.group
+    packed.arrays[f"{name}/weights"] = _by_group(kernel, element, stride)
+    packed.arrays[f"{name}/scale"] = pad(scale)
+    packed.arrays[f"{name}/bias"] = pad((layer.bias - scale * in_zero * sums).astype(np.float32))
+    assert layer.slope is not None
+    packed.arrays[f"{name}/slope"] = pad(layer.slope)
+    output = (1.0, 0.0) if result is None else _storage(result, element)
+    packed.arrays[f"{name}/output"] = np.array(output, np.float32)
+    packed.shapes[name] = (stride, -(-3 * stride // element.group))
+
+
+def _storage(values: ActivationRange, element: Element) -> tuple[float, float]:
+    """The scale and the zero that store a range in all steps of the element."""
+    scale = element.steps / (values.high - values.low)
+    return scale, element.low - values.low * scale
+
+
+def _quantise(kernel: FloatArray, element: Element) -> tuple[NDArray[np.int64], FloatArray]:
+    """Whole weights and, for each output, what one step is worth."""
+    steps = np.abs(kernel).max(axis=(0, 1, 2)) / element.weight_limit
+    steps[steps == 0] = 1
+    return np.rint(kernel / steps).astype(np.int64), steps.astype(np.float32)
+
+
+def _by_group(kernel: NDArray[np.int64], element: Element, stride: int) -> NDArray[Any]:
+    """[3, 3, in, out] -> [blocks, 3, groups, BLOCK, group], each row of a window filled up."""
+    side, _, channels, outputs = kernel.shape
+    blocks = _blocks(outputs)
+    padded = np.zeros((side, side, stride, blocks * BLOCK), np.int64)
+    padded[:, :, :channels, :outputs] = kernel
+    rows = padded.reshape(side, side * stride, -1)
+    rows = np.pad(rows, [(0, 0), (0, -rows.shape[1] % element.group), (0, 0)])
+    groups = rows.reshape(side, -1, element.group, blocks, BLOCK)
+    return np.ascontiguousarray(groups.transpose(3, 0, 1, 4, 2), dtype=element.weight_type)
+
+
+def _by_block(rows: FloatArray) -> FloatArray:
+    """[n, blocks * BLOCK] -> [blocks, n, BLOCK]."""
+    blocks = rows.reshape(rows.shape[0], -1, BLOCK)
+    return np.ascontiguousarray(blocks.transpose(1, 0, 2))
+
+
+def _blocks(outputs: int) -> int:
+    return -(-outputs // BLOCK)
