@@ -66,6 +66,17 @@ class Engine:
         except _native.Closed as error:
             raise BackendUnavailable("the detector is closed; open a new one") from error
 
+    def cell_logits(
+        self, image: NDArray[np.uint8], scale: float
+    ) -> tuple[FloatArray | None, FloatArray]:
+        """Run P-Net on one level of a BGR image [height, width, 3].
+
+        Returns the logits of its cells, [rows, columns], as the screening predicts them (None if
+        this instruction set does not screen), and in float32.
+        """
+        screened, exact = self._cascade.cell_logits(np.ascontiguousarray(image), scale)
+        return (screened if screened.size == exact.size else None), exact
+
     def close(self) -> None:
         """End calls that are running, and refuse further ones."""
         self._cascade.close()

@@ -90,6 +90,18 @@ Faces Cascade::detect(const Image& image, const Params& params) {
     return output(image, refine(image, candidates, params), params);
 }
 
+Cascade::CellLogits Cascade::cell_logits(const Image& image, float scale) {
+    const Pyramid pyramid(kernels_, pool_, image, {scale}, geometry_.resamples_by_area,
+                          geometry_.rounds_levels_up, std::nullopt);
+    const Level& level = pyramid.levels().front();
+    if (level.cell_rows() < 1 || level.cell_columns() < 1) return {0, 0, {}, {}};
+    CellLogits logits{level.cell_rows(), level.cell_columns(), {},
+                      facedetect::cell_logits(kernels_, pnet_, nullptr, level)};
+    if (screening_)
+        logits.screened = facedetect::cell_logits(kernels_, pnet_, &*screening_, level);
+    return logits;
+}
+
 std::vector<Box> Cascade::propose(const Image& image, const Params& params) {
     const Pyramid pyramid(kernels_, pool_, image,
                           pyramid_scales(image, params.min_size, params.factor),

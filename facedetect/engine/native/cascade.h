@@ -48,6 +48,14 @@ class Cascade {
     // Thread-safe. Raises DeadlineExceeded, Closed, std::bad_alloc.
     Faces detect(const Image& image, const Params& params);
 
+    // The logits of P-Net's cells on the level of a scale: how well the screening predicts them is
+    // what its margin is measured by.
+    struct CellLogits {
+        int rows, columns;
+        std::vector<float> screened, exact;
+    };
+    CellLogits cell_logits(const Image& image, float scale);
+
     // Ends calls that are running, and refuses further ones.
     void close() { pool_.close(); }
 

@@ -9,6 +9,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -93,10 +94,13 @@ nb::object to_numpy(const float* values, size_t count, size_t columns) {
     return nb::cast(nb::ndarray<nb::numpy, float>(data, columns ? 2 : 1, shape, owner));
 }
 
+Image to_image(const ImageArray& array) {
+    return {static_cast<int>(array.shape(0)), static_cast<int>(array.shape(1)), array.data()};
+}
+
 nb::tuple detect(Cascade& cascade, const ImageArray& array, float min_size,
                  std::array<float, 3> thresholds, float factor, std::optional<double> timeout_s) {
-    const Image image{static_cast<int>(array.shape(0)), static_cast<int>(array.shape(1)),
-                      array.data()};
+    const Image image = to_image(array);
     Params params{min_size, thresholds, factor, std::nullopt};
     if (timeout_s)
         params.deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
@@ -111,6 +115,16 @@ nb::tuple detect(Cascade& cascade, const ImageArray& array, float min_size,
         to_numpy(faces.scores.data(), count, 0),
         to_numpy(reinterpret_cast<const float*>(faces.landmarks.data()), count, 10),
         to_numpy(reinterpret_cast<const float*>(faces.boxes.data()), count, 4));
+}
+
+// Both [rows, columns]; the screened ones are empty if this instruction set does not screen.
+nb::tuple level_logits(Cascade& cascade, const ImageArray& array, float scale) {
+    const Cascade::CellLogits logits = cascade.cell_logits(to_image(array), scale);
+    const size_t rows = logits.screened.empty() ? 0 : static_cast<size_t>(logits.rows);
+    const size_t columns = static_cast<size_t>(std::max(logits.columns, 1));
+    return nb::make_tuple(
+        to_numpy(logits.screened.data(), rows, columns),
+        to_numpy(logits.exact.data(), static_cast<size_t>(logits.rows), columns));
 }
 
 }  // namespace
@@ -141,5 +155,6 @@ NB_MODULE(_native, module) {
              })
         .def("detect", detect, nb::arg("image"), nb::arg("min_size"), nb::arg("thresholds"),
              nb::arg("factor"), nb::arg("timeout_s").none())
+        .def("cell_logits", level_logits, nb::arg("image"), nb::arg("scale"))
         .def("close", &Cascade::close);
 }

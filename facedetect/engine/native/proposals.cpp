@@ -2,6 +2,8 @@
 
 #include <array>
 #include <memory>
+#include <optional>
+#include <utility>
 
 namespace facedetect {
 
@@ -268,6 +270,21 @@ Proposals scan_strip(const Kernels& kernels, const PNet& net, const ScreeningNet
                      const Level& level, int first, int last, float threshold_logit) {
     Strip strip(kernels, net, level, first, threshold_logit);
     return screening ? strip.screen(*screening, first, last) : strip.scan(first, last);
+}
+
+std::vector<float> cell_logits(const Kernels& kernels, const PNet& net,
+                               const ScreeningNet* screening, const Level& level) {
+    const int columns = level.cell_columns();
+    LevelRows rows(kernels, level, 0);
+    FloatScan scan(kernels, net, columns);
+    std::optional<ScreeningScan> screening_scan;
+    if (screening) screening_scan.emplace(kernels, *screening, columns, 0);
+    std::vector<float> logits;
+    for (int y = 0; y < level.cell_rows(); ++y) {
+        const float* row = screening ? screening_scan->row(rows, y) : scan.row(rows, y, 0);
+        for (int x = 0; x < columns; ++x) logits.push_back(row[screening ? x : x * kHeads]);
+    }
+    return logits;
 }
 
 }  // namespace facedetect

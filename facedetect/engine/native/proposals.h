@@ -47,4 +47,8 @@ void resize_row(const Kernels& kernels, const Source& source, const AxisTable& r
 Proposals scan_strip(const Kernels& kernels, const PNet& net, const ScreeningNet* screening,
                      const Level& level, int first, int last, float threshold_logit);
 
+// The logits of all cells of a level, row by row: in integers with `screening`, else in float32.
+std::vector<float> cell_logits(const Kernels& kernels, const PNet& net,
+                               const ScreeningNet* screening, const Level& level);
+
 }  // namespace facedetect
