@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 class DeadlineExceeded(TimeoutError): ...
 class Closed(RuntimeError): ...
 
-def instruction_sets() -> list[tuple[str, str]]:
-    """The instruction sets that this processor has, fastest first, each with the type that it screens in."""
+# Those that this processor has, fastest first, each with the type that it screens in.
+def instruction_sets() -> list[tuple[str, str]]: ...
 
 class Cascade:
     def __init__(

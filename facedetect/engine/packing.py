@@ -165,7 +165,8 @@ def _add_screening_layer(
     packed.arrays[f"{name}/weights"] = _by_group(kernel, element, stride)
     packed.arrays[f"{name}/scale"] = pad(scale)
     packed.arrays[f"{name}/bias"] = pad((layer.bias - scale * in_zero * sums).astype(np.float32))
-    assert layer.slope is not None
+    if layer.slope is None:
+        raise ValueError(f"{name} has no PReLU")
     packed.arrays[f"{name}/slope"] = pad(layer.slope)
     output = (1.0, 0.0) if result is None else _storage(result, element)
     packed.arrays[f"{name}/output"] = np.array(output, np.float32)
