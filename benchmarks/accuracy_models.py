@@ -69,7 +69,7 @@ def open_adapters(
 ) -> list[DetectorAdapter]:
     """Open our models, the reference first, and the packages."""
     ours: list[DetectorAdapter] = [
-        BackendAdapter.open(name, f"embedded:{path}") for name, path in models.items()
+        BackendAdapter.open(name, f"savedmodel:{path}") for name, path in models.items()
     ]
     return [*ours, *(_rival(name, timeout_s) for name in rivals)]
 
@@ -79,7 +79,7 @@ def opened_detectors(models: Mapping[str, Path]) -> Iterator[dict[str, Detector]
     """Open our models in this process, to time them."""
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(Detector(f"embedded:{path}", max_pyramid_pixels=math.inf))
+            name: stack.enter_context(Detector(f"savedmodel:{path}", max_pyramid_pixels=math.inf))
             for name, path in models.items()
         }
 

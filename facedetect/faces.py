@@ -17,6 +17,7 @@ FACTOR_BOUNDS = (0.1, 0.95)
 DEFAULT_MAX_PYRAMID_PIXELS = 50_000_000
 
 # A served model says the same words to those who call it directly.
+IMAGE_RULE = "the image must be [height, width, 3] and not empty"
 MIN_SIZE_RULE = f"min_size must be at least {MIN_SIZE_BOUND}"
 FACTOR_RULE = f"factor must be from {FACTOR_BOUNDS[0]} to {FACTOR_BOUNDS[1]}"
 THRESHOLD_RULE = "each threshold must be between 0 and 1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -82,9 +83,9 @@ class DetectorSettings(_EnvironmentSettings):
 
     backend: Annotated[BackendSpec, NoDecode, BeforeValidator(_parse_backend)] = Field(
         BackendSpec.parse(DEFAULT_BACKEND),
-        description="Where the model runs: `embedded:` is the built-in model in this process, "
-        "`embedded:PATH` a SavedModel in a folder, `grpc://HOST:8500/MODEL`, `grpcs://`, "
-        "`http://HOST:8501/MODEL` and `https://` TensorFlow Serving.",
+        description="Where the model runs: `embedded:` is facedetect's own engine in this process, "
+        "`savedmodel:PATH` a SavedModel in this process with TensorFlow, `grpc://HOST:8500/MODEL`, "
+        "`grpcs://`, `http://HOST:8501/MODEL` and `https://` TensorFlow Serving.",
     )
     max_image_bytes: int = Field(
         _LIMITS.max_bytes, ge=1, description="Maximum size of an image file, bytes."
@@ -110,7 +111,8 @@ class DetectorSettings(_EnvironmentSettings):
         2,
         ge=1,
         description="Images processed at the same time. Set it above the number of cores if the "
-        "model runs on other machines.",
+        "model runs on other machines. If set, it is also the number of threads of the engine in "
+        "this process, which has one a core otherwise.",
     )
 
     @property
@@ -119,8 +121,11 @@ class DetectorSettings(_EnvironmentSettings):
 
     def open_detector(self) -> Detector:
         """Open the detector that these settings describe."""
+        backend = self.backend
+        if backend.scheme == "embedded" and "threads" in self.model_fields_set:
+            backend = replace(backend, threads=backend.threads or self.threads)
         return Detector(
-            self.backend,
+            backend,
             limits=self.limits,
             max_pyramid_pixels=self.max_pyramid_pixels,
             timeout_s=self.timeout_s,

@@ -17,7 +17,7 @@ from facedetect.archive.picture_encoding import Metadata
 from facedetect.archive.plan import Plan, Skipped, SourceFile, UnreadableFolder
 from facedetect.archive.processing import DisplayStyle, ProcessingOptions
 from facedetect.archive.reports import ReportName, Row, RunSummary, check_report
-from facedetect.archive.run import ArchiveRun, Engine
+from facedetect.archive.run import ArchiveRun, FileEngine
 from facedetect.crops import CropStyle
 from facedetect.faces import DetectionParams
 from facedetect.settings import DetectorSettings
@@ -154,7 +154,7 @@ def _open_run(
     on_progress: Callable[[FolderProgress], None] = lambda _: None,
     *,
     dry_run: bool = False,
-) -> Iterator[tuple[ArchiveRun, Engine]]:
+) -> Iterator[tuple[ArchiveRun, FileEngine]]:
     processing = _processing_options(options)
     follow_links = options.get("follow_links", False)
     pictures, results = open_storages(source, output, follow_links=follow_links)

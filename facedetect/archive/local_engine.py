@@ -25,7 +25,7 @@ class LocalEngine:
         self._processor = processor
 
     def run(self, files: Iterator[SourceFile]) -> Iterator[FileResult]:
-        """Process all files; see `Engine.run`."""
+        """Process all files; see `FileEngine.run`."""
         threads = self._processor.workers
         running: set[Future[FileResult]] = set()
         with ThreadPoolExecutor(threads, thread_name_prefix="files") as pool:

@@ -17,7 +17,7 @@ from facedetect.archive.journal import Journal
 from facedetect.archive.local_engine import LocalEngine
 from facedetect.archive.remote_journal import RemoteJournal
 from facedetect.archive.remote_storage import RemoteStorage, open_storage
-from facedetect.archive.run import Engine
+from facedetect.archive.run import FileEngine
 from facedetect.archive.storage import STATE, LocalStorage, Storage, is_within
 from facedetect.cores import available_cores
 from facedetect.errors import InvalidSettings
@@ -73,7 +73,7 @@ def open_journal(output: Storage, *, dry_run: bool) -> Iterator[Journal]:
 @contextmanager
 def open_engine(
     name: EngineName, job: ClusterJob, stop: Event
-) -> Iterator[tuple[ModelRef, Engine]]:
+) -> Iterator[tuple[ModelRef, FileEngine]]:
     """Load the model, and give it with the engine that processes files with it.
 
     Raises InvalidSettings, BackendUnavailable.
@@ -119,14 +119,19 @@ def _check_output(output: Storage, text: str) -> None:
 
 
 def _for_workers(settings: DetectorSettings, cores: int) -> DetectorSettings:
-    """Give the model a core for each worker, and its folder by an absolute path.
+    """Give the model a core for each worker, and its files by absolute paths.
 
     Without its own number of threads one worker would have all cores, and several would compete
     for them. Workers need not run in this directory.
     """
     spec = settings.backend
-    if spec.is_in_process and spec.inter_op_threads is None:
-        spec = replace(spec, inter_op_threads=cores)
-    if spec.folder is not None:
-        spec = replace(spec, folder=spec.folder.absolute())
+    if spec.scheme == "embedded":
+        spec = replace(spec, threads=spec.threads or cores)
+    elif spec.scheme == "savedmodel":
+        spec = replace(spec, inter_op_threads=spec.inter_op_threads or cores)
+    spec = replace(
+        spec,
+        folder=spec.folder and spec.folder.absolute(),
+        weights=spec.weights and spec.weights.absolute(),
+    )
     return settings.model_copy(update={"backend": spec})

@@ -27,7 +27,7 @@ from facedetect.archive.storage import Storage
 _BEGUN_AT_ONCE = 128
 
 
-class Engine(Protocol):
+class FileEngine(Protocol):
     """Processes files, many at a time."""
 
     def run(self, files: Iterator[SourceFile]) -> Iterator[FileResult]:
@@ -65,7 +65,9 @@ class ArchiveRun:
         row, outputs = found
         return row if self._index.has(outputs) else None
 
-    def execute(self, engine: Engine, on_row: Callable[[Row], None] = lambda _: None) -> RunSummary:
+    def execute(
+        self, engine: FileEngine, on_row: Callable[[Row], None] = lambda _: None
+    ) -> RunSummary:
         """Process the files that are not finished; `on_row` gets the row of each file.
 
         However it ends, the journal holds what was finished. Raises what the engine raises.

@@ -70,6 +70,11 @@ class RawDetections:
 class Backend(Protocol):
     """Runs the model. Thread-safe; errors are BackendError's subclasses."""
 
+    @property
+    def instruction_set(self) -> str | None:
+        """What the native engine runs on; None before it has started, and for other backends."""
+        ...
+
     def predict(self, request: InferenceRequest) -> RawDetections:
         """Run the model on one image.
 

@@ -24,6 +24,8 @@ class FakeBackend:
     time. `requests` has all requests so far.
     """
 
+    instruction_set = None
+
     def __init__(
         self, respond: Respond = lambda _: (), ready: Callable[[], ModelRef] = lambda: _MODEL
     ) -> None:

@@ -15,12 +15,14 @@ def open_backend(spec: BackendSpec | str) -> Backend:
     """Open a backend by its spec or its URL (see `BackendSpec.parse`).
 
     Nothing heavy happens before its first use. Raises InvalidSettings if the URL cannot be right,
-    or a file it names cannot be read.
+    or a certificate or key that it names cannot be read.
     """
     if isinstance(spec, str):
         spec = BackendSpec.parse(spec)
     if spec.scheme == "embedded":
         return _open_embedded(spec)
+    if spec.scheme == "savedmodel":
+        return _open_saved_model(spec)
     with _file_errors(spec):
         return _open_grpc(spec) if spec.scheme in {"grpc", "grpcs"} else _open_rest(spec)
 
@@ -29,6 +31,20 @@ def _open_embedded(spec: BackendSpec) -> Backend:
     from facedetect.backends.embedded import EmbeddedBackend
 
     return EmbeddedBackend(
+        spec.weights,
+        geometry=spec.geometry,
+        averages_landmarks=spec.averages_landmarks,
+        threads=spec.threads,
+        instruction_set=spec.instruction_set,
+    )
+
+
+def _open_saved_model(spec: BackendSpec) -> Backend:
+    from facedetect.backends.saved_model_backend import SavedModelBackend
+
+    if spec.folder is None:
+        raise InvalidSettings(f"the backend {spec} names no folder")
+    return SavedModelBackend(
         spec.folder,
         version=spec.model.version,
         intra_op_threads=spec.intra_op_threads or 1,

@@ -48,6 +48,8 @@ def as_png(image: BGRImage) -> tuple[str, Arrays]:
 class ServingBackend:
     """Runs a model of TensorFlow Serving; errors name the server by its `address`."""
 
+    instruction_set = None
+
     def __init__(
         self, client: ServingClient, model: ModelRef, *, address: str, to_inputs: ToInputs
     ) -> None:

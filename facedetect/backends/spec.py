@@ -1,4 +1,4 @@
-"""Backend URLs, parsed once: `embedded:models/mtcnn?version=1`, `grpc://models:8500/mtcnn`."""
+"""Backend URLs, parsed once: `embedded:?threads=4`, `grpc://models:8500/mtcnn?version=3`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode, urlsp
 
 from facedetect.errors import InvalidParams, InvalidSettings
 from facedetect.model_ref import ModelRef
+from facedetect.mtcnn.geometry import named_geometry
 
-Scheme = Literal["embedded", "grpc", "grpcs", "http", "https"]
+Scheme = Literal["embedded", "savedmodel", "grpc", "grpcs", "http", "https"]
 
 _DEFAULT_PORTS = {"grpc": 8500, "grpcs": 8500, "http": 8501, "https": 8501}
 
@@ -29,6 +30,11 @@ class _Option:
 _OPTIONS = {
     "version": _Option(r"\d{1,18}", "a whole number", int),
     "label": _Option(r".+", "a name", str),
+    "threads": _Option(r"0*[1-9]\d*", "a whole number from 1", int),
+    "instruction_set": _Option(r"\w+", "a name", str),
+    "geometry": _Option(r"accurate|reference", "accurate or reference", str),
+    "landmarks": _Option(r"single|averaged", "single or averaged", str),
+    "weights": _Option(r".+\.safetensors", "a .safetensors file", Path),
     "intra_op_threads": _Option(r"0*[1-9]\d*", "a whole number from 1", int),
     "inter_op_threads": _Option(r"0*[1-9]\d*", "a whole number from 1", int),
     "dns": _Option(r"[^/]+:\d+", "HOST:PORT", str),
@@ -37,7 +43,8 @@ _OPTIONS = {
     "key_file": _Option(r".+", "a file", Path),
 }
 _OPTIONS_OF: dict[str, tuple[str, ...]] = {
-    "embedded": ("version", "intra_op_threads", "inter_op_threads"),
+    "embedded": ("threads", "instruction_set", "geometry", "landmarks", "weights"),
+    "savedmodel": ("version", "intra_op_threads", "inter_op_threads"),
     "grpc": ("version", "label", "dns"),
     "grpcs": ("version", "label", "dns", "ca_file", "cert_file", "key_file"),
     "http": ("version", "label"),
@@ -49,15 +56,20 @@ _OPTIONS_OF: dict[str, tuple[str, ...]] = {
 class BackendSpec:
     """Where the model runs.
 
-    `address` is a model server's HOST:PORT, `folder` holds the SavedModel of an `embedded:`
-    backend, None for the package's own model. `model` is what the backend serves by default.
-    The other fields are the URL's options; see `parse`.
+    `address` is a model server's HOST:PORT, `folder` holds the SavedModel of a `savedmodel:`
+    backend. `model` is what the backend serves by default. The other fields are the URL's options;
+    see `parse`.
     """
 
     scheme: Scheme
     address: str = ""
     folder: Path | None = None
     model: ModelRef = field(default_factory=ModelRef)
+    threads: int | None = None
+    instruction_set: str | None = None
+    geometry: str = "accurate"
+    landmarks: str = "single"
+    weights: Path | None = None
     intra_op_threads: int | None = None
     inter_op_threads: int | None = None
     dns: str | None = None
@@ -69,9 +81,13 @@ class BackendSpec:
     def parse(cls, url: str) -> Self:
         """Parse a backend's URL.
 
-        `embedded:` runs the package's own model in this process, `embedded:PATH` the SavedModel in
-        the folder PATH. Options follow as in `?version=3&inter_op_threads=4`: `version` (the
-        highest one by default), `intra_op_threads` (1), `inter_op_threads` (one a core).
+        `embedded:` runs the native engine in this process. Options follow as in
+        `?threads=4&landmarks=averaged`: `threads` (one a core by default), `instruction_set` (the
+        fastest that the processor has), `geometry` (accurate, or reference), `landmarks` (single,
+        or averaged), `weights` (a .safetensors file; the package's own).
+
+        `savedmodel:PATH` runs the SavedModel in the folder PATH in this process, with TensorFlow.
+        Options: `version` (the highest), `intra_op_threads` (1), `inter_op_threads` (one a core).
 
         `grpc://HOST:8500/MODEL` and `http://HOST:8501/MODEL` ask TensorFlow Serving, `grpcs://` and
         `https://` over TLS. Options: `version` or `label` (the latest version by default); for gRPC
@@ -83,27 +99,30 @@ class BackendSpec:
         parts = urlsplit(url)
         if parts.scheme not in _OPTIONS_OF or parts.fragment:
             raise InvalidSettings(
-                f"the backend {url!r} is of no known kind; use embedded:, embedded:PATH, "
+                f"the backend {url!r} is of no known kind; use embedded:, savedmodel:PATH, "
                 "grpc://HOST:8500/MODEL, grpcs://HOST:8500/MODEL or http://HOST:8501/MODEL"
             )
         scheme = cast("Scheme", parts.scheme)
+        address, folder, name = _parse_place(url, parts)
         options = _parse_options(url, parts)
-        version, label = options.pop("version", None), options.pop("label", None)
-        if scheme == "embedded":
-            model = ModelRef("", version)
-            return cls(scheme, folder=_parse_folder(url, parts), model=model, **options)
-        address, name = _parse_address(url, parts), _parse_model_name(url, parts)
         try:
-            return cls(scheme, address, model=ModelRef(name, version, label), **options)
-        except InvalidParams as error:
+            model = ModelRef(name, options.pop("version", None), options.pop("label", None))
+            spec = cls(scheme, address, folder, model, **options)
+            named_geometry(spec.geometry, averages_landmarks=spec.averages_landmarks)
+        except (InvalidParams, InvalidSettings) as error:
             raise InvalidSettings(f"the backend {url!r} cannot be right: {error}") from error
+        return spec
 
     def __str__(self) -> str:
         """The URL: `parse` reads it back."""
-        place = str(self.folder or "") if self.scheme == "embedded" else f"//{self.address}/"
+        place = f"//{self.address}/" if self.address else str(self.folder or "")
         values = {"version": self.model.version, "label": self.model.label}
         values |= {f.name: getattr(self, f.name) for f in fields(self) if f.name in _OPTIONS}
-        given = {name: value for name, value in values.items() if value is not None}
+        given = {
+            name: value
+            for name, value in values.items()
+            if value is not None and value != getattr(BackendSpec, name, None)
+        }
         query = urlencode(given, safe="/:")
         return (
             f"{self.scheme}:{place}{quote(self.model.name, safe='')}{'?' if query else ''}{query}"
@@ -112,13 +131,38 @@ class BackendSpec:
     @property
     def is_in_process(self) -> bool:
         """Whether the model runs in this process, on this machine's cores."""
-        return self.scheme == "embedded"
+        return self.scheme in {"embedded", "savedmodel"}
+
+    @property
+    def averages_landmarks(self) -> bool:
+        return self.landmarks == "averaged"
 
 
-def _parse_folder(url: str, parts: SplitResult) -> Path | None:
-    if parts.netloc:
-        raise InvalidSettings(f"the backend {url!r} has a host; use embedded: or embedded:PATH")
-    return Path(parts.path) if parts.path else None
+def _parse_place(url: str, parts: SplitResult) -> tuple[str, Path | None, str]:
+    """The server's address, the folder, and the model's name: what the scheme has of them."""
+    if parts.scheme == "embedded":
+        _refuse_path(url, parts)
+        return "", None, ""
+    if parts.scheme == "savedmodel":
+        return "", _parse_folder(url, parts), ""
+    return _parse_address(url, parts), None, _parse_model_name(url, parts)
+
+
+def _refuse_path(url: str, parts: SplitResult) -> None:
+    if parts.netloc or parts.path:
+        raise InvalidSettings(
+            f"the backend {url!r} names a model, but embedded: runs the package's own; for a "
+            f"SavedModel in a folder write savedmodel:{parts.netloc}{parts.path}"
+        )
+
+
+def _parse_folder(url: str, parts: SplitResult) -> Path:
+    if parts.netloc or not parts.path:
+        raise InvalidSettings(
+            f"the backend {url!r} names no folder; write savedmodel:PATH, such as "
+            "savedmodel:models/mtcnn, or embedded: for the package's own model"
+        )
+    return Path(parts.path)
 
 
 def _parse_address(url: str, parts: SplitResult) -> str:

@@ -103,7 +103,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
 
         facedetect evaluate WIDER/ --setting defaults --setting recipe
 
-        facedetect evaluate labels.json --detector a=embedded:models/a --detector b=embedded:
+        facedetect evaluate labels.json --detector a=savedmodel:models/a --detector b=embedded:
 
         facedetect evaluate labels.json --external mine="python my_detector.py"
     """

@@ -13,7 +13,7 @@ from facedetect.evaluation.external_program import ExternalProgramAdapter
 from facedetect.faces import DetectionParams, parse_thresholds
 from facedetect.settings import DetectorSettings
 
-_DETECTOR = "new=embedded:models/mtcnn"
+_DETECTOR = "new=savedmodel:models/mtcnn"
 _EXTERNAL = "mine='python mine.py'"
 _DEFAULT_NAME = "facedetect"
 

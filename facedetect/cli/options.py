@@ -31,8 +31,8 @@ Thresholds = Annotated[
 Backend = Annotated[
     str | None,
     typer.Option(
-        help="Where the model runs: embedded: (built in), embedded:PATH (a SavedModel folder), or "
-        "TensorFlow Serving at grpc://HOST:8500/MODEL.",
+        help="Where the model runs: embedded: (facedetect's own engine), savedmodel:PATH (a "
+        "SavedModel folder, with TensorFlow), or TensorFlow Serving at grpc://HOST:8500/MODEL.",
         show_default="FACEDETECT_BACKEND, or embedded:",
     ),
 ]

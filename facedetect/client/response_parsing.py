@@ -63,10 +63,14 @@ _PARSE_ERRORS = (
 
 @dataclass(frozen=True)
 class ServiceVersion:
-    """The versions of the service and of its model; `model` is None while none is ready."""
+    """The versions of the service and of its model; `model` is None while none is ready.
+
+    `instruction_set` is what the engine runs on, None if the model runs elsewhere.
+    """
 
     facedetect: str
     model: ModelRef | None
+    instruction_set: str | None = None
 
 
 def parse_json(response: httpx2.Response, to_value: Callable[[Any], T]) -> T:
@@ -98,8 +102,12 @@ def to_ready_model(body: Any) -> ModelRef:
 
 def to_service_version(body: Any) -> ServiceVersion:
     """Convert the body of `GET /version`."""
-    model = body["model"]
-    return ServiceVersion(str(body["facedetect"]), None if model is None else _to_model(model))
+    model, instruction_set = body["model"], body.get("instruction_set")
+    return ServiceVersion(
+        str(body["facedetect"]),
+        None if model is None else _to_model(model),
+        None if instruction_set is None else str(instruction_set),
+    )
 
 
 def _to_model(body: Any) -> ModelRef:

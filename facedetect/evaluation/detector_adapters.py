@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
 
+import facedetect
 from facedetect.backends import BackendSpec
 from facedetect.detector import Detector
 from facedetect.errors import PER_IMAGE_ERRORS
@@ -16,6 +18,7 @@ from facedetect.evaluation.dataset import LANDMARK_COUNT, LabelledImage
 from facedetect.evaluation.image_detections import ImageDetections
 from facedetect.faces import DetectionParams, Face
 from facedetect.images import ImageLimits
+from facedetect.mtcnn.weights import default_weights_path
 
 
 class DetectorAdapter(Protocol):
@@ -93,12 +96,28 @@ def _to_detections(image: str, faces: list[Face], seconds: float) -> ImageDetect
 
 
 def _model_behind(spec: BackendSpec, detector: Detector) -> str:
-    """Identify the model: an embedded one by a hash of its graph, others by name and version."""
-    if not spec.is_in_process:
+    """Identify the model: one in this process by a hash, others by name and version."""
+    if spec.scheme == "embedded":
+        return _engine_fingerprint(spec.weights or default_weights_path(), detector)
+    if spec.folder is None:
         return str(detector.backend.check_ready())
-    from facedetect.model.builtin import builtin_model
     from facedetect.model.graph_files import SAVED_MODEL_FILE, version_folder
 
-    folder = spec.folder or builtin_model()
-    graph = version_folder(folder, spec.model.version) / SAVED_MODEL_FILE
+    graph = version_folder(spec.folder, spec.model.version) / SAVED_MODEL_FILE
     return hashlib.sha256(graph.read_bytes()).hexdigest()
+
+
+def _engine_fingerprint(weights: Path, detector: Detector) -> str:
+    """Hash the weights and the engine's code; the instruction set decides how sums are rounded."""
+    detector.warm_up()
+    from facedetect.engine import _native
+
+    code = [*_modules("engine"), *_modules("mtcnn"), Path(_native.__file__)]
+    digest = hashlib.sha256()
+    for path in [weights, *code]:
+        digest.update(path.read_bytes())
+    return f"{digest.hexdigest()}, {detector.backend.instruction_set}"
+
+
+def _modules(part: str) -> list[Path]:
+    return sorted((Path(facedetect.__file__).parent / part).glob("*.py"))

@@ -15,6 +15,7 @@ from facedetect.faces import (
     DEFAULT_MAX_PYRAMID_PIXELS,
     FACTOR_BOUNDS,
     FACTOR_RULE,
+    IMAGE_RULE,
     MIN_SIZE_BOUND,
     MIN_SIZE_RULE,
     PNET_SIDE,
@@ -68,10 +69,9 @@ def check_call(
 def _check_sizes(image: tf.Tensor, thresholds: tf.Tensor) -> list[tf.Operation]:
     height, width, channels = tf.unstack(tf.shape(image), num=3)
     is_image = tf.reduce_all([tf.equal(channels, 3), height > 0, width > 0])
-    message = "the image must be [height, width, 3] and not empty; its shape is"
     are_three = tf.equal(tf.size(thresholds), 3)
     return [
-        _assert(is_image, message, tf.shape(image)),
+        _assert(is_image, f"{IMAGE_RULE}; its shape is", tf.shape(image)),
         _assert(are_three, "thresholds must be 3 numbers; their shape is", tf.shape(thresholds)),
     ]
 

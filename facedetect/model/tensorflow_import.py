@@ -39,9 +39,8 @@ def import_tensorflow() -> Any:
         if error.name != "tensorflow":
             raise
         raise InvalidSettings(
-            "a model in this process needs TensorFlow, which is not installed; run "
-            "pip install 'facedetect[tensorflow]', or use a model server, as in "
-            "--backend grpc://HOST:8500/mtcnn"
+            "SavedModels and graphs need TensorFlow, which is not installed; run "
+            "pip install 'facedetect[tensorflow]'; the backend embedded: finds faces without it"
         ) from error
     # It warns at each use of the graph API, which is the one that TensorFlow Serving runs.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -80,4 +80,6 @@ async def _warm_up(detector: Detector) -> None:
     except Exception:  # a bug: requests will report it as well, and need a running service
         logger.exception("warming up the model failed")
     else:
-        logger.info("model %s version %s is ready", model.name, model.version)
+        runs_on = detector.backend.instruction_set
+        engine = "" if runs_on is None else f", the engine runs on {runs_on}"
+        logger.info("model %s version %s is ready%s", model.name, model.version, engine)

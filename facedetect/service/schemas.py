@@ -209,3 +209,7 @@ class ReadyResponse(BaseModel):
 class VersionResponse(BaseModel):
     facedetect: str
     model: ServedModel | None = Field(description="Null while the model is not ready.")
+    instruction_set: str | None = Field(
+        description="What the engine runs on; null while it is not ready, and if the model runs "
+        "elsewhere."
+    )

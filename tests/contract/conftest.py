@@ -33,27 +33,41 @@ def serving() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def saved_model_backend() -> Iterator[Backend]:
+    with closing(open_backend(f"savedmodel:{builtin_model()}")) as backend:
+        yield backend
+
+
 @contextmanager
 def opened(name: str, request: pytest.FixtureRequest) -> Iterator[Backend]:
     if name == "fake":
         yield finding(face_at(10, 5, side=20, confidence=0.9))
     elif name == "embedded":
         yield request.getfixturevalue("builtin_detector").backend
+    elif name == "savedmodel":
+        yield request.getfixturevalue("saved_model_backend")
     else:
         fixture, url = SERVERS[name]
         with closing(open_backend(getattr(request.getfixturevalue(fixture), url))) as backend:
             yield backend
 
 
-@pytest.fixture(params=["fake", "embedded", *SERVERS])
+@pytest.fixture(params=["fake", "embedded", "savedmodel", *SERVERS])
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     with opened(request.param, request) as backend:
         yield backend
 
 
-@pytest.fixture(params=["embedded", *SERVERS])
+@pytest.fixture(params=["embedded", "savedmodel", *SERVERS])
 def model_backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """One behind which there is a model."""
+    with opened(request.param, request) as backend:
+        yield backend
+
+
+@pytest.fixture(params=SERVERS)
+def server_backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     with opened(request.param, request) as backend:
         yield backend
 

@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from facedetect import DetectionParams, Detector
+from facedetect import DetectionParams
 from facedetect.backends import Backend, InferenceRequest
 from facedetect.errors import BackendTimeout, ModelNotFound
 from facedetect.images import BGRImage
 from facedetect.model_ref import ModelRef
 
 PARAMS = DetectionParams()
+STRICT = DetectionParams(min_size=40, thresholds=(0.5, 0.6, 0.9))
 
 
 def test_one_face_is_three_tensors(backend: Backend, astronaut: BGRImage) -> None:
@@ -55,16 +56,16 @@ def test_no_face_and_odd_shapes_are_empty(model_backend: Backend) -> None:
         assert (raw.prob.shape, raw.landmarks.shape, raw.box.shape) == ((0,), (0, 10), (0, 4))
 
 
-def test_every_backend_answers_bit_for_bit_alike(
-    model_backend: Backend, builtin_detector: Detector, group: BGRImage
+@pytest.mark.parametrize("params", [PARAMS, STRICT], ids=["defaults", "strict"])
+def test_the_graph_answers_bit_for_bit_alike_wherever_it_runs(
+    server_backend: Backend, saved_model_backend: Backend, group: BGRImage, params: DetectionParams
 ) -> None:
-    for params in (PARAMS, DetectionParams(min_size=40, thresholds=(0.5, 0.6, 0.9))):
-        expected = builtin_detector.backend.predict(InferenceRequest(group, params))
-        raw = model_backend.predict(InferenceRequest(group, params))
-        assert len(raw.prob) > 1
-        assert np.array_equal(raw.prob, expected.prob)
-        assert np.array_equal(raw.box, expected.box)
-        assert np.array_equal(raw.landmarks, expected.landmarks)
+    request = InferenceRequest(group, params)
+    expected, raw = saved_model_backend.predict(request), server_backend.predict(request)
+    assert len(raw.prob) > 1
+    assert np.array_equal(raw.prob, expected.prob)
+    assert np.array_equal(raw.box, expected.box)
+    assert np.array_equal(raw.landmarks, expected.landmarks)
 
 
 def test_a_version_that_is_not_there_is_not_found(

@@ -1,11 +1,12 @@
-"""What only the model in this process does."""
+"""What only the engine in this process does."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
 from typing import Literal
 
 import numpy as np
@@ -14,26 +15,22 @@ import pytest
 from facedetect import DetectionParams, Detector
 from facedetect.backends import InferenceRequest, open_backend
 from facedetect.backends.embedded import EmbeddedBackend
-from facedetect.errors import (
-    BackendTimeout,
-    BackendUnavailable,
-    ModelNotFound,
-)
+from facedetect.errors import BackendTimeout, BackendUnavailable, InvalidParams
 from facedetect.images import BGRImage
-from facedetect.model import tensorflow as tf
-from facedetect.model.builtin import builtin_model
+from facedetect.model_ref import ModelRef
+from facedetect.mtcnn.weights import default_weights_path
 from facedetect.render import anonymise
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
-
-PARAMS = DetectionParams()
 
 
 def test_it_is_ready_once_loaded(astronaut: BGRImage) -> None:
     backend = open_backend("embedded:")
+    assert backend.instruction_set is None
     with pytest.raises(BackendUnavailable, match="being loaded"):
         backend.check_ready()
     backend.predict(InferenceRequest(astronaut))
-    assert backend.check_ready().name == "mtcnn"
+    assert backend.check_ready() == ModelRef("mtcnn", 1)
+    assert backend.instruction_set
 
 
 def test_the_faces_of_the_photographs(builtin_detector: Detector) -> None:
@@ -61,41 +58,6 @@ def test_a_deadline_stops_the_work_and_the_next_call_is_right(
     assert np.array_equal(again.box, expected.box)
 
 
-def test_a_model_that_is_not_there_is_found_later(tmp_path: Path, astronaut: BGRImage) -> None:
-    backend = EmbeddedBackend(tmp_path / "mtcnn")
-    with pytest.raises(ModelNotFound, match="holds no SavedModel"):
-        backend.predict(InferenceRequest(astronaut))
-    with pytest.raises(ModelNotFound, match="holds no SavedModel"):
-        backend.check_ready()
-    (tmp_path / "mtcnn").symlink_to(builtin_model())
-    assert len(backend.predict(InferenceRequest(astronaut)).prob) == 1
-    backend.check_ready()
-
-
-def test_a_version_is_chosen(tmp_path: Path, astronaut: BGRImage) -> None:
-    for version in ("1", "10", "9"):
-        (tmp_path / version).symlink_to(builtin_model() / "1")
-    ninth = open_backend(f"embedded:{tmp_path}?version=9").predict(InferenceRequest(astronaut))
-    assert (ninth.model.name, ninth.model.version) == (tmp_path.name, 9)
-    with pytest.raises(ModelNotFound, match="has no version 3; it has 1, 9, 10"):
-        open_backend(f"embedded:{tmp_path}?version=3").predict(InferenceRequest(astronaut))
-
-
-def test_a_broken_model_is_an_error_of_the_backend(tmp_path: Path, astronaut: BGRImage) -> None:
-    (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "saved_model.pb").write_text("broken")
-    with pytest.raises(BackendUnavailable, match="cannot be loaded"):
-        EmbeddedBackend(tmp_path).predict(InferenceRequest(astronaut))
-
-
-def test_a_model_without_the_signature_is_an_error_of_the_backend(
-    tmp_path: Path, astronaut: BGRImage
-) -> None:
-    tf.saved_model.save(tf.Module(), str(tmp_path / "1"))
-    with pytest.raises(BackendUnavailable, match=r"serving_uint8.* not found.*facedetect convert"):
-        EmbeddedBackend(tmp_path).predict(InferenceRequest(astronaut))
-
-
 def test_a_closed_backend_answers_nothing(astronaut: BGRImage) -> None:
     backend = open_backend("embedded:")
     backend.predict(InferenceRequest(astronaut))
@@ -107,48 +69,74 @@ def test_a_closed_backend_answers_nothing(astronaut: BGRImage) -> None:
         backend.check_ready()
 
 
-def test_a_deadline_holds_while_the_model_is_loaded(
-    astronaut: BGRImage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    is_loading, may_go_on, folder = Event(), Event(), builtin_model()
+def test_more_threads_answer_alike(astronaut: BGRImage) -> None:
+    one, three = (
+        open_backend(f"embedded:?threads={threads}").predict(InferenceRequest(astronaut))
+        for threads in (1, 3)
+    )
+    assert np.array_equal(one.prob, three.prob)
+    assert np.array_equal(one.box, three.box)
 
-    def find_slowly() -> Path:
-        is_loading.set()
-        may_go_on.wait()
-        return folder
 
-    monkeypatch.setattr("facedetect.model.builtin.builtin_model", find_slowly)
-    backend = EmbeddedBackend()
-    with ThreadPoolExecutor(1) as pool:
-        in_time = time.monotonic() + 0.02
-        loads = pool.submit(backend.predict, InferenceRequest(astronaut, PARAMS, in_time))
-        is_loading.wait()
-        try:
-            with pytest.raises(BackendTimeout, match="still being loaded"):
-                backend.predict(InferenceRequest(astronaut, PARAMS, time.monotonic() + 0.02))
-            assert not loads.done()
-        finally:
-            may_go_on.set()
-        assert isinstance(loads.exception(), BackendTimeout)
-    assert backend.check_ready().name == "mtcnn", "what was loaded too late is of use"
+def test_another_model_has_another_name(tmp_path: Path, astronaut: BGRImage) -> None:
+    weights = tmp_path / "ours.safetensors"
+    with pytest.raises(BackendUnavailable, match=r"ours\.safetensors is not a readable"):
+        EmbeddedBackend(weights).predict(InferenceRequest(astronaut))
+    weights.symlink_to(default_weights_path())
+    own = open_backend(f"embedded:?weights={weights}").predict(InferenceRequest(astronaut))
+    assert own.model == ModelRef("ours")
+    reference = open_backend("embedded:?geometry=reference").predict(InferenceRequest(astronaut))
+    assert reference.model == ModelRef("mtcnn-reference", 1)
+    averaged = open_backend("embedded:?landmarks=averaged").predict(InferenceRequest(astronaut))
+    assert averaged.model == ModelRef("mtcnn-averaged", 1)
+    assert np.array_equal(averaged.box, own.box)
+    assert not np.array_equal(averaged.landmarks, own.landmarks)
+    assert not np.array_equal(reference.box, own.box)
+
+
+def test_weights_that_come_later_are_found(tmp_path: Path, astronaut: BGRImage) -> None:
+    backend = EmbeddedBackend(tmp_path / "later.safetensors")
+    for use in (lambda: backend.predict(InferenceRequest(astronaut)), backend.check_ready):
+        with pytest.raises(BackendUnavailable, match="is not a readable"):
+            use()
+    (tmp_path / "later.safetensors").symlink_to(default_weights_path())
     assert len(backend.predict(InferenceRequest(astronaut)).prob) == 1
+    backend.check_ready()
 
 
-def test_the_builtin_model_is_built_once_with_a_message(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    folder = builtin_model(tmp_path)
-    assert "Building the face detection model" in caplog.text
-    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
-    caplog.clear()
-    assert builtin_model(tmp_path) == folder
-    assert not caplog.text
+def test_an_instruction_set_that_is_not_there_is_told(astronaut: BGRImage) -> None:
+    backend = open_backend("embedded:?instruction_set=mmx")
+    with pytest.raises(BackendUnavailable, match="mmx"):
+        backend.predict(InferenceRequest(astronaut))
 
 
-def test_a_cache_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(BackendUnavailable, match="facedetect freeze"):
-        builtin_model(tmp_path / "file" / "cache")
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((0, 10, 3), "not empty; its shape is"),
+        ((10, 10, 4), "must be .height, width, 3."),
+        ((10, 10), "must be .height, width, 3."),
+        ((70_000, 70_000, 3), "the pyramid of the image must have at most 2000000000 pixels"),
+    ],
+)
+def test_what_a_served_model_refuses_is_refused(shape: tuple[int, ...], words: str) -> None:
+    image = np.broadcast_to(np.uint8(0), shape)
+    with pytest.raises(InvalidParams, match=words):
+        open_backend("embedded:").predict(InferenceRequest(image))
+
+
+def test_a_package_without_the_engine_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['facedetect.engine._native'] = None; import facedetect; "
+        "facedetect.Detector('grpc://localhost:1/mtcnn'); facedetect.Detector().warm_up()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    last = ended.stderr.strip().splitlines()[-1]
+    assert "BackendUnavailable: the backend embedded: needs facedetect's compiled engine" in last
+    assert "install a wheel" in last
 
 
 @pytest.mark.parametrize("style", ["blur", "pixelate", "solid"])

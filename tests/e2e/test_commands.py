@@ -168,7 +168,7 @@ def test_freeze_convert_inspect_and_detect_with_the_result(tmp_path: Path) -> No
     table = call("inspect", "mtcnn.pb", cwd=tmp_path).stdout
     assert "Possible inputs" in table
     assert "min_size:0" in table
-    ended = call("detect", ASTRONAUT, "--backend", "embedded:models/mtcnn", cwd=tmp_path)
+    ended = call("detect", ASTRONAUT, "--backend", "savedmodel:models/mtcnn", cwd=tmp_path)
     assert "1 face" in ended.stdout
     again = call("convert", "mtcnn.pb", "models/mtcnn", cwd=tmp_path)
     assert again.returncode == 2
@@ -179,7 +179,7 @@ def test_freeze_convert_inspect_and_detect_with_the_result(tmp_path: Path) -> No
 
 
 def test_a_model_that_is_not_there_is_exit_code_3(tmp_path: Path) -> None:
-    ended = call("detect", ASTRONAUT, "--backend", f"embedded:{tmp_path / 'none'}")
+    ended = call("detect", ASTRONAUT, "--backend", f"savedmodel:{tmp_path / 'none'}")
     assert ended.returncode == 3
     assert "holds no SavedModel" in ended.stderr
 

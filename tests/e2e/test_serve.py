@@ -90,7 +90,7 @@ def test_it_listens_before_the_model_is_loaded_and_ends_on_sigterm() -> None:
 
 
 def test_a_model_that_is_not_there_is_told_by_readyz(tmp_path: Path) -> None:
-    with gateway("--backend", f"embedded:{tmp_path}") as running:
+    with gateway("--backend", f"savedmodel:{tmp_path}") as running:
         while "being loaded" in (ready := running.client.get("/readyz")).text:
             time.sleep(0.05)
         assert ready.status_code == 503

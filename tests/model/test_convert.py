@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from facedetect import DetectionParams, Detector
 from facedetect.backends import InferenceRequest
-from facedetect.backends.embedded import EmbeddedBackend
+from facedetect.backends.saved_model_backend import SavedModelBackend
 from facedetect.errors import InvalidModel, OutputExists
 from facedetect.images import BGRImage
 from facedetect.model.convert import convert
@@ -89,7 +89,7 @@ def test_our_graph_gives_the_same_as_a_saved_model(
     check_signature(folder)
     params = DetectionParams(min_size=40)
     expected = our_graph.detect(astronaut, params)
-    raw = EmbeddedBackend(tmp_path / "mtcnn").predict(InferenceRequest(astronaut, params))
+    raw = SavedModelBackend(tmp_path / "mtcnn").predict(InferenceRequest(astronaut, params))
     assert (raw.model.name, raw.model.version) == ("mtcnn", 1)
     for name, array in expected.items():
         assert np.array_equal(getattr(raw, name), array)
@@ -97,7 +97,7 @@ def test_our_graph_gives_the_same_as_a_saved_model(
 
 def test_the_published_graph_is_converted_alike(reference_graph: Path, tmp_path: Path) -> None:
     check_signature(convert(reference_graph, tmp_path / "tf-mtcnn"))
-    with Detector(f"embedded:{tmp_path / 'tf-mtcnn'}") as detector:
+    with Detector(f"savedmodel:{tmp_path / 'tf-mtcnn'}") as detector:
         (face,) = detector.detect(ASTRONAUT)
     assert face.box.x_min == pytest.approx(179.5, abs=1)
 
@@ -110,7 +110,7 @@ def test_other_tensor_names_are_mapped(tmp_path: Path) -> None:
     assert folder.name == "3"
     check_signature(folder)
     image = np.zeros((20, 30, 3), np.uint8)
-    (face,) = Detector(f"embedded:{tmp_path / 'other'}").detect(image)
+    (face,) = Detector(f"savedmodel:{tmp_path / 'other'}").detect(image)
     assert (face.confidence, face.box.x_max, face.box.y_max) == (0.5, 30, 20)
 
 
@@ -119,7 +119,7 @@ def test_a_checkpoint_is_converted(tmp_path: Path, part: str) -> None:
     (tmp_path / "ckpt").mkdir()
     source = write_checkpoint(simple_graph(OWN_NAMES, with_variable=True), tmp_path / "ckpt")
     check_signature(convert(source / part, tmp_path / "out"))
-    (face,) = Detector(f"embedded:{tmp_path / 'out'}").detect(np.zeros((20, 30, 3), np.uint8))
+    (face,) = Detector(f"savedmodel:{tmp_path / 'out'}").detect(np.zeros((20, 30, 3), np.uint8))
     assert face.confidence == 0.5
 
 

@@ -215,7 +215,7 @@ def test_uneven_and_too_large_batches_are_rejected(
 def test_a_model_with_low_limits_warms_up_within_them(frozen: Path, tmp_path: Path) -> None:
     limits = WorkLimits(max_pyramid_pixels=100_000, max_image_pixels=500_000)
     convert(frozen, tmp_path / "small", limits=limits)
-    with Detector(f"embedded:{tmp_path / 'small'}") as detector:
+    with Detector(f"savedmodel:{tmp_path / 'small'}") as detector:
         image = np.zeros((500, 500, 3), np.uint8)
         assert detector.detect(image, DetectionParams(min_size=60)) == []
         with pytest.raises(

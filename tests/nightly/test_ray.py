@@ -23,7 +23,7 @@ from facedetect.archive.processing import ProcessingOptions
 from facedetect.archive.remote_journal import RemoteJournal
 from facedetect.archive.remote_storage import open_storage
 from facedetect.archive.reports import Row, RunSummary
-from facedetect.archive.run import ArchiveRun, Engine
+from facedetect.archive.run import ArchiveRun, FileEngine
 from facedetect.archive.storage import STATE, LocalStorage, Storage
 from facedetect.detector import Detector
 from facedetect.errors import BackendUnavailable, InvalidSettings
@@ -122,7 +122,7 @@ def has_worker(machine: Any) -> bool:
 
 
 def do(
-    engine: Engine,
+    engine: FileEngine,
     source: Storage,
     output: Storage,
     journal: Journal,

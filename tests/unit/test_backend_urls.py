@@ -35,9 +35,20 @@ def test_urls_of_servers_open_without_one(url: str) -> None:
     [
         ("embedded:", BackendSpec("embedded")),
         (
-            "embedded:models/my mtcnn?version=3&inter_op_threads=4",
+            "embedded:?threads=3&instruction_set=avx2&geometry=reference&weights=/m/a.safetensors",
             BackendSpec(
                 "embedded",
+                threads=3,
+                instruction_set="avx2",
+                geometry="reference",
+                weights=Path("/m/a.safetensors"),
+            ),
+        ),
+        ("embedded:?landmarks=averaged", BackendSpec("embedded", landmarks="averaged")),
+        (
+            "savedmodel:models/my mtcnn?version=3&inter_op_threads=4",
+            BackendSpec(
+                "savedmodel",
                 folder=Path("models/my mtcnn"),
                 model=ModelRef("", 3),
                 inter_op_threads=4,
@@ -82,7 +93,17 @@ def test_a_server_has_a_default_port() -> None:
         ("mtcnn", "no known kind"),
         ("ftp://models/mtcnn", "no known kind"),
         ("grpc://models:8500/mtcnn#1", "no known kind"),
-        ("embedded://models/mtcnn", "has a host"),
+        ("embedded:models/mtcnn?version=3", "write savedmodel:models/mtcnn"),
+        ("embedded://models/mtcnn", "write savedmodel:models/mtcnn"),
+        ("embedded:?threads=0", r"threads=0; it takes threads \(a whole number from 1\)"),
+        ("embedded:?instruction_set=", r"instruction_set \(a name\)"),
+        ("embedded:?geometry=author", r"geometry \(accurate or reference\)"),
+        ("embedded:?landmarks=both", r"landmarks \(single or averaged\)"),
+        ("embedded:?weights=mtcnn.pb", r"weights \(a \.safetensors file\)"),
+        ("embedded:?geometry=reference&landmarks=averaged", "does not average landmarks"),
+        ("savedmodel:", "names no folder; write savedmodel:PATH"),
+        ("savedmodel://models/mtcnn", "names no folder; write savedmodel:PATH"),
+        ("savedmodel:models?threads=2", "threads=2"),
         ("grpc:nowhere", "names no server; use grpc://HOST:8500/MODEL"),
         ("grpc://models:0/mtcnn", "names no server"),
         ("grpc://models:many/mtcnn", "names no server"),
@@ -99,7 +120,7 @@ def test_a_server_has_a_default_port() -> None:
         ("http://models/mtcnn?dns=127.0.0.1:53", "dns="),
         ("grpc://models/mtcnn?version=99999999999999999999", "version="),
         ("https://models/mtcnn?ca_file=/not/there.pem", "cannot be read"),
-        ("embedded:models?intra_op_threads=0", "intra_op_threads=0"),
+        ("savedmodel:models?intra_op_threads=0", "intra_op_threads=0"),
     ],
 )
 def test_urls_that_cannot_be_right_are_told(url: str, words: str) -> None:

@@ -87,7 +87,7 @@ def test_boxes_are_paired_one_to_one_by_overlap() -> None:
     [
         ("2", "grpcs://models:8500/mtcnn?version=2&dns=10.0.0.2:53&ca_file=/ca.pem"),
         ("canary", "grpcs://models:8500/mtcnn?label=canary&dns=10.0.0.2:53&ca_file=/ca.pem"),
-        ("embedded:models/new", "embedded:models/new"),
+        ("savedmodel:models/new", "savedmodel:models/new"),
     ],
 )
 def test_a_version_keeps_the_other_options_of_the_backend(name: str, url: str) -> None:

@@ -125,11 +125,11 @@ def test_answers_that_are_not_finite_are_refused() -> None:
         "models/mtcnn",
         "ftp://host/model",
         "embedded:?label=a",
-        "embedded:?inter_op_threads=0",
+        "savedmodel:m?inter_op_threads=0",
         "embedded://mtcnn",
         "embedded:1#x",
-        "embedded:m?version=x",
-        "embedded:m?version=",
+        "savedmodel:m?version=x",
+        "savedmodel:m?version=",
     ],
 )
 def test_backend_urls_that_cannot_be_right_are_refused(url: str) -> None:

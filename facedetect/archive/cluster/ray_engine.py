@@ -46,7 +46,10 @@ class RayEngine:
         self._stop = stop
 
     def run(self, files: Iterator[SourceFile]) -> Iterator[FileResult]:
-        """Process all files; see `Engine.run`. Raises BackendUnavailable if the cluster fails."""
+        """Process all files; see `FileEngine.run`.
+
+        Raises BackendUnavailable if the cluster fails.
+        """
         with _driver(self._job) as connection:
             while not connection.poll(_POLL_S):  # connecting to a cluster takes seconds
                 if self._stop.is_set():

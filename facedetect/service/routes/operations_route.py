@@ -27,12 +27,16 @@ _METRICS: dict[str, Any] = {
 
 @version_router.get("/version", responses=_REFUSED)
 async def version(services: TheServices) -> VersionResponse:
-    """The versions of the service and of its model."""
+    """The versions of the service and of its model, and what the model runs on."""
     try:
         model = ServedModel.from_ref(await services.readiness.check())
     except BackendUnavailable:
         model = None
-    return VersionResponse(facedetect=facedetect.__version__, model=model)
+    return VersionResponse(
+        facedetect=facedetect.__version__,
+        model=model,
+        instruction_set=services.detector.backend.instruction_set,
+    )
 
 
 @metrics_router.head("/metrics", include_in_schema=False)

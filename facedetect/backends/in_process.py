@@ -1,0 +1,126 @@
+"""What backends share whose model is in this process's memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from typing import Protocol
+
+from facedetect.backends.base import InferenceRequest, RawDetections
+from facedetect.errors import (
+    BackendError,
+    BackendTimeout,
+    BackendUnavailable,
+    FacedetectError,
+    ModelNotFound,
+    copy_error,
+)
+from facedetect.model_ref import ModelRef
+
+_CLOSED = "the detector is closed; open a new one"
+
+
+class LoadedModel(Protocol):
+    """A model in memory. Thread-safe."""
+
+    @property
+    def ref(self) -> ModelRef: ...
+
+    @property
+    def instruction_set(self) -> str | None: ...
+
+    def run(self, request: InferenceRequest) -> RawDetections:
+        """Run the model on one image; raises BackendError's subclasses and InvalidParams."""
+        ...
+
+    def close(self) -> None:
+        """Free the model; running calls fail with a BackendError."""
+        ...
+
+
+class InProcessBackend(ABC):
+    """A Backend that loads its model in the first call that needs it.
+
+    `name` is what errors call the model.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._model: LoadedModel | None = None
+        self._failure: BackendUnavailable | None = None
+        self._is_closed = False
+
+    @abstractmethod
+    def _load_model(self) -> LoadedModel:
+        """Load the model, which takes seconds at most; every error becomes BackendUnavailable."""
+
+    @property
+    def instruction_set(self) -> str | None:
+        model = self._model
+        return None if model is None else model.instruction_set
+
+    def predict(self, request: InferenceRequest) -> RawDetections:
+        model = self._model or self._load(request.deadline)
+        _check_requested(request.model, model.ref)
+        try:
+            return model.run(request)
+        except BackendError as error:
+            if self._is_closed:  # while the model was running
+                raise BackendUnavailable(_CLOSED) from error
+            raise
+
+    def check_ready(self) -> ModelRef:
+        model = self._model
+        if model is not None:
+            return model.ref
+        if self._failure is not None:
+            raise copy_error(self._failure, type(self._failure)) from self._failure
+        raise BackendUnavailable("the model is being loaded; try again in some seconds")
+
+    def close(self) -> None:
+        with self._lock:
+            model, self._model = self._model, None
+            self._failure = BackendUnavailable(_CLOSED)
+            self._is_closed = True
+            if model is not None:
+                model.close()
+
+    def _load(self, deadline: float | None) -> LoadedModel:
+        """Load the model, or wait for the thread that does; a failed attempt may be repeated.
+
+        The deadline ends the wait, not the loading, which the next call has use for.
+        """
+        timeout_s = -1 if deadline is None else max(0.0, deadline - time.monotonic())
+        if not self._lock.acquire(timeout=timeout_s):
+            raise BackendTimeout("the model was still being loaded at the deadline")
+        try:
+            return self._load_once()
+        except BackendUnavailable as error:
+            self._failure = error
+            raise
+        except FacedetectError as error:
+            self._failure = copy_error(error, BackendUnavailable)
+            raise self._failure from error
+        except Exception as error:
+            self._failure = BackendUnavailable(f"{self._name} cannot be loaded: {error}")
+            raise self._failure from error
+        finally:
+            self._lock.release()
+
+    def _load_once(self) -> LoadedModel:
+        if self._is_closed:
+            raise BackendUnavailable(_CLOSED)
+        if self._model is None:
+            self._model = self._load_model()
+        return self._model
+
+
+def _check_requested(requested: ModelRef, loaded: ModelRef) -> None:
+    wanted = requested.or_default(loaded)
+    if wanted != loaded:
+        raise ModelNotFound(
+            f"this process runs {loaded}, not {wanted}; TensorFlow Serving serves several versions "
+            "side by side"
+        )

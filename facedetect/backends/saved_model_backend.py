@@ -1,0 +1,110 @@
+"""A SavedModel in this process, run by TensorFlow itself."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facedetect.backends.base import InferenceRequest, RawDetections, guard_message
+from facedetect.backends.in_process import InProcessBackend
+from facedetect.errors import (
+    BackendProtocolError,
+    BackendTimeout,
+    BackendUnavailable,
+    InvalidParams,
+)
+from facedetect.memory import give_back_freed
+from facedetect.model_ref import ModelRef
+
+if TYPE_CHECKING:
+    from facedetect.model.saved_model import SavedModel
+
+# Three bytes a pixel instead of twelve; the cast in the graph costs less than one in NumPy.
+_SIGNATURE = "serving_uint8"
+_OUTPUTS = ("prob", "landmarks", "box")
+
+
+class SavedModelBackend(InProcessBackend):
+    """Runs one version of the SavedModel in `folder`, by default the highest.
+
+    The first call loads the model and warms it up. `intra_op_threads` and `inter_op_threads` are
+    TensorFlow's (see `model.session.Threads`): 1 and one a core unless given.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        version: int | None = None,
+        intra_op_threads: int = 1,
+        inter_op_threads: int | None = None,
+    ) -> None:
+        super().__init__(str(folder))
+        self._folder = folder
+        self._version = version
+        self._threads = (intra_op_threads, inter_op_threads)
+
+    def _load_model(self) -> _LoadedSavedModel:
+        from facedetect.model.graph_files import version_folder
+        from facedetect.model.saved_model import load_saved_model
+        from facedetect.model.session import Threads
+
+        place = version_folder(self._folder, self._version)
+        number = int(place.name) if place.name.isdecimal() else None
+        with ExitStack() as stack:
+            saved_model = load_saved_model(place, Threads(*self._threads))
+            stack.callback(saved_model.close)
+            model = _LoadedSavedModel(saved_model, ModelRef(place.absolute().parent.name, number))
+            try:
+                _warm_up(model)
+            except BackendProtocolError as error:
+                raise BackendUnavailable(
+                    f"{place} cannot be used: {error}; `facedetect convert` writes a model that "
+                    "can be"
+                ) from error
+            give_back_freed()  # some 40 MB
+            stack.pop_all()
+        return model
+
+
+@dataclass(frozen=True)
+class _LoadedSavedModel:
+    """A SavedModel in memory, and which one it is."""
+
+    saved_model: SavedModel
+    ref: ModelRef
+    instruction_set: None = None
+
+    def run(self, request: InferenceRequest) -> RawDetections:
+        from facedetect.model import tensorflow as tf
+
+        inputs = {
+            "input": request.image,
+            "min_size": request.params.min_size,
+            "thresholds": request.params.thresholds,
+            "factor": request.params.factor,
+        }
+        try:
+            found = self.saved_model.run(_SIGNATURE, inputs, _OUTPUTS, request.seconds_left())
+        except tf.errors.DeadlineExceededError as error:
+            raise BackendTimeout("the model did not answer before the deadline") from error
+        except tf.errors.OpError as error:
+            refused = guard_message(error.message)
+            if refused is not None:
+                raise InvalidParams(refused) from error
+            raise BackendProtocolError(f"the model failed: {error.message}") from error
+        return RawDetections(**found, model=self.ref)
+
+    def close(self) -> None:
+        self.saved_model.close()
+
+
+def _warm_up(model: _LoadedSavedModel) -> None:
+    from facedetect.model.guards import WorkLimits
+    from facedetect.model.warmup import warmup_calls
+
+    for image, params in warmup_calls(WorkLimits()):
+        with suppress(InvalidParams):  # the model's own limits may be lower
+            model.run(InferenceRequest(image, params))
