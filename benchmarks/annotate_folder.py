@@ -151,7 +151,7 @@ def _with_detector(cores: int, call: Callable[[Detector], Any]) -> Any:
 
 
 def _call_with_detector(threads: int, call: Callable[[Detector], Any]) -> Any:
-    with Detector(f"embedded:?inter_op_threads={threads}") as detector:
+    with Detector(f"embedded:?threads={threads}") as detector:
         detector.warm_up()
         return call(detector)
 

@@ -43,7 +43,7 @@ NOT_SET = {"mtcnn-runtime": "its factor is fixed at 0.707"}
 def load_facedetect(_: str, threads: int) -> Detect:
     from facedetect import DetectionParams, Detector
 
-    detector = Detector(f"embedded:?inter_op_threads={threads}")
+    detector = Detector(f"embedded:?threads={threads}")
 
     def detect(image: Any, params: Params) -> Faces:
         first, second, third = params.thresholds

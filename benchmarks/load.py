@@ -90,9 +90,7 @@ def pinned_service() -> Iterator[Gateway]:
     if len(cores) == 1:
         sys.exit("this benchmark needs two cores, for the service and its clients; found one")
     os.sched_setaffinity(0, cores[:1])
-    with gateway(
-        "--backend", "embedded:?inter_op_threads=1", env={"FACEDETECT_THREADS": "1"}
-    ) as service:
+    with gateway(env={"FACEDETECT_THREADS": "1"}) as service:
         os.sched_setaffinity(0, cores[1:])
         wait_for(service.client, "/readyz", service.process)
         yield service

@@ -84,7 +84,7 @@ class ActorPool:
 
     def __init__(self, job: ClusterJob) -> None:
         self._job = job
-        cores = 1.0 if job.is_model_embedded else _CORES_WITH_MODEL_SERVER
+        cores = 1.0 if job.is_model_in_process else _CORES_WITH_MODEL_SERVER
         self._size = job.workers or _actors_that_fit(cores)
         on_cluster: Any = ray.remote  # its types lack these options
         self._actor_class = on_cluster(

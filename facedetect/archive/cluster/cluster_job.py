@@ -26,6 +26,6 @@ class ClusterJob:
     address: str | None = None
 
     @property
-    def is_model_embedded(self) -> bool:
+    def is_model_in_process(self) -> bool:
         """Whether each worker runs the model itself."""
         return self.settings.backend.is_in_process
