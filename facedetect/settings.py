@@ -119,13 +119,18 @@ class DetectorSettings(_EnvironmentSettings):
     def limits(self) -> ImageLimits:
         return ImageLimits(self.max_image_bytes, self.max_image_pixels, self.max_frames)
 
+    @property
+    def backend_with_threads(self) -> BackendSpec:
+        """The backend; its engine has FACEDETECT_THREADS if that is set and the URL gives none."""
+        spec = self.backend
+        if spec.scheme != "embedded" or "threads" not in self.model_fields_set:
+            return spec
+        return replace(spec, threads=spec.threads or self.threads)
+
     def open_detector(self) -> Detector:
         """Open the detector that these settings describe."""
-        backend = self.backend
-        if backend.scheme == "embedded" and "threads" in self.model_fields_set:
-            backend = replace(backend, threads=backend.threads or self.threads)
         return Detector(
-            backend,
+            self.backend_with_threads,
             limits=self.limits,
             max_pyramid_pixels=self.max_pyramid_pixels,
             timeout_s=self.timeout_s,

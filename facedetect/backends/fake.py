@@ -24,7 +24,7 @@ class FakeBackend:
     time. `requests` has all requests so far.
     """
 
-    instruction_set = None
+    instruction_set: str | None = None
 
     def __init__(
         self, respond: Respond = lambda _: (), ready: Callable[[], ModelRef] = lambda: _MODEL

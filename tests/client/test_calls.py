@@ -168,9 +168,11 @@ def test_every_problem_of_the_service_has_its_error() -> None:
         assert KINDS[error].slug == slug
 
 
-def test_ready_and_version(client: AnyClient) -> None:
+def test_ready_and_version(client: AnyClient, backend: FakeBackend) -> None:
     assert client.ready() == FAKE
     assert client.version() == ServiceVersion(facedetect.__version__, FAKE)
+    backend.instruction_set = "avx2"
+    assert client.version() == ServiceVersion(facedetect.__version__, FAKE, "avx2")
 
 
 def test_not_ready_is_told_at_once(open_client: OpenClient, backend: FakeBackend) -> None:

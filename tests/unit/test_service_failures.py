@@ -84,7 +84,9 @@ def test_readiness_follows_the_backend(make_client: MakeClient) -> None:
     wait_until(lambda: client.get("/readyz").status_code == 200)
     model = {"name": "fake", "version": 1}
     assert client.get("/readyz").json() == {"status": "ready", "model": model}
-    assert client.get("/version").json()["model"] == model
+    backend.instruction_set = "avx2"
+    version = client.get("/version").json()
+    assert (version["model"], version["instruction_set"]) == (model, "avx2")
 
 
 def test_the_log_has_what_clients_must_not_see(

@@ -40,6 +40,18 @@ def test_a_timeout_is_finite(monkeypatch: pytest.MonkeyPatch, value: str) -> Non
         ServiceSettings.load()
 
 
+def test_threads_reach_the_engine_if_they_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert str(DetectorSettings.load().backend_with_threads) == "embedded:"
+    monkeypatch.setenv("FACEDETECT_THREADS", "3")
+    for url, used in (
+        ("embedded:", "embedded:?threads=3"),
+        ("embedded:?threads=1", "embedded:?threads=1"),
+        ("savedmodel:m", "savedmodel:m"),
+        ("grpc://models:8500/m", "grpc://models:8500/m"),
+    ):
+        assert str(DetectorSettings.load(backend=url).backend_with_threads) == used
+
+
 def test_every_setting_is_described() -> None:
     assert all(field.description for field in ServiceSettings.model_fields.values())
 
