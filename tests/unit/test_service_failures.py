@@ -89,6 +89,17 @@ def test_readiness_follows_the_backend(make_client: MakeClient) -> None:
     assert (version["model"], version["instruction_set"]) == (model, "avx2")
 
 
+def test_the_log_tells_what_the_engine_runs_on(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    backend = FakeBackend()
+    backend.instruction_set = "avx2"
+    make_client(backend)
+    line = "model fake version 1 is ready, the engine runs on avx2"
+    wait_until(lambda: line in caplog.text)
+
+
 def test_the_log_has_what_clients_must_not_see(
     make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
