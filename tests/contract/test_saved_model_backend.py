@@ -6,7 +6,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -23,8 +22,6 @@ from facedetect.images import BGRImage
 from facedetect.model import tensorflow as tf
 from facedetect.model.builtin import builtin_model
 from facedetect.model.graph_files import version_folder
-from facedetect.render import anonymise
-from tests.conftest import ASTRONAUT, GRACE_HOPPER
 
 PARAMS = DetectionParams()
 
