@@ -1,5 +1,5 @@
 # Three images; scripts/build-image builds them, docs/deployment.md says how to run them.
-#   gateway     the HTTP service without TensorFlow, in front of TensorFlow Serving
+#   gateway     the HTTP service in front of TensorFlow Serving
 #   model       TensorFlow Serving with the model in it
 #   all-in-one  the HTTP service with the model in its own process
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
@@ -12,18 +12,22 @@ COPY requirements/build.txt requirements/
 RUN python3 -m venv /build \
     && /build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt
 
+# The compiler stays here: the wheel needs only the C++ library, which is linked into it.
 FROM tools AS wheel
-COPY pyproject.toml README.md LICENSE ./
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends g++ \
+    && rm -rf /var/lib/apt/lists/*
+COPY pyproject.toml CMakeLists.txt README.md LICENSE ./
 COPY models models
 COPY facedetect facedetect
-RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
+RUN PATH=/build/bin:$PATH /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
 
-FROM tools AS gateway-environment
-COPY requirements/gateway.txt requirements/
+FROM tools AS service-environment
+COPY requirements/runtime.txt requirements/
 # What is never imported is not compiled (16 MB), and what nothing here uses is not kept (17 MB).
 RUN python3 -m venv --without-pip /opt/facedetect \
     && /build/bin/pip --python /opt/facedetect/bin/python3 install --no-cache-dir --no-compile \
-        --require-hashes -r requirements/gateway.txt \
+        --no-deps --require-hashes -r requirements/runtime.txt \
     && find /opt/facedetect -path '*/numpy/*' \( -name tests -o -name f2py -o -name distutils \) \
         -prune -exec rm -r {} + \
     && find /opt/facedetect \( -name '*.pyi' -o -path '*/cv2/data/*.xml' \
@@ -33,31 +37,24 @@ RUN /build/bin/pip --python /opt/facedetect/bin/python3 install --no-cache-dir -
         --no-deps /wheels/*.whl \
     && /opt/facedetect/bin/facedetect --help >/dev/null \
     && /opt/facedetect/bin/python3 -c "import facedetect.service.http_server, facedetect.service.tracing, \
-        facedetect.backends.serving, facedetect.cli.logs, pillow_heif"
+        facedetect.backends.serving, facedetect.engine._native, facedetect.cli.logs, pillow_heif"
 
-FROM tools AS runtime-environment
-COPY requirements/runtime.txt requirements/
+# TensorFlow, to write the SavedModel.
+FROM tools AS saved-model
+COPY requirements/convert.txt requirements/
 RUN python3 -m venv --without-pip /opt/facedetect \
     && /build/bin/pip --python /opt/facedetect/bin/python3 install --no-cache-dir \
-        --require-hashes -r requirements/runtime.txt
+        --no-deps --require-hashes -r requirements/convert.txt
 COPY --from=wheel /wheels /wheels
 RUN /build/bin/pip --python /opt/facedetect/bin/python3 install --no-cache-dir \
-        --no-deps /wheels/*.whl
-
-# The built-in model is made here: the root of a running container is read-only.
-FROM runtime-environment AS built-in-model
-ENV XDG_CACHE_HOME=/opt/facedetect/cache
-RUN /opt/facedetect/bin/python3 -c \
-        "from facedetect.model.builtin import builtin_model; builtin_model()" \
-    && chmod -R a+rX /opt/facedetect/cache
-
-FROM runtime-environment AS saved-model
-RUN /opt/facedetect/bin/facedetect freeze /tmp/mtcnn.pb \
+        --no-deps /wheels/*.whl \
+    && /opt/facedetect/bin/facedetect freeze /tmp/mtcnn.pb \
     && /opt/facedetect/bin/facedetect convert /tmp/mtcnn.pb /models/mtcnn \
     && chmod -R a+rX /models
 
 # What the two images with the HTTP service share.
 FROM ${PYTHON_IMAGE} AS service
+COPY --from=service-environment /opt/facedetect /opt/facedetect
 COPY --chmod=0644 deploy/image/healthcheck.py /opt/healthcheck.py
 # 0.0.0.0, because a container has its own loopback. So it needs FACEDETECT_KEYS_FILE, a mounted file
 # of keys, or FACEDETECT_WITHOUT_KEYS=true.
@@ -78,7 +75,6 @@ ENTRYPOINT ["facedetect"]
 CMD ["serve"]
 
 FROM service AS gateway
-COPY --from=gateway-environment /opt/facedetect /opt/facedetect
 # Threads wait for the model most of the time: four keep a model server of some cores busy. All images
 # under work together are never more than one at the limits, 17 bytes a pixel at most, so this limit on
 # pixels keeps the gateway below 2 GiB.
@@ -94,8 +90,6 @@ LABEL org.opencontainers.image.title="facedetect-gateway" \
     org.opencontainers.image.revision="${REVISION}"
 
 FROM service AS all-in-one
-COPY --from=built-in-model /opt/facedetect /opt/facedetect
-ENV XDG_CACHE_HOME=/opt/facedetect/cache
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="facedetect" \
