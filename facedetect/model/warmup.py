@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from facedetect.faces import DetectionParams
 from facedetect.images import encode_image
 from facedetect.model.guards import WorkLimits
 from facedetect.model.manifest import EXTRA_FOLDER
+from facedetect.tfserving import serving_pb2 as pb
+from facedetect.tfserving.tensor_proto import to_proto
 
 _RECORDS = "tf_serving_warmup_requests"
 
@@ -65,12 +66,12 @@ def write_warmup_records(folder: Path, limits: WorkLimits) -> None:
     with tf.io.TFRecordWriter(str(path)) as writer:
         for image, params in warmup_calls(limits):
             for request in _requests(image, params):
-                log = prediction_log_pb2.PredictLog(request=request)
-                record = prediction_log_pb2.PredictionLog(predict_log=log)
+                log = pb.PredictLog(request=request)
+                record = pb.PredictionLog(predict_log=log)
                 writer.write(record.SerializeToString(deterministic=True))
 
 
-def read_warmup_requests(folder: Path) -> Iterator[predict_pb2.PredictRequest]:
+def read_warmup_requests(folder: Path) -> Iterator[pb.PredictRequest]:
     """Read the warm-up records of any SavedModel, if it has them.
 
     Raises UnimplementedError for a record of a method other than Predict.
@@ -79,7 +80,7 @@ def read_warmup_requests(folder: Path) -> Iterator[predict_pb2.PredictRequest]:
     if not path.is_file():
         return
     for record in tf.compat.v1.io.tf_record_iterator(str(path)):
-        log = prediction_log_pb2.PredictionLog.FromString(record)
+        log = pb.PredictionLog.FromString(record)
         kind = log.WhichOneof("log_type")
         if kind != "predict_log":
             message = f"{path} holds a {kind}; this server runs predict_log only"
@@ -87,9 +88,7 @@ def read_warmup_requests(folder: Path) -> Iterator[predict_pb2.PredictRequest]:
         yield log.predict_log.request
 
 
-def _requests(
-    image: NDArray[np.uint8], params: DetectionParams
-) -> Iterator[predict_pb2.PredictRequest]:
+def _requests(image: NDArray[np.uint8], params: DetectionParams) -> Iterator[pb.PredictRequest]:
     """Request `serving_bytes`; if all nets run, every signature.
 
     Raw pixels are those of a corner: whole images would take megabytes, and all signatures share
@@ -111,10 +110,10 @@ def _requests(
     yield _request("serving_default", {"input": corner.astype(np.float32), **single})
 
 
-def _request(signature: str, inputs: dict[str, NDArray[Any]]) -> predict_pb2.PredictRequest:
-    request = predict_pb2.PredictRequest()
+def _request(signature: str, inputs: dict[str, NDArray[Any]]) -> pb.PredictRequest:
+    request = pb.PredictRequest()
     request.model_spec.name = "mtcnn"  # the server ignores it: the records lie beside their model
     request.model_spec.signature_name = signature
     for name, value in inputs.items():
-        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+        request.inputs[name].CopyFrom(to_proto(value))
     return request

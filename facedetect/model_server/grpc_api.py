@@ -11,16 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from tensorflow_serving.apis import (
-    model_service_pb2_grpc,
-    prediction_service_pb2_grpc,
-)
-from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from facedetect.errors import InvalidSettings
 from facedetect.model_server.prediction_service import PredictCall, PredictionService
 from facedetect.model_server.serving_errors import error_message, grpc_code
 from facedetect.model_server.tensor_codec import decode_inputs, encode_outputs
+from facedetect.tfserving import serving_pb2 as pb
 
 _THREADS = 64
 
@@ -64,12 +60,7 @@ class GrpcServer:
         Raises InvalidSettings if it is in use, OSError if a TLS file cannot be read.
         """
         self._server = grpc.server(ThreadPoolExecutor(_THREADS, "grpc"), options=_OPTIONS)
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            _PredictionServicer(service), self._server
-        )
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-            _ModelServicer(service), self._server
-        )
+        self._server.add_generic_rpc_handlers(_handlers(service))
         self.port = _bind(self._server, host, port, tls)
 
     def start(self) -> None:
@@ -92,34 +83,46 @@ def _bind(server: grpc.Server, host: str, port: int, tls: ServerTLS | None) -> i
         ) from error
 
 
-class _PredictionServicer(prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]
-    def __init__(self, service: PredictionService) -> None:
-        self._service = service
+def _handlers(service: PredictionService) -> list[grpc.GenericRpcHandler]:
+    """TensorFlow Serving's services under its names; our messages are the same bytes."""
+    prediction: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "Predict": grpc.unary_unary_rpc_method_handler(
+            lambda request, context: _answer(
+                context, partial(_predict, service, request, _deadline(context))
+            ),
+            pb.PredictRequest.FromString,
+            pb.PredictResponse.SerializeToString,
+        ),
+        "GetModelMetadata": grpc.unary_unary_rpc_method_handler(
+            lambda request, context: _answer(context, partial(service.metadata, request)),
+            pb.GetModelMetadataRequest.FromString,
+            pb.GetModelMetadataResponse.SerializeToString,
+        ),
+    }
+    model: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "GetModelStatus": grpc.unary_unary_rpc_method_handler(
+            lambda request, context: _answer(context, partial(service.status, request)),
+            pb.GetModelStatusRequest.FromString,
+            pb.GetModelStatusResponse.SerializeToString,
+        ),
+        "HandleReloadConfigRequest": grpc.unary_unary_rpc_method_handler(_refuse_reload),
+    }
+    return [
+        grpc.method_handlers_generic_handler(f"tensorflow.serving.{name}", methods)
+        for name, methods in (("PredictionService", prediction), ("ModelService", model))
+    ]
 
-    def Predict(self, request: PredictRequest, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return _answer(context, partial(_predict, self._service, request, _deadline(context)))
 
-    def GetModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return _answer(context, partial(self._service.metadata, request))
-
-
-class _ModelServicer(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
-    def __init__(self, service: PredictionService) -> None:
-        self._service = service
-
-    def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return _answer(context, partial(self._service.status, request))
-
-    def HandleReloadConfigRequest(self, _: Any, context: grpc.ServicerContext) -> None:  # noqa: N802
-        context.abort(
-            grpc.StatusCode.UNIMPLEMENTED,
-            "this development server cannot reload; restart it with other options",
-        )
+def _refuse_reload(_: bytes, context: grpc.ServicerContext) -> None:
+    context.abort(
+        grpc.StatusCode.UNIMPLEMENTED,
+        "this development server cannot reload; restart it with other options",
+    )
 
 
 def _predict(
-    service: PredictionService, request: PredictRequest, deadline: float | None
-) -> PredictResponse:
+    service: PredictionService, request: pb.PredictRequest, deadline: float | None
+) -> pb.PredictResponse:
     call = PredictCall(
         request.model_spec,
         partial(decode_inputs, request.inputs),
@@ -128,7 +131,7 @@ def _predict(
         deadline,
     )
     result = service.predict(call)
-    return PredictResponse(model_spec=result.spec, outputs=encode_outputs(result.outputs))
+    return pb.PredictResponse(model_spec=result.spec, outputs=encode_outputs(result.outputs))
 
 
 def _deadline(context: grpc.ServicerContext) -> float | None:

@@ -8,23 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from tensorflow_serving.apis.get_model_metadata_pb2 import (
-    GetModelMetadataRequest,
-    GetModelMetadataResponse,
-    SignatureDefMap,
-)
-from tensorflow_serving.apis.get_model_status_pb2 import (
-    GetModelStatusRequest,
-    GetModelStatusResponse,
-)
-from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from facedetect.model_server.serving_errors import grpc_code, invalid_argument
 from facedetect.model_server.serving_metrics import ServingMetrics
 from facedetect.model_server.versioned_model import VersionedModel
+from facedetect.tfserving import serving_pb2 as pb
 from facedetect.tfserving.api import DEFAULT_SIGNATURE, Arrays
 
 _METADATA_FIELD = "signature_def"
+_METADATA_TYPE = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
 
 # From the TensorInfo of a signature's inputs, by name, to the arrays to feed.
 DecodeInputs = Callable[[Mapping[str, Any]], Arrays]
@@ -34,7 +26,7 @@ DecodeInputs = Callable[[Mapping[str, Any]], Arrays]
 class PredictCall:
     """A call to Predict. `entrypoint` is GRPC or REST; `deadline` is a time of time.monotonic."""
 
-    spec: ModelSpec
+    spec: pb.ModelSpec
     decode_inputs: DecodeInputs
     entrypoint: str
     output_filter: Sequence[str] = ()
@@ -45,7 +37,7 @@ class PredictCall:
 class PredictResult:
     """The outputs by name, and the version and signature that computed them."""
 
-    spec: ModelSpec
+    spec: pb.ModelSpec
     outputs: Arrays
 
 
@@ -74,21 +66,27 @@ class PredictionService:
         self.metrics.add_request_latency(name, call.entrypoint, time.monotonic() - started)
         return result
 
-    def metadata(self, request: GetModelMetadataRequest) -> GetModelMetadataResponse:
+    def metadata(self, request: pb.GetModelMetadataRequest) -> pb.GetModelMetadataResponse:
         """The signatures of one version."""
         _check_spec(request)
         _check_fields(request.metadata_field)
         with self._model.use(request.model_spec) as (version, saved_model):
-            response = GetModelMetadataResponse(model_spec=_spec(request.model_spec.name, version))
-            signatures = SignatureDefMap(signature_def=saved_model.signatures)
-            response.metadata[_METADATA_FIELD].Pack(signatures)
+            response = pb.GetModelMetadataResponse(
+                model_spec=_spec(request.model_spec.name, version)
+            )
+            signatures = pb.SignatureDefMap()
+            for name, signature in saved_model.signatures.items():
+                signatures.signature_def[name].MergeFromString(signature.SerializeToString())
+        # Not packed: the type's name is TensorFlow Serving's, not that of our package.
+        packed = response.metadata[_METADATA_FIELD]
+        packed.type_url, packed.value = _METADATA_TYPE, signatures.SerializeToString()
         return response
 
-    def status(self, request: GetModelStatusRequest) -> GetModelStatusResponse:
+    def status(self, request: pb.GetModelStatusRequest) -> pb.GetModelStatusResponse:
         """The state of one version, or of all."""
         _check_spec(request)
         statuses = self._model.statuses(request.model_spec)
-        return GetModelStatusResponse(model_version_status=statuses)
+        return pb.GetModelStatusResponse(model_version_status=statuses)
 
     def _predict(self, call: PredictCall) -> PredictResult:
         signature = call.spec.signature_name or DEFAULT_SIGNATURE
@@ -101,8 +99,8 @@ class PredictionService:
         return PredictResult(_spec(call.spec.name, version, signature), outputs)
 
 
-def _spec(name: str, version: int, signature: str = "") -> ModelSpec:
-    spec = ModelSpec(name=name, signature_name=signature)
+def _spec(name: str, version: int, signature: str = "") -> pb.ModelSpec:
+    spec = pb.ModelSpec(name=name, signature_name=signature)
     spec.version.value = version
     return spec
 

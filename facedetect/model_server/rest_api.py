@@ -16,13 +16,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, SignatureDefMap
-from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
-from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from facedetect.model_server.prediction_service import PredictCall, PredictionService
 from facedetect.model_server.rest_columns import decode_columns, encode_columns
 from facedetect.model_server.serving_errors import error_message, grpc_code, invalid_argument
+from facedetect.tfserving import serving_pb2 as pb
 from facedetect.tfserving.api import HTTP_STATUSES
 
 _METRICS_PATH = "/monitoring/prometheus/metrics"
@@ -74,8 +72,8 @@ def _route(service: PredictionService, method: str, path: str, body: bytes) -> C
     return partial(_metadata if page["page"] else _status, service, _spec(page))
 
 
-def _spec(found: re.Match[str]) -> ModelSpec:
-    spec = ModelSpec(name=found["name"])
+def _spec(found: re.Match[str]) -> pb.ModelSpec:
+    spec = pb.ModelSpec(name=found["name"])
     if found["version"]:
         spec.version.value = int(found["version"])
     if found["label"]:
@@ -83,7 +81,7 @@ def _spec(found: re.Match[str]) -> ModelSpec:
     return spec
 
 
-def _predict(service: PredictionService, spec: ModelSpec, body: bytes) -> dict[str, Any]:
+def _predict(service: PredictionService, spec: pb.ModelSpec, body: bytes) -> dict[str, Any]:
     deadline = time.monotonic() + _TIMEOUT_S
     request = _read_object(body)
     signature = request.get("signature_name", "")
@@ -109,15 +107,14 @@ def _read_object(body: bytes) -> dict[str, Any]:
     return request
 
 
-def _status(service: PredictionService, spec: ModelSpec) -> dict[str, Any]:
-    return _to_json(service.status(GetModelStatusRequest(model_spec=spec)))
+def _status(service: PredictionService, spec: pb.ModelSpec) -> dict[str, Any]:
+    return _to_json(service.status(pb.GetModelStatusRequest(model_spec=spec)))
 
 
-def _metadata(service: PredictionService, spec: ModelSpec) -> dict[str, Any]:
-    request = GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
+def _metadata(service: PredictionService, spec: pb.ModelSpec) -> dict[str, Any]:
+    request = pb.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
     response = service.metadata(request)
-    signatures = SignatureDefMap()
-    response.metadata["signature_def"].Unpack(signatures)
+    signatures = pb.SignatureDefMap.FromString(response.metadata["signature_def"].value)
     return {
         "model_spec": _to_json(response.model_spec),
         "metadata": {"signature_def": _to_json(signatures)},

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
-from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from facedetect.model import tensorflow as tf
 from facedetect.model_server.serving_errors import invalid_argument
+from facedetect.tfserving import serving_pb2 as pb
 from facedetect.tfserving.api import Arrays
 from facedetect.tfserving.tensor_proto import value_field
 
 
 def decode_inputs(
-    protos: Mapping[str, TensorProto], infos: Mapping[str, Any]
+    protos: Mapping[str, pb.TensorProto], infos: Mapping[str, Any]
 ) -> dict[str, NDArray[Any]]:
     """Read a request's tensors. Names that `infos` lacks are not checked here.
 
@@ -27,7 +27,7 @@ def decode_inputs(
     }
 
 
-def _decode(name: str, proto: TensorProto, dtype: int) -> NDArray[Any]:
+def _decode(name: str, proto: pb.TensorProto, dtype: int) -> NDArray[Any]:
     if proto.dtype != dtype:
         raise invalid_argument(
             f"Expects {name} to be {_name(dtype)} but {_name(proto.dtype)} is provided"
@@ -46,7 +46,7 @@ def _name(dtype: int) -> str:
         return f"type {dtype}"
 
 
-def encode_outputs(outputs: Arrays) -> dict[str, TensorProto]:
+def encode_outputs(outputs: Arrays) -> dict[str, pb.TensorProto]:
     """Write a response's tensors value by value.
 
     TensorFlow Serving does so, and its clients read `float_val`, not `tensor_content`.
@@ -54,8 +54,8 @@ def encode_outputs(outputs: Arrays) -> dict[str, TensorProto]:
     return {name: _encode(array) for name, array in outputs.items()}
 
 
-def _encode(array: NDArray[Any]) -> TensorProto:
-    proto = tf.make_tensor_proto(array)
+def _encode(array: NDArray[Any]) -> pb.TensorProto:
+    proto = pb.TensorProto.FromString(tf.make_tensor_proto(array).SerializeToString())
     field = value_field(proto.dtype)
     if proto.tensor_content and field is not None:
         proto.ClearField("tensor_content")

@@ -16,10 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
-from tensorflow_serving.apis.model_pb2 import ModelSpec
-from tensorflow_serving.apis.status_pb2 import StatusProto
-
 from facedetect.model.graph_files import numbered_folders
 from facedetect.model.saved_model import SavedModel, load_saved_model
 from facedetect.model.warmup import read_warmup_requests
@@ -30,6 +26,7 @@ from facedetect.model_server.serving_errors import (
     not_found,
 )
 from facedetect.model_server.tensor_codec import decode_inputs
+from facedetect.tfserving import serving_pb2 as pb
 from facedetect.tfserving.api import DEFAULT_SIGNATURE
 
 logger = logging.getLogger(__name__)
@@ -55,24 +52,24 @@ class ServedVersion:
     number: int
     folder: Path
     files: Files
-    state: int = ModelVersionStatus.START
+    state: pb.ModelVersionStatus.State = pb.ModelVersionStatus.START
     model: SavedModel | None = None
-    failure: StatusProto = field(default_factory=StatusProto)
+    failure: pb.StatusProto = field(default_factory=pb.StatusProto)
     running_calls: int = 0
 
     @property
     def is_available(self) -> bool:
-        return bool(self.state == ModelVersionStatus.AVAILABLE)
+        return bool(self.state == pb.ModelVersionStatus.AVAILABLE)
 
     def fail(self, error: Exception) -> None:
         """Record the code and message only: the error itself would keep the model in memory."""
-        self.failure = StatusProto(
-            error_code=grpc_code(error).value[0], error_message=error_message(error)
+        self.failure = pb.StatusProto(
+            error_code=pb.Code.Name(grpc_code(error).value[0]), error_message=error_message(error)
         )
-        self.state = ModelVersionStatus.END
+        self.state = pb.ModelVersionStatus.END
 
-    def status(self) -> ModelVersionStatus:
-        return ModelVersionStatus(version=self.number, state=self.state, status=self.failure)
+    def status(self) -> pb.ModelVersionStatus:
+        return pb.ModelVersionStatus(version=self.number, state=self.state, status=self.failure)
 
 
 class VersionedModel:
@@ -109,13 +106,13 @@ class VersionedModel:
             logger.warning("%s cannot be read: %s", self._folder, error)
             return
         for version in versions:
-            if version.state == ModelVersionStatus.START:
+            if version.state == pb.ModelVersionStatus.START:
                 self._load(version)
         for version in self._superseded(wanted):
             self._unload(version)
 
     @contextmanager
-    def use(self, spec: ModelSpec) -> Iterator[tuple[int, SavedModel]]:
+    def use(self, spec: pb.ModelSpec) -> Iterator[tuple[int, SavedModel]]:
         """Yield the version that `spec` asks for; it stays loaded until the block ends.
 
         Raises NotFoundError, or InvalidArgumentError for an unknown label.
@@ -130,7 +127,7 @@ class VersionedModel:
                 version.running_calls -= 1
             self._end_if_unused(version)
 
-    def statuses(self, spec: ModelSpec) -> list[ModelVersionStatus]:
+    def statuses(self, spec: pb.ModelSpec) -> list[pb.ModelVersionStatus]:
         """The states of all versions, highest first, or of the one whose number `spec` gives.
 
         Ignores labels, as TensorFlow Serving does. Raises NotFoundError.
@@ -165,7 +162,7 @@ class VersionedModel:
             return version
 
     def _load(self, version: ServedVersion) -> None:
-        version.state = ModelVersionStatus.LOADING
+        version.state = pb.ModelVersionStatus.LOADING
         started = time.monotonic()
         try:
             model = _load_and_warm_up(version.folder)
@@ -180,7 +177,7 @@ class VersionedModel:
             )
             return
         with self._lock:
-            version.model, version.state = model, ModelVersionStatus.AVAILABLE
+            version.model, version.state = model, pb.ModelVersionStatus.AVAILABLE
         took_s = time.monotonic() - started
         logger.info("%s version %d loaded in %.1f s", self.name, version.number, took_s)
 
@@ -193,25 +190,25 @@ class VersionedModel:
 
     def _unload(self, version: ServedVersion) -> None:
         with self._lock:
-            version.state = ModelVersionStatus.UNLOADING
+            version.state = pb.ModelVersionStatus.UNLOADING
         self._end_if_unused(version)
 
     def _end_if_unused(self, version: ServedVersion) -> None:
         with self._lock:
             is_unused = version.running_calls == 0
-            is_last = version.state == ModelVersionStatus.UNLOADING and is_unused
+            is_last = version.state == pb.ModelVersionStatus.UNLOADING and is_unused
         if is_last:
             self._end(version)
 
     def _end(self, version: ServedVersion) -> None:
         with self._lock:
             model, version.model = version.model, None
-            version.state = ModelVersionStatus.END
+            version.state = pb.ModelVersionStatus.END
         if model is not None:
             model.close()
             logger.info("%s version %d unloaded", self.name, version.number)
 
-    def _find(self, spec: ModelSpec) -> tuple[ServedVersion, SavedModel]:
+    def _find(self, spec: pb.ModelSpec) -> tuple[ServedVersion, SavedModel]:
         number = self._number(spec)
         loaded = {v.number: (v, v.model) for v in self._versions.values() if v.is_available}
         if spec.name == self.name and loaded:
@@ -221,7 +218,7 @@ class VersionedModel:
         request = f"Latest({spec.name})" if number is None else f"Specific({spec.name}, {number})"
         raise not_found(f"Servable not found for request: {request}")
 
-    def _number(self, spec: ModelSpec) -> int | None:
+    def _number(self, spec: pb.ModelSpec) -> int | None:
         """The version asked for by number or label; None for the latest."""
         choice = spec.WhichOneof("version_choice")
         if choice == "version_label":
