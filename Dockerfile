@@ -12,15 +12,17 @@ COPY requirements/build.txt requirements/
 RUN python3 -m venv /build \
     && /build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt
 
-# The compiler stays here: the wheel needs only the C++ library, which is linked into it.
+# The compiler stays here; what it made needs the C++ library alone, which every Debian has.
 FROM tools AS wheel
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ \
     && rm -rf /var/lib/apt/lists/*
 COPY pyproject.toml CMakeLists.txt README.md LICENSE ./
 COPY models models
 COPY facedetect facedetect
-RUN PATH=/build/bin:$PATH /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
+RUN PATH=/build/bin:$PATH /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation \
+        --wheel-dir /wheels .
 
 FROM tools AS service-environment
 COPY requirements/runtime.txt requirements/

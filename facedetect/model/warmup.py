@@ -81,9 +81,8 @@ def read_warmup_requests(folder: Path) -> Iterator[pb.PredictRequest]:
         return
     for record in tf.compat.v1.io.tf_record_iterator(str(path)):
         log = pb.PredictionLog.FromString(record)
-        kind = log.WhichOneof("log_type")
-        if kind != "predict_log":
-            message = f"{path} holds a {kind}; this server runs predict_log only"
+        if not log.HasField("predict_log"):
+            message = f"{path} holds another record than a predict_log; this server runs those only"
             raise tf.errors.UnimplementedError(None, None, message)
         yield log.predict_log.request
 

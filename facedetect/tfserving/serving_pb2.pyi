@@ -298,25 +298,13 @@ class GetModelStatusResponse(_message.Message):
     def __init__(self, model_version_status: _Optional[_Iterable[_Union[ModelVersionStatus, _Mapping]]] = ...) -> None: ...
 
 class PredictLog(_message.Message):
-    __slots__ = ("request", "response")
+    __slots__ = ("request",)
     REQUEST_FIELD_NUMBER: _ClassVar[int]
-    RESPONSE_FIELD_NUMBER: _ClassVar[int]
     request: PredictRequest
-    response: PredictResponse
-    def __init__(self, request: _Optional[_Union[PredictRequest, _Mapping]] = ..., response: _Optional[_Union[PredictResponse, _Mapping]] = ...) -> None: ...
+    def __init__(self, request: _Optional[_Union[PredictRequest, _Mapping]] = ...) -> None: ...
 
 class PredictionLog(_message.Message):
-    __slots__ = ("classify_log", "regress_log", "multi_inference_log", "session_run_log", "predict_log", "predict_streamed_log")
-    CLASSIFY_LOG_FIELD_NUMBER: _ClassVar[int]
-    REGRESS_LOG_FIELD_NUMBER: _ClassVar[int]
-    MULTI_INFERENCE_LOG_FIELD_NUMBER: _ClassVar[int]
-    SESSION_RUN_LOG_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("predict_log",)
     PREDICT_LOG_FIELD_NUMBER: _ClassVar[int]
-    PREDICT_STREAMED_LOG_FIELD_NUMBER: _ClassVar[int]
-    classify_log: bytes
-    regress_log: bytes
-    multi_inference_log: bytes
-    session_run_log: bytes
     predict_log: PredictLog
-    predict_streamed_log: bytes
-    def __init__(self, classify_log: _Optional[bytes] = ..., regress_log: _Optional[bytes] = ..., multi_inference_log: _Optional[bytes] = ..., session_run_log: _Optional[bytes] = ..., predict_log: _Optional[_Union[PredictLog, _Mapping]] = ..., predict_streamed_log: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, predict_log: _Optional[_Union[PredictLog, _Mapping]] = ...) -> None: ...

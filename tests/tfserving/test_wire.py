@@ -17,6 +17,7 @@ from tensorflow_serving.apis import (
     get_model_status_pb2,
     model_pb2,
     predict_pb2,
+    prediction_log_pb2,
     status_pb2,
 )
 
@@ -48,6 +49,8 @@ OFFICIAL: dict[str, type[Message]] = {
     "ModelVersionStatus": get_model_status_pb2.ModelVersionStatus,
     "GetModelStatusRequest": get_model_status_pb2.GetModelStatusRequest,
     "GetModelStatusResponse": get_model_status_pb2.GetModelStatusResponse,
+    "PredictLog": prediction_log_pb2.PredictLog,
+    "PredictionLog": prediction_log_pb2.PredictionLog,
 }
 
 generator = np.random.default_rng(0)
