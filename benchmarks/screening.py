@@ -1,6 +1,6 @@
 """Measure what screening in integers is calibrated to: scripts/bench screening.
 
-Prints the extremes and percentiles of P-Net's activations, which integers must store, and for each
+Prints between which values P-Net's activations lie, which integers must store, and for each
 margin how many cells it lets pass and how many it misses that float32 would have kept. Both belong
 into facedetect/engine/screening.py.
 """
@@ -29,8 +29,7 @@ from facedetect.mtcnn.weights import Layer, Net, load_weights
 
 FloatArray = NDArray[np.float32]
 
-_PERCENTILES = (0.01, 99.99)
-_MARGINS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.85, 1.0)
+_MARGINS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.15)
 # Activations of every image's level are read from its middle, at most so many pixels a side.
 _SAMPLE_SIDE = 300
 
@@ -111,15 +110,19 @@ class ScreeningCounts:
 
 def activation_table(images: list[BGRImage], scales: list[list[float]]) -> Table:
     net = load_weights().pnet
-    samples: dict[str, list[FloatArray]] = {"conv1": [], "conv2": []}
-    for image, image_scales in zip(images, scales, strict=True):
-        for scale in image_scales:
-            for name, values in activations(net, resized_middle(image, scale)).items():
-                samples[name].append(values.ravel())
-    table = Table("activations", *(f"{percentile} %" for percentile in _PERCENTILES))
-    for name, parts in samples.items():
-        ends = np.percentile(np.concatenate(parts), _PERCENTILES)
-        table.add_row(name, *(f"{end:.2f}" for end in ends))
+    table = Table("layer", "channel", "smallest", "largest")
+    for name in ("conv1", "conv2"):
+        ends = [
+            (values.min(axis=(0, 1)), values.max(axis=(0, 1)))
+            for image, image_scales in zip(images, scales, strict=True)
+            for values in (
+                activations(net, resized_middle(image, scale))[name] for scale in image_scales
+            )
+        ]
+        low = np.min([low for low, _ in ends], axis=0)
+        high = np.max([high for _, high in ends], axis=0)
+        for channel, (least, most) in enumerate(zip(low, high, strict=True)):
+            table.add_row(name, str(channel), f"{least:.2f}", f"{most:.2f}")
     return table
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facedetect.cores import available_cores
 from facedetect.engine import _native
 from facedetect.engine.packing import pack
 from facedetect.errors import BackendTimeout, BackendUnavailable, InvalidSettings
@@ -35,8 +35,8 @@ class Engine:
         instruction_set: str | None = None,
     ) -> None:
         self.instruction_set, element = _choose(instruction_set)
-        self.threads = threads or len(os.sched_getaffinity(0))
-        packed = pack(weights, element, screens=element != "float32")
+        self.threads = threads or available_cores()
+        packed = pack(weights, element)
         self._cascade = _native.Cascade(
             packed.arrays,
             packed.shapes,

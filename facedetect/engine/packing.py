@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facedetect.engine.screening import MARGINS, PNET_ACTIVATIONS, ActivationRange
+from facedetect.engine.screening import MARGINS, PNET_ACTIVATIONS, ActivationRanges, is_calibrated
 from facedetect.mtcnn.weights import POINTS, FloatArray, Layer, Net, Weights
 
 # As in kernels.h.
 BLOCK = 16
 
-PIXELS = ActivationRange(0, 255)
 _KERNEL_RANK = 4
 
 
@@ -23,7 +22,7 @@ class Element:
     """What a screening net's values are stored as.
 
     Values lie in low..high, weights in -weight_limit..weight_limit; `group` of them are multiplied
-    by one instruction.
+    by one instruction. A pixel is stored as pixel * pixel_scale + low.
     """
 
     low: int
@@ -31,6 +30,7 @@ class Element:
     weight_limit: int
     weight_type: type[np.signedinteger[Any]]
     group: int
+    pixel_scale: int = 1
 
     @property
     def steps(self) -> int:
@@ -41,7 +41,7 @@ ELEMENTS = {
     "uint8": Element(0, 255, 127, np.int8, 4),
     "int8": Element(-128, 127, 127, np.int8, 4),
     # 12 bits, so that the sum of all products of a layer fits 32 bits.
-    "int16": Element(0, 4095, 2047, np.int16, 2),
+    "int16": Element(0, 4095, 2047, np.int16, 2, pixel_scale=16),
 }
 
 
@@ -66,8 +66,8 @@ class PackedNets:
         self.shapes[name] = (side, inputs, rows.shape[-1])
 
 
-def pack(weights: Weights, element: str, *, screens: bool) -> PackedNets:
-    """Pack all nets; `screens` adds P-Net in integers of the type `element`."""
+def pack(weights: Weights, element: str) -> PackedNets:
+    """Pack all nets; and P-Net in integers if `element` is one of ELEMENTS and it is calibrated."""
     packed = PackedNets()
     _add_pnet(packed, weights.pnet)
     _add_crop_net(packed, "rnet", weights.rnet, ["conv1", "conv2", "conv3"], ["face", "box"])
@@ -75,7 +75,7 @@ def pack(weights: Weights, element: str, *, screens: bool) -> PackedNets:
     _add_crop_net(packed, "onet", weights.onet, convolutions, ["face", "box", "landmarks"])
     if weights.lnet is not None:
         _add_landmark_net(packed, weights.lnet)
-    if screens:
+    if element in ELEMENTS and is_calibrated(weights.pnet):
         _add_screening(packed, weights.pnet, element)
     return packed
 
@@ -100,7 +100,7 @@ def block_diagonal(heads: list[Layer]) -> Layer:
     return Layer(kernel.reshape(count * inputs, 2 * count), biases.ravel())
 
 
-def pad(values: FloatArray) -> FloatArray:
+def pad(values: NDArray[np.floating[Any]]) -> FloatArray:
     """Fill the last block with zeros."""
     return np.pad(values, (0, -values.size % BLOCK)).astype(np.float32)
 
@@ -132,13 +132,28 @@ def _add_landmark_net(packed: PackedNets, net: Net) -> None:
 
 def _add_screening(packed: PackedNets, net: Net, element_name: str) -> None:
     element = ELEMENTS[element_name]
-    conv1, conv2 = (PNET_ACTIVATIONS[name] for name in ("conv1", "conv2"))
-    _add_screening_layer(packed, "screening/conv1", net["conv1"], element, PIXELS, conv1)
-    _add_screening_layer(packed, "screening/conv2", net["conv2"], element, conv1, conv2)
-    _add_screening_layer(packed, "screening/conv3", net["conv3"], element, conv2, None)
+    pixels = Storage(float(element.pixel_scale), float(element.low))
+    first, second = (store_range(PNET_ACTIVATIONS[name], element) for name in ("conv1", "conv2"))
+    _add_screening_layer(packed, "screening/conv1", net["conv1"], element, pixels, first)
+    _add_screening_layer(packed, "screening/conv2", net["conv2"], element, first, second)
+    _add_screening_layer(packed, "screening/conv3", net["conv3"], element, second, None)
     packed.arrays["screening/head/weights"] = pad(net["face"].kernel[:, 0])
     packed.arrays["screening/head/bias"] = net["face"].bias
     packed.arrays["screening/margin"] = np.array([MARGINS[element_name]], np.float32)
+
+
+class Storage(NamedTuple):
+    """How values are stored: as round(x * scale + zero), for each channel."""
+
+    scale: Any
+    zero: Any
+
+
+def store_range(values: ActivationRanges, element: Element) -> Storage:
+    """Store each channel's range in all steps of the element."""
+    low, high = np.array(values, np.float64).T
+    scale = element.steps / (high - low)
+    return Storage(scale, element.low - low * scale)
 
 
 def _add_screening_layer(
@@ -146,44 +161,37 @@ def _add_screening_layer(
     name: str,
     layer: Layer,
     element: Element,
-    given: ActivationRange,
-    result: ActivationRange | None,
+    given: Storage,
+    result: Storage | None,
 ) -> None:
-    """Add a 3x3 convolution in integers.
+    """Add a 3x3 convolution in integers; a result without a storage stays float32.
 
-    An input x is stored as round(x * scale + zero). The products of the weights with the zeros are
-    taken from the bias; a result without a range stays float32.
+    The weights take back the scales of their inputs, the bias takes back their zeros.
     """
-    in_scale, in_zero = _storage(given, element)
-    if given is PIXELS:
-        in_scale, in_zero = 1.0, float(element.low)
-    kernel, weight_scale = _quantise(layer.kernel, element)
-    scale = weight_scale / in_scale
-    sums = kernel.sum(axis=(0, 1, 2), dtype=np.int64)
-    channels = layer.kernel.shape[2]
-    stride = channels if given is PIXELS else -(-channels // element.group) * element.group
-    packed.arrays[f"{name}/weights"] = _by_group(kernel, element, stride)
-    packed.arrays[f"{name}/scale"] = pad(scale)
-    packed.arrays[f"{name}/bias"] = pad((layer.bias - scale * in_zero * sums).astype(np.float32))
     if layer.slope is None:
         raise ValueError(f"{name} has no PReLU")
+    channels = layer.kernel.shape[2]
+    kernel, scale = _quantise(layer.kernel / np.reshape(given.scale, (-1, 1)), element)
+    zeros = np.broadcast_to(given.zero, channels)
+    shift = np.einsum("yxio,i->o", kernel, zeros) * scale
+    has_pixels = np.ndim(given.zero) == 0
+    stride = channels if has_pixels else -(-channels // element.group) * element.group
+    packed.arrays[f"{name}/weights"] = _by_group(kernel, element, stride)
+    packed.arrays[f"{name}/scale"] = pad(scale)
+    packed.arrays[f"{name}/bias"] = pad(layer.bias - shift)
     packed.arrays[f"{name}/slope"] = pad(layer.slope)
-    output = (1.0, 0.0) if result is None else _storage(result, element)
-    packed.arrays[f"{name}/output"] = np.array(output, np.float32)
+    if result is not None:
+        packed.arrays[f"{name}/out_scale"] = pad(result.scale)
+        packed.arrays[f"{name}/out_zero"] = pad(result.zero)
     packed.shapes[name] = (stride, -(-3 * stride // element.group))
 
 
-def _storage(values: ActivationRange, element: Element) -> tuple[float, float]:
-    """The scale and the zero that store a range in all steps of the element."""
-    scale = element.steps / (values.high - values.low)
-    return scale, element.low - values.low * scale
-
-
-def _quantise(kernel: FloatArray, element: Element) -> tuple[NDArray[np.int64], FloatArray]:
+def _quantise(
+    kernel: NDArray[np.float64], element: Element
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Whole weights and, for each output, what one step is worth."""
     steps = np.abs(kernel).max(axis=(0, 1, 2)) / element.weight_limit
-    steps[steps == 0] = 1
-    return np.rint(kernel / steps).astype(np.int64), steps.astype(np.float32)
+    return np.rint(kernel / steps).astype(np.int64), steps
 
 
 def _by_group(kernel: NDArray[np.int64], element: Element, stride: int) -> NDArray[Any]:

@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import hashlib
+from collections.abc import Mapping, Sequence
 
+from facedetect.mtcnn.weights import Net
 
-class ActivationRange(NamedTuple):
-    """Values that are stored exactly but for rounding; those beyond count as its ends."""
+ActivationRanges = Sequence[tuple[float, float]]
 
-    low: float
-    high: float
+_CALIBRATED_NET = "5b9d6dcdc3261c26038b445515a4e086060def48b30c5e4c763ac78f5c9cda76"
 
-
-PNET_ACTIVATIONS = {
-    "conv1": ActivationRange(-2.9, 8.1),
-    "conv2": ActivationRange(-5.2, 8.8),
+PNET_ACTIVATIONS: Mapping[str, ActivationRanges] = {
+    "conv1": [
+        (0.0, 6.8),
+        (0.0, 7.3),
+        (-4.2, 6.2),
+        (-2.8, 9.4),
+        (0.0, 12.3),
+        (-2.3, 10.4),
+        (0.0, 7.9),
+        (-2.3, 12.7),
+        (0.0, 13.8),
+        (0.0, 7.9),
+    ],
+    "conv2": [
+        (-2.0, 12.3),
+        (-5.6, 8.3),
+        (-4.5, 11.5),
+        (-1.6, 20.0),
+        (-4.9, 9.5),
+        (-8.4, 13.9),
+        (-8.2, 8.2),
+        (-11.7, 6.9),
+        (-9.6, 17.6),
+        (0.0, 14.7),
+        (-6.8, 15.5),
+        (-3.8, 15.4),
+        (0.0, 16.8),
+        (0.0, 16.0),
+        (0.0, 15.5),
+        (0.0, 9.1),
+    ],
 }
-"""The 0.01 and 99.99 percentiles of P-Net's activations, after PReLU and pooling."""
+"""Where P-Net's activations lie, channel by channel; values beyond an end are stored as the end."""
 
-MARGINS = {"uint8": 0.85, "int8": 0.85, "int16": 0.1}
+MARGINS = {"uint8": 1.15, "int8": 1.15, "int16": 0.1}
 """How far below the threshold's logit a cell is looked at again in float32, by the integers' type.
 """
+
+
+def is_calibrated(net: Net) -> bool:
+    """Return whether `net` is the P-Net that was measured; others run in float32 alone."""
+    return digest(net) == _CALIBRATED_NET
+
+
+def digest(net: Net) -> str:
+    """Return the SHA-256 of a net's arrays."""
+    checksum = hashlib.sha256()
+    for name, layer in sorted(net.items()):
+        checksum.update(name.encode())
+        for array in (layer.kernel, layer.bias, layer.slope):
+            checksum.update(b"" if array is None else array.tobytes())
+    return checksum.hexdigest()

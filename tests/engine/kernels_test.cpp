@@ -2,6 +2,8 @@
 //
 // Prints a line for each failure; the exit status tells whether there was one.
 
+#include "kernels.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -12,7 +14,6 @@
 #include <vector>
 
 #include "dispatch.h"
-#include "kernels.h"
 
 namespace facedetect {
 namespace {
@@ -68,12 +69,12 @@ void test_conv_row(const Kernels& kernels, int side, int inputs, int outputs, in
                     for (int k = 0; k < side; ++k)
                         for (int i = 0; i < inputs; ++i, w += kBlock)
                             expected += static_cast<double>(w[c % kBlock]) *
-                                        static_cast<double>(rows[static_cast<size_t>(ky)]
-                                                                [(x + k) * stride + i]);
+                                        static_cast<double>(
+                                            rows[static_cast<size_t>(ky)][(x + k) * stride + i]);
                 if (layer.slope) expected = prelu(expected, slope[static_cast<size_t>(c)]);
             }
-            expect_near(kernels, "conv_row", out[static_cast<size_t>(x * out_stride + c)],
-                        expected, 1e-3);
+            expect_near(kernels, "conv_row", out[static_cast<size_t>(x * out_stride + c)], expected,
+                        1e-3);
         }
     }
 }
@@ -153,6 +154,7 @@ void test_resample_row(const Kernels& kernels, int taps, int size) {
 struct Storage {
     int low, high, weight_limit, group, bytes;
     bool is_signed;
+    int pixel_scale;
 
     int get(const void* values, int index) const {
         if (bytes == 2) return static_cast<const int16_t*>(values)[index];
@@ -169,23 +171,28 @@ struct Storage {
 
 Storage storage_of(Element element) {
     switch (element) {
-        case Element::kInt16: return {0, 4095, 2047, 2, 2, true};
-        case Element::kInt8: return {-128, 127, 127, 4, 1, true};
-        default: return {0, 255, 127, 4, 1, false};
+        case Element::kInt16:
+            return {0, 4095, 2047, 2, 2, true, 16};
+        case Element::kInt8:
+            return {-128, 127, 127, 4, 1, true, 1};
+        default:
+            return {0, 255, 127, 4, 1, false, 1};
     }
 }
 
 // A screening layer with random weights, over random rows.
 class ScreeningCase {
-   public:
-    ScreeningCase(const Kernels& kernels, int row_count, int stride, int window_values,
-                  int outputs, int width)
+  public:
+    ScreeningCase(const Kernels& kernels, int row_count, int stride, int window_values, int outputs,
+                  int width)
         : storage_(storage_of(kernels.element)),
           groups_((window_values + storage_.group - 1) / storage_.group),
           weights_(static_cast<size_t>(outputs * 3 * groups_ * storage_.group * storage_.bytes)),
           scale_(random_floats(outputs, 1e-5F, 2e-5F)),
           bias_(random_floats(outputs)),
-          slope_(random_floats(outputs, -2, 2)) {
+          slope_(random_floats(outputs, -2, 2)),
+          out_scale_(random_floats(outputs, steps() / 10, steps() / 6)),
+          out_zero_(random_floats(outputs, low() + steps() / 5, low() + steps() / 3)) {
         for (int i = 0; i < outputs * 3 * groups_ * storage_.group; ++i) {
             const int limit = storage_.weight_limit;
             // Weights are signed whatever the values are.
@@ -196,30 +203,31 @@ class ScreeningCase {
                 weights_[static_cast<size_t>(i)] = static_cast<int8_t>(weight);
         }
         for (int y = 0; y < row_count; ++y) {
-            values_.emplace_back(static_cast<size_t>((width * stride + 2 * kSlack) *
-                                                     storage_.bytes));
+            values_.emplace_back(
+                static_cast<size_t>((width * stride + 2 * kSlack) * storage_.bytes));
             for (int i = 0; i < width * stride; ++i)
                 storage_.put(values_.back().data(), i, random_int(storage_.low, storage_.high));
         }
         for (const auto& row : values_) rows.push_back(row.data());
-        const float steps = static_cast<float>(storage_.high - storage_.low);
-        layer = {weights_.data(),  scale_.data(), bias_.data(), slope_.data(), stride, groups_,
-                 steps / 8, static_cast<float>(storage_.low) + steps / 4};
+        layer = {weights_.data(), scale_.data(), bias_.data(),      slope_.data(),
+                 stride,          groups_,       out_scale_.data(), out_zero_.data()};
     }
+
+    float low() const { return static_cast<float>(storage_.low); }
+    float steps() const { return static_cast<float>(storage_.high - storage_.low); }
 
     double sum(int y, int x, int c) const {
         const int block_values = 3 * groups_ * kBlock * storage_.group;
         double sum = 0;
         for (int ky = 0; ky < 3; ++ky)
             for (int i = 0; i < groups_ * storage_.group; ++i) {
-                const int index = c / kBlock * block_values +
-                                  ((ky * groups_ + i / storage_.group) * kBlock + c % kBlock) *
-                                      storage_.group +
-                                  i % storage_.group;
-                const int weight =
-                    storage_.bytes == 2
-                        ? reinterpret_cast<const int16_t*>(weights_.data())[index]
-                        : weights_[static_cast<size_t>(index)];
+                const int index =
+                    c / kBlock * block_values +
+                    ((ky * groups_ + i / storage_.group) * kBlock + c % kBlock) * storage_.group +
+                    i % storage_.group;
+                const int weight = storage_.bytes == 2
+                                       ? reinterpret_cast<const int16_t*>(weights_.data())[index]
+                                       : weights_[static_cast<size_t>(index)];
                 sum += static_cast<double>(weight) *
                        storage_.get(rows[static_cast<size_t>(y + ky)], x * layer.stride + i);
             }
@@ -232,9 +240,9 @@ class ScreeningCase {
                      static_cast<double>(slope_[i]));
     }
 
-    double stored(double y) const {
-        const double exact = y * static_cast<double>(layer.out_scale) +
-                             static_cast<double>(layer.out_zero);
+    double stored(double y, int c) const {
+        const double exact =
+            y * static_cast<double>(layer.out_scale[c]) + static_cast<double>(layer.out_zero[c]);
         return std::clamp(exact, static_cast<double>(storage_.low),
                           static_cast<double>(storage_.high));
     }
@@ -246,11 +254,11 @@ class ScreeningCase {
     std::vector<const void*> rows;
     ScreeningLayer layer{};
 
-   private:
+  private:
     Storage storage_;
     int groups_;
     std::vector<int8_t> weights_;
-    std::vector<float> scale_, bias_, slope_;
+    std::vector<float> scale_, bias_, slope_, out_scale_, out_zero_;
     std::vector<std::vector<uint8_t>> values_;
 };
 
@@ -268,7 +276,7 @@ void test_screen_pool_row(const Kernels& kernels, int count) {
                 for (int i = 2 * x; i < 2 * x + 2; ++i)
                     best = std::max(best, screening.activation(screening.sum(y, i, c), c));
             expect_near(kernels, "screen_pool_row", screening.get(out, x * 12 + c),
-                        screening.stored(best), kStored);
+                        screening.stored(best, c), kStored);
         }
 }
 
@@ -279,7 +287,7 @@ void test_screen_row(const Kernels& kernels, int count) {
     for (int x = 0; x < count; ++x)
         for (int c = 0; c < 16; ++c)
             expect_near(kernels, "screen_row", screening.get(out, x * 16 + c),
-                        screening.stored(screening.activation(screening.sum(0, x, c), c)),
+                        screening.stored(screening.activation(screening.sum(0, x, c), c), c),
                         kStored);
 }
 
@@ -304,8 +312,10 @@ void test_to_elements(const Kernels& kernels, int count) {
     std::vector<uint8_t> out(static_cast<size_t>((count + kSlack) * 2));
     kernels.to_elements(pixels.data(), count, out.data());
     for (int i = 0; i < count; ++i)
-        expect_near(kernels, "to_elements", storage.get(out.data(), i),
-                    static_cast<double>(pixels[static_cast<size_t>(i)]) + storage.low, kStored);
+        expect_near(
+            kernels, "to_elements", storage.get(out.data(), i),
+            static_cast<double>(pixels[static_cast<size_t>(i)]) * storage.pixel_scale + storage.low,
+            kStored);
 }
 
 void test(const Kernels& kernels) {

@@ -25,8 +25,8 @@ float area(const Box& box) {
 
 Box regress(const Box& box, const Offsets& offsets, float extent) {
     const float height = box.y2 - box.y1 + extent, width = box.x2 - box.x1 + extent;
-    return {box.y1 + height * offsets.y1, box.x1 + width * offsets.x1,
-            box.y2 + height * offsets.y2, box.x2 + width * offsets.x2};
+    return {box.y1 + height * offsets.y1, box.x1 + width * offsets.x1, box.y2 + height * offsets.y2,
+            box.x2 + width * offsets.x2};
 }
 
 Box square(const Box& box) {
@@ -92,8 +92,8 @@ std::vector<int> suppress_cells(std::span<const Cell> cells, std::span<const Box
             for (const int other : kept_in_row[static_cast<size_t>(row)]) {
                 const int columns = cells[static_cast<size_t>(other)].column - cell.column;
                 if (std::abs(columns) <= kNeighbours &&
-                    overlap(boxes[static_cast<size_t>(index)],
-                            boxes[static_cast<size_t>(other)]) > max_overlap)
+                    overlap(boxes[static_cast<size_t>(index)], boxes[static_cast<size_t>(other)]) >
+                        max_overlap)
                     return true;
             }
         }

@@ -95,18 +95,18 @@ Cascade::CellLogits Cascade::cell_logits(const Image& image, float scale) {
                           geometry_.rounds_levels_up, std::nullopt);
     const Level& level = pyramid.levels().front();
     if (level.cell_rows() < 1 || level.cell_columns() < 1) return {0, 0, {}, {}};
-    CellLogits logits{level.cell_rows(), level.cell_columns(), {},
+    CellLogits logits{level.cell_rows(),
+                      level.cell_columns(),
+                      {},
                       facedetect::cell_logits(kernels_, pnet_, nullptr, level)};
-    if (screening_)
-        logits.screened = facedetect::cell_logits(kernels_, pnet_, &*screening_, level);
+    if (screening_) logits.screened = facedetect::cell_logits(kernels_, pnet_, &*screening_, level);
     return logits;
 }
 
 std::vector<Box> Cascade::propose(const Image& image, const Params& params) {
     const Pyramid pyramid(kernels_, pool_, image,
                           pyramid_scales(image, params.min_size, params.factor),
-                          geometry_.resamples_by_area, geometry_.rounds_levels_up,
-                          params.deadline);
+                          geometry_.resamples_by_area, geometry_.rounds_levels_up, params.deadline);
     const Candidates found = scan_levels(pyramid.levels(), params);
     // Boxes of two levels overlap by at most factor^2, those of one level by scale_overlap. If that
     // is below pnet_overlap, suppression only sorts and cuts. 2 % below the square root, as corners
@@ -117,8 +117,8 @@ std::vector<Box> Cascade::propose(const Image& image, const Params& params) {
         if (kept.size() > static_cast<size_t>(geometry_.max_candidates))
             kept.resize(static_cast<size_t>(geometry_.max_candidates));
     } else {
-        kept = suppress(found.boxes, found.scores, geometry_.pnet_overlap,
-                        geometry_.max_candidates);
+        kept =
+            suppress(found.boxes, found.scores, geometry_.pnet_overlap, geometry_.max_candidates);
     }
     std::vector<Box> squares;
     for (const int index : kept)
@@ -137,7 +137,8 @@ Cascade::Candidates Cascade::scan_levels(const std::vector<Level>& levels, const
         const int rows = levels[i].cell_rows();
         const int height = std::max(kCellsPerStrip / levels[i].cell_columns(), kLeastRowsPerStrip);
         const int count = (rows + height - 1) / height;
-        for (int k = 0; k < count; ++k) strips.push_back({i, rows * k / count, rows * (k + 1) / count});
+        for (int k = 0; k < count; ++k)
+            strips.push_back({i, rows * k / count, rows * (k + 1) / count});
     }
     std::vector<Proposals> found(strips.size());
     const float threshold = logit(params.thresholds[0]);
@@ -145,8 +146,8 @@ Cascade::Candidates Cascade::scan_levels(const std::vector<Level>& levels, const
     pool_.run(strips.size(), params.deadline, [&](Loop& loop) {
         while (const auto index = loop.next()) {
             const Strip& strip = strips[*index];
-            found[*index] = scan_strip(kernels_, pnet_, screening, levels[strip.level],
-                                       strip.first, strip.last, threshold);
+            found[*index] = scan_strip(kernels_, pnet_, screening, levels[strip.level], strip.first,
+                                       strip.last, threshold);
         }
     });
     std::vector<Proposals> by_level(levels.size());
@@ -228,8 +229,8 @@ std::vector<Box> Cascade::refine(const Image& image, const std::vector<Box>& box
         above.offsets.push_back(offsets_of(found[i]));
     }
     std::vector<Box> squares;
-    for (const int index : suppress(above.boxes, above.scores, geometry_.rnet_overlap,
-                                    geometry_.max_candidates))
+    for (const int index :
+         suppress(above.boxes, above.scores, geometry_.rnet_overlap, geometry_.max_candidates))
         squares.push_back(next_square(above.boxes[static_cast<size_t>(index)],
                                       above.offsets[static_cast<size_t>(index)]));
     return squares;

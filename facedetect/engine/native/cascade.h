@@ -40,7 +40,7 @@ struct Faces {
 };
 
 class Cascade {
-   public:
+  public:
     Cascade(const Kernels& kernels, Arrays arrays, const Geometry& geometry, int threads);
 
     const char* instruction_set() const { return kernels_.name; }
@@ -59,7 +59,7 @@ class Cascade {
     // Ends calls that are running, and refuses further ones.
     void close() { pool_.close(); }
 
-   private:
+  private:
     struct Candidates {
         std::vector<Box> boxes;
         std::vector<float> scores;

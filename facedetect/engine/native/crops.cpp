@@ -52,11 +52,11 @@ void cut_crop(const Image& image, const Box& box, int side, float* out) {
             const Sample& x = xs.at(static_cast<size_t>(j));
             const int left = 3 * x.low, right = 3 * x.high;
             for (int c = 0; c < 3; ++c)
-                out[c] = y.is_inside && x.is_inside
-                             ? between(between(top[left + c], top[right + c], x.share),
-                                       between(bottom[left + c], bottom[right + c], x.share),
-                                       y.share)
-                             : kNeutral;
+                out[c] =
+                    y.is_inside && x.is_inside
+                        ? between(between(top[left + c], top[right + c], x.share),
+                                  between(bottom[left + c], bottom[right + c], x.share), y.share)
+                        : kNeutral;
         }
     }
 }

@@ -30,14 +30,14 @@ enum class Element { kNone, kUint8, kInt8, kInt16 };
 // are stored as round(y * out_scale + out_zero). Within a row, a window's values are contiguous,
 // and `group` of them are multiplied by one instruction.
 struct ScreeningLayer {
-    const void* weights;  // [outputs / kBlock][3][groups][kBlock][group]
-    const float* scale;   // [outputs]
-    const float* bias;    // [outputs]
-    const float* slope;   // [outputs]
-    int stride;           // values from one pixel of the input to the next
-    int groups;           // in one row of a window
-    float out_scale;
-    float out_zero;
+    const void* weights;     // [outputs / kBlock][3][groups][kBlock][group]
+    const float* scale;      // [outputs]
+    const float* bias;       // [outputs]
+    const float* slope;      // [outputs]
+    int stride;              // values from one pixel of the input to the next
+    int groups;              // in one row of a window
+    const float* out_scale;  // [outputs]; null if the result stays float32, as is
+    const float* out_zero;   // [outputs]
 };
 
 // Where the pixels along one axis of a resized image come from.
@@ -68,7 +68,7 @@ struct Kernels {
     void (*resample_row)(const float* row, const Axis& axis, float* out);
 
     // Of the screening net; null where `element` is kNone.
-    // Pixels 0..255, rounded.
+    // Pixels 0..255, rounded to whole numbers, or for 16 bits to sixteenths.
     void (*to_elements)(const float* pixels, int count, void* out);
     // A convolution over rows[0..3], its 2x2 maximum pool and its PReLU: `count` pooled pixels.
     void (*screen_pool_row)(const void* const* rows, const ScreeningLayer& layer, int count,

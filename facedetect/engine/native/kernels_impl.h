@@ -22,7 +22,8 @@ struct FloatKernels {
         const float* weights = layer.weights + channel / kBlock * depth;
         Floats sums[kPixels][kBlocks];
         for (int p = 0; p < kPixels; ++p)
-            for (int b = 0; b < kBlocks; ++b) sums[p][b] = S::load(layer.bias + channel + b * kBlock);
+            for (int b = 0; b < kBlocks; ++b)
+                sums[p][b] = S::load(layer.bias + channel + b * kBlock);
         for (int ky = 0; ky < layer.side; ++ky) {
             for (int kx = 0; kx < layer.side; ++kx) {
                 const float* in = rows[ky] + (x + kx) * stride;
@@ -99,8 +100,7 @@ struct FloatKernels {
     }
 
     template <class T>
-    static void blend(const T* const* rows, const float* weights, int taps, int count,
-                      float* out) {
+    static void blend(const T* const* rows, const float* weights, int taps, int count, float* out) {
         for (int x = 0; x < count; x += kBlock) {
             // Moved back at the end: an image has nothing to read behind its last row.
             const int i = std::max(std::min(x, count - kBlock), 0);
@@ -127,10 +127,14 @@ struct FloatKernels {
 
     static void resample_row(const float* row, const Axis& axis, float* out) {
         switch (axis.taps) {
-            case 1: return resample<1>(row, axis, out);
-            case 2: return resample<2>(row, axis, out);
-            case 3: return resample<3>(row, axis, out);
-            default: return resample<0>(row, axis, out);
+            case 1:
+                return resample<1>(row, axis, out);
+            case 2:
+                return resample<2>(row, axis, out);
+            case 3:
+                return resample<3>(row, axis, out);
+            default:
+                return resample<0>(row, axis, out);
         }
     }
 };
@@ -154,8 +158,7 @@ struct ScreeningKernels {
                 for (int b = 0; b < kBlocks; ++b) w[b] = S::load_weights(weights + b * depth);
                 for (int p = 0; p < kPixels; ++p) {
                     const Ints value = S::broadcast_group(in + p * layer.stride);
-                    for (int b = 0; b < kBlocks; ++b)
-                        sums[p][b] = S::dot(sums[p][b], value, w[b]);
+                    for (int b = 0; b < kBlocks; ++b) sums[p][b] = S::dot(sums[p][b], value, w[b]);
                 }
             }
         }
@@ -169,14 +172,15 @@ struct ScreeningKernels {
     }
 
     static void store(const ScreeningLayer& layer, Floats y, Value* out) {
-        S::store_rounded(out, S::multiply_add(y, S::broadcast(layer.out_scale),
-                                              S::broadcast(layer.out_zero)));
+        S::store_rounded(out,
+                         S::multiply_add(y, S::load(layer.out_scale), S::load(layer.out_zero)));
     }
 
     static void to_elements(const float* pixels, int count, void* out) {
         for (int i = 0; i < count; i += kBlock)
             S::store_rounded(static_cast<Value*>(out) + i,
-                             S::add(S::load(pixels + i), S::broadcast(S::kPixelZero)));
+                             S::multiply_add(S::load(pixels + i), S::broadcast(S::kPixelScale),
+                                             S::broadcast(S::kPixelZero)));
     }
 
     // PReLU of the largest sum is not always the largest PReLU: a slope may be negative.
@@ -193,8 +197,7 @@ struct ScreeningKernels {
                 const Ints c = lower[2 * p][0], d = lower[2 * p + 1][0];
                 const Ints largest = S::max(S::max(a, b), S::max(c, d));
                 const Ints smallest = S::min(S::min(a, b), S::min(c, d));
-                store(layer,
-                      S::max(activation(layer, 0, largest), activation(layer, 0, smallest)),
+                store(layer, S::max(activation(layer, 0, largest), activation(layer, 0, smallest)),
                       static_cast<Value*>(out) + (x + p) * out_stride);
             }
         }

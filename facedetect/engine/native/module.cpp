@@ -54,26 +54,24 @@ Arrays to_arrays(const std::map<std::string, AnyArray>& arrays,
 
 Geometry to_geometry(const std::map<std::string, float>& fields) {
     const auto flag = [&](const char* name) { return fields.at(name) != 0; };
-    return {flag("rounds_levels_up"),
-            flag("resamples_by_area"),
-            flag("truncates_squares"),
-            flag("averages_landmarks"),
-            fields.at("box_extent"),
-            fields.at("crop_origin"),
-            fields.at("landmark_shift"),
-            fields.at("scale_overlap"),
-            fields.at("pnet_overlap"),
-            fields.at("rnet_overlap"),
-            fields.at("onet_overlap"),
-            static_cast<int>(fields.at("max_candidates"))};
+    return {flag("rounds_levels_up"),    flag("resamples_by_area"),
+            flag("truncates_squares"),   flag("averages_landmarks"),
+            fields.at("box_extent"),     fields.at("crop_origin"),
+            fields.at("landmark_shift"), fields.at("scale_overlap"),
+            fields.at("pnet_overlap"),   fields.at("rnet_overlap"),
+            fields.at("onet_overlap"),   static_cast<int>(fields.at("max_candidates"))};
 }
 
 const char* element_name(Element element) {
     switch (element) {
-        case Element::kUint8: return "uint8";
-        case Element::kInt8: return "int8";
-        case Element::kInt16: return "int16";
-        case Element::kNone: break;
+        case Element::kUint8:
+            return "uint8";
+        case Element::kInt8:
+            return "int8";
+        case Element::kInt16:
+            return "int16";
+        case Element::kNone:
+            break;
     }
     return "float32";
 }
@@ -86,7 +84,8 @@ const Kernels& find_kernels(const std::string& name) {
 
 // An array [count, columns], or [count] if columns is 0, that owns its values.
 nb::object to_numpy(const float* values, size_t count, size_t columns) {
-    auto copy = std::make_unique<std::vector<float>>(values, values + count * std::max<size_t>(columns, 1));
+    auto copy =
+        std::make_unique<std::vector<float>>(values, values + count * std::max<size_t>(columns, 1));
     float* data = copy->data();
     nb::capsule owner(copy.release(),
                       [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
@@ -122,9 +121,8 @@ nb::tuple level_logits(Cascade& cascade, const ImageArray& array, float scale) {
     const Cascade::CellLogits logits = cascade.cell_logits(to_image(array), scale);
     const size_t rows = logits.screened.empty() ? 0 : static_cast<size_t>(logits.rows);
     const size_t columns = static_cast<size_t>(std::max(logits.columns, 1));
-    return nb::make_tuple(
-        to_numpy(logits.screened.data(), rows, columns),
-        to_numpy(logits.exact.data(), static_cast<size_t>(logits.rows), columns));
+    return nb::make_tuple(to_numpy(logits.screened.data(), rows, columns),
+                          to_numpy(logits.exact.data(), static_cast<size_t>(logits.rows), columns));
 }
 
 }  // namespace

@@ -17,12 +17,16 @@ int pooled(int size, int window) {
 
 }  // namespace
 
+const float* Arrays::optional_floats(const std::string& name) const {
+    const auto array = floats.find(name);
+    return array == floats.end() ? nullptr : array->second.data();
+}
+
 Layer Arrays::layer(const std::string& name) const {
     const std::vector<int>& shape = shapes.at(name);
-    const auto slope = floats.find(name + "/slope");
     return {floats.at(name + "/weights").data(),
             floats.at(name + "/bias").data(),
-            slope == floats.end() ? nullptr : slope->second.data(),
+            optional_floats(name + "/slope"),
             shape.at(0),
             shape.at(1),
             shape.at(2)};
@@ -30,7 +34,6 @@ Layer Arrays::layer(const std::string& name) const {
 
 ScreeningLayer Arrays::screening_layer(const std::string& name) const {
     const std::vector<int>& shape = shapes.at(name);
-    const std::vector<float>& output = floats.at(name + "/output");
     const auto wide = words.find(name + "/weights");
     const void* weights = wide == words.end()
                               ? static_cast<const void*>(bytes.at(name + "/weights").data())
@@ -41,8 +44,8 @@ ScreeningLayer Arrays::screening_layer(const std::string& name) const {
             floats.at(name + "/slope").data(),
             shape.at(0),
             shape.at(1),
-            output.at(0),
-            output.at(1)};
+            optional_floats(name + "/out_scale"),
+            optional_floats(name + "/out_zero")};
 }
 
 CropFeatures::CropFeatures(const Kernels& kernels, int in, std::vector<Stage> stages)

@@ -18,6 +18,8 @@ struct Arrays {
     std::map<std::string, std::vector<int>> shapes;     // side, inputs, outputs of each layer
 
     bool has(const std::string& layer) const { return shapes.contains(layer); }
+    // Null if there is no such array.
+    const float* optional_floats(const std::string& name) const;
     // Both raise std::out_of_range if an array is missing.
     Layer layer(const std::string& name) const;
     ScreeningLayer screening_layer(const std::string& name) const;
@@ -32,7 +34,7 @@ struct Map {
 
 // The convolutions of a net on crops, each with its maximum pool.
 class CropFeatures {
-   public:
+  public:
     struct Stage {
         Layer conv;
         int pool = 0;  // the pool's window; its step is 2, and 0 means no pool
@@ -50,7 +52,7 @@ class CropFeatures {
     // out_stride values apart.
     void run(const float* crop, float* out, int out_stride) const;
 
-   private:
+  private:
     void run_stage(const Stage& stage, const Map& in, int out_stride, float* out) const;
 
     const Kernels& kernels_;
@@ -62,7 +64,7 @@ class CropFeatures {
 
 // R-Net or O-Net: convolutions, a dense layer with PReLU, and the heads side by side.
 class CropNet {
-   public:
+  public:
     CropNet(const Kernels& kernels, int side, CropFeatures features, Layer hidden, Layer heads)
         : kernels_(kernels),
           side_(side),
@@ -79,7 +81,7 @@ class CropNet {
     // Runs on `count` crops [count, side, side, 3]: [count, kColumns].
     void run(const float* crops, int count, float* out) const;
 
-   private:
+  private:
     const Kernels& kernels_;
     int side_;
     CropFeatures features_;
@@ -89,7 +91,7 @@ class CropNet {
 
 // The fourth net: patches around a face's five landmarks, joined by dense layers.
 class LandmarkNet {
-   public:
+  public:
     static constexpr int kPoints = 5;
     static constexpr int kSide = 24;
 
@@ -98,7 +100,7 @@ class LandmarkNet {
     // Runs on patches [5, side, side, 3]: y1..y5, x1..x5 in units of the patch, [kBlock].
     void run(const float* patches, float* out) const;
 
-   private:
+  private:
     const Kernels& kernels_;
     std::vector<CropFeatures> features_;
     Layer joined_;

@@ -18,7 +18,7 @@ size_t as_size(int value) { return static_cast<size_t>(value); }
 // The last rows of a map; row y takes the place of row y - count.
 template <class T>
 class RowRing {
-   public:
+  public:
     RowRing(int count, int row_values)
         : count_(count),
           row_values_(row_values + kSlack),
@@ -26,7 +26,7 @@ class RowRing {
 
     T* row(int y) { return values_.data() + as_size(y % count_) * as_size(row_values_); }
 
-   private:
+  private:
     int count_;
     int row_values_;
     std::vector<T> values_;
@@ -34,7 +34,7 @@ class RowRing {
 
 // The rows of a level, resized when they are needed; the last twelve are there.
 class LevelRows {
-   public:
+  public:
     LevelRows(const Kernels& kernels, const Level& level, int first)
         : kernels_(kernels),
           level_(level),
@@ -49,7 +49,7 @@ class LevelRows {
         return ring_.row(y);
     }
 
-   private:
+  private:
     const Kernels& kernels_;
     const Level& level_;
     int next_;
@@ -59,7 +59,7 @@ class LevelRows {
 
 // P-Net in float32 over some columns of a level, row by row.
 class FloatScan {
-   public:
+  public:
     // Of `cells` columns; the first row is that of the first call.
     FloatScan(const Kernels& kernels, const PNet& net, int cells)
         : kernels_(kernels),
@@ -88,7 +88,7 @@ class FloatScan {
         return heads_.row(0);
     }
 
-   private:
+  private:
     void pool(LevelRows& level, int y, int column) {
         const int width = 2 * cells_ + 8;
         for (int i = 0; i < 2; ++i) {
@@ -119,7 +119,7 @@ class FloatScan {
 
 // P-Net in integers over a level, row by row.
 class ScreeningScan {
-   public:
+  public:
     ScreeningScan(const Kernels& kernels, const ScreeningNet& net, int cells, int first)
         : kernels_(kernels),
           net_(net),
@@ -147,7 +147,7 @@ class ScreeningScan {
         return logits_.row(0);
     }
 
-   private:
+  private:
     void pool(LevelRows& level, int y) {
         for (; next_pixels_ < 2 * y + 4; ++next_pixels_)
             kernels_.to_elements(level.row(next_pixels_), (2 * cells_ + 10) * 3,
@@ -181,7 +181,7 @@ constexpr int kLongestRun = 16;
 constexpr int kLargestGap = 2;
 
 class Strip {
-   public:
+  public:
     Strip(const Kernels& kernels, const PNet& net, const Level& level, int first, float threshold)
         : kernels_(kernels),
           net_(net),
@@ -204,7 +204,8 @@ class Strip {
             for (int x = 0; x < columns_; ++x) {
                 if (!(logits[x] > least)) continue;
                 int end = x + 1;
-                for (int i = end; i < columns_ && i < x + kLongestRun && i <= end + kLargestGap; ++i)
+                for (int i = end; i < columns_ && i < x + kLongestRun && i <= end + kLargestGap;
+                     ++i)
                     if (logits[i] > least) end = i + 1;
                 look_again(y, x, end - x);
                 x = end - 1;
@@ -213,7 +214,7 @@ class Strip {
         return std::move(found_);
     }
 
-   private:
+  private:
     // Decide in float32 on a run of cells of one row.
     void look_again(int y, int column, int cells) {
         std::unique_ptr<FloatScan>& scan = scans_.at(as_size(cells - 1));

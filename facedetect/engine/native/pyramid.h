@@ -16,7 +16,7 @@ namespace facedetect {
 std::vector<float> pyramid_scales(const Image& image, float min_size, float factor);
 
 class Pyramid {
-   public:
+  public:
     // `by_area` resizes by area means, from copies of half the size where these are large enough;
     // otherwise each level is interpolated from the image. `rounds_up` is about a level's sides.
     Pyramid(const Kernels& kernels, ThreadPool& pool, const Image& image,
@@ -25,7 +25,7 @@ class Pyramid {
 
     const std::vector<Level>& levels() const { return levels_; }
 
-   private:
+  private:
     static constexpr int kHalvings = 3;
 
     void halve(const Kernels& kernels, ThreadPool& pool, size_t index,

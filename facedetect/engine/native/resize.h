@@ -10,7 +10,7 @@ namespace facedetect {
 
 // The weights of the pixels along one axis.
 class AxisTable {
-   public:
+  public:
     // Area means: pixel i covers i * in / out to (i + 1) * in / out.
     static AxisTable area(int in, int out);
     // Linear interpolation around i * in / out.
@@ -22,7 +22,7 @@ class AxisTable {
         return {static_cast<int>(first_.size()), taps_, first_.data(), weights_.data()};
     }
 
-   private:
+  private:
     AxisTable(int in, int out, int taps);
     // Adds a weight; pixels past either end count as the last one there.
     void add(int index, int pixel, float weight);

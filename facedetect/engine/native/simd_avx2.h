@@ -32,9 +32,6 @@ struct Avx2Floats {
         _mm256_storeu_ps(p + 8, a.high);
     }
     static Floats broadcast(float a) { return {_mm256_set1_ps(a), _mm256_set1_ps(a)}; }
-    static Floats add(Floats a, Floats b) {
-        return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
-    }
     static Floats multiply(Floats a, Floats b) {
         return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
     }
@@ -94,7 +91,7 @@ struct Avx2 : Avx2Floats {
     using Value = int16_t;
     static constexpr Element kElement = Element::kInt16;
     static constexpr int kGroup = 2;
-    static constexpr float kPixelZero = 0;
+    static constexpr float kPixelScale = 16, kPixelZero = 0;
 
     static Ints load_weights(const Value* p) { return load_32_bytes_twice(p); }
     static Ints broadcast_group(const Value* p) { return broadcast_4_bytes(p); }
@@ -115,7 +112,7 @@ struct AvxVnni : Avx2Floats {
     using Value = uint8_t;
     static constexpr Element kElement = Element::kUint8;
     static constexpr int kGroup = 4;
-    static constexpr float kPixelZero = 0;
+    static constexpr float kPixelScale = 1, kPixelZero = 0;
 
     static Ints load_weights(const Value* p) { return load_32_bytes_twice(p); }
     static Ints broadcast_group(const Value* p) { return broadcast_4_bytes(p); }

@@ -16,7 +16,7 @@ struct Avx512Vnni {
     using Value = uint8_t;
     static constexpr Element kElement = Element::kUint8;
     static constexpr int kGroup = 4;
-    static constexpr float kPixelZero = 0;
+    static constexpr float kPixelScale = 1, kPixelZero = 0;
     static constexpr int kTileBlocks = 2, kTilePixels = 14;
     static constexpr int kPooledPixels = 4, kScreenPixels = 12, kLogitPixels = 8;
 
@@ -27,7 +27,6 @@ struct Avx512Vnni {
     }
     static void store(float* p, Floats a) { _mm512_storeu_ps(p, a); }
     static Floats broadcast(float a) { return _mm512_set1_ps(a); }
-    static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
     static Floats multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
     static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
     static Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }

@@ -34,10 +34,6 @@ struct Neon {
         const float32x4_t four = vdupq_n_f32(a);
         return {{four, four, four, four}};
     }
-    static Floats add(Floats a, Floats b) {
-        for (int i = 0; i < 4; ++i) a.part[i] = vaddq_f32(a.part[i], b.part[i]);
-        return a;
-    }
     static Floats multiply(Floats a, Floats b) {
         for (int i = 0; i < 4; ++i) a.part[i] = vmulq_f32(a.part[i], b.part[i]);
         return a;
@@ -78,7 +74,7 @@ struct NeonDot : Neon {
     using Value = int8_t;
     static constexpr Element kElement = Element::kInt8;
     static constexpr int kGroup = 4;
-    static constexpr float kPixelZero = -128;
+    static constexpr float kPixelScale = 1, kPixelZero = -128;
     static constexpr int kPooledPixels = 1, kScreenPixels = 6, kLogitPixels = 3;
 
     using Neon::max;

@@ -31,14 +31,14 @@ struct Closed : std::exception {
 
 // Hands out the indices 0..count-1 of one loop, to any number of threads.
 class Loop {
-   public:
+  public:
     Loop(size_t count, std::optional<Clock::time_point> deadline, const std::atomic<bool>& closed)
         : count_(count), deadline_(deadline), closed_(closed) {}
 
     // The next index; none at the end, or once a thread failed. Raises DeadlineExceeded, Closed.
     std::optional<size_t> next();
 
-   private:
+  private:
     friend class ThreadPool;
 
     std::atomic<size_t> next_{0};
@@ -53,7 +53,7 @@ class Loop {
 // Threads that help callers; each caller works on its own loop, too. After a fork, whose child has
 // no threads but one, callers do all of the work.
 class ThreadPool {
-   public:
+  public:
     // `threads` work at the same time on one loop, the caller among them.
     explicit ThreadPool(int threads);
     ~ThreadPool();
@@ -67,7 +67,7 @@ class ThreadPool {
     // End all calls: they raise Closed.
     void close() { closed_ = true; }
 
-   private:
+  private:
     void help();
     void work_on(const std::shared_ptr<Loop>& loop);
 
