@@ -132,7 +132,7 @@ def _add_landmark_net(packed: PackedNets, net: Net) -> None:
 
 def _add_screening(packed: PackedNets, net: Net, element_name: str) -> None:
     element = ELEMENTS[element_name]
-    pixels = Storage(float(element.pixel_scale), float(element.low))
+    pixels = Quantisation(float(element.pixel_scale), float(element.low))
     first, second = (store_range(PNET_ACTIVATIONS[name], element) for name in ("conv1", "conv2"))
     _add_screening_layer(packed, "screening/conv1", net["conv1"], element, pixels, first)
     _add_screening_layer(packed, "screening/conv2", net["conv2"], element, first, second)
@@ -142,18 +142,18 @@ def _add_screening(packed: PackedNets, net: Net, element_name: str) -> None:
     packed.arrays["screening/margin"] = np.array([MARGINS[element_name]], np.float32)
 
 
-class Storage(NamedTuple):
-    """How values are stored: as round(x * scale + zero), for each channel."""
+class Quantisation(NamedTuple):
+    """How values become integers: round(x * scale + zero), for each channel."""
 
     scale: Any
     zero: Any
 
 
-def store_range(values: ActivationRanges, element: Element) -> Storage:
+def store_range(values: ActivationRanges, element: Element) -> Quantisation:
     """Store each channel's range in all steps of the element."""
     low, high = np.array(values, np.float64).T
     scale = element.steps / (high - low)
-    return Storage(scale, element.low - low * scale)
+    return Quantisation(scale, element.low - low * scale)
 
 
 def _add_screening_layer(
@@ -161,8 +161,8 @@ def _add_screening_layer(
     name: str,
     layer: Layer,
     element: Element,
-    given: Storage,
-    result: Storage | None,
+    given: Quantisation,
+    result: Quantisation | None,
 ) -> None:
     """Add a 3x3 convolution in integers; a result without a storage stays float32.
 

@@ -168,10 +168,12 @@ def test_every_problem_of_the_service_has_its_error() -> None:
         assert KINDS[error].slug == slug
 
 
-def test_ready_and_version(client: AnyClient, backend: FakeBackend) -> None:
+def test_ready_and_version(
+    client: AnyClient, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert client.ready() == FAKE
     assert client.version() == ServiceVersion(facedetect.__version__, FAKE)
-    backend.instruction_set = "avx2"
+    monkeypatch.setattr(backend, "instruction_set", "avx2")
     assert client.version() == ServiceVersion(facedetect.__version__, FAKE, "avx2")
 
 
