@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from facedetect.errors import FacedetectError
 from facedetect.faces import Box, Detection, DetectionParams, Face, Landmarks, Point
+from facedetect.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
     from facedetect.client import AsyncClient, Client
@@ -16,22 +16,20 @@ if TYPE_CHECKING:
     from facedetect.render import annotate
 else:
     # Loaded when they are asked for: a client needs neither OpenCV nor numpy, a Detector no httpx2.
-    _PLACES = {
-        "AsyncClient": "client",
-        "Client": "client",
-        "Detector": "detector",
-        "ImageLimits": "images",
-        "align": "crops",
-        "annotate": "render",
-        "crop": "crops",
-        "load_image": "images",
-        "write_image": "images",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name not in _PLACES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
-        return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "AsyncClient": "client",
+            "Client": "client",
+            "Detector": "detector",
+            "ImageLimits": "images",
+            "align": "crops",
+            "annotate": "render",
+            "crop": "crops",
+            "load_image": "images",
+            "write_image": "images",
+        },
+    )
 
 
 __all__ = [
