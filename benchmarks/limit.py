@@ -1,7 +1,8 @@
-"""Compare the graph's speed with the processor's limit: scripts/bench limit.
+"""Compare the engine and the graph with the processor's limit: scripts/bench limit.
 
 The limit is the time that the convolutions and matrix products alone would take at the machine's
-measured peak FLOPS. Prints how far each case is from it, and a profile by operation.
+measured peak FLOPS in float32. The engine can be below it, since it computes most in integers.
+Prints how far each case is from it, and a profile of the graph by operation.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,11 +23,14 @@ from rich.table import Table
 from benchmarks.arguments import add_choices, bench_parser
 from benchmarks.pictures import NAMES, pictures
 from facedetect import DetectionParams
+from facedetect.engine.engine import Engine
 from facedetect.images import BGRImage
 from facedetect.model import tensorflow as tf
 from facedetect.model.freeze import freeze
 from facedetect.model.graph_files import import_graph, read_frozen_graph
 from facedetect.model.session import Threads, open_session
+from facedetect.mtcnn.geometry import ACCURATE
+from facedetect.mtcnn.weights import load_weights
 
 # Multiply-accumulates per pixel of the pyramid, and per candidate, from the layers' shapes.
 _PNET_MACS = 1830
@@ -42,27 +47,31 @@ _OUTPUTS = ["box:0", "prob:0", "landmarks:0"]
 def main() -> None:
     parser = bench_parser("limit", __doc__)
     parser.add_argument("--rounds", type=int, default=15, help="calls of each case")
-    parser.add_argument("--threads", type=int, default=2, help="inter-op threads")
+    parser.add_argument("--threads", type=int, default=2, help="of the engine and the graph")
     add_choices(parser, "--pictures", NAMES, "pictures to detect faces in", nargs="+")
     arguments = parser.parse_args()
     images = pictures()
     threads = Threads(intra_op=1, inter_op=arguments.threads)
     session = open_our_graph(threads)
-    table = Table("picture, min_size", "GFLOP", "limit ms", "measured ms", "measured / limit")
+    engine = Engine(load_weights(), ACCURATE, threads=arguments.threads)
+    table = Table("picture, min_size", "GFLOP", "limit ms", "graph / limit", "engine / limit")
     for name in arguments.pictures:
         image = images[name]
         for min_size in _MIN_SIZES:
-            # The peak is measured next to each case: background load slows both alike.
-            peak = peak_flops(threads)
+            # The peak is measured next to each case: background load slows all alike.
             flops = flops_of(session, image, min_size)
-            limit_ms = flops / peak * 1000
-            took_ms = median(timed_ms(session, image, min_size) for _ in range(arguments.rounds))
+            limit_ms = flops / peak_flops(threads) * 1000
+            graph_ms, engine_ms = medians_ms(
+                lambda: session.run(_OUTPUTS, feeds(image, min_size)),  # noqa: B023 - runs here
+                lambda: engine.detect(image, DetectionParams(min_size)),  # noqa: B023
+                rounds=arguments.rounds,
+            )
             table.add_row(
                 f"{name}, {min_size}",
                 f"{flops / 1e9:.2f}",
                 f"{limit_ms:.1f}",
-                f"{took_ms:.1f}",
-                f"{took_ms / limit_ms:.2f}",
+                f"{graph_ms / limit_ms:.2f}",
+                f"{engine_ms / limit_ms:.2f}",
             )
     console = Console()
     console.print(table)
@@ -117,11 +126,16 @@ def flops_of(session: Any, image: BGRImage, min_size: int) -> float:
     return 2.0 * macs
 
 
-def timed_ms(session: Any, image: BGRImage, min_size: int) -> float:
-    inputs = feeds(image, min_size)
+def timed_ms(call: Callable[[], object]) -> float:
     started = time.perf_counter()
-    session.run(_OUTPUTS, inputs)
+    call()
     return (time.perf_counter() - started) * 1000
+
+
+def medians_ms(*calls: Callable[[], object], rounds: int) -> list[float]:
+    """The calls' medians, run in turn."""
+    rows = [[timed_ms(call) for call in calls] for _ in range(rounds)]
+    return [median(times) for times in zip(*rows, strict=True)]
 
 
 def profile(session: Any, image: BGRImage, min_size: int, runs: int = 5) -> Table:

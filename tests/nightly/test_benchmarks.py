@@ -66,7 +66,7 @@ def test_compare_packages_measures_ours_and_writes_the_report(tmp_path: Path) ->
 
 def test_limit_prints_ratios_and_a_profile() -> None:
     printed = bench("limit", "--rounds", "1", "--pictures", "crowd 1920x1080")
-    assert "measured / limit" in printed
+    assert "engine / limit" in printed
     assert "crowd 1920x1080, 40" in printed
     assert "Conv2D" in printed
 
