@@ -17,6 +17,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import IO
 
 import httpx2
 
@@ -109,10 +110,16 @@ def _ports(process: subprocess.Popen[str]) -> tuple[int, int]:
         if found:
             ports[found[1]] = int(found[2])
         if len(ports) == 2:  # noqa: PLR2004 - gRPC's and REST's
-            # Drain the pipe: a full one would block the server.
-            threading.Thread(target=process.stderr.read, daemon=True).start()
+            threading.Thread(target=_drain, args=[process.stderr], daemon=True).start()
             return ports["gRPC"], ports["REST"]
+    process.stderr.close()
     raise RuntimeError(f"the model server ended with {process.wait()}")
+
+
+def _drain(pipe: IO[str]) -> None:
+    """Read to the end: a full pipe would block the server."""
+    with pipe:
+        pipe.read()
 
 
 def _wait_until_available(server: Server) -> None:

@@ -102,7 +102,8 @@ def test_annotate_folder_reports_every_image(archive: Path, tmp_path: Path) -> N
     out = tmp_path / "out"
     ended = run("annotate-folder", archive, out)
     assert ended.returncode == 1, ended.stderr
-    rows = {row["file"]: row for row in map(json.loads, (out / "report.jsonl").open())}
+    report = (out / "report.jsonl").read_text("utf-8")
+    rows = {row["file"]: row for row in map(json.loads, report.splitlines())}
     assert len(rows) == 35
     assert rows["broken.jpg"]["reason"] == "InvalidImage"
     assert rows["text.jpg"]["reason"] == "UnsupportedImage"
