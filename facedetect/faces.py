@@ -101,7 +101,7 @@ class DetectionParams:
     `min_size`: the smallest face side to look for, px, at least 8. Twice the size is about four
     times as fast. `factor`: from one level of the image pyramid to the next, 0.1..0.95; larger
     finds more and takes longer. `thresholds`: the least score, between 0 and 1, after each of the
-    three nets; higher means fewer false alarms and more misses.
+    three nets; higher means fewer false positives and more misses.
 
     Raises InvalidParams if a value is out of bounds.
     """

@@ -31,7 +31,7 @@ _OPTIONS = {
     "version": _Option(r"\d{1,18}", "a whole number", int),
     "label": _Option(r".+", "a name", str),
     "threads": _Option(r"0*[1-9]\d*", "a whole number from 1", int),
-    "instruction_set": _Option(r"\w+", "a name", str),
+    "instruction_set": _Option(r"[\w-]+", "a name", str),
     "geometry": _Option(r"accurate|reference", "accurate or reference", str),
     "landmarks": _Option(r"single|averaged", "single or averaged", str),
     "weights": _Option(r".+\.safetensors", "a .safetensors file", Path),

@@ -46,6 +46,10 @@ def test_urls_of_servers_open_without_one(url: str) -> None:
         ),
         ("embedded:?landmarks=averaged", BackendSpec("embedded", landmarks="averaged")),
         (
+            "embedded:?instruction_set=avx512-vnni",
+            BackendSpec("embedded", instruction_set="avx512-vnni"),
+        ),
+        (
             "savedmodel:models/my mtcnn?version=3&inter_op_threads=4",
             BackendSpec(
                 "savedmodel",
