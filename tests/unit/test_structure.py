@@ -19,7 +19,7 @@ PACKAGE = Path(facedetect.__file__).parent
 
 # A module may import from its own layer and those above it.
 LAYERS = [
-    ["background_loop", "cores", "errors", "files", "memory"],
+    ["background_loop", "cores", "errors", "files", "lazy_attributes", "memory"],
     ["model_ref"],
     ["faces", "mtcnn", "tfserving"],
     ["images", "render", "crops", "backends", "engine", "model"],
