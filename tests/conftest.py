@@ -26,7 +26,8 @@ GRACE_HOPPER = DATA / "grace_hopper.jpg"
 # No deadlines: a busy machine takes as long as it takes.
 settings.register_profile("quick", deadline=None, max_examples=100)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
-settings.load_profile(os.environ.get("FACEDETECT_HYPOTHESIS_PROFILE", "quick"))
+PROFILE = os.environ.get("FACEDETECT_TEST_PROFILE", "quick")
+settings.load_profile(PROFILE)
 
 
 def examples(share: float) -> settings:
@@ -56,9 +57,9 @@ def reference_graph() -> Path:
 
 @pytest.fixture(scope="session")
 def wider_images() -> list[Path]:
-    """Photographs of many faces."""
+    """Photographs of many faces: every eighth one, but nightly all."""
     folder = optional_folder("eval", "FACEDETECT_EVAL_DIR") / "wider-dev" / "images"
-    return sorted(folder.rglob("*.jpg"))
+    return sorted(folder.rglob("*.jpg"))[:: 1 if PROFILE == "nightly" else 8]
 
 
 @pytest.fixture(scope="session")
