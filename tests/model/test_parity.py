@@ -69,7 +69,7 @@ def test_equal_on_photographs_of_many_faces(
     our_reference: FrozenGraph, reference: FrozenGraph, wider_images: list[Path]
 ) -> None:
     """Of two candidates whose scores differ by rounding alone, suppression may keep the other
-    one: that may happen to one face in five hundred.
+    one: that may happen to one face in five hundred, and to one in a smaller sample.
     """
     found = []
     for path in wider_images:
@@ -81,4 +81,4 @@ def test_equal_on_photographs_of_many_faces(
     is_equal = equal(faces)
     largest = {name: float(array[is_equal].max()) for name, array in faces.items()}
     print(f"{is_equal.sum()} of {is_equal.size} faces equal, largest differences {largest}")
-    assert is_equal.mean() >= 0.998
+    assert (~is_equal).sum() <= max(1, is_equal.size // 500)
