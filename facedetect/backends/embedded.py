@@ -78,7 +78,9 @@ class _LoadedEngine:
 
 def _check_image(request: InferenceRequest) -> None:
     """Refuse what the guards of a served model refuse, in their words."""
-    shape = request.image.shape
+    shape, dtype = request.image.shape, request.image.dtype
+    if dtype != "uint8":
+        raise InvalidParams(f"the image must be uint8; it is {dtype}")
     if len(shape) != 3 or shape[2] != 3 or 0 in shape:  # noqa: PLR2004 - as the rule says
         raise InvalidParams(f"{IMAGE_RULE}; its shape is {list(shape)}")
     request.params.check_work(shape[1], shape[0], _MAX_PYRAMID_PIXELS)

@@ -121,6 +121,7 @@ std::vector<Box> Cascade::propose(const Image& image, const Params& params) {
             suppress(found.boxes, found.scores, geometry_.pnet_overlap, geometry_.max_candidates);
     }
     std::vector<Box> squares;
+    squares.reserve(kept.size());
     for (const int index : kept)
         squares.push_back(next_square(found.boxes[static_cast<size_t>(index)],
                                       found.offsets[static_cast<size_t>(index)]));
@@ -260,6 +261,7 @@ Faces Cascade::output(const Image& image, const std::vector<Box>& boxes, const P
 // better centred in these crops, and mirroring cancels errors to one side.
 void Cascade::average_landmarks(const Image& image, Faces& faces, const Params& params) {
     std::vector<Box> squares;
+    squares.reserve(faces.boxes.size());
     for (const Box& box : faces.boxes) squares.push_back(square(box));
     const Columns straight = run_net(onet_, image, squares, params);
     const Columns mirrored = run_net(onet_, image, squares, params, true);

@@ -151,8 +151,8 @@ NB_MODULE(_native, module) {
                  new (cascade) Cascade(find_kernels(instruction_set), to_arrays(arrays, shapes),
                                        to_geometry(geometry), threads);
              })
-        .def("detect", detect, nb::arg("image"), nb::arg("min_size"), nb::arg("thresholds"),
-             nb::arg("factor"), nb::arg("timeout_s").none())
-        .def("cell_logits", level_logits, nb::arg("image"), nb::arg("scale"))
+        .def("detect", detect, nb::arg("image").noconvert(), nb::arg("min_size"),
+             nb::arg("thresholds"), nb::arg("factor"), nb::arg("timeout_s").none())
+        .def("cell_logits", level_logits, nb::arg("image").noconvert(), nb::arg("scale"))
         .def("close", &Cascade::close);
 }

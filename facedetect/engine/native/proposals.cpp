@@ -2,7 +2,6 @@
 
 #include <array>
 #include <memory>
-#include <optional>
 #include <utility>
 
 namespace facedetect {
@@ -104,7 +103,7 @@ class FloatScan {
     }
 
     void convolve(const Layer& layer, RowRing<float>& in, int stride, int y, int count,
-                  float* out) {
+                  float* out) const {
         std::array<const float*, kDepth> rows{};
         for (int k = 0; k < kDepth; ++k) rows.at(as_size(k)) = in.row(y + k);
         kernels_.conv_row(rows.data(), stride, layer, count, out, layer.outputs);
@@ -277,13 +276,19 @@ std::vector<float> cell_logits(const Kernels& kernels, const PNet& net,
                                const ScreeningNet* screening, const Level& level) {
     const int columns = level.cell_columns();
     LevelRows rows(kernels, level, 0);
-    FloatScan scan(kernels, net, columns);
-    std::optional<ScreeningScan> screening_scan;
-    if (screening) screening_scan.emplace(kernels, *screening, columns, 0);
     std::vector<float> logits;
-    for (int y = 0; y < level.cell_rows(); ++y) {
-        const float* row = screening ? screening_scan->row(rows, y) : scan.row(rows, y, 0);
-        for (int x = 0; x < columns; ++x) logits.push_back(row[screening ? x : x * kHeads]);
+    const auto add_rows = [&](const auto& row_of, int step) {
+        for (int y = 0; y < level.cell_rows(); ++y) {
+            const float* row = row_of(y);
+            for (int x = 0; x < columns; ++x) logits.push_back(row[x * step]);
+        }
+    };
+    if (screening) {
+        ScreeningScan scan(kernels, *screening, columns, 0);
+        add_rows([&](int y) { return scan.row(rows, y); }, 1);
+    } else {
+        FloatScan scan(kernels, net, columns);
+        add_rows([&](int y) { return scan.row(rows, y, 0); }, kHeads);
     }
     return logits;
 }

@@ -21,9 +21,22 @@ std::vector<float> pyramid_scales(const Image& image, float min_size, float fact
     const float shorter = static_cast<float>(std::min(image.height, image.width));
     std::vector<float> scales;
     // The products are cumulative, in float32: one bit can make a level one pixel larger.
-    for (float scale = kPNetSide / min_size; shorter * scale > kPNetSide; scale *= factor)
+    float scale = kPNetSide / min_size;
+    while (shorter * scale > kPNetSide) {
         scales.push_back(scale);
+        scale *= factor;
+    }
     return scales;
+}
+
+// The copy that a level is resized from: each is half of the one before, 0 is the image.
+static size_t copy_for(float scale, size_t most) {
+    size_t copy = 0;
+    while (scale <= 0.5F && copy < most) {
+        scale *= 2;
+        ++copy;
+    }
+    return copy;
 }
 
 Pyramid::Pyramid(const Kernels& kernels, ThreadPool& pool, const Image& image,
@@ -31,9 +44,7 @@ Pyramid::Pyramid(const Kernels& kernels, ThreadPool& pool, const Image& image,
                  std::optional<Clock::time_point> deadline) {
     sources_[0] = {image.height, image.width, image.pixels, nullptr};
     for (const float scale : scales) {
-        size_t copy = 0;
-        if (by_area)
-            for (float left = scale; left <= 0.5F && copy < kHalvings; left *= 2) ++copy;
+        const size_t copy = by_area ? copy_for(scale, kHalvings) : 0;
         for (size_t i = 1; i <= copy; ++i)
             if (!sources_.at(i).floats) halve(kernels, pool, i, deadline);
         const Source& source = sources_.at(copy);

@@ -46,12 +46,12 @@ class Loop {
     std::optional<Clock::time_point> deadline_;
     const std::atomic<bool>& closed_;
     std::function<void(Loop&)> work_;
-    int running_ = 0;  // guarded by the pool's mutex, as is failure_
+    int running_ = 0;  // guarded by the helpers' mutex, as is failure_
     std::exception_ptr failure_;
 };
 
 // Threads that help callers; each caller works on its own loop, too. After a fork, whose child has
-// no threads but one, callers do all of the work.
+// none of the threads, callers do all of the work.
 class ThreadPool {
   public:
     // `threads` work at the same time on one loop, the caller among them.
@@ -62,21 +62,34 @@ class ThreadPool {
 
     // Run `work` in several threads until loop.next() gives no more; raise what a thread raised.
     void run(size_t count, std::optional<Clock::time_point> deadline,
-             std::function<void(Loop&)> work);
+             const std::function<void(Loop&)>& work);
 
     // End all calls: they raise Closed.
     void close() { closed_ = true; }
 
   private:
-    void help();
-    void work_on(const std::shared_ptr<Loop>& loop);
+    // The threads and what they share.
+    struct Helpers {
+        std::mutex mutex;
+        std::condition_variable wake, done;
+        std::deque<std::shared_ptr<Loop>> loops;
+        bool are_stopping = false;
+        std::vector<std::thread> threads;
 
-    std::mutex mutex_;
-    std::condition_variable wake_, done_;
-    std::deque<std::shared_ptr<Loop>> loops_;
+        Helpers() = default;
+        ~Helpers();
+        Helpers(const Helpers&) = delete;
+        Helpers& operator=(const Helpers&) = delete;
+
+        void help();
+        void work_on(const std::shared_ptr<Loop>& loop);
+    };
+
+    bool is_forked() const;
+
     std::atomic<bool> closed_{false};
-    bool stopping_ = false;
-    std::vector<std::thread> threads_;
+    int process_;
+    std::unique_ptr<Helpers> helpers_;
 };
 
 }  // namespace facedetect

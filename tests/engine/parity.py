@@ -1,0 +1,140 @@
+"""The engine and the TensorFlow graph side by side: pictures, parameters, and how far they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from facedetect import DetectionParams
+from facedetect.backends import Backend, InferenceRequest
+from facedetect.backends.base import RawDetections
+from facedetect.images import BGRImage
+from facedetect.model.caffe import read_caffe
+from facedetect.model.convert import convert
+from facedetect.model.freeze import freeze
+from facedetect.mtcnn.geometry import named_geometry
+from tests.model.cases import RECIPE, Case, pictures
+from tests.model.graphs import OUTPUTS, Found, differences
+from tests.model.test_landmark_net import random_arrays
+
+# Of a face, px and probability.
+BOUNDS = {"box": 0.01, "prob": 1e-4, "landmarks": 0.01}
+
+PARAMS = [
+    DetectionParams(),
+    RECIPE,
+    DetectionParams(min_size=8, factor=0.5),
+    DetectionParams(min_size=37.5, factor=0.85),
+    DetectionParams(min_size=20, factor=0.95, thresholds=(0.3, 0.3, 0.3)),
+    DetectionParams(min_size=200),
+]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the models that both can run."""
+
+    geometry: str = "accurate"
+    landmarks: str = "single"
+    fourth_net: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "-".join(filter(None, (self.geometry, self.landmarks, self.fourth_net)))
+
+    def write(self, folder: Path, caffe: Path | None) -> tuple[str, str]:
+        """Write the model; return the URLs of the engine and of TensorFlow's backend."""
+        weights = None
+        if self.fourth_net:
+            weights = folder / "weights.safetensors"
+            arrays = read_caffe(caffe) if caffe else random_arrays()
+            save_file(dict(arrays), weights)
+        averages = self.landmarks == "averaged"
+        geometry = named_geometry(self.geometry, averages_landmarks=averages)
+        freeze(folder / "mtcnn.pb", weights=weights, geometry=geometry)
+        convert(folder / "mtcnn.pb", folder / "mtcnn")
+        url = f"embedded:?geometry={self.geometry}&landmarks={self.landmarks}"
+        return (f"{url}&weights={weights}" if weights else url), f"savedmodel:{folder / 'mtcnn'}"
+
+
+VARIANTS = [
+    Variant(),
+    Variant("reference"),
+    Variant(landmarks="averaged"),
+    Variant(fourth_net="random"),
+    Variant(landmarks="averaged", fourth_net="author"),
+]
+
+
+@dataclass
+class Summary:
+    """What comparing many cases came to."""
+
+    cases: int = 0
+    faces: int = 0
+    largest: dict[str, float] = field(default_factory=lambda: dict.fromkeys(OUTPUTS, 0.0))
+    different: dict[str, str] = field(default_factory=dict)
+
+    def compare(self, name: str, ours: RawDetections, theirs: RawDetections) -> None:
+        """Note how far the engine's answer is from the graph's."""
+        self.cases += 1
+        self.faces += len(theirs.prob)
+        try:
+            found = differences(arrays_of(ours), arrays_of(theirs))
+        except AssertionError as error:
+            self.different[name] = str(error)
+            return
+        largest = {output: float(values.max(initial=0)) for output, values in found.items()}
+        if all(largest[output] <= bound for output, bound in BOUNDS.items()):
+            for output, value in largest.items():
+                self.largest[output] = max(self.largest[output], value)
+        else:
+            self.different[name] = ", ".join(f"{key} {value:.3g}" for key, value in largest.items())
+
+    def check(self, ties: Mapping[str, str]) -> None:
+        """Fail if a case differs that `ties` does not name."""
+        unexpected = {name: why for name, why in self.different.items() if name not in ties}
+        assert not unexpected, unexpected
+
+    def __str__(self) -> str:
+        largest = ", ".join(f"{output} {value:.2g}" for output, value in self.largest.items())
+        lines = [f"{self.cases} cases, {self.faces} faces; largest differences: {largest}"]
+        return "\n".join(lines + [f"  {name}: {why}" for name, why in self.different.items()])
+
+
+def arrays_of(raw: RawDetections) -> Found:
+    return {output: getattr(raw, output) for output in OUTPUTS}
+
+
+def small_pictures(astronaut: BGRImage, hopper: BGRImage) -> Iterator[tuple[str, BGRImage]]:
+    """Crops and thinned copies of 12 to 30 px a side, with and without faces, and odd shapes."""
+    random = np.random.default_rng(3)
+    for name, picture in (("astronaut", astronaut), ("hopper", hopper)):
+        for side in range(12, 31, 3):
+            top, left = (random.integers(0, size - 8 * side) for size in picture.shape[:2])
+            yield f"{name}-cut-{side}", picture[top : top + side, left : left + side + side // 4]
+    face = astronaut[50:200, 160:290]
+    for step in range(5, 10):
+        yield f"face-thinned-{step}", face[::step, ::step]
+    for height, width in ((9, 400), (400, 9), (1, 600), (600, 1), (23, 24), (97, 31)):
+        noise = random.integers(0, 256, (height, width, 3), np.uint8)
+        yield f"noise-{width}x{height}", noise
+    for value in (0, 127, 128, 255):
+        yield f"constant-{value}", np.full((61, 83, 3), value, np.uint8)
+    yield "noise", random.integers(0, 256, (211, 307, 3), np.uint8)
+
+
+def plain_cases(astronaut: BGRImage, hopper: BGRImage) -> Iterator[Case]:
+    """The photographs and odd pictures, each with a few parameters."""
+    chosen = {**pictures(), **dict(small_pictures(astronaut, hopper))}
+    for index, (name, image) in enumerate(chosen.items()):
+        for step in (0, 2):  # others for the next picture
+            yield Case(name, image, PARAMS[(index + step) % len(PARAMS)])
+
+
+def run(backend: Backend, case: Case) -> RawDetections:
+    return backend.predict(InferenceRequest(np.ascontiguousarray(case.image), case.params))
