@@ -1,8 +1,9 @@
-"""Fuzz the service with broken images and forms: scripts/fuzz [detect|decode|api].
+"""Fuzz the service with broken images and forms: scripts/fuzz [detect|decode|api|engine].
 
 `detect` sends them to `POST /detect` of a real service: every response must be one that the OpenAPI
 document lists and arrive in time, and memory must level off. `decode` decodes images in this
 process, which is faster. `api` runs schemathesis with `--count` examples for each operation.
+`engine` runs the native engine on random images, with every instruction set.
 Failing bodies are written to a folder; `--first NUMBER --count 1` with the same seed repeats one.
 """
 
@@ -12,7 +13,6 @@ import argparse
 import faulthandler
 import http.client
 import json
-import random
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -26,13 +26,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.mutations import Body, mutate_file, mutate_request, seeds
+from benchmarks.fuzz_engine import fuzz_engine, report_engine
+from benchmarks.mutations import Body, mutate_file, mutate_request, random_of, seeds
 from benchmarks.openapi_checks import check_openapi
 from benchmarks.process_memory import resident_mb
 from benchmarks.servers import Gateway, gateway, wait_for
 from facedetect.errors import FacedetectError
 from facedetect.images import ImageLimits, decode_image
 
+_MODES = ["detect", "decode", "api", "engine"]
 _CONNECTIONS = 4
 _UPLOAD_TIMEOUT_S = 2.0
 _SLOWEST_S = 10.0
@@ -61,7 +63,7 @@ class Result:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("mode", nargs="?", default="detect", choices=["detect", "decode", "api"])
+    parser.add_argument("mode", nargs="?", default="detect", choices=_MODES)
     parser.add_argument(
         "--count", type=int, default=20_000, help="bodies, or examples for each operation"
     )
@@ -77,7 +79,11 @@ def main() -> None:
             ended = check_openapi(running.url, arguments.count, arguments.seed)
         print(ended.stdout)
         raise SystemExit(ended.returncode)
-    faulthandler.enable()  # for a crash in a decoder
+    faulthandler.enable()  # for a crash in a decoder or the engine
+    if arguments.mode == "engine":
+        answers = fuzz_engine(arguments.seed, arguments.first, arguments.count)
+        report_engine(answers)
+        raise SystemExit(bool(answers.failures))
     run = fuzz_service if arguments.mode == "detect" else fuzz_decoding
     result = run(arguments.seed, arguments.first, arguments.count)
     report(result)
@@ -210,11 +216,6 @@ def _decode(data: bytes, limits: ImageLimits) -> tuple[str, str | None]:
         return "failed", repr(error)
     is_bgr = image.dtype == np.uint8 and image.shape[2:] == (3,) and image.size > 0
     return "decoded", None if is_bgr else f"it became {image.dtype} {image.shape}"
-
-
-def random_of(seed: int, number: int) -> random.Random:
-    """A generator for one body, fixed by the run's seed and the body's number."""
-    return random.Random(f"{seed} {number}")  # noqa: S311 - nothing secret
 
 
 def _note(result: Result, number: int, answer: _Answer) -> None:

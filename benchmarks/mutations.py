@@ -189,3 +189,8 @@ _MUTATIONS: tuple[Callable[[random.Random, bytearray, list[bytes]], None], ...] 
     _splice,
     _insert_token,
 )
+
+
+def random_of(seed: int, number: int) -> random.Random:
+    """A generator for one body, fixed by the run's seed and the body's number."""
+    return random.Random(f"{seed} {number}")  # noqa: S311 - nothing secret

@@ -1,4 +1,4 @@
-"""The engine and the TensorFlow graph side by side: pictures, parameters, and how far they differ."""
+"""The engine beside the TensorFlow graph: pictures, parameters, and how far they differ."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def _detect_in_child(engine: Engine, image: BGRImage, results: Connection) -> No
     results.send(engine.detect(image, PARAMS))
     with pytest.raises(BackendTimeout):
         engine.detect(image, PARAMS, 0.0)
-    del engine._cascade  # its destructor has no threads to wait for
+    del engine._cascade  # noqa: SLF001 - its destructor has no threads to wait for
     results.send("freed")
 
 

@@ -1,4 +1,4 @@
-"""The engine finds what the TensorFlow graph finds: 0.01 px, 1e-4 of score; see with -s how near."""
+"""The engine finds what the TensorFlow graph finds: 0.01 px, 1e-4; -s prints how near."""
 
 from __future__ import annotations
 

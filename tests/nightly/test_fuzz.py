@@ -1,4 +1,4 @@
-"""Short runs of scripts/fuzz: broken images and forms do no harm to a real service."""
+"""Short runs of scripts/fuzz: broken images and forms do no harm, random ones do neither."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from benchmarks.fuzz import (
     find_fault,
     fuzz_decoding,
     fuzz_service,
-    random_of,
     write_failures,
 )
-from benchmarks.mutations import mutate_request, seeds
+from benchmarks.fuzz_engine import fuzz_engine
+from benchmarks.mutations import mutate_request, random_of, seeds
 
 SEED = 7
 PROBLEM = {"type": "urn:x", "title": "x", "status": 400, "detail": "x"}
@@ -39,6 +39,13 @@ def test_broken_files_decode_or_are_refused() -> None:
     for origin in {origin for origin, _ in result.outcomes}:
         assert result.outcomes[origin, "decoded"] > 0
         assert result.outcomes[origin, "InvalidImage"] > 0
+
+
+def test_every_instruction_set_answers_random_images_alike() -> None:
+    result = fuzz_engine(SEED, 0, 2000)
+    assert result.failures == {}
+    assert result.cases == 2000
+    assert result.faces > 200
 
 
 @pytest.mark.parametrize(
