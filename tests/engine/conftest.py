@@ -18,7 +18,7 @@ from tests.engine.parity import VARIANTS, Variant
 class Pair:
     """TensorFlow's backend, and the engine's for each instruction set of this processor."""
 
-    name: str
+    variant: Variant
     graph: Backend
     engines: dict[str, Backend]
 
@@ -40,4 +40,4 @@ def pair(
             name: stack.enter_context(closing(open_backend(f"{engine_url}&instruction_set={name}")))
             for name in instruction_sets()
         }
-        yield Pair(variant.name, graph, engines)
+        yield Pair(variant, graph, engines)
