@@ -143,15 +143,17 @@ def labelled_cases(paths: list[Path]) -> Iterator[Case]:
         yield Case(path.stem, load_image(path, ImageLimits()), params)
 
 
-def compare(graph: Backend, engines: Mapping[str, Backend], cases: Iterable[Case]) -> None:
+def compare(
+    variant: Variant, graph: Backend, engines: Mapping[str, Backend], cases: Iterable[Case]
+) -> None:
     """Compare each engine with the graph; print how near they are and fail if they differ."""
     summaries = {name: Summary() for name in engines}
     for case in cases:
         theirs = run(graph, case)
         for name, engine in engines.items():
-            summaries[name].compare(case.name, run(engine, case), theirs)
+            summaries[name].compare(f"{variant.name} {case.name}", run(engine, case), theirs)
     for name, summary in summaries.items():
-        print(f"{name}: {summary}")
+        print(f"{variant.name}, {name}: {summary}")
     for summary in summaries.values():
         summary.check(TIES)
         assert summary.faces > 0

@@ -14,9 +14,9 @@ _EACH = 3  # labelled photographs for each variant, other ones for each
 def test_pictures_without_and_with_faces(
     pair: Pair, astronaut: BGRImage, grace_hopper: BGRImage
 ) -> None:
-    compare(pair.graph, pair.engines, plain_cases(astronaut, grace_hopper))
+    compare(pair.variant, pair.graph, pair.engines, plain_cases(astronaut, grace_hopper))
 
 
 def test_some_labelled_photographs(pair: Pair, wider_images: list[Path]) -> None:
     first, step = VARIANTS.index(pair.variant), len(wider_images) // _EACH
-    compare(pair.graph, pair.engines, labelled_cases(wider_images[first::step]))
+    compare(pair.variant, pair.graph, pair.engines, labelled_cases(wider_images[first::step]))

@@ -23,29 +23,32 @@ from tests.model.cases import Case
 @pytest.fixture(scope="module", params=["accurate", "reference"])
 def backends(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Backend, Backend]]:
-    """The engine and the graph."""
-    urls = Variant(request.param).write(tmp_path_factory.mktemp("model"), None)
+) -> Iterator[tuple[Variant, Backend, Backend]]:
+    """A model, its engine and its graph."""
+    variant = Variant(request.param)
+    urls = variant.write(tmp_path_factory.mktemp("model"), None)
     with ExitStack() as stack:
         engine, graph = (stack.enter_context(closing(open_backend(url))) for url in urls)
-        yield engine, graph
+        yield variant, engine, graph
 
 
 def test_all_labelled_photographs(
-    backends: tuple[Backend, Backend], wider_images: list[Path]
+    backends: tuple[Variant, Backend, Backend], wider_images: list[Path]
 ) -> None:
-    engine, graph = backends
-    compare(graph, {"engine": engine}, labelled_cases(wider_images))
+    variant, engine, graph = backends
+    compare(variant, graph, {"engine": engine}, labelled_cases(wider_images))
     fine = DetectionParams(factor=0.85)
     again = (Case(case.picture, case.image, fine) for case in labelled_cases(wider_images))
-    compare(graph, {"engine": engine}, again)
+    compare(variant, graph, {"engine": engine}, again)
 
 
-def test_twenty_five_megapixels(backends: tuple[Backend, Backend], astronaut: BGRImage) -> None:
-    engine, graph = backends
+def test_twenty_five_megapixels(
+    backends: tuple[Variant, Backend, Backend], astronaut: BGRImage
+) -> None:
+    variant, engine, graph = backends
     large = np.tile(astronaut, (10, 10, 1))[:5000, :5000]
     case = Case("25 megapixels", large, DetectionParams(min_size=60))
-    compare(graph, {"engine": engine}, [case])
+    compare(variant, graph, {"engine": engine}, [case])
 
 
 @pytest.mark.parametrize("threads", [1, 2])
