@@ -30,7 +30,6 @@ from benchmarks.pictures import NAMES, pictures
 from benchmarks.servers import Command
 from facedetect.faces import Box, pair_boxes
 from facedetect.model.freeze import freeze
-from facedetect.mtcnn.geometry import named_geometry
 
 _PROGRAM = Path(__file__).with_name("timed_detector.py")
 _THREADS = 2
@@ -40,7 +39,7 @@ _MIN_SIZES = (20, 40)
 _PAUSE_S = 0.05
 
 OURS = "facedetect"
-OURS_REFERENCE = "facedetect reference"
+OURS_GRAPH = "facedetect graph"
 REFERENCE = "tf-mtcnn graph"
 
 
@@ -103,12 +102,12 @@ def main() -> None:
 def detector_commands(
     scratch: Path, reference: Path | None, rivals: Sequence[str]
 ) -> dict[str, Command]:
-    """The command of each detector, ours first; freezes our reference graph into `scratch`."""
-    freeze(scratch / "mtcnn.pb", geometry=named_geometry("reference"))
+    """The command of each detector, ours first; freezes our graph into `scratch`."""
+    freeze(scratch / "mtcnn.pb")
     graph: Command = [own_python(), _PROGRAM, "frozen-graph", str(_THREADS)]
     commands: dict[str, Command] = {
         OURS: [own_python(), _PROGRAM, "facedetect", str(_THREADS)],
-        OURS_REFERENCE: [*graph, scratch / "mtcnn.pb"],
+        OURS_GRAPH: [*graph, scratch / "mtcnn.pb"],
     }
     if reference is not None:
         commands[REFERENCE] = [*graph, reference]
