@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.servers import model_server
 from facedetect.archive.cluster import ClusterJob, RayEngine
 from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.journal import Journal
@@ -39,10 +38,8 @@ _STORE = 80 * 2**20
 
 
 @pytest.fixture(scope="module")
-def settings() -> Iterator[DetectorSettings]:
-    """One model server for all workers: each would load the model otherwise."""
-    with model_server() as server:
-        yield DetectorSettings.load(backend=server.grpc_url)
+def settings() -> DetectorSettings:
+    return DetectorSettings.load()
 
 
 @pytest.fixture(scope="module")

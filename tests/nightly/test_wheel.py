@@ -66,9 +66,6 @@ def test_two_processes_may_build_at_the_same_time(installed: Path, tmp_path: Pat
     env = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": ""}
     code = "from facedetect.model.builtin import builtin_model; builtin_model()"
     command: Command = [installed.with_name("python"), "-c", code]
-    both = [
-        subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]
+    both = [subprocess.Popen(command, env=env) for _ in range(2)]
     assert [process.wait(120) for process in both] == [0, 0]
     assert len(list((tmp_path / "cache" / "facedetect").iterdir())) == 1

@@ -67,13 +67,6 @@ class PooledActor:
     calls: dict[Any, SourceFile | None]
     is_open: bool = False
 
-    @property
-    def load(self) -> int:
-        """How many files it has; a video fills it, since files behind it would wait for long."""
-        if any(file and file.kind == "video" for file in self.calls.values()):
-            return _FILES_PER_ACTOR
-        return len(self.calls)
-
 
 class ActorPool:
     """Hands files to actors; the files of an actor that dies go to others.
@@ -149,11 +142,23 @@ class ActorPool:
     def _hand_out(self) -> None:
         opened = [pooled for pooled in self._actors if pooled.is_open]
         while self._waiting and opened:
-            pooled = min(opened, key=lambda pooled: pooled.load)
-            if pooled.load == _FILES_PER_ACTOR:
+            pooled = min(opened, key=self._load)
+            load = self._load(pooled)
+            # Alone, a file that an actor died of cannot be blamed for another's fault: the result
+            # before a death may be lost on its way.
+            if load == _FILES_PER_ACTOR or (load and self._deaths[self._waiting[0]]):
                 return
             file = self._waiting.popleft()
             pooled.calls[pooled.actor.process.remote(file)] = file
+
+    def _load(self, pooled: PooledActor) -> int:
+        """How many files an actor has; some fill it.
+
+        Files behind a video would wait for long; what an actor died of is processed alone.
+        """
+        files = pooled.calls.values()
+        is_full = any(file and (file.kind == "video" or self._deaths[file]) for file in files)
+        return _FILES_PER_ACTOR if is_full else len(pooled.calls)
 
     def _result(self, call: Any, pooled: PooledActor) -> list[FileResult | Exception]:
         """The result of a finished call; nothing if it loaded a model or its file waits again."""
