@@ -10,13 +10,13 @@ import pytest
 
 from facedetect.backends import Backend, open_backend
 from facedetect.engine.engine import instruction_sets
-from tests.conftest import skip_or_fail
+from tests.conftest import PROFILE, skip_or_fail
 from tests.engine.parity import VARIANTS, Variant
 
 
 @dataclass(frozen=True)
 class Pair:
-    """TensorFlow's backend, and the engine's for each instruction set of this processor."""
+    """TensorFlow's backend, and the engine's for each instruction set that is compared."""
 
     variant: Variant
     graph: Backend
@@ -38,6 +38,12 @@ def pair(
         graph = stack.enter_context(closing(open_backend(graph_url)))
         engines = {
             name: stack.enter_context(closing(open_backend(f"{engine_url}&instruction_set={name}")))
-            for name in instruction_sets()
+            for name in compared_sets(variant)
         }
         yield Pair(variant, graph, engines)
+
+
+def compared_sets(variant: Variant) -> list[str]:
+    """The instruction sets that run a variant: all of them for the default one and nightly."""
+    names = instruction_sets()
+    return names if PROFILE == "nightly" or variant == VARIANTS[0] else names[:1]
