@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedetect.engine.screening import MARGINS, PNET_ACTIVATIONS, ActivationRanges, is_calibrated
-from facedetect.mtcnn.weights import POINTS, FloatArray, Layer, Net, Weights
+from facedetect.mtcnn.weights import (
+    POINTS,
+    FloatArray,
+    Layer,
+    Net,
+    Weights,
+    block_diagonal,
+    concat_outputs,
+)
 
 # As in kernels.h.
 BLOCK = 16
@@ -78,26 +86,6 @@ def pack(weights: Weights, element: str) -> PackedNets:
     if element in ELEMENTS and is_calibrated(weights.pnet):
         _add_screening(packed, weights.pnet, element)
     return packed
-
-
-def concat_outputs(*layers: Layer) -> Layer:
-    """Join dense layers on the same inputs; all of them have a PReLU, or none."""
-    slopes = [layer.slope for layer in layers if layer.slope is not None]
-    return Layer(
-        np.concatenate([layer.kernel for layer in layers], axis=1),
-        np.concatenate([layer.bias for layer in layers]),
-        np.concatenate(slopes) if slopes else None,
-    )
-
-
-def block_diagonal(heads: list[Layer]) -> Layer:
-    """Heads y, x, each on its own part of the inputs, as one layer with columns y1..y5, x1..x5."""
-    count, (inputs, _) = len(heads), heads[0].kernel.shape
-    kernel = np.zeros((count, inputs, 2, count), np.float32)
-    for index, head in enumerate(heads):
-        kernel[index, :, :, index] = head.kernel
-    biases = np.stack([head.bias for head in heads], axis=1)
-    return Layer(kernel.reshape(count * inputs, 2 * count), biases.ravel())
 
 
 def pad(values: NDArray[np.floating[Any]]) -> FloatArray:

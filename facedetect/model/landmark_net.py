@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
 import tensorflow as tf
 
 from facedetect.model.box_ops import MIRRORED_POINTS, cut_crops, mirror_offsets
 from facedetect.model.loops import map_chunks
-from facedetect.model.nets import CropFeatures, concat_outputs, dense, hidden_layer
-from facedetect.mtcnn.weights import POINTS, Layer, Net
+from facedetect.model.nets import CropFeatures, dense, hidden_layer
+from facedetect.mtcnn.weights import POINTS, Net, block_diagonal, concat_outputs
 
 # The author's numbers: a patch's side in units of the box's larger side, and how far the net may
 # move a landmark, in units of the patch.
@@ -43,7 +40,7 @@ class LandmarkNet:
         ]
         self._joined = net["dense"]
         self._by_point = concat_outputs(*(net[f"dense_{point}"] for point in POINTS))
-        self._positions = _block_diagonal([net[f"point_{point}"] for point in POINTS])
+        self._positions = block_diagonal([net[f"point_{point}"] for point in POINTS])
 
     def __call__(self, patches: tf.Tensor) -> tf.Tensor:
         """[5, n, 24, 24, 3], point by point -> [n, 10] as y1..y5, x1..x5 in units of the patch."""
@@ -104,13 +101,3 @@ def _without_far_moves(moves: tf.Tensor) -> tf.Tensor:
     by_point = tf.reshape(moves, [-1, 2, len(POINTS)])
     is_near = tf.reduce_all(tf.abs(by_point) <= _FARTHEST_MOVE, axis=1, keepdims=True)
     return tf.reshape(tf.where(is_near, by_point, 0.0), tf.shape(moves))
-
-
-def _block_diagonal(heads: Sequence[Layer]) -> Layer:
-    """Heads y, x, each on its own part of the inputs, as one layer with columns y1..y5, x1..x5."""
-    count, (inputs, _) = len(heads), heads[0].kernel.shape
-    kernel = np.zeros((count, inputs, 2, count), np.float32)
-    for index, head in enumerate(heads):
-        kernel[index, :, :, index] = head.kernel
-    biases = np.stack([head.bias for head in heads], axis=1)
-    return Layer(kernel.reshape(count * inputs, 2 * count), biases.ravel())

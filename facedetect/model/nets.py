@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from facedetect.mtcnn.weights import FloatArray, Layer, Net
+from facedetect.mtcnn.weights import FloatArray, Layer, Net, concat_outputs
 
 # oneDNN's convolutions write channels in blocks of 16, so filling the last block costs no time.
 _CHANNEL_BLOCK = 16
@@ -179,16 +179,6 @@ def _slope_of(layer: Layer) -> FloatArray:
 
 def _scale_inputs(layer: Layer, factors: FloatArray) -> Layer:
     return Layer(layer.kernel * factors[:, np.newaxis], layer.bias, layer.slope)
-
-
-def concat_outputs(*layers: Layer) -> Layer:
-    """Join dense layers on the same inputs; all of them have a PReLU, or none."""
-    slopes = [layer.slope for layer in layers if layer.slope is not None]
-    return Layer(
-        np.concatenate([layer.kernel for layer in layers], axis=1),
-        np.concatenate([layer.bias for layer in layers]),
-        np.concatenate(slopes) if slopes else None,
-    )
 
 
 def _without_steep_slopes(first: Layer, second: Layer) -> tuple[Layer, Layer]:

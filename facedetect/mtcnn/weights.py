@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -185,3 +185,23 @@ def _fold_normalisation(kernel: FloatArray, bias: FloatArray) -> tuple[FloatArra
     wide = kernel[:, :, ::-1].astype(np.float64)
     shifted = bias - NEUTRAL / 128 * wide.sum(axis=(0, 1, 2))
     return (wide / 128).astype(np.float32), shifted.astype(np.float32)
+
+
+def concat_outputs(*layers: Layer) -> Layer:
+    """Join dense layers on the same inputs; all of them have a PReLU, or none."""
+    slopes = [layer.slope for layer in layers if layer.slope is not None]
+    return Layer(
+        np.concatenate([layer.kernel for layer in layers], axis=1),
+        np.concatenate([layer.bias for layer in layers]),
+        np.concatenate(slopes) if slopes else None,
+    )
+
+
+def block_diagonal(heads: Sequence[Layer]) -> Layer:
+    """Heads y, x, each on its own part of the inputs, as one layer with columns y1..y5, x1..x5."""
+    count, (inputs, _) = len(heads), heads[0].kernel.shape
+    kernel = np.zeros((count, inputs, 2, count), np.float32)
+    for index, head in enumerate(heads):
+        kernel[index, :, :, index] = head.kernel
+    biases = np.stack([head.bias for head in heads], axis=1)
+    return Layer(kernel.reshape(count * inputs, 2 * count), biases.ravel())
