@@ -15,7 +15,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -25,9 +24,7 @@ from facedetect.engine.engine import Engine, instruction_sets
 from facedetect.faces import PNET_SIDE
 from facedetect.images import BGRImage, ImageLimits, load_image
 from facedetect.mtcnn.geometry import ACCURATE
-from facedetect.mtcnn.weights import Layer, Net, load_weights
-
-FloatArray = NDArray[np.float32]
+from facedetect.mtcnn.weights import FloatArray, Layer, Net, load_weights
 
 _MARGINS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.15)
 # Activations of every image's level are read from its middle, at most so many pixels a side.

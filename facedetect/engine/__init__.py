@@ -1,4 +1,4 @@
-"""The native engine: the cascade in C++, looking in 8-bit integers and deciding in float32.
+"""The native engine: the cascade in C++, looking in integers and deciding in float32.
 
 Importing it raises InvalidSettings if it is not compiled in this installation.
 """

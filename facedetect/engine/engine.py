@@ -13,9 +13,7 @@ from facedetect.engine.packing import pack
 from facedetect.errors import BackendTimeout, BackendUnavailable, InvalidSettings
 from facedetect.faces import DetectionParams
 from facedetect.mtcnn.geometry import Geometry
-from facedetect.mtcnn.weights import Weights
-
-FloatArray = NDArray[np.float32]
+from facedetect.mtcnn.weights import FloatArray, Weights
 
 
 class Engine:

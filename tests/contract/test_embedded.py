@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
 
-from facedetect import DetectionParams, Detector
+from facedetect import Detector
 from facedetect.backends import InferenceRequest, open_backend
 from facedetect.backends.embedded import EmbeddedBackend
-from facedetect.errors import BackendTimeout, BackendUnavailable, InvalidParams
+from facedetect.errors import BackendUnavailable, InvalidParams
 from facedetect.images import BGRImage
 from facedetect.model_ref import ModelRef
 from facedetect.mtcnn.weights import default_weights_path
@@ -41,21 +39,6 @@ def test_the_faces_of_the_photographs(builtin_detector: Detector) -> None:
     assert 55 < collins.box.y_min < collins.landmarks.left_eye.y < collins.landmarks.nose.y
     assert collins.landmarks.nose.y < collins.landmarks.mouth_left.y < collins.box.y_max < 195
     assert hopper.confidence > 0.99
-
-
-def test_a_deadline_stops_the_work_and_the_next_call_is_right(
-    builtin_detector: Detector, astronaut: BGRImage
-) -> None:
-    backend = builtin_detector.backend
-    expected = backend.predict(InferenceRequest(astronaut))
-    large, params = np.tile(astronaut, (6, 6, 1)), DetectionParams(min_size=8)
-    with ThreadPoolExecutor(1) as pool:
-        unhurried = pool.submit(backend.predict, InferenceRequest(large, params))
-        with pytest.raises(BackendTimeout):
-            backend.predict(InferenceRequest(large, params, time.monotonic() + 0.05))
-        assert not unhurried.done(), "it began the same work before"
-    again = backend.predict(InferenceRequest(astronaut))
-    assert np.array_equal(again.box, expected.box)
 
 
 def test_a_closed_backend_answers_nothing(astronaut: BGRImage) -> None:

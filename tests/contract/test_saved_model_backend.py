@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
-import numpy as np
 import pytest
 
 from facedetect import DetectionParams
-from facedetect.backends import Backend, InferenceRequest, open_backend
+from facedetect.backends import InferenceRequest, open_backend
 from facedetect.backends.saved_model_backend import SavedModelBackend
 from facedetect.errors import (
     BackendTimeout,
@@ -24,21 +23,6 @@ from facedetect.model.builtin import builtin_model
 from facedetect.model.graph_files import version_folder
 
 PARAMS = DetectionParams()
-
-
-def test_a_deadline_stops_the_work_and_the_next_call_is_right(
-    saved_model_backend: Backend, astronaut: BGRImage
-) -> None:
-    backend = saved_model_backend
-    expected = backend.predict(InferenceRequest(astronaut))
-    large, params = np.tile(astronaut, (6, 6, 1)), DetectionParams(min_size=8)
-    with ThreadPoolExecutor(1) as pool:
-        unhurried = pool.submit(backend.predict, InferenceRequest(large, params))
-        with pytest.raises(BackendTimeout):
-            backend.predict(InferenceRequest(large, params, time.monotonic() + 0.05))
-        assert not unhurried.done(), "it began the same work before"
-    again = backend.predict(InferenceRequest(astronaut))
-    assert np.array_equal(again.box, expected.box)
 
 
 def test_a_model_that_is_not_there_is_found_later(tmp_path: Path, astronaut: BGRImage) -> None:
