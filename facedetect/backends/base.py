@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -30,6 +30,10 @@ class InferenceRequest:
     params: DetectionParams = field(default_factory=DetectionParams)
     deadline: float | None = None
     model: ModelRef = field(default_factory=ModelRef)
+
+    def postponed(self, seconds: float) -> InferenceRequest:
+        """Return the same request with a later deadline."""
+        return self if self.deadline is None else replace(self, deadline=self.deadline + seconds)
 
     def seconds_left(self) -> float | None:
         """Return the time until the deadline, s; None without one. Raises BackendTimeout."""

@@ -42,6 +42,9 @@ class LoadedModel(Protocol):
 class InProcessBackend(ABC):
     """A Backend that loads its model in the first call that needs it.
 
+    That call's deadline is later by the time of loading, which nothing ends; other calls wait for
+    the model until their own.
+
     `name` is what errors call the model.
     """
 
@@ -62,7 +65,10 @@ class InProcessBackend(ABC):
         return None if model is None else model.instruction_set
 
     def predict(self, request: InferenceRequest) -> RawDetections:
-        model = self._model or self._load(request.deadline)
+        model = self._model
+        if model is None:
+            model, loading_s = self._load(request.deadline)
+            request = request.postponed(loading_s)
         _check_requested(request.model, model.ref)
         try:
             return model.run(request)
@@ -87,10 +93,11 @@ class InProcessBackend(ABC):
             if model is not None:
                 model.close()
 
-    def _load(self, deadline: float | None) -> LoadedModel:
+    def _load(self, deadline: float | None) -> tuple[LoadedModel, float]:
         """Load the model, or wait for the thread that does; a failed attempt may be repeated.
 
-        The deadline ends the wait, not the loading, which the next call has use for.
+        Returns the model and how long this thread loaded it, s. The deadline ends the wait, not
+        the loading, which the next call has use for.
         """
         timeout_s = -1 if deadline is None else max(0.0, deadline - time.monotonic())
         if not self._lock.acquire(timeout=timeout_s):
@@ -109,12 +116,13 @@ class InProcessBackend(ABC):
         finally:
             self._lock.release()
 
-    def _load_once(self) -> LoadedModel:
+    def _load_once(self) -> tuple[LoadedModel, float]:
         if self._is_closed:
             raise BackendUnavailable(_CLOSED)
+        started = time.monotonic()
         if self._model is None:
             self._model = self._load_model()
-        return self._model
+        return self._model, time.monotonic() - started
 
 
 def _check_requested(requested: ModelRef, loaded: ModelRef) -> None:

@@ -1,0 +1,73 @@
+"""A model in this process is loaded by the first call, which loses no time by it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from facedetect.backends import InferenceRequest, base, in_process
+from facedetect.backends.base import RawDetections
+from facedetect.backends.in_process import InProcessBackend
+from facedetect.errors import BackendTimeout
+from facedetect.model_ref import ModelRef
+
+MODEL = ModelRef("slow", 1)
+NOTHING = RawDetections(
+    np.zeros(0, np.float32), np.zeros((0, 10), np.float32), np.zeros((0, 4), np.float32), MODEL
+)
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class TimedModel(SimpleNamespace):
+    """Notes how much time each call has left, and takes four seconds of it."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(ref=MODEL, instruction_set=None, close=lambda: None, left_s=[])
+        self._clock = clock
+
+    def run(self, request: InferenceRequest) -> RawDetections:
+        self.left_s.append(request.seconds_left())
+        self._clock.now += 4
+        return NOTHING
+
+
+class SlowBackend(InProcessBackend):
+    """Loads its model for a hundred seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__("slow")
+        self._clock = clock
+        self.model = TimedModel(clock)
+
+    def _load_model(self) -> TimedModel:
+        self._clock.now += 100
+        return self.model
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (base, in_process):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def test_loading_takes_no_time_from_the_call_that_loads(clock: Clock) -> None:
+    backend = SlowBackend(clock)
+    image = np.zeros((9, 9, 3), np.uint8)
+    backend.predict(InferenceRequest(image, deadline=clock.now + 10))
+    backend.predict(InferenceRequest(image, deadline=clock.now + 10))
+    backend.predict(InferenceRequest(image))
+    assert backend.model.left_s == [10, 10, None]
+    with pytest.raises(BackendTimeout):
+        backend.predict(InferenceRequest(image, deadline=clock.now))
