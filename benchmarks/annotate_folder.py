@@ -33,10 +33,9 @@ from benchmarks.pages import print_table, write_section
 from benchmarks.servers import FACEDETECT, Command
 from benchmarks.synthetic_archive import SIDES, make_archive
 from facedetect import Detector, load_image
-from facedetect.archive.picture_encoding import encode_picture
 from facedetect.archive.plan import Plan, SourceFile
 from facedetect.archive.storage import LocalStorage
-from facedetect.images import BGRImage, SourceImage
+from facedetect.images import BGRImage, SourceImage, encode_picture
 from facedetect.render import render
 
 ONE, TWO = "one worker, one core", "two workers, two cores"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from PIL import Image
 
 from facedetect.backends import Backend, BackendSpec, InferenceRequest, RawDetections, open_backend
 from facedetect.backends.base import FloatArray
-from facedetect.errors import InvalidParams
+from facedetect.cores import available_cores
+from facedetect.errors import InvalidParams, InvalidSettings
 from facedetect.faces import (
     DEFAULT_MAX_PYRAMID_PIXELS,
     Box,
@@ -19,8 +22,13 @@ from facedetect.faces import (
     Landmarks,
     Point,
 )
-from facedetect.images import BGRImage, ImageInput, ImageLimits, load_image
+from facedetect.images import BGRImage, ImageInput, ImageLimits, file_bytes, load_image
 from facedetect.model_ref import ModelRef
+from facedetect.picture import LocalPicture, Picture
+from facedetect.sandbox import is_supported
+
+if TYPE_CHECKING:
+    from facedetect.sandbox.decoder_pool import DecoderPool  # needs Linux
 
 DEFAULT_BACKEND = "embedded:"
 
@@ -34,7 +42,8 @@ class Detector:
 
     `backend` is a backend, its spec or its URL (see `BackendSpec.parse`). `max_pyramid_pixels`
     bounds the work of one call. `timeout_s` bounds the model's time for one call; None waits as
-    long as the backend does.
+    long as the backend does. With `isolate`, files are decoded in processes of their own, whose
+    time and memory the kernel bounds: `decoders` at a time, by default one for each core.
     """
 
     def __init__(
@@ -44,9 +53,13 @@ class Detector:
         limits: ImageLimits | None = None,
         max_pyramid_pixels: float = DEFAULT_MAX_PYRAMID_PIXELS,
         timeout_s: float | None = None,
+        isolate: bool = False,
+        decoders: int | None = None,
     ) -> None:
-        self.backend = open_backend(backend) if isinstance(backend, str | BackendSpec) else backend
+        """Raises InvalidSettings for a bad URL, or if this system cannot isolate decoders."""
         self.limits = limits or ImageLimits()
+        self._decoders = _open_decoders(decoders, self.limits) if isolate else None
+        self.backend = open_backend(backend) if isinstance(backend, str | BackendSpec) else backend
         self._max_pyramid_pixels = max_pyramid_pixels
         self._timeout_s = timeout_s
 
@@ -57,11 +70,15 @@ class Detector:
         self.close()
 
     def close(self) -> None:
-        """Free the backend."""
+        """Free the backend and end the decoders."""
         self.backend.close()
+        if self._decoders is not None:
+            self._decoders.close()
 
     def warm_up(self) -> ModelRef:
-        """Load the model and run it once; the first image waits for that otherwise."""
+        """Start what the first image waits for otherwise: decoders, and the model, run once."""
+        if self._decoders is not None:
+            self._decoders.warm_up()
         blank: BGRImage = np.zeros((64, 64, 3), np.uint8)
         return self.backend.predict(InferenceRequest(blank)).model
 
@@ -77,8 +94,20 @@ class Detector:
         Returns them most certain first, none being an empty list; `max_faces` keeps the largest
         ones only. Raises ImageError's, BackendError's subclasses and InvalidParams.
         """
-        upright = load_image(image, self.limits)
-        return self.detect_upright(upright, params, max_faces=max_faces).faces
+        if isinstance(image, np.ndarray | Image.Image):
+            upright = load_image(image, self.limits)
+            return self.detect_upright(upright, params, max_faces=max_faces).faces
+        with self.open_picture(file_bytes(image, self.limits)) as picture:
+            return self.detect_upright(picture.decode(), params, max_faces=max_faces).faces
+
+    def open_picture(self, data: bytes, deadline: float | None = None) -> Picture:
+        """Open an image file's bytes, in a decoder of its own if this detector isolates files.
+
+        Raises InvalidImage, UnsupportedImage or ImageTooLarge.
+        """
+        if self._decoders is None:
+            return LocalPicture(data, self.limits)
+        return self._decoders.open(data, deadline)
 
     def detect_upright(
         self,
@@ -106,6 +135,16 @@ class Detector:
         faces = _largest(_to_faces(raw, width, height), max_faces)
         faces.sort(key=lambda face: face.confidence, reverse=True)
         return Detection(width, height, faces, raw.model)
+
+
+def _open_decoders(count: int | None, limits: ImageLimits) -> DecoderPool:
+    if not is_supported():
+        raise InvalidSettings(
+            f"files can be isolated on Linux only, and this is {sys.platform}; leave out isolate"
+        )
+    from facedetect.sandbox.decoder_pool import DecoderPool
+
+    return DecoderPool(count or available_cores(), limits)
 
 
 def _to_faces(raw: RawDetections, width: int, height: int) -> list[Face]:

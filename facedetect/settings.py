@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import replace
 from ipaddress import ip_address
@@ -23,6 +24,9 @@ from facedetect.detector import DEFAULT_BACKEND, Detector
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS
 from facedetect.images import ImageLimits
+from facedetect.sandbox import is_supported
+
+logger = logging.getLogger(__name__)
 
 _LIMITS = ImageLimits()
 _PREFIX = "FACEDETECT_"
@@ -115,6 +119,12 @@ class DetectorSettings(_EnvironmentSettings):
         "this process, which has one a core otherwise.",
     )
 
+    isolate: bool = Field(
+        True,
+        description="Decode files in processes of their own, whose time and memory the kernel "
+        "bounds (`serve`, `annotate-folder`); needs Linux.",
+    )
+
     @property
     def limits(self) -> ImageLimits:
         return ImageLimits(self.max_image_bytes, self.max_image_pixels, self.max_frames)
@@ -127,13 +137,25 @@ class DetectorSettings(_EnvironmentSettings):
             return spec
         return replace(spec, threads=spec.threads or self.threads)
 
-    def open_detector(self) -> Detector:
-        """Open the detector that these settings describe."""
+    def open_detector(self, decoders: int = 0) -> Detector:
+        """Open the detector that these settings describe.
+
+        It decodes files in so many processes, or in this one if there are none or they cannot be.
+        """
+        isolate = self.isolate and decoders > 0
+        if isolate and not is_supported():
+            logger.warning(
+                "files are decoded in this process, where nothing bounds a decoder: "
+                "FACEDETECT_ISOLATE needs Linux"
+            )
+            isolate = False
         return Detector(
             self.backend_with_threads,
             limits=self.limits,
             max_pyramid_pixels=self.max_pyramid_pixels,
             timeout_s=self.timeout_s,
+            isolate=isolate,
+            decoders=decoders,
         )
 
 

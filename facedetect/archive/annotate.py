@@ -13,13 +13,13 @@ from typing import Literal, TypedDict, Unpack
 
 from facedetect.archive.cluster import ClusterJob
 from facedetect.archive.opening import EngineName, open_engine, open_journal, open_storages
-from facedetect.archive.picture_encoding import Metadata
 from facedetect.archive.plan import Plan, Skipped, SourceFile, UnreadableFolder
 from facedetect.archive.processing import DisplayStyle, ProcessingOptions
 from facedetect.archive.reports import ReportName, Row, RunSummary, check_report
 from facedetect.archive.run import ArchiveRun, FileEngine
 from facedetect.crops import CropStyle
 from facedetect.faces import DetectionParams
+from facedetect.images import Metadata
 from facedetect.settings import DetectorSettings
 
 Stage = Literal["loading the model", "processing", "writing the reports"]

@@ -10,18 +10,17 @@ from threading import Event
 
 from facedetect.archive.output_layout import crop_path, thumbnail_path
 from facedetect.archive.output_writer import OutputWriter
-from facedetect.archive.picture_encoding import encode_picture
 from facedetect.archive.plan import SourceFile
 from facedetect.archive.processing import FileResult, ProcessingOptions, RunInterrupted, is_fatal
-from facedetect.archive.reports import Row, failed_row, found_row, make_thumbnail
+from facedetect.archive.reports import Row, failed_row, found_row
 from facedetect.archive.storage import Storage
 from facedetect.archive.video_processor import VideoJob
-from facedetect.crops import CropStyle, cut
+from facedetect.crops import CropStyle
 from facedetect.detector import Detector
 from facedetect.errors import PER_IMAGE_ERRORS, ImageError, InvalidImage, InvalidVideo
 from facedetect.faces import Face
-from facedetect.images import BGRImage, SourceImage, check_byte_count, encode_image
-from facedetect.render import render
+from facedetect.images import check_byte_count
+from facedetect.picture import Picture
 from facedetect.video import FrameDetectionPool
 
 _LOG = logging.getLogger(__name__)
@@ -76,24 +75,29 @@ class FileProcessor:
             return job.run(path)
 
     def _process_image(self, file: SourceFile, outputs: OutputWriter) -> Row:
+        with self._detector.open_picture(self._read(file)) as picture:
+            detection = self._detector.detect_upright(picture.decode(), self._options.params)
+            results = self._write_results(file, picture, detection.faces, outputs)
+        return {**found_row(file.name, detection), "results": results}
+
+    def _write_results(
+        self, file: SourceFile, picture: Picture, faces: list[Face], outputs: OutputWriter
+    ) -> dict[str, object]:
+        """Write the files that are made of a picture; returns their names by their kinds."""
         options = self._options
-        with SourceImage.open(self._read(file), self._detector.limits) as source:
-            encoding = source.read_encoding() if options.style != "none" else None
-            image = source.decode()
-        detection = self._detector.detect_upright(image, options.params)
         results: dict[str, object] = {}
-        shown = image
-        if options.style != "none" and encoding is not None:
-            shown = render(image, detection.faces, options.style)
+        if options.style != "none":
+            picture.draw(faces, options.style)
             suffix = PurePosixPath(file.result).suffix
-            picture = encode_picture(shown, suffix, encoding, options.metadata)
-            results["picture"] = outputs.write(file.result, picture)
+            data = picture.encode(suffix, options.metadata)
+            results["picture"] = outputs.write(file.result, data)
         if options.crops is not None:
-            crops = _crops(file, image, detection.faces, options.crops)
+            crops = _crops(file, picture, faces, options.crops)
             results["crops"] = [outputs.write(*crop) for crop in crops]
         if options.thumbnails:
-            results["thumbnail"] = outputs.write(thumbnail_path(file.result), make_thumbnail(shown))
-        return {**found_row(file.name, detection), "results": results}
+            thumbnail = picture.thumbnail()
+            results["thumbnail"] = outputs.write(thumbnail_path(file.result), thumbnail)
+        return results
 
     def _read(self, file: SourceFile) -> bytes:
         check_byte_count(file.size, self._detector.limits)
@@ -113,12 +117,12 @@ def _unreadable_as(kind: type[ImageError]) -> Iterator[None]:
 
 
 def _crops(
-    file: SourceFile, image: BGRImage, faces: list[Face], style: CropStyle
+    file: SourceFile, picture: Picture, faces: list[Face], style: CropStyle
 ) -> Iterator[tuple[str, bytes]]:
     """Give the name and bytes of each face's crop: JPEG if the source is, lossless otherwise."""
     suffix = ".jpg" if file.result.lower().endswith((".jpg", ".jpeg")) else ".png"
     for number, face in enumerate(faces, 1):
-        yield crop_path(file.result, number, suffix), encode_image(cut(image, face, style), suffix)
+        yield crop_path(file.result, number, suffix), picture.crop(face, style, suffix)
 
 
 def _failed_row(file: SourceFile, error: Exception) -> Row:

@@ -84,7 +84,7 @@ def open_engine(
     settings = _for_workers(job.settings, workers if name == "local" else 1)
     job = replace(job, settings=settings)
     ray = RayEngine(job, stop) if name == "ray" else None
-    with settings.open_detector() as detector:
+    with settings.open_detector(workers if ray is None else 0) as detector:
         model = detector.warm_up()
         if ray is None:
             processor = FileProcessor(detector, job.options, job.source, job.output, workers, stop)

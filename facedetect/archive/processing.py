@@ -7,12 +7,12 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from facedetect.archive.picture_encoding import Metadata
 from facedetect.archive.plan import SourceFile
 from facedetect.archive.reports import Row
 from facedetect.crops import CropStyle
 from facedetect.errors import BackendUnavailable, InvalidSettings
 from facedetect.faces import DetectionParams
+from facedetect.images import Metadata
 from facedetect.model_ref import ModelRef
 
 DisplayStyle = Literal["box", "blur", "pixelate", "solid", "none"]

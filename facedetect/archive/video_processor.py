@@ -16,11 +16,11 @@ from facedetect.archive.output_layout import crop_path, frames_path, thumbnail_p
 from facedetect.archive.output_writer import OutputWriter
 from facedetect.archive.plan import SourceFile
 from facedetect.archive.processing import ProcessingOptions, RunInterrupted
-from facedetect.archive.reports import Row, make_thumbnail, to_json_line
+from facedetect.archive.reports import Row, to_json_line
 from facedetect.crops import cut
 from facedetect.detector import Detector
 from facedetect.faces import Face
-from facedetect.images import BGRImage, encode_image
+from facedetect.images import BGRImage, encode_image, make_thumbnail
 from facedetect.render import render
 from facedetect.video import (
     CONTAINERS,

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from facedetect import archive
 from facedetect.archive.opening import EngineName
-from facedetect.archive.picture_encoding import Metadata
 from facedetect.archive.processing import DisplayStyle
 from facedetect.archive.reports import ReportName
 from facedetect.cli import options
@@ -21,6 +20,7 @@ from facedetect.cli.progress_display import folder_progress
 from facedetect.cli.signals import stopped_by_signals
 from facedetect.crops import CropStyle
 from facedetect.faces import DetectionParams, parse_thresholds
+from facedetect.images import Metadata
 from facedetect.settings import DetectorSettings
 
 _FAILED = 1

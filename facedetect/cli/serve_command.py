@@ -9,6 +9,9 @@ import typer
 
 from facedetect.settings import ServiceSettings
 
+# Beside one a thread: for the headers of images that will wait, and for light work.
+_MORE_DECODERS = 2
+
 _NOT_STARTED = 3  # the port is taken, for one
 
 
@@ -45,7 +48,7 @@ def serve(
     )
     settings.require_keys_on_public_host()
     set_up_logs(settings.log_format, settings.log_level)
-    with settings.open_detector() as detector:
+    with settings.open_detector(settings.threads + _MORE_DECODERS) as detector:
         server = make_server(settings, detector)
         with suppress(KeyboardInterrupt):
             server.run()

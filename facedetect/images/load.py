@@ -15,7 +15,10 @@ from facedetect.images.pixels import BGRImage, array_to_bgr, pillow_to_bgr
 from facedetect.images.source_image import SourceImage, decoding_errors
 
 Bytes = bytes | bytearray | memoryview
-ImageInput = str | os.PathLike[str] | Bytes | NDArray[np.uint8] | Image.Image
+ImageFile = str | os.PathLike[str] | Bytes
+"""A path, or the file's bytes."""
+
+ImageInput = ImageFile | NDArray[np.uint8] | Image.Image
 """A path, an image file's bytes, a BGR, BGRA or grey array, or a Pillow image."""
 
 
@@ -26,15 +29,20 @@ def load_image(source: ImageInput, limits: ImageLimits | None = None) -> BGRImag
     Raises InvalidImage, UnsupportedImage or ImageTooLarge.
     """
     limits = limits or ImageLimits()
-    if isinstance(source, Bytes):
-        return decode_image(bytes(source), limits)
     if isinstance(source, np.ndarray):
         return array_to_bgr(source)
     if isinstance(source, Image.Image):
         check_pixel_count(*source.size, limits)
         with decoding_errors():
             return pillow_to_bgr(source)
-    return decode_image(read_image_file(Path(source), limits), limits)
+    return decode_image(file_bytes(source, limits), limits)
+
+
+def file_bytes(source: ImageFile, limits: ImageLimits) -> bytes:
+    """Return an image file's bytes; raises InvalidImage or ImageTooLarge."""
+    if isinstance(source, Bytes):
+        return bytes(source)
+    return read_image_file(Path(source), limits)
 
 
 def decode_image(data: bytes, limits: ImageLimits) -> BGRImage:

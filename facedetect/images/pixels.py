@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,9 @@ from facedetect.errors import InvalidImage, UnsupportedImage
 
 BGRImage = NDArray[np.uint8]
 """uint8 [height, width, 3] in OpenCV's order: blue, green, red."""
+
+Allocate = Callable[[int, int], BGRImage]
+"""Gives memory for an image of a height and a width, px."""
 
 _ORIENTATION_TAG = 0x0112
 SIDES_SWAPPED = range(5, 9)
@@ -45,7 +50,12 @@ def check_pixel_type(header: Image.Image) -> None:
         raise UnsupportedImage("the image has Lab colours; save it as RGB, CMYK or greyscale")
 
 
-def pillow_to_bgr(image: Image.Image) -> BGRImage:
+def new_pixels(height: int, width: int) -> BGRImage:
+    """An image of that size, its pixels not set."""
+    return np.empty((height, width, 3), np.uint8)
+
+
+def pillow_to_bgr(image: Image.Image, allocate: Allocate = new_pixels) -> BGRImage:
     """Decode a Pillow image: orientation applied, transparency laid over white.
 
     Raises UnsupportedImage for 32-bit or Lab pixels, and whatever Pillow meets while decoding.
@@ -53,12 +63,17 @@ def pillow_to_bgr(image: Image.Image) -> BGRImage:
     check_pixel_type(image)
     image.load()
     width, height = image.size
-    pixels = np.empty((height, width, 3), np.uint8)
+    orientation = _orientation(image)
+    upright = allocate(*((width, height) if orientation in SIDES_SWAPPED else (height, width)))
+    stored = _as_stored(upright, orientation)
     for top in range(0, height, _BAND_ROWS):  # else each step would copy the whole image
         bottom = min(top + _BAND_ROWS, height)
         band = np.asarray(_to_rgb(image.crop((0, top, width, bottom)), _is_inverted(image)))
-        cv2.cvtColor(band, cv2.COLOR_RGB2BGR, dst=pixels[top:bottom])
-    return turn_upright(pixels, _orientation(image))
+        if stored.flags.c_contiguous:
+            cv2.cvtColor(band, cv2.COLOR_RGB2BGR, dst=stored[top:bottom])
+        else:
+            stored[top:bottom] = cv2.cvtColor(band, cv2.COLOR_RGB2BGR)
+    return upright
 
 
 def turn_upright(pixels: BGRImage, orientation: int) -> BGRImage:
@@ -70,6 +85,17 @@ def turn_upright(pixels: BGRImage, orientation: int) -> BGRImage:
     if orientation in {2, 3, 6, 7}:
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
+
+
+def _as_stored(upright: BGRImage, orientation: int) -> BGRImage:
+    """The same memory as a file with this orientation stores it."""
+    if orientation in {2, 3, 6, 7}:
+        upright = upright[:, ::-1]
+    if orientation in {3, 4, 7, 8}:
+        upright = upright[::-1]
+    if orientation in SIDES_SWAPPED:
+        upright = upright.transpose(1, 0, 2)
+    return upright
 
 
 def array_to_bgr(array: NDArray[np.uint8]) -> BGRImage:

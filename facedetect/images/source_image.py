@@ -17,7 +17,14 @@ from facedetect.images.limits import (
     check_frame_count,
     check_pixel_count,
 )
-from facedetect.images.pixels import BGRImage, check_pixel_type, pillow_to_bgr, upright_size
+from facedetect.images.pixels import (
+    Allocate,
+    BGRImage,
+    check_pixel_type,
+    new_pixels,
+    pillow_to_bgr,
+    upright_size,
+)
 from facedetect.images.source_encoding import SourceEncoding, read_source_encoding
 
 # Those of other formats are counted while stripping; other pictures in a HEIC file do not count.
@@ -33,6 +40,10 @@ class ImageHeader:
     width: int
     height: int
     format: str
+
+    @property
+    def pixel_count(self) -> int:
+        return self.width * self.height
 
 
 class SourceImage:
@@ -67,13 +78,14 @@ class SourceImage:
             pillow, exif = self._opened(), self._stripped.exif()
             return read_source_encoding(pillow, self._format.name, self._data, exif)
 
-    def decode(self) -> BGRImage:
+    def decode(self, allocate: Allocate = new_pixels) -> BGRImage:
         """Decode the pixels and close the file: orientation applied, transparency over white.
 
-        Grey, palette, CMYK and 16-bit pixels become 8-bit BGR. Raises InvalidImage.
+        Grey, palette, CMYK and 16-bit pixels become 8-bit BGR, in the array that `allocate` gives.
+        Raises InvalidImage.
         """
         with self, decoding_errors():
-            return pillow_to_bgr(self._opened())
+            return pillow_to_bgr(self._opened(), allocate)
 
     def close(self) -> None:
         """Free what an open file holds: a WebP decoder copies the file and allocates the pixels.
@@ -115,7 +127,7 @@ def decoding_errors() -> Iterator[None]:
     """
     try:
         yield
-    except FacedetectError:
+    except (FacedetectError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise ImageTooLarge(f"{error}; scale the image down") from error

@@ -12,9 +12,9 @@ from pydantic import Field
 
 from facedetect.detector import Detector
 from facedetect.faces import Detection, DetectionParams
-from facedetect.images import SourceImage, encode_image
 from facedetect.model_ref import ModelRef
-from facedetect.render import Style, render
+from facedetect.picture import Picture
+from facedetect.render import Style
 from facedetect.service.admission import AdmissionQueue, CostModel, ImageCost
 from facedetect.service.request_context import Stage, current_request, time_stage
 from facedetect.settings import ServiceSettings
@@ -63,8 +63,7 @@ class DetectionResult:
 class DetectionWorker:
     """Runs jobs in at most `settings.threads` threads, in the order of admission.
 
-    Waiting and prediction end `settings.timeout_s` after the upload. Decoding and rendering are
-    bounded by the limits on image size instead.
+    A job ends `settings.timeout_s` after the upload, in whatever it is then.
     """
 
     def __init__(self, detector: Detector, settings: ServiceSettings) -> None:
@@ -87,34 +86,40 @@ class DetectionWorker:
         ClientDisconnect.
         """
         submitted = time.monotonic()
-        source, cost = await to_thread.run_sync(self._open, job, limiter=self._header_limiter)
-        with source:
+        deadline = submitted + self._timeout_s
+        picture, cost = await to_thread.run_sync(
+            self._open, job, deadline, limiter=self._header_limiter
+        )
+        with picture:
             if self.admission.must_wait(cost):
-                source.close()  # an open file may hold memory; decoding opens it again
+                picture.suspend()
             with time_stage("queue") as queue:
                 entry = await self.admission.acquire(cost, disconnected)
             result = None
             try:
-                deadline = submitted + self._timeout_s
                 result = await to_thread.run_sync(
-                    self._process, job, source, deadline, queue, limiter=self._limiter
+                    self._process, job, picture, deadline, queue, limiter=self._limiter
                 )
                 return result
             finally:
                 self.admission.release(entry, is_completed=result is not None)
 
-    def _open(self, job: DetectionJob) -> tuple[SourceImage, ImageCost]:
+    def _open(self, job: DetectionJob, deadline: float) -> tuple[Picture, ImageCost]:
         """Open the image and estimate its cost by the header: refused images never wait."""
-        source = SourceImage.open(job.data, self._detector.limits)
-        header = source.header
-        job.params.check_work(header.width, header.height, self._max_pyramid_pixels)
-        return source, self._cost_model.estimate(header, job.params)
+        picture = self._detector.open_picture(job.data, deadline)
+        header = picture.header
+        try:
+            job.params.check_work(header.width, header.height, self._max_pyramid_pixels)
+        except BaseException:
+            picture.close()
+            raise
+        return picture, self._cost_model.estimate(header, job.params)
 
     def _process(
-        self, job: DetectionJob, source: SourceImage, deadline: float, queue: Stage
+        self, job: DetectionJob, picture: Picture, deadline: float, queue: Stage
     ) -> DetectionResult:
         with time_stage("decode") as decode:
-            image = source.decode()
+            image = picture.decode()
         with time_stage("predict") as predict:
             detection = self._detector.detect_upright(
                 image, job.params, max_faces=job.max_faces, deadline=deadline, model=job.model
@@ -123,8 +128,8 @@ class DetectionWorker:
         rendered = None
         if job.render_options is not None:
             with time_stage("render"):
-                picture = render(image, detection.faces, job.render_options.style)
-                rendered = encode_image(picture, job.render_options.suffix)
+                picture.draw(detection.faces, job.render_options.style)
+                rendered = picture.encode(job.render_options.suffix)
         total_ms = round((time.monotonic() - deadline + self._timeout_s) * 1000, 3)
         timings_ms = Timings(decode.ms, queue.ms, predict.ms, total_ms)
         return DetectionResult(detection, rendered, timings_ms)

@@ -10,9 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
 
-from facedetect.archive.reports import Row, failed_row, make_thumbnail, write_report
+from facedetect.archive.reports import Row, failed_row, write_report
 from facedetect.archive.storage import LocalStorage
-from facedetect.images import BGRImage
+from facedetect.images import BGRImage, make_thumbnail
 from tests.browser.visit import DESKTOP, PHONE, Visit
 from tests.conftest import face_at
 

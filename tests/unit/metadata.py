@@ -9,8 +9,7 @@ from typing import Any
 from PIL import ExifTags, Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 
-from facedetect.archive.picture_encoding import Metadata, encode_picture
-from facedetect.images import BGRImage, ImageLimits, SourceImage
+from facedetect.images import BGRImage, ImageLimits, Metadata, SourceImage, encode_picture
 from tests.unit.pictures import chunk, encode, rgb, segment
 
 WITH_EXIF = (".png", ".jpg", ".webp", ".tif")

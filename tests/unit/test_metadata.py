@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from facedetect.archive.picture_encoding import Metadata
 from facedetect.images import (
     ENCODED_SUFFIXES,
     BGRImage,
     ImageLimits,
+    Metadata,
     decode_image,
 )
 from facedetect.images.exif import filter_exif

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
-from facedetect.archive.picture_encoding import Metadata
 from facedetect.errors import ImageTooLarge, InvalidSettings
 from facedetect.images import (
     ENCODED_SUFFIXES,
     BGRImage,
     ImageLimits,
+    Metadata,
     decode_image,
 )
 from facedetect.render import render

@@ -24,11 +24,10 @@ from facedetect.archive.reports import (
     Row,
     RunSummary,
     failed_row,
-    make_thumbnail,
     write_report,
 )
 from facedetect.archive.storage import LocalStorage
-from facedetect.images import BGRImage
+from facedetect.images import BGRImage, make_thumbnail
 from tests.conftest import face_at
 from tests.unit.videos import do, make_video
 

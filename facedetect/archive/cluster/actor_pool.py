@@ -44,7 +44,7 @@ class FileActor:
     def open(self) -> None:
         """Load the model; not in __init__, whose errors Ray passes on as text."""
         job = self._job
-        detector = job.settings.open_detector()
+        detector = job.settings.open_detector(decoders=1)
         detector.warm_up()
         self._processor = FileProcessor(
             detector, job.options, job.source, job.output, stop=self._stop

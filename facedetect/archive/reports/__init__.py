@@ -8,7 +8,6 @@ from facedetect.archive.reports.report_writers import (
     write_report,
 )
 from facedetect.archive.reports.run_summary import RunSummary
-from facedetect.archive.reports.thumbnails import make_thumbnail
 
 __all__ = [
     "ReportName",
@@ -17,7 +16,6 @@ __all__ = [
     "check_report",
     "failed_row",
     "found_row",
-    "make_thumbnail",
     "remove_report",
     "to_json_line",
     "write_report",

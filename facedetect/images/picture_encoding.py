@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import putchunk
 
-from facedetect.images import BGRImage, check_encoded_suffix, encode_image
-from facedetect.images.encode import side_too_long_error
+from facedetect.images.encode import check_encoded_suffix, encode_image, side_too_long_error
 from facedetect.images.exif import add_exif_to_tiff, filter_exif
+from facedetect.images.pixels import BGRImage
 from facedetect.images.source_encoding import JpegCoding, SourceEncoding, profile_fits
 
 Metadata = Literal["keep", "colour", "strip"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from facedetect.images import BGRImage, encode_image
+from facedetect.images.encode import encode_image
+from facedetect.images.pixels import BGRImage
 
 _LONGEST_SIDE = 320
 _QUALITY = 80

@@ -1,0 +1,253 @@
+"""Pictures that are decoded in processes of their own, and what happens to those."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facedetect.errors import FacedetectError, ImageTooLarge, InvalidImage, UnsupportedImage
+from facedetect.faces import Face
+from facedetect.images import ImageLimits
+from facedetect.picture import LocalPicture
+from facedetect.sandbox import decoder_pool
+from facedetect.sandbox.budget import Budget
+from facedetect.sandbox.decoder_pool import DecoderPool, SandboxedPicture
+from tests.conftest import ASTRONAUT
+
+PHOTO = ASTRONAUT.read_bytes()
+LIMITS = ImageLimits(max_pixels=30_000_000)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[DecoderPool]:
+    pool = DecoderPool(2, LIMITS)
+    pool.warm_up()
+    yield pool
+    pool.close()
+
+
+def opened(pool: DecoderPool, data: bytes, *, seconds: float = 300) -> SandboxedPicture:
+    return pool.open(data, time.monotonic() + seconds)
+
+
+def still_works(pool: DecoderPool) -> None:
+    with opened(pool, PHOTO) as one, opened(pool, PHOTO) as other:
+        for picture in (one, other):
+            assert picture.decode().shape == (512, 512, 3)
+
+
+def decoders(pool: DecoderPool) -> list[int]:
+    """The process ids of the decoders that run: the fork server's children."""
+    process = pool._fork_server._process  # noqa: SLF001 - nobody else needs to know
+    assert process is not None
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return [int(pid) for pid in children.read_text().split()]
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def encoded(image_format: str, mode: str = "RGB", **options: object) -> bytes:
+    """A photograph of 300 x 200 pixels."""
+    out = io.BytesIO()
+    with Image.open(ASTRONAUT) as image:
+        image.resize((300, 200)).convert(mode).save(out, image_format, **options)
+    return out.getvalue()
+
+
+def turned(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded("JPEG", exif=exif)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(encoded(name) for name in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")),
+        *(encoded("PNG", mode) for mode in ("L", "RGBA", "P", "1")),
+        *(turned(orientation) for orientation in range(2, 9)),
+    ],
+)
+def test_pixels_and_results_are_those_of_this_process(
+    pool: DecoderPool, data: bytes, a_face: Face
+) -> None:
+    with opened(pool, data) as there, LocalPicture(data, LIMITS) as here:
+        assert there.header == here.header
+        assert np.array_equal(there.decode(), here.decode())
+        assert there.crop(a_face, "plain", ".png") == here.crop(a_face, "plain", ".png")
+        for picture in (there, here):
+            picture.draw([a_face], "box")
+        assert there.encode(".png") == here.encode(".png")
+        assert there.encode(".jpg", "keep") == here.encode(".jpg", "keep")
+        assert there.thumbnail() == here.thumbnail()
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", InvalidImage),
+        (b"GIF89a", InvalidImage),
+        (b"no image", UnsupportedImage),
+        (PHOTO[:20_000], InvalidImage),
+        (encoded("BMP") + bytes(LIMITS.max_bytes), ImageTooLarge),
+    ],
+)
+def test_errors_are_those_of_this_process(
+    pool: DecoderPool, data: bytes, kind: type[FacedetectError]
+) -> None:
+    with pytest.raises(kind) as here:
+        LocalPicture(data, LIMITS).decode()
+    with pytest.raises(kind) as there:
+        opened(pool, data).decode()
+    assert str(there.value) == str(here.value)
+    still_works(pool)
+
+
+def test_a_suspended_picture_leaves_its_decoder_to_others(pool: DecoderPool) -> None:
+    with opened(pool, PHOTO) as first, opened(pool, PHOTO) as second:
+        first.suspend()
+        with opened(pool, PHOTO) as third:
+            third.decode()
+        assert np.array_equal(first.decode(), second.decode())
+
+
+def png_of_one_column(height: int) -> bytes:
+    """Small, and slow: Pillow handles each of its rows on its own."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", 1, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(2 * height))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+def test_processor_time_is_bounded(pool: DecoderPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = png_of_one_column(20_000_000)
+    monkeypatch.setattr(decoder_pool, "picture_budget", lambda *_: Budget(0.05, 2**30))
+    with pytest.raises(ImageTooLarge, match=r"more than 0\.1 s of processor time"):
+        opened(pool, data).decode()
+    monkeypatch.undo()
+    still_works(pool)
+
+
+def test_memory_is_bounded(pool: DecoderPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (5000, 5000)).save(out, "PNG")
+    monkeypatch.setattr(decoder_pool, "picture_budget", lambda *_: Budget(60, 50 * 2**20))
+    with pytest.raises(ImageTooLarge, match="more than 50 MB of memory"):
+        opened(pool, out.getvalue()).decode()
+    monkeypatch.undo()
+    still_works(pool)
+
+
+def test_waiting_for_a_decoder_ends_at_the_deadline(pool: DecoderPool) -> None:
+    with opened(pool, PHOTO), opened(pool, PHOTO), pytest.raises(ImageTooLarge, match="deadline"):
+        opened(pool, PHOTO, seconds=0.1)
+    still_works(pool)
+
+
+def test_a_decoder_that_does_not_answer_is_replaced(pool: DecoderPool) -> None:
+    with opened(pool, PHOTO, seconds=1) as picture:
+        for pid in decoders(pool):
+            os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(ImageTooLarge, match="deadline"):
+            picture.decode()
+    for pid in decoders(pool):
+        os.kill(pid, signal.SIGCONT)
+    still_works(pool)
+
+
+def test_a_crash_costs_its_own_picture_only(pool: DecoderPool) -> None:
+    with opened(pool, PHOTO) as one, opened(pool, PHOTO) as other:
+        os.kill(decoders(pool)[0], signal.SIGSEGV)
+        failures = 0
+        for picture in (one, other):
+            try:
+                picture.decode()
+            except InvalidImage as error:
+                assert "crash (signal 11)" in str(error)  # noqa: PT017 - one of the two
+                failures += 1
+        assert failures == 1
+    still_works(pool)
+
+
+def test_killing_decoders_at_random_costs_their_pictures_only(pool: DecoderPool) -> None:
+    before = open_files()
+    expected = LocalPicture(PHOTO, LIMITS).decode()
+    done = threading.Event()
+
+    def kill() -> None:
+        generator = np.random.default_rng(0)
+        for _ in range(20):
+            if pids := decoders(pool):
+                os.kill(int(generator.choice(pids)), signal.SIGKILL)
+            done.wait(0.02)
+        done.set()
+
+    def use() -> int:
+        count = 0
+        while not done.is_set():
+            try:
+                with opened(pool, PHOTO) as picture:
+                    assert np.array_equal(picture.decode(), expected)
+                count += 1
+            except (InvalidImage, ImageTooLarge):
+                pass
+        return count
+
+    with ThreadPoolExecutor(4) as threads:
+        users = [threads.submit(use) for _ in range(3)]
+        threads.submit(kill).result()
+        assert sum(user.result() for user in users) > 0
+    still_works(pool)
+    assert len(decoders(pool)) <= 2
+    assert open_files() == before
+
+
+def test_a_fork_server_that_dies_is_started_again(pool: DecoderPool) -> None:
+    pids = decoders(pool)
+    process = pool._fork_server._process  # noqa: SLF001
+    assert process is not None
+    process.kill()
+    process.wait()
+    for pid in pids:  # they end with it
+        while Path(f"/proc/{pid}").exists():
+            time.sleep(0.01)
+    still_works(pool)
+
+
+def test_a_decoder_has_no_rights(pool: DecoderPool) -> None:
+    still_works(pool)
+    limits = Path(f"/proc/{decoders(pool)[0]}/limits").read_text()
+    assert "Max open files            0                    0" in limits
+    assert "Max core file size        0                    0" in limits
+    status = Path(f"/proc/{decoders(pool)[0]}/status").read_text()
+    assert "NoNewPrivs:\t1" in status
+
+
+def test_closing_ends_all_processes() -> None:
+    pool = DecoderPool(1, LIMITS)
+    pool.warm_up()
+    (pid,) = decoders(pool)
+    pool.close()
+    while Path(f"/proc/{pid}").exists():
+        time.sleep(0.01)
