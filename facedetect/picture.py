@@ -18,6 +18,7 @@ from facedetect.images import (
     make_thumbnail,
 )
 from facedetect.images.pixels import Allocate, new_pixels
+from facedetect.images.source_encoding import SourceEncoding
 from facedetect.render import Style, render
 
 
@@ -34,14 +35,20 @@ class Picture(Protocol):
     def suspend(self) -> None:
         """Free what an opened file holds, before it has been decoded; the next call opens it."""
 
-    def decode(self) -> BGRImage:
-        """Decode the upright image, valid until the picture is closed."""
+    def decode(self, *, keep_encoding: bool = False) -> BGRImage:
+        """Decode the upright image, valid until the picture is closed.
+
+        `keep_encoding` remembers how the file is encoded, for `encode` with metadata.
+        """
 
     def draw(self, faces: Sequence[Face], style: Style) -> None:
         """Draw or hide the faces in what `encode` and `thumbnail` show."""
 
     def encode(self, suffix: str, metadata: Metadata | None = None) -> bytes:
-        """Encode the image for this suffix; with `metadata`, as close to the file as possible."""
+        """Encode the image for this suffix; with `metadata`, as close to the file as possible.
+
+        That needs `decode` with `keep_encoding` before.
+        """
 
     def crop(self, face: Face, style: CropStyle, suffix: str) -> bytes:
         """Cut a face out of the decoded image, without what is drawn, and encode it."""
@@ -64,6 +71,7 @@ class LocalPicture:
         """`allocate` gives the array that is decoded into."""
         self._source = SourceImage.open(data, limits)
         self._allocate = allocate
+        self._encoding: SourceEncoding | None = None
         self._image: BGRImage | None = None
         self._shown: BGRImage | None = None
 
@@ -74,7 +82,9 @@ class LocalPicture:
     def suspend(self) -> None:
         self._source.close()
 
-    def decode(self) -> BGRImage:
+    def decode(self, *, keep_encoding: bool = False) -> BGRImage:
+        if keep_encoding:
+            self._encoding = self._source.read_encoding()
         if self._image is None:
             self._image = self._source.decode(self._allocate)
         return self._image
@@ -83,10 +93,9 @@ class LocalPicture:
         self._shown = render(self.decode(), faces, style)
 
     def encode(self, suffix: str, metadata: Metadata | None = None) -> bytes:
-        if metadata is None:
+        if metadata is None or self._encoding is None:
             return encode_image(self._what_is_shown(), suffix)
-        encoding = self._source.read_encoding()
-        return encode_picture(self._what_is_shown(), suffix, encoding, metadata)
+        return encode_picture(self._what_is_shown(), suffix, self._encoding, metadata)
 
     def crop(self, face: Face, style: CropStyle, suffix: str) -> bytes:
         return encode_image(cut(self.decode(), face, style), suffix)
@@ -96,7 +105,7 @@ class LocalPicture:
 
     def close(self) -> None:
         self._source.close()
-        self._image = self._shown = None
+        self._encoding = self._image = self._shown = None
 
     def __enter__(self) -> Self:
         return self

@@ -76,7 +76,8 @@ class FileProcessor:
 
     def _process_image(self, file: SourceFile, outputs: OutputWriter) -> Row:
         with self._detector.open_picture(self._read(file)) as picture:
-            detection = self._detector.detect_upright(picture.decode(), self._options.params)
+            image = picture.decode(keep_encoding=self._options.style != "none")
+            detection = self._detector.detect_upright(image, self._options.params)
             results = self._write_results(file, picture, detection.faces, outputs)
         return {**found_row(file.name, detection), "results": results}
 

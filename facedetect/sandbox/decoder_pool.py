@@ -48,8 +48,8 @@ class DecoderPool:
         self._limits = limits
         self._fork_server = _ForkServer(limits)
         # The one used last is taken first: its memory is there.
-        self._free: queue.LifoQueue[_Decoder] = queue.LifoQueue()
-        self._decoders = [_Decoder(self._fork_server, limits) for _ in range(size)]
+        self._free: queue.LifoQueue[_DecoderSlot] = queue.LifoQueue()
+        self._decoders = [_DecoderSlot(self._fork_server, limits) for _ in range(size)]
         for decoder in self._decoders:
             self._free.put(decoder)
 
@@ -77,14 +77,14 @@ class DecoderPool:
         for decoder in self._decoders:
             decoder.close()
 
-    def take(self, deadline: float | None) -> _Decoder:
+    def take(self, deadline: float | None) -> _DecoderSlot:
         """Take a free decoder, to be given back; raises ImageTooLarge after the deadline."""
         try:
             return self._free.get(timeout=_seconds_until(deadline))
         except queue.Empty:
             raise _deadline_error() from None
 
-    def give_back(self, decoder: _Decoder) -> None:
+    def give_back(self, decoder: _DecoderSlot) -> None:
         """Let the next picture have a decoder."""
         self._free.put(decoder)
 
@@ -96,7 +96,7 @@ class SandboxedPicture:
         self._pool = pool
         self._data = data
         self._deadline = deadline
-        self._decoder: _Decoder | None = None
+        self._decoder: _DecoderSlot | None = None
         self._image: BGRImage | None = None
         answer, _ = self._open()
         width, height = answer["width"], answer["height"]
@@ -107,9 +107,9 @@ class SandboxedPicture:
         if self._decoder is not None:
             self._close_decoder(self._decoder)
 
-    def decode(self) -> BGRImage:
+    def decode(self, *, keep_encoding: bool = False) -> BGRImage:
         if self._image is None:
-            decoder = self._call({"do": "decode"})[1]
+            decoder = self._call({"do": "decode", "keep_encoding": keep_encoding})[1]
             self._image = decoder.memory.pixels(self.header.height, self.header.width)
         return self._image
 
@@ -139,17 +139,22 @@ class SandboxedPicture:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self) -> tuple[Message, _Decoder]:
+    def _open(self) -> tuple[Message, _DecoderSlot]:
         """Take a decoder and send it the file."""
         decoder = self._decoder = self._pool.take(self._deadline)
+        try:
+            decoder.start()
+        except OSError:
+            self._close_decoder(decoder)
+            raise
         decoder.memory.write_file(self._data)
         request = {"do": "open", "bytes": len(self._data)}
         return self._ask(decoder, request, header_budget(len(self._data))), decoder
 
-    def _opened(self) -> _Decoder:
+    def _opened(self) -> _DecoderSlot:
         return self._open()[1] if self._decoder is None else self._decoder
 
-    def _call(self, request: Message) -> tuple[Message, _Decoder]:
+    def _call(self, request: Message) -> tuple[Message, _DecoderSlot]:
         decoder = self._opened()
         return self._ask(decoder, request, self._budget), decoder
 
@@ -157,20 +162,20 @@ class SandboxedPicture:
         answer, decoder = self._call(request)
         return decoder.memory.read_result(int(answer["bytes"]))
 
-    def _ask(self, decoder: _Decoder, request: Message, budget: Budget) -> Message:
+    def _ask(self, decoder: _DecoderSlot, request: Message, budget: Budget) -> Message:
         try:
             return decoder.ask(request, budget, self._deadline)
         except BaseException:
             self._close_decoder(decoder)
             raise
 
-    def _close_decoder(self, decoder: _Decoder) -> None:
+    def _close_decoder(self, decoder: _DecoderSlot) -> None:
         self._decoder = None
         decoder.forget_picture()
         self._pool.give_back(decoder)
 
 
-class _Decoder:
+class _DecoderSlot:
     """One place of the pool: its memory, and the process that has it now, if there is one."""
 
     def __init__(self, fork_server: _ForkServer, limits: ImageLimits) -> None:
@@ -179,7 +184,7 @@ class _Decoder:
         self._socket: socket.socket | None = None
         self._pid: int | None = None
 
-    def start(self) -> socket.socket:
+    def start(self) -> None:
         """Start a process unless one is running; raises OSError if none can be started."""
         if self._socket is not None and _is_closed(self._socket):
             self.kill()
@@ -188,24 +193,24 @@ class _Decoder:
             with theirs:
                 self._pid = self._fork_server.start(theirs, self.memory)
             self._socket = ours
-        return self._socket
 
     def ask(self, request: Message, budget: Budget, deadline: float | None) -> Message:
         """Send a request and wait for its answer; raises ImageError's subclasses.
 
         Raises RuntimeError for a bug in the decoder's own code.
         """
-        connection = self.start()
         limits = {"cpu_s": budget.cpu_s, "memory": budget.memory}
+        answer = b""
         try:
-            connection.settimeout(_seconds_until(deadline))
-            connection.send(json.dumps(request | limits).encode())
-            answer = connection.recv(MAX_MESSAGE_BYTES)
+            if self._socket is not None:
+                self._socket.settimeout(_seconds_until(deadline))
+                self._socket.send(json.dumps(request | limits).encode())
+                answer = self._socket.recv(MAX_MESSAGE_BYTES)
         except TimeoutError:
             self.kill()
             raise _deadline_error() from None
         except OSError:
-            answer = b""
+            pass  # it has ended
         if not answer:
             raise _error_of(self.kill(), budget)
         message = json.loads(answer)

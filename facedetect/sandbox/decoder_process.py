@@ -126,8 +126,8 @@ class _Decoder:
         header = self._picture.header
         return {"width": header.width, "height": header.height, "format": header.format}
 
-    def _decode(self, _: Message) -> Message:
-        self._opened().decode()
+    def _decode(self, request: Message) -> Message:
+        self._opened().decode(keep_encoding=request["keep_encoding"])
         return {}
 
     def _draw(self, request: Message) -> Message:
