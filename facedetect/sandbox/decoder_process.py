@@ -37,7 +37,9 @@ _PROCESS_OPTIONS = (
 
 _HEIC_HEAD = b"\0\0\0\x14ftypheic\0\0\0\0heic"
 
+# Those of files whose memory is given back afterwards.
 _LARGE_PIXELS = 5_000_000
+_LARGE_BYTES = 4 * 2**20
 
 
 def rehearse() -> None:
@@ -86,6 +88,7 @@ class _Decoder:
         self._memory = memory
         self._limits = limits
         self._picture: LocalPicture | None = None
+        self._file_bytes = 0
         self._base_data = _data_bytes()
 
     def answer(self, request: Message) -> Message:
@@ -121,7 +124,8 @@ class _Decoder:
         return methods[request["do"]](request)
 
     def _open(self, request: Message) -> Message:
-        data = self._memory.read_file(request["bytes"])
+        self._file_bytes = request["bytes"]
+        data = self._memory.read_file(self._file_bytes)
         self._picture = LocalPicture(data, self._limits, self._memory.pixels)
         header = self._picture.header
         return {"width": header.width, "height": header.height, "format": header.format}
@@ -155,12 +159,13 @@ class _Decoder:
         return {"bytes": len(data)}
 
     def _close(self, _: Message) -> Message:
+        is_large = self._file_bytes > _LARGE_BYTES
         if self._picture is not None:
-            is_large = self._picture.header.pixel_count > _LARGE_PIXELS
+            is_large |= self._picture.header.pixel_count > _LARGE_PIXELS
             self._picture.close()
             self._picture = None
-            if is_large:
-                give_back_freed()
+        if is_large:
+            give_back_freed()
         return {}
 
 
