@@ -26,8 +26,8 @@ _LONGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
 _JPEG_QUALITY = 95
 # A WebP file does not record its quality. At 90 no loss is visible.
 _WEBP_OPTIONS = {"quality": 90, "method": 2}
-# A tenth of the default's time for 10 % more bytes.
-_LOSSLESS_WEBP_OPTIONS = {"lossless": True, "quality": 50, "method": 0}
+# An eighth of the default's time.
+_LOSSLESS_WEBP_OPTIONS = {"lossless": True, "quality": 0, "method": 0}
 
 _PLAIN_TIFF = ("raw", "packbits")
 # Within 10 % of the smallest, in an eighth of deflate's time.

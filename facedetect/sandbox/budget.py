@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facedetect.errors import ImageTooLarge
-from facedetect.images import ImageHeader, ImageLimits
+from facedetect.images import ImageHeader
 
 _MEGA = 1_000_000
 
-# The slowest of what encoders write: lossless WebP, and AVIF and HEIC at their best compression.
-# `tests/nightly/test_decoding_budget.py` measures that all of it fits three times.
+# Measured with noise, the worst case, at 2.4 GHz (docs/security.md): photographs take 0.01 (JPEG)
+# to 0.04 s a megapixel (HEIC), noise up to 0.12 (HEIC); encoding takes up to 0.3 (WebP).
 _HEADER_CPU_S = 0.5
 _CPU_S = 2.0
-_CPU_S_PER_MEGAPIXEL = 0.5
-
+_CPU_S_PER_MEGAPIXEL = 0.3
+# A JPEG takes 9 bytes a pixel, AVIF 15, lossless WebP 27; three for drawing.
 _MEMORY = 64 * 2**20
-# Pillow has 4 bytes a pixel, a second copy of another type 4, decoders' own planes up to 12.
-_MEMORY_PER_PIXEL = 24
+_MEMORY_PER_PIXEL = 30
 _MEMORY_PER_FILE_BYTE = 3
+
+# Results that are encoded as their source is may be lossless WebP, of which encoders are slow.
+_FAITHFUL_CPU_S_PER_MEGAPIXEL = 4.0
+_FAITHFUL_MEMORY_PER_PIXEL = 50
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ def header_budget(byte_count: int) -> Budget:
 
 
 def picture_budget(header: ImageHeader, byte_count: int) -> Budget:
-    """For decoding a picture, or for encoding one of its results."""
+    """For decoding a picture, drawing on it, or encoding it."""
     pixels = header.pixel_count
     return Budget(
         _CPU_S + _CPU_S_PER_MEGAPIXEL * pixels / _MEGA,
@@ -43,10 +46,13 @@ def picture_budget(header: ImageHeader, byte_count: int) -> Budget:
     )
 
 
-def decoder_memory(limits: ImageLimits) -> int:
-    """The most that one decoder may take, shared memory included, bytes."""
-    largest = ImageHeader(limits.max_pixels, 1, "")
-    return picture_budget(largest, limits.max_bytes).memory
+def faithful_budget(header: ImageHeader, byte_count: int) -> Budget:
+    """For encoding a picture in the way of its source."""
+    pixels = header.pixel_count
+    return Budget(
+        _CPU_S + _FAITHFUL_CPU_S_PER_MEGAPIXEL * pixels / _MEGA,
+        _MEMORY + _MEMORY_PER_FILE_BYTE * byte_count + _FAITHFUL_MEMORY_PER_PIXEL * pixels,
+    )
 
 
 def over_budget_error(what: str) -> ImageTooLarge:

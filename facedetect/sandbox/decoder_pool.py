@@ -23,6 +23,7 @@ from facedetect.images import BGRImage, ImageHeader, ImageLimits, Metadata, chec
 from facedetect.render import Style
 from facedetect.sandbox.budget import (
     Budget,
+    faithful_budget,
     header_budget,
     over_budget_error,
     picture_budget,
@@ -119,7 +120,10 @@ class SandboxedPicture:
         self._call({"do": "draw", "style": style, "bytes": len(data)})
 
     def encode(self, suffix: str, metadata: Metadata | None = None) -> bytes:
-        return self._result({"do": "encode", "suffix": suffix, "metadata": metadata})
+        request = {"do": "encode", "suffix": suffix, "metadata": metadata}
+        if metadata is None:
+            return self._result(request)
+        return self._result(request, faithful_budget(self.header, len(self._data)))
 
     def crop(self, face: Face, style: CropStyle, suffix: str) -> bytes:
         return self._result(
@@ -154,12 +158,12 @@ class SandboxedPicture:
     def _opened(self) -> _DecoderSlot:
         return self._open()[1] if self._decoder is None else self._decoder
 
-    def _call(self, request: Message) -> tuple[Message, _DecoderSlot]:
+    def _call(self, request: Message, budget: Budget | None = None) -> tuple[Message, _DecoderSlot]:
         decoder = self._opened()
-        return self._ask(decoder, request, self._budget), decoder
+        return self._ask(decoder, request, budget or self._budget), decoder
 
-    def _result(self, request: Message) -> bytes:
-        answer, decoder = self._call(request)
+    def _result(self, request: Message, budget: Budget | None = None) -> bytes:
+        answer, decoder = self._call(request, budget)
         return decoder.memory.read_result(int(answer["bytes"]))
 
     def _ask(self, decoder: _DecoderSlot, request: Message, budget: Budget) -> Message:
