@@ -1,4 +1,7 @@
-"""What several kinds of tests share: photographs, optional data, real processes."""
+"""What several kinds of tests share: photographs, optional data, real processes.
+
+Fixtures import TensorFlow, conftest files do not: pytest-xdist's controller reads them, too.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ from facedetect.faces import Box, Face, Landmarks, Point
 from facedetect.images import BGRImage, ImageLimits, load_image
 
 if TYPE_CHECKING:
-    from benchmarks.servers import Gateway, Server
+    from benchmarks.servers import Gateway
     from facedetect import Detector
+    from facedetect.model_server.development_server import ModelServer
 
 DATA = Path(__file__).parent / "data"
 ASTRONAUT = DATA / "astronaut.jpg"
@@ -57,9 +61,9 @@ def reference_graph() -> Path:
 
 @pytest.fixture(scope="session")
 def wider_images() -> list[Path]:
-    """Photographs of many faces: every eighth one, but nightly all."""
+    """Photographs of many faces."""
     folder = optional_folder("eval", "FACEDETECT_EVAL_DIR") / "wider-dev" / "images"
-    return sorted(folder.rglob("*.jpg"))[:: 1 if PROFILE == "nightly" else 8]
+    return sorted(folder.rglob("*.jpg"))
 
 
 @pytest.fixture(scope="session")
@@ -89,12 +93,13 @@ def builtin_service() -> Iterator[Gateway]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def builtin_server() -> Iterator[Server]:
-    """`facedetect model-server` as it comes, for all tests that leave it running."""
-    from benchmarks.servers import model_server
+@pytest.fixture(scope="module")
+def builtin_server(cold_model: Path) -> Iterator[ModelServer]:
+    """The development model server with the built-in model, in threads of the test."""
+    from facedetect.model_server.versioned_model import VersionedModel
+    from tests.model_servers import serving
 
-    with model_server() as running:
+    with serving(VersionedModel("mtcnn", cold_model)) as running:
         yield running
 
 

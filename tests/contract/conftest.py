@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.servers import TENSORFLOW_SERVING, Server, tensorflow_serving
 from facedetect.backends import Backend, open_backend
 from facedetect.images import BGRImage
-from facedetect.model.builtin import builtin_model
 from tests.conftest import face_at, skip_or_fail
 from tests.fake import finding
 from tests.model.cases import group as make_group
 
-# By name: the fixture of the server, and the attribute with its URL.
+if TYPE_CHECKING:
+    from facedetect.model_server.development_server import ModelServer
+
+# By name: the fixture of the server, and the protocol.
 SERVERS = {
-    "grpc": ("builtin_server", "grpc_url"),
-    "rest": ("builtin_server", "rest_url"),
-    "tensorflow serving": ("serving", "grpc_url"),
-    "tensorflow serving, rest": ("serving", "rest_url"),
+    "grpc": ("builtin_server", "grpc"),
+    "rest": ("builtin_server", "http"),
+    "tensorflow serving": ("serving", "grpc"),
+    "tensorflow serving, rest": ("serving", "http"),
 }
 
 
@@ -29,12 +32,16 @@ def serving() -> Iterator[Server]:
     """TensorFlow Serving itself."""
     if TENSORFLOW_SERVING is None:
         skip_or_fail("serving", "tensorflow_model_server is not on PATH")
+    from facedetect.model.builtin import builtin_model
+
     with tensorflow_serving(builtin_model()) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def saved_model_backend() -> Iterator[Backend]:
+    from facedetect.model.builtin import builtin_model
+
     with closing(open_backend(f"savedmodel:{builtin_model()}")) as backend:
         yield backend
 
@@ -48,9 +55,14 @@ def opened(name: str, request: pytest.FixtureRequest) -> Iterator[Backend]:
     elif name == "savedmodel":
         yield request.getfixturevalue("saved_model_backend")
     else:
-        fixture, url = SERVERS[name]
-        with closing(open_backend(getattr(request.getfixturevalue(fixture), url))) as backend:
+        fixture, scheme = SERVERS[name]
+        with closing(open_backend(url_of(request.getfixturevalue(fixture), scheme))) as backend:
             yield backend
+
+
+def url_of(server: Server | ModelServer, scheme: str, model: str = "mtcnn") -> str:
+    port = server.port if scheme == "grpc" else server.rest_port
+    return f"{scheme}://127.0.0.1:{port}/{model}"
 
 
 @pytest.fixture(params=["fake", "embedded", "savedmodel", *SERVERS])

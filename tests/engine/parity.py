@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from facedetect import DetectionParams
-from facedetect.backends import Backend, InferenceRequest
+from facedetect.backends import Backend, InferenceRequest, open_backend
 from facedetect.backends.base import RawDetections
+from facedetect.engine.engine import instruction_sets
 from facedetect.images import BGRImage, ImageLimits, load_image
 from facedetect.model.caffe import read_caffe
 from facedetect.model.convert import convert
 from facedetect.model.freeze import freeze
 from facedetect.mtcnn.geometry import named_geometry
+from tests.conftest import optional_folder
 from tests.engine.ties import TIES
 from tests.model.cases import RECIPE, Case, pictures
 from tests.model.graphs import OUTPUTS, Found, differences
@@ -47,13 +51,12 @@ class Variant:
     def name(self) -> str:
         return "-".join(filter(None, (self.geometry, self.landmarks, self.fourth_net)))
 
-    def write(self, folder: Path, caffe: Path | None) -> tuple[str, str]:
+    def write(self, folder: Path) -> tuple[str, str]:
         """Write the model; return the URLs of the engine and of TensorFlow's backend."""
         weights = None
         if self.fourth_net:
             weights = folder / "weights.safetensors"
-            arrays = read_caffe(caffe) if caffe else random_arrays()
-            save_file(dict(arrays), weights)
+            save_file(dict(self._four_nets()), weights)
         averages = self.landmarks == "averaged"
         geometry = named_geometry(self.geometry, averages_landmarks=averages)
         freeze(folder / "mtcnn.pb", weights=weights, geometry=geometry)
@@ -61,14 +64,32 @@ class Variant:
         url = f"embedded:?geometry={self.geometry}&landmarks={self.landmarks}"
         return (f"{url}&weights={weights}" if weights else url), f"savedmodel:{folder / 'mtcnn'}"
 
+    def _four_nets(self) -> Mapping[str, NDArray[np.float32]]:
+        if self.fourth_net == "author":
+            return read_caffe(optional_folder("reference", "FACEDETECT_REFERENCE_DIR"))
+        return random_arrays()
 
-VARIANTS = [
-    Variant(),
-    Variant("reference"),
-    Variant(landmarks="averaged"),
-    Variant(fourth_net="random"),
-    Variant(landmarks="averaged", fourth_net="author"),
-]
+
+@dataclass(frozen=True)
+class Pair:
+    """TensorFlow's backend, and the engine's for each of this processor's instruction sets."""
+
+    variant: Variant
+    graph: Backend
+    engines: dict[str, Backend]
+
+
+@contextmanager
+def opened(variant: Variant, folder: Path) -> Iterator[Pair]:
+    """The same model in TensorFlow and in the engine; it is written to the folder."""
+    engine_url, graph_url = variant.write(folder)
+    with ExitStack() as stack:
+        graph = stack.enter_context(closing(open_backend(graph_url)))
+        engines = {
+            name: stack.enter_context(closing(open_backend(f"{engine_url}&instruction_set={name}")))
+            for name in instruction_sets()
+        }
+        yield Pair(variant, graph, engines)
 
 
 @dataclass
@@ -143,17 +164,19 @@ def labelled_cases(paths: list[Path]) -> Iterator[Case]:
         yield Case(path.stem, load_image(path, ImageLimits()), params)
 
 
-def compare(
-    variant: Variant, graph: Backend, engines: Mapping[str, Backend], cases: Iterable[Case]
-) -> None:
-    """Compare each engine with the graph; print how near they are and fail if they differ."""
-    summaries = {name: Summary() for name in engines}
+def compare(pair: Pair, cases: Iterable[Case], sets: Sequence[str]) -> None:
+    """Compare the engine with the graph; print how near they are and fail if they differ.
+
+    `sets` are the instruction sets with which it runs.
+    """
+    summaries = {name: Summary() for name in sets}
     for case in cases:
-        theirs = run(graph, case)
-        for name, engine in engines.items():
-            summaries[name].compare(f"{variant.name} {case.name}", run(engine, case), theirs)
+        theirs = run(pair.graph, case)
+        for name, summary in summaries.items():
+            ours = run(pair.engines[name], case)
+            summary.compare(f"{pair.variant.name} {case.name}", ours, theirs)
     for name, summary in summaries.items():
-        print(f"{variant.name}, {name}: {summary}")
+        print(f"{pair.variant.name}, {name}: {summary}")
     for summary in summaries.values():
         assert not summary.different
         assert summary.faces > 0

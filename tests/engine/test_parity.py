@@ -1,22 +1,37 @@
-"""The engine finds what the TensorFlow graph finds: 0.01 px, 1e-4; -s prints how near."""
+"""The engine finds what the TensorFlow graph finds: 0.01 px, 1e-4; -s prints how near.
+
+tests/nightly/test_engine.py has more options, and labelled photographs.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from facedetect.engine.engine import instruction_sets
 from facedetect.images import BGRImage
-from tests.engine.conftest import Pair
-from tests.engine.parity import VARIANTS, compare, labelled_cases, plain_cases
+from tests.engine.parity import Variant, compare, opened, plain_cases
+from tests.model.cases import Case
 
-_EACH = 3  # labelled photographs for each variant, other ones for each
+VARIANTS = [Variant(), Variant("reference"), Variant(landmarks="averaged", fourth_net="random")]
+
+# Pyramid pixels: without SIMD the engine takes twenty times as long.
+_SMALL = 300_000
 
 
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 def test_pictures_without_and_with_faces(
-    pair: Pair, astronaut: BGRImage, grace_hopper: BGRImage
+    variant: Variant, astronaut: BGRImage, grace_hopper: BGRImage, tmp_path: Path
 ) -> None:
-    compare(pair.variant, pair.graph, pair.engines, plain_cases(astronaut, grace_hopper))
+    cases = list(plain_cases(astronaut, grace_hopper))
+    fastest, *others = instruction_sets()
+    with opened(variant, tmp_path) as pair:
+        compare(pair, cases, [fastest])
+        if variant == Variant():
+            compare(pair, filter(is_small, cases), others)
 
 
-def test_some_labelled_photographs(pair: Pair, wider_images: list[Path]) -> None:
-    first, step = VARIANTS.index(pair.variant), len(wider_images) // _EACH
-    compare(pair.variant, pair.graph, pair.engines, labelled_cases(wider_images[first::step]))
+def is_small(case: Case) -> bool:
+    height, width = case.image.shape[:2]
+    return case.params.pyramid_pixels(width, height) <= _SMALL

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +10,13 @@ import pytest
 import tensorflow as tf
 
 from facedetect import DetectionParams, Detector
-from facedetect.backends import InferenceRequest
-from facedetect.backends.saved_model_backend import SavedModelBackend
 from facedetect.errors import InvalidModel, OutputExists
 from facedetect.images import BGRImage
 from facedetect.model.convert import convert
 from facedetect.model.inspect import TensorSummary, inspect_model
 from facedetect.model.signatures import SIGNATURES
-from tests.conftest import ASTRONAUT
 from tests.model.graphs import FrozenGraph
+from tests.model.served import ServedModel, ServedOutputs
 
 tf1 = tf.compat.v1
 
@@ -82,24 +82,28 @@ def check_signature(folder: Path) -> None:
 
 
 def test_our_graph_gives_the_same_as_a_saved_model(
-    frozen: Path, our_graph: FrozenGraph, astronaut: BGRImage, tmp_path: Path
+    converted: Path, our_graph: FrozenGraph, astronaut: BGRImage
 ) -> None:
-    folder = convert(frozen, tmp_path / "mtcnn")
-    assert folder == tmp_path / "mtcnn" / "1"
-    check_signature(folder)
+    assert converted.parts[-2:] == ("mtcnn", "1")
+    check_signature(converted)
     params = DetectionParams(min_size=40)
-    expected = our_graph.detect(astronaut, params)
-    raw = SavedModelBackend(tmp_path / "mtcnn").predict(InferenceRequest(astronaut, params))
-    assert (raw.model.name, raw.model.version) == ("mtcnn", 1)
-    for name, array in expected.items():
-        assert np.array_equal(getattr(raw, name), array)
+    found = served(converted, astronaut, params)
+    for name, array in our_graph.detect(astronaut, params).items():
+        assert np.array_equal(found[name], array)
 
 
-def test_the_published_graph_is_converted_alike(reference_graph: Path, tmp_path: Path) -> None:
-    check_signature(convert(reference_graph, tmp_path / "tf-mtcnn"))
-    with Detector(f"savedmodel:{tmp_path / 'tf-mtcnn'}") as detector:
-        (face,) = detector.detect(ASTRONAUT)
-    assert face.box.x_min == pytest.approx(179.5, abs=1)
+def served(folder: Path, image: BGRImage, params: DetectionParams) -> ServedOutputs:
+    with closing(ServedModel(folder)) as model:
+        return model.call("serving_uint8", input=image, **asdict(params))
+
+
+def test_the_published_graph_is_converted_alike(
+    reference_graph: Path, astronaut: BGRImage, tmp_path: Path
+) -> None:
+    folder = convert(reference_graph, tmp_path / "tf-mtcnn")
+    check_signature(folder)
+    (box,) = served(folder, astronaut, DetectionParams())["box"]
+    assert box[1] == pytest.approx(179.5, abs=1)
 
 
 def test_other_tensor_names_are_mapped(tmp_path: Path) -> None:
@@ -193,22 +197,22 @@ def test_sources_that_are_not_graphs_are_rejected(
     assert names_in(tmp_path) == before
 
 
-def test_an_existing_version_is_left_alone(frozen: Path, tmp_path: Path) -> None:
+def test_an_existing_version_is_left_alone(tmp_path: Path) -> None:
+    source = write_graph(simple_graph(OWN_NAMES), tmp_path / "own.pb")
     (tmp_path / "out" / "1").mkdir(parents=True)
     with pytest.raises(OutputExists, match="choose another folder or --version"):
-        convert(frozen, tmp_path / "out")
+        convert(source, tmp_path / "out")
     assert not names_in(tmp_path / "out" / "1")
-    convert(frozen, tmp_path / "out", version=2)
+    convert(source, tmp_path / "out", version=2)
     assert names_in(tmp_path / "out") == {"1", "2"}
     (tmp_path / "file").touch()
     with pytest.raises(OutputExists):
-        convert(frozen, tmp_path / "file")
+        convert(source, tmp_path / "file")
 
 
-def test_a_saved_model_is_not_converted_again(frozen: Path, tmp_path: Path) -> None:
-    convert(frozen, tmp_path / "out")
+def test_a_saved_model_is_not_converted_again(converted: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidModel, match="is a SavedModel already"):
-        convert(tmp_path / "out", tmp_path / "again")
+        convert(converted.parent, tmp_path / "again")
 
 
 def test_inspect_lists_a_frozen_graphs_tensors(frozen: Path) -> None:
@@ -228,11 +232,10 @@ def test_inspect_lists_a_checkpoints_tensors(tmp_path: Path) -> None:
     assert {f"{name}:0" for name in OUTPUTS} <= {tensor.name for tensor in summary.outputs}
 
 
-def test_inspect_lists_a_saved_models_tensors(frozen: Path, tmp_path: Path) -> None:
-    convert(frozen, tmp_path / "out", version=2)
-    summary = inspect_model(tmp_path / "out")
+def test_inspect_lists_a_saved_models_tensors(converted: Path) -> None:
+    summary = inspect_model(converted.parent)
     assert summary.kind == "SavedModel"
-    assert summary.path.endswith("out/2")
+    assert summary.path.endswith("mtcnn/1")
     batch = {f"batch/{name}:0" for name in SIGNATURES["serving_batch"].inputs}
     single = {f"{name}:0" for name in SIGNATURES["serving_bytes"].inputs}
     assert {tensor.name for tensor in summary.inputs} == single | batch | {"image_float:0"}

@@ -3,28 +3,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 
-from facedetect.model_server.development_server import ModelServer
-from facedetect.model_server.versioned_model import VersionedModel
-from tests.model_server.clients import Client
-from tests.model_server.models import move_in, save_half_plus_two
-from tests.model_servers import serving
+if TYPE_CHECKING:
+    from facedetect.model_server.development_server import ModelServer
+    from tests.model_server.clients import Client
 
-Serve = Callable[..., Client]
+Serve = Callable[..., "Client"]
 
 
 @pytest.fixture(scope="session")
 def half_plus_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One version, to be moved in under any number."""
+    from tests.model_server.models import save_half_plus_two
+
     return save_half_plus_two(tmp_path_factory.mktemp("saved") / "1")
 
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Serves a folder as the model `m` and gives a client; the server ends with the test."""
+    from facedetect.model_server.versioned_model import VersionedModel
+    from tests.model_server.clients import Client
+    from tests.model_servers import serving
+
     with ExitStack() as stack:
 
         def start(folder: Path, **options: object) -> Client:
@@ -39,6 +44,10 @@ def serve() -> Iterator[Serve]:
 @pytest.fixture(scope="module")
 def server(half_plus_two: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
     """Versions 1 and 2 side by side, labelled."""
+    from facedetect.model_server.versioned_model import VersionedModel
+    from tests.model_server.models import move_in
+    from tests.model_servers import serving
+
     folder = tmp_path_factory.mktemp("models")
     for version in (1, 2):
         move_in(half_plus_two, folder, version)
@@ -50,6 +59,8 @@ def server(half_plus_two: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="module")
 def client(server: ModelServer) -> Iterator[Client]:
+    from tests.model_server.clients import Client
+
     client = Client(server.port)
     yield client
     client.channel.close()

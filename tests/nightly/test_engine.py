@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -11,44 +10,52 @@ import pytest
 
 from benchmarks.process_memory import resident_mb
 from facedetect import DetectionParams
-from facedetect.backends import Backend, open_backend
-from facedetect.engine.engine import Engine
+from facedetect.engine.engine import Engine, instruction_sets
 from facedetect.images import BGRImage
 from facedetect.mtcnn.geometry import ACCURATE
 from facedetect.mtcnn.weights import load_weights
-from tests.engine.parity import Variant, compare, labelled_cases
+from tests.engine.parity import Pair, Variant, compare, labelled_cases, opened, plain_cases
 from tests.model.cases import Case
 
+DEFAULTS = [Variant(), Variant("reference")]
+VARIANTS = [
+    *DEFAULTS,
+    Variant(landmarks="averaged"),
+    Variant(fourth_net="random"),
+    Variant(landmarks="averaged", fourth_net="author"),
+]
+FASTEST = instruction_sets()[:1]
 
-@pytest.fixture(scope="module", params=["accurate", "reference"])
-def backends(
+
+@pytest.fixture(scope="module", params=VARIANTS, ids=lambda variant: variant.name)
+def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Variant, Backend, Backend]]:
-    """A model, its engine and its graph."""
-    variant = Variant(request.param)
-    urls = variant.write(tmp_path_factory.mktemp("model"), None)
-    with ExitStack() as stack:
-        engine, graph = (stack.enter_context(closing(open_backend(url))) for url in urls)
-        yield variant, engine, graph
+) -> Iterator[Pair]:
+    """A model in TensorFlow and in the engine."""
+    with opened(request.param, tmp_path_factory.mktemp(request.param.name)) as pair:
+        yield pair
 
 
-def test_all_labelled_photographs(
-    backends: tuple[Variant, Backend, Backend], wider_images: list[Path]
+def test_every_instruction_set(
+    pair: Pair, astronaut: BGRImage, grace_hopper: BGRImage, wider_images: list[Path]
 ) -> None:
-    variant, engine, graph = backends
-    compare(variant, graph, {"engine": engine}, labelled_cases(wider_images))
+    compare(pair, plain_cases(astronaut, grace_hopper), instruction_sets())
+    compare(pair, labelled_cases(wider_images[::50]), instruction_sets())
+
+
+def test_labelled_photographs(pair: Pair, wider_images: list[Path]) -> None:
+    """All of them where the engine and the graph are as they come, else every eighth one."""
+    paths = wider_images if pair.variant in DEFAULTS else wider_images[::8]
+    compare(pair, labelled_cases(paths), FASTEST)
     fine = DetectionParams(factor=0.85)
-    again = (Case(case.picture, case.image, fine) for case in labelled_cases(wider_images))
-    compare(variant, graph, {"engine": engine}, again)
+    again = (Case(case.picture, case.image, fine) for case in labelled_cases(paths))
+    compare(pair, again, FASTEST)
 
 
-def test_twenty_five_megapixels(
-    backends: tuple[Variant, Backend, Backend], astronaut: BGRImage
-) -> None:
-    variant, engine, graph = backends
+def test_twenty_five_megapixels(pair: Pair, astronaut: BGRImage) -> None:
     large = np.tile(astronaut, (10, 10, 1))[:5000, :5000]
     case = Case("25 megapixels", large, DetectionParams(min_size=60))
-    compare(variant, graph, {"engine": engine}, [case])
+    compare(pair, [case], FASTEST)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
