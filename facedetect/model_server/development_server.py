@@ -15,7 +15,6 @@ from facedetect.model_server.versioned_model import VersionedModel
 logger = logging.getLogger(__name__)
 
 _POLL_S = 1.0
-_GRACE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -31,17 +30,20 @@ class ServerAddress:
 class ModelServer:
     """Serves a model between `start` and `stop`; `port` and `rest_port` are the actual ports."""
 
-    def __init__(self, model: VersionedModel, address: ServerAddress) -> None:
-        """Bind the ports.
+    def __init__(
+        self, model: VersionedModel, address: ServerAddress, *, grace_s: float = 5.0
+    ) -> None:
+        """Bind the ports; `grace_s` is how long running calls have to finish in `stop`.
 
         Raises InvalidSettings if a port is in use, OSError if a TLS file cannot be read.
         """
         self._model = model
+        self._grace_s = grace_s
         self._host = address.host
         service = PredictionService(model, ServingMetrics())
         self._rest = None
         if address.rest_port is not None:
-            self._rest = RestServer(service, address.host, address.rest_port, _GRACE_S)
+            self._rest = RestServer(service, address.host, address.rest_port, grace_s)
         self._grpc = GrpcServer(service, address.host, address.port, address.tls)
         self.port = self._grpc.port
         self.rest_port = None if self._rest is None else self._rest.port
@@ -62,14 +64,14 @@ class ModelServer:
             logger.info("REST listens on http://%s:%d", self._host, self._rest.port)
 
     def stop(self) -> None:
-        """Refuse new calls, give running ones some seconds to finish, then cancel them."""
+        """Refuse new calls, give running ones time to finish, then cancel them."""
         self._is_stopping.set()
-        waits = [self._grpc.stop(_GRACE_S)]
+        waits = [self._grpc.stop(self._grace_s)]
         if self._rest is not None:
             waits.append(self._rest.stop())
         for wait in waits:
             wait()
-        self._watcher.join(_GRACE_S)
+        self._watcher.join(self._grace_s)
         self._model.close()
 
     def _watch(self) -> None:

@@ -27,7 +27,7 @@ def test_a_deadline_stops_the_work_and_the_next_call_is_right(
 ) -> None:
     backend = in_process_backend
     expected = backend.predict(InferenceRequest(astronaut))
-    large, params = np.tile(astronaut, (6, 6, 1)), DetectionParams(min_size=8)
+    large, params = np.tile(astronaut, (3, 3, 1)), DetectionParams(min_size=8)
     with ThreadPoolExecutor(1) as pool:
         unhurried = pool.submit(backend.predict, InferenceRequest(large, params))
         with pytest.raises(BackendTimeout):

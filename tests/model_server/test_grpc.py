@@ -12,6 +12,8 @@ from tensorflow_serving.apis import get_model_metadata_pb2, model_management_pb2
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
 from facedetect.model import tensorflow as tf
+from facedetect.model_server.development_server import ModelServer
+from tests.conftest import ASTRONAUT
 from tests.model_server.clients import Client, spec_of
 
 X = np.array([1, 2, 5], np.float32)
@@ -152,3 +154,21 @@ def test_what_is_not_offered_is_unimplemented(client: Client) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         client.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest())
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_guards_of_the_built_in_model_are_invalid_arguments(builtin_server: ModelServer) -> None:
+    spec = ModelSpec(name="mtcnn", signature_name="serving_bytes")
+    inputs = {
+        "image_bytes": ASTRONAUT.read_bytes(),
+        "min_size": np.float32(40),
+        "thresholds": np.array([0.6, 0.7, 0.7], np.float32),
+        "factor": np.float32(0.709),
+    }
+    client = Client(builtin_server.port)
+    found = client.predict(inputs, spec).outputs
+    assert tf.make_ndarray(found["box"]).shape == (1, 4)
+    with pytest.raises(grpc.RpcError, match="factor must be from") as caught:
+        client.predict({**inputs, "factor": np.float32(1.5)}, spec)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "assertion failed: [factor must be from 0.1" in str(caught.value.details())
+    assert "Graph execution error" not in str(caught.value.details())

@@ -25,9 +25,14 @@ VARIANTS = [
     Variant(landmarks="averaged", fourth_net="author"),
 ]
 FASTEST = instruction_sets()[:1]
+FEW = 3  # labelled photographs for each variant, other ones for each
 
 
-@pytest.fixture(scope="module", params=VARIANTS, ids=lambda variant: variant.name)
+def of(variants: list[Variant]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("pair", variants, indirect=True, ids=lambda one: one.name)
+
+
+@pytest.fixture(scope="module")
 def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pair]:
@@ -36,22 +41,25 @@ def pair(
         yield pair
 
 
+@of(VARIANTS)
 def test_every_instruction_set(
     pair: Pair, astronaut: BGRImage, grace_hopper: BGRImage, wider_images: list[Path]
 ) -> None:
     compare(pair, plain_cases(astronaut, grace_hopper), instruction_sets())
-    compare(pair, labelled_cases(wider_images[::50]), instruction_sets())
+    sample = wider_images[::8]
+    first, step = VARIANTS.index(pair.variant), len(sample) // FEW
+    compare(pair, labelled_cases(sample[first::step]), instruction_sets())
 
 
-def test_labelled_photographs(pair: Pair, wider_images: list[Path]) -> None:
-    """All of them where the engine and the graph are as they come, else every eighth one."""
-    paths = wider_images if pair.variant in DEFAULTS else wider_images[::8]
-    compare(pair, labelled_cases(paths), FASTEST)
+@of(DEFAULTS)
+def test_all_labelled_photographs(pair: Pair, wider_images: list[Path]) -> None:
+    compare(pair, labelled_cases(wider_images), FASTEST)
     fine = DetectionParams(factor=0.85)
-    again = (Case(case.picture, case.image, fine) for case in labelled_cases(paths))
+    again = (Case(case.picture, case.image, fine) for case in labelled_cases(wider_images))
     compare(pair, again, FASTEST)
 
 
+@of(DEFAULTS)
 def test_twenty_five_megapixels(pair: Pair, astronaut: BGRImage) -> None:
     large = np.tile(astronaut, (10, 10, 1))[:5000, :5000]
     case = Case("25 megapixels", large, DetectionParams(min_size=60))

@@ -44,14 +44,24 @@ def test_closing_ends_calls_under_way(protocol: str) -> None:
             assert isinstance(call.exception(60), ServingError)
 
 
-@pytest.mark.parametrize("protocol", ["grpc", "rest"])
-def test_a_program_that_forgets_to_close_ends_all_the_same(protocol: str) -> None:
-    code = (
-        f"from tests.tfserving.test_client_failures import HALF, ServingError, opened\n"
-        f"client = opened({protocol!r}, '127.0.0.1:1')\n"
-        f"try:\n    client.status(HALF, timeout_s=0.2)\n"
-        f"except ServingError:\n    print('refused')\n"
-    )
+@pytest.mark.parametrize(
+    "client",
+    ["GrpcClient('127.0.0.1:1')", "RestClient('http://127.0.0.1:1')"],
+    ids=["grpc", "rest"],
+)
+def test_a_program_that_forgets_to_close_ends_all_the_same(client: str) -> None:
+    code = f"""
+from facedetect.model_ref import ModelRef
+from facedetect.tfserving.api import ServingError
+from facedetect.tfserving.grpc_client import GrpcClient
+from facedetect.tfserving.rest_client import RestClient
+
+client = {client}
+try:
+    client.status(ModelRef("half_plus_two"), timeout_s=0.2)
+except ServingError:
+    print("refused")
+"""
     ended = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
     )

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from benchmarks.servers import Server, model_server
 from facedetect.errors import InvalidParams
 from facedetect.model import tensorflow as tf
 from facedetect.model_ref import ModelRef
+from facedetect.model_server.development_server import ModelServer
+from facedetect.model_server.versioned_model import VersionedModel
 from facedetect.tfserving.api import ServingClient, ServingError
 from facedetect.tfserving.grpc_client import GrpcClient
 from facedetect.tfserving.rest_client import RestClient
 from facedetect.tfserving.serving_pb2 import DT_FLOAT, DT_STRING, Code, ModelVersionStatus
+from tests.model_servers import serving
 
 HALF = ModelRef("half_plus_two")
 X = {"x": np.array([1.0, 2.0, 5.0], np.float32)}
@@ -34,19 +36,18 @@ class HalfPlusTwo(tf.Module):  # type: ignore[misc]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
     folder = tmp_path_factory.mktemp("models") / "half_plus_two"
     module = HalfPlusTwo()
     signatures = {"serving_default": module.predict, "count": module.count}
     for version in ("1", "2"):
         tf.saved_model.save(module, str(folder / version), signatures=signatures)
-    options = ["--versions", "all", "--label", "stable=1"]
-    with model_server(folder, *options, name="half_plus_two") as running:
+    with serving(VersionedModel("half_plus_two", folder, set, {"stable": 1})) as running:
         yield running
 
 
 @pytest.fixture(params=["grpc", "rest"])
-def client(request: pytest.FixtureRequest, server: Server) -> Iterator[ServingClient]:
+def client(request: pytest.FixtureRequest, server: ModelServer) -> Iterator[ServingClient]:
     made: ServingClient
     if request.param == "grpc":
         made = GrpcClient(f"127.0.0.1:{server.port}")
@@ -143,7 +144,7 @@ def test_numbers_that_are_not_finite_pass(client: ServingClient) -> None:
     assert np.array_equal(found, x, equal_nan=True)
 
 
-def test_a_closed_client_says_so(server: Server) -> None:
+def test_a_closed_client_says_so(server: ModelServer) -> None:
     clients: list[ServingClient] = [
         GrpcClient(f"127.0.0.1:{server.port}"),
         RestClient(f"http://127.0.0.1:{server.rest_port}"),
@@ -164,7 +165,7 @@ def test_a_model_has_a_version_or_a_label() -> None:
 
 
 @pytest.mark.parametrize("label", ["..", ".", ""])
-def test_labels_do_not_lead_elsewhere_in_a_path(server: Server, label: str) -> None:
+def test_labels_do_not_lead_elsewhere_in_a_path(server: ModelServer, label: str) -> None:
     client = RestClient(f"http://127.0.0.1:{server.rest_port}")
     with pytest.raises(ServingError, match="must not be empty"):
         client.predict(ModelRef("half_plus_two", label=label), X, timeout_s=20)
