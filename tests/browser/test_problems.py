@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Route, expect
 
-from benchmarks.servers import Server
 from facedetect.service.keys.key_file import add_key
 from tests.browser.conftest import Open
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
@@ -28,15 +27,13 @@ class Guarded:
 
 
 @pytest.fixture(scope="session")
-def guarded(
-    chromium: str, builtin_server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Guarded]:
+def guarded(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     assert chromium
     keys = tmp_path_factory.mktemp("keys") / "keys.jsonl"
     _, key = add_key(keys, "page", lifetime=None, rate_limit=None)
     _, limited_key = add_key(keys, "limited", lifetime=None, rate_limit="1/5second")
     env = {"FACEDETECT_KEYS_FILE": str(keys), "FACEDETECT_MAX_IMAGE_BYTES": "100000"}
-    with served("--backend", builtin_server.grpc_url, env=env) as running:
+    with served(env=env) as running:
         yield Guarded(running.url, key, limited_key)
 
 

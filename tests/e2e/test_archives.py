@@ -10,7 +10,6 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import pytest
 from benchmarks import kills
 from benchmarks.bad_files import write_bad_files
 from benchmarks.kills import results_of
-from benchmarks.servers import FACEDETECT, Command, Server
+from benchmarks.servers import FACEDETECT
 from benchmarks.synthetic_archive import CODINGS, make_archive
 from facedetect import Detector
 from facedetect.archive.file_processor import FileProcessor
@@ -34,27 +33,9 @@ from facedetect.archive.storage import LocalStorage
 from facedetect.backends.fake import FakeBackend
 from facedetect.model_ref import ModelRef
 from tests.conftest import ASTRONAUT
-from tests.processes import Run, run
+from tests.processes import Run, call, run
 
 UNDER_WAY = 4  # files at most, with two workers
-
-
-@pytest.fixture(scope="module")
-def server(builtin_server: Server) -> Server:
-    """Commands start in a second with the model elsewhere."""
-    return builtin_server
-
-
-@pytest.fixture
-def annotate(server: Server) -> Callable[..., Run]:
-    def annotate_(source: Path, output: Path, *options: str) -> Run:
-        return run("annotate-folder", source, output, *options, "--backend", server.grpc_url)
-
-    return annotate_
-
-
-def command_of(server: Server, source: Path, output: Path) -> Command:
-    return [FACEDETECT, "annotate-folder", source, output, "--backend", server.grpc_url]
 
 
 def rows_of(output: Path) -> dict[str, dict[str, Any]]:
@@ -86,14 +67,14 @@ class Annotated:
 
 
 @pytest.fixture(scope="module")
-def annotated(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Annotated:
+def annotated(tmp_path_factory: pytest.TempPathFactory) -> Annotated:
     """One picture of each coding, one broken file of each kind."""
     folder = tmp_path_factory.mktemp("archive")
     source, output = folder / "in", folder / "out"
     faces = make_archive(source, len(CODINGS), longest=500)
     bad = write_bad_files(source / "bad")
     before = state_of(source)
-    ended = run("annotate-folder", source, output, "--json", "--backend", server.grpc_url)
+    ended = run("annotate-folder", source, output, "--json")
     return Annotated(
         {name: len(boxes) for name, boxes in faces.items()},
         {f"bad/{name}": reason for name, reason in bad.items()},
@@ -137,11 +118,9 @@ def test_the_sources_stay_as_they_are(annotated: Annotated) -> None:
     assert not annotated.were_sources_changed
 
 
-def test_a_run_that_is_killed_and_gone_on_with_gives_the_same(
-    server: Server, tmp_path: Path
-) -> None:
+def test_a_run_that_is_killed_and_gone_on_with_gives_the_same(tmp_path: Path) -> None:
     make_archive(tmp_path / "in", 40, longest=300)
-    options = ["--backend", server.grpc_url, "--workers", "2"]
+    options = ["--workers", "2"]
     survived = kills.run(tmp_path / "in", tmp_path, options, kills=3, seed=7, pause_s=0.05)
     assert survived.differing == []
     assert all(0 < kill.results_after < survived.files for kill in survived.kills)
@@ -150,34 +129,30 @@ def test_a_run_that_is_killed_and_gone_on_with_gives_the_same(
     assert all(one.results_before > UNDER_WAY for one in runs[1:])
 
 
-def test_links_are_followed_if_asked_for_and_never_for_ever(
-    annotate: Callable[..., Run], tmp_path: Path
-) -> None:
+def test_links_are_followed_if_asked_for_and_never_for_ever(tmp_path: Path) -> None:
     source, elsewhere = tmp_path / "in", tmp_path / "elsewhere"
     for folder in (source / "a", elsewhere):
         folder.mkdir(parents=True)
         (folder / "astronaut.jpg").write_bytes(ASTRONAUT.read_bytes())
     (source / "a/round").symlink_to("..")
     (source / "link").symlink_to(elsewhere)
-    assert annotate(source, tmp_path / "out").returncode == 0
+    assert call("annotate-folder", source, tmp_path / "out").returncode == 0
     assert rows_of(tmp_path / "out").keys() == {"a/astronaut.jpg"}
-    assert annotate(source, tmp_path / "out", "--follow-links").returncode == 0
+    assert call("annotate-folder", source, tmp_path / "out", "--follow-links").returncode == 0
     assert rows_of(tmp_path / "out").keys() == {"a/astronaut.jpg", "link/astronaut.jpg"}
 
 
-def test_two_runs_do_not_write_to_one_folder(
-    annotate: Callable[..., Run], server: Server, tmp_path: Path
-) -> None:
+def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
     source, output = tmp_path / "in", tmp_path / "out"
     make_archive(source, 20, longest=300)
-    command = command_of(server, source, output)
+    command = [FACEDETECT, "annotate-folder", source, output]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as first:
         while not results_of(output):
             assert first.poll() is None
             time.sleep(0.005)
         first.send_signal(signal.SIGSTOP)  # so that it is surely under way
         try:
-            second = annotate(source, output)
+            second = call("annotate-folder", source, output)
         finally:
             first.send_signal(signal.SIGCONT)
     assert first.returncode == 0

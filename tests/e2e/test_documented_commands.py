@@ -6,15 +6,16 @@ import json
 import re
 import shlex
 import subprocess
-import sys
+from contextlib import chdir
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from benchmarks.servers import Gateway, Server
+from benchmarks.servers import Gateway
+from facedetect.model_server.development_server import ModelServer
 from tests.conftest import DATA
-from tests.processes import run, served
+from tests.processes import call, served
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -71,11 +72,11 @@ def test_the_facedetect_commands_of_the_readme(tmp_path: Path) -> None:
     names = [command[1] for command in ending]
     assert names == ["detect", "annotate", "annotate-folder", "annotate-folder"]
     for command in ending:
-        ended = run(*command[1:], cwd=tmp_path)
+        ended = call(*command[1:], cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
 
 
-def test_the_gateway_of_the_readme_asks_its_model_server(builtin_server: Server) -> None:
+def test_the_gateway_of_the_readme_asks_its_model_server(builtin_server: ModelServer) -> None:
     found = commands(README, "facedetect")
     assert ["facedetect", "model-server"] in found
     (options,) = (command[2:] for command in found if command[1] == "serve")
@@ -91,8 +92,9 @@ def test_the_python_snippets(page: str, tmp_path: Path) -> None:
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     snippets = blocks((ROOT / page).read_text("utf-8"), "python")
     assert snippets
-    for code in snippets:
-        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    with chdir(tmp_path):
+        for code in snippets:
+            exec(code, {})  # noqa: S102 - the documentation's own
 
 
 def test_the_snippets_of_the_client(service: httpx2.Client, tmp_path: Path) -> None:
@@ -100,22 +102,32 @@ def test_the_snippets_of_the_client(service: httpx2.Client, tmp_path: Path) -> N
         (tmp_path / name).symlink_to(ROOT / name)
     snippets = blocks((ROOT / "docs/client.md").read_text("utf-8"), "python")
     assert len(snippets) >= 6
-    for code in snippets:
-        assert "http://localhost:8000" in code
-        here = code.replace("http://localhost:8000", str(service.base_url).rstrip("/"))
-        ended = subprocess.run(
-            [sys.executable, "-W", "error", "-c", here],
-            cwd=tmp_path,
-            capture_output=True,
-            check=False,
-            text=True,
-        )
-        assert ended.returncode == 0, ended.stderr
+    with chdir(tmp_path):
+        for code in snippets:
+            assert "http://localhost:8000" in code
+            url = str(service.base_url).rstrip("/")
+            exec(code.replace("http://localhost:8000", url), {})  # noqa: S102 - as above
 
 
 def test_the_commands_that_build_a_model(tmp_path: Path) -> None:
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     first = blocks((ROOT / "docs/model.md").read_text("utf-8"), "sh")[0]
-    for line in first.splitlines():
-        ended = run(*shlex.split(line)[1:], cwd=tmp_path)
-        assert ended.returncode == 0, ended.stderr
+    lines = [shlex.split(line)[1:] for line in first.splitlines()]
+    assert [line[0] for line in lines] == ["freeze", "convert", "inspect", "detect"]
+    ended = [call(*line, cwd=tmp_path) for line in lines]
+    assert [one.returncode for one in ended] == [0, 0, 0, 0]
+    assert ended[1].stdout == "models/mtcnn/1\n"
+    assert "1 face" in ended[3].stdout
+    inspected = json.loads(call("inspect", "models/mtcnn", "--json", cwd=tmp_path).stdout)
+    signatures = {signature["name"]: signature for signature in inspected["signatures"]}
+    names = {"input", "min_size", "thresholds", "factor"}
+    assert set(signatures["serving_default"]["inputs"]) == names
+    table = call("inspect", "mtcnn.pb", cwd=tmp_path).stdout
+    assert "Possible inputs" in table
+    assert "min_size:0" in table
+    again = call(*lines[1], cwd=tmp_path)
+    assert again.returncode == 2
+    assert again.stderr.startswith("error: models/mtcnn/1 exists")
+    wrong = call("convert", "mtcnn.pb", "other", "--input", "input", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "is not NAME=VALUE" in wrong.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from benchmarks.servers import Server, gateway
+from benchmarks.servers import gateway
 from tests.conftest import ASTRONAUT
 from tests.processes import call, run, served
 
@@ -63,12 +63,10 @@ def keys_file(tmp_path: Path) -> Path:
     return tmp_path / "keys" / "keys.jsonl"
 
 
-def test_keys_are_made_used_and_taken_away_while_it_runs(
-    keys_file: Path, builtin_server: Server
-) -> None:
+def test_keys_are_made_used_and_taken_away_while_it_runs(keys_file: Path) -> None:
     first = add(keys_file, "camera")
     env = {"FACEDETECT_KEYS_FILE": str(keys_file), "FACEDETECT_HOST": "0.0.0.0"}  # noqa: S104
-    with served("--backend", builtin_server.grpc_url, env=env) as running:
+    with served(env=env) as running:
         assert len(detect(running.client, first).json()["faces"]) == 1
         for wrong in (None, first[:-1] + ("0" if first[-1] != "0" else "1")):
             refused = detect(running.client, wrong)

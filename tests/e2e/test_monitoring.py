@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.servers import Gateway, Server, free_port, gateway
+from benchmarks.servers import Gateway, free_port, gateway
 from tests.conftest import ASTRONAUT
 from tests.e2e.collector import Collector, collecting, values_of
 from tests.processes import served
@@ -34,13 +34,13 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def service(collector: Collector, builtin_server: Server) -> Iterator[Gateway]:
+def service(collector: Collector) -> Iterator[Gateway]:
     env = {
         "FACEDETECT_TRACES_ENDPOINT": collector.endpoint,
         "OTEL_BSP_SCHEDULE_DELAY": "100",
         "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
     }
-    with served("--backend", builtin_server.grpc_url, env=env) as running:
+    with served(env=env) as running:
         yield running
 
 
@@ -196,15 +196,3 @@ def test_without_the_extra_the_setting_is_refused() -> None:
     )
     assert ended.returncode == 2
     assert "install facedetect with its extra otel" in ended.stderr
-
-
-def test_nothing_that_sends_spans_is_loaded_unless_asked_for() -> None:
-    code = (
-        "import sys; from facedetect.service import create_app; from facedetect.settings import "
-        "ServiceSettings; settings = ServiceSettings.load(backend='grpc://localhost:1/mtcnn'); "
-        "create_app(settings, settings.open_detector()); print(*sys.modules)"
-    )
-    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    loaded = set(ended.stdout.split())
-    assert "prometheus_client" in loaded
-    assert not loaded & {"opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http"}
