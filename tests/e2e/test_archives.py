@@ -19,7 +19,7 @@ import pytest
 from benchmarks import kills
 from benchmarks.bad_files import write_bad_files
 from benchmarks.kills import results_of
-from benchmarks.servers import FACEDETECT
+from benchmarks.servers import FACEDETECT, Command
 from benchmarks.synthetic_archive import CODINGS, make_archive
 from facedetect import Detector
 from facedetect.archive.file_processor import FileProcessor
@@ -145,7 +145,7 @@ def test_links_are_followed_if_asked_for_and_never_for_ever(tmp_path: Path) -> N
 def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
     source, output = tmp_path / "in", tmp_path / "out"
     make_archive(source, 20, longest=300)
-    command = [FACEDETECT, "annotate-folder", source, output]
+    command: Command = [FACEDETECT, "annotate-folder", source, output]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as first:
         while not results_of(output):
             assert first.poll() is None

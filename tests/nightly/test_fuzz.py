@@ -16,6 +16,7 @@ from benchmarks.fuzz import (
 )
 from benchmarks.fuzz_engine import fuzz_engine
 from benchmarks.mutations import mutate_request, random_of, seeds
+from tests.e2e.test_openapi import check_promises
 
 SEED = 7
 PROBLEM = {"type": "urn:x", "title": "x", "status": 400, "detail": "x"}
@@ -46,6 +47,10 @@ def test_every_instruction_set_answers_random_images_alike() -> None:
     assert result.failures == {}
     assert result.cases == 2000
     assert result.faces > 200
+
+
+def test_many_calls_get_what_the_openapi_document_promises() -> None:
+    check_promises(examples=30)
 
 
 @pytest.mark.parametrize(
