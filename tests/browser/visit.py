@@ -40,6 +40,7 @@ def open_browser(chromium: str, camera: Path, *more_options: str) -> Iterator[Br
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={camera}",
+        "--disable-gpu",  # or one is emulated, which takes longer than to draw without
         *more_options,
     ]
     if os.geteuid() == 0:

@@ -40,12 +40,15 @@ def test_detect_prints_json_lines_and_goes_on_after_a_bad_file(tmp_path: Path) -
     assert "text.jpg" in ended.stderr
 
 
-def test_options_change_what_is_found() -> None:
+def test_options_change_what_is_found_and_wrong_ones_end_with_a_line() -> None:
     ended = call("detect", "--min-size", "400", ASTRONAUT)
     assert "no face" in ended.stdout
     ended = call("detect", "--min-size", "2", ASTRONAUT)
     assert ended.returncode == 2
     assert ended.stderr == "error: min_size must be at least 8; it is 2\n"
+    ended = call("detect", ASTRONAUT, env={"FACEDETECT_TIMEOUT_S": "soon"})
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: FACEDETECT_TIMEOUT_S='soon'")
     ended = call("detect", "--backend", "ftp:nowhere", ASTRONAUT)
     assert ended.returncode == 2
     assert "is of no known kind" in ended.stderr

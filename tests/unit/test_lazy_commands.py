@@ -30,11 +30,13 @@ def test_the_help_imports_no_command() -> None:
     }
 
 
-def test_commands_import_where_posix_modules_are_missing() -> None:
+def test_commands_and_the_service_run_where_posix_modules_are_missing() -> None:
     """As on Windows."""
     code = (
         "import sys; sys.modules.update(dict.fromkeys(['fcntl', 'resource', 'pwd', 'grp']))\n"
         "from facedetect.cli.lazy_commands import COMMANDS, load_command\n"
-        "for name in COMMANDS: load_command(name)"
+        "for name in COMMANDS: load_command(name)\n"
+        "from facedetect.service.http_server import raise_open_file_limit\n"
+        "raise_open_file_limit()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
