@@ -121,7 +121,7 @@ def test_the_sources_stay_as_they_are(annotated: Annotated) -> None:
 def test_a_run_that_is_killed_and_gone_on_with_gives_the_same(tmp_path: Path) -> None:
     make_archive(tmp_path / "in", 40, longest=300)
     options = ["--workers", "2"]
-    survived = kills.run(tmp_path / "in", tmp_path, options, kills=3, seed=7, pause_s=0.05)
+    survived = kills.run(tmp_path / "in", tmp_path, options, kills=3, seed=7, pause_s=0.02)
     assert survived.differing == []
     assert all(0 < kill.results_after < survived.files for kill in survived.kills)
     runs = [*survived.kills, survived.last]
