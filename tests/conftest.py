@@ -76,6 +76,17 @@ def cold_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def simple_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SavedModel named `mtcnn` that finds one face in every image, and is soon loaded."""
+    from facedetect.model.convert import convert
+    from tests.model.simple import OWN_NAMES, simple_graph, write_graph
+
+    folder = tmp_path_factory.mktemp("simple")
+    convert(write_graph(simple_graph(OWN_NAMES), folder / "graph.pb"), folder / "mtcnn")
+    return folder / "mtcnn"
+
+
+@pytest.fixture(scope="session")
 def builtin_detector() -> Iterator[Detector]:
     """The built-in model in this process, loaded once for all tests that leave it open."""
     from facedetect import Detector

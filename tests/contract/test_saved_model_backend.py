@@ -20,37 +20,27 @@ from facedetect.errors import (
 from facedetect.images import BGRImage
 from facedetect.model import tensorflow as tf
 from facedetect.model.builtin import builtin_model
-from facedetect.model.convert import convert
 from facedetect.model.graph_files import version_folder
-from tests.model.test_convert import OWN_NAMES, simple_graph, write_graph
 
 PARAMS = DetectionParams()
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One without nets, which is soon loaded and finds one face in every image."""
-    folder = tmp_path_factory.mktemp("model")
-    convert(write_graph(simple_graph(OWN_NAMES), folder / "simple.pb"), folder / "mtcnn")
-    return folder / "mtcnn"
-
-
 def test_a_model_that_is_not_there_is_found_later(
-    model: Path, tmp_path: Path, astronaut: BGRImage
+    simple_model: Path, tmp_path: Path, astronaut: BGRImage
 ) -> None:
     backend = SavedModelBackend(tmp_path / "mtcnn")
     with pytest.raises(ModelNotFound, match="holds no SavedModel"):
         backend.predict(InferenceRequest(astronaut))
     with pytest.raises(ModelNotFound, match="holds no SavedModel"):
         backend.check_ready()
-    (tmp_path / "mtcnn").symlink_to(model)
+    (tmp_path / "mtcnn").symlink_to(simple_model)
     assert len(backend.predict(InferenceRequest(astronaut)).prob) == 1
     backend.check_ready()
 
 
-def test_a_version_is_chosen(model: Path, tmp_path: Path, astronaut: BGRImage) -> None:
+def test_a_version_is_chosen(simple_model: Path, tmp_path: Path, astronaut: BGRImage) -> None:
     for version in ("1", "10", "9"):
-        (tmp_path / version).symlink_to(model / "1")
+        (tmp_path / version).symlink_to(simple_model / "1")
     ninth = open_backend(f"savedmodel:{tmp_path}?version=9").predict(InferenceRequest(astronaut))
     assert (ninth.model.name, ninth.model.version) == (tmp_path.name, 9)
     with pytest.raises(ModelNotFound, match="has no version 3; it has 1, 9, 10"):
@@ -73,7 +63,7 @@ def test_a_model_without_the_signature_is_an_error_of_the_backend(
 
 
 def test_a_deadline_holds_while_the_model_is_loaded(
-    model: Path, astronaut: BGRImage, monkeypatch: pytest.MonkeyPatch
+    simple_model: Path, astronaut: BGRImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_loading, may_go_on = Event(), Event()
 
@@ -83,7 +73,7 @@ def test_a_deadline_holds_while_the_model_is_loaded(
         return version_folder(folder, version)
 
     monkeypatch.setattr("facedetect.model.graph_files.version_folder", find_slowly)
-    backend = SavedModelBackend(model)
+    backend = SavedModelBackend(simple_model)
     with ThreadPoolExecutor(1) as pool:
         in_time = time.monotonic() + 0.02
         loads = pool.submit(backend.predict, InferenceRequest(astronaut, PARAMS, in_time))

@@ -103,9 +103,11 @@ def test_what_a_gateway_imports_has_no_tensorflow_and_sends_no_spans() -> None:
     assert not modules & {"opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http"}
 
 
-def test_a_version_and_a_label_are_chosen_by_the_request(cold_model: Path, tmp_path: Path) -> None:
+def test_a_version_and_a_label_are_chosen_by_the_request(
+    simple_model: Path, tmp_path: Path
+) -> None:
     for version in ("1", "2"):
-        shutil.copytree(cold_model / "1", tmp_path / version)
+        shutil.copytree(simple_model / "1", tmp_path / version)
     model = VersionedModel("mtcnn", tmp_path, set, {"stable": 1, "canary": 2})
     with serving(model) as server, gateway_to(grpc_url(server)) as running:
         answered = {
@@ -129,18 +131,18 @@ def test_a_version_and_a_label_are_chosen_by_the_request(cold_model: Path, tmp_p
             assert detect(pinned).json()["model"]["version"] == 1
 
 
-def test_a_server_that_is_down_at_the_start_is_used_once_it_is_there(cold_model: Path) -> None:
+def test_a_server_that_is_down_at_the_start_is_used_once_it_is_there(simple_model: Path) -> None:
     port = free_port()
     with gateway_to(f"grpc://127.0.0.1:{port}/mtcnn") as running:
         assert "cannot be reached" in problem(running, 503, "backend-unavailable")
         assert running.client.get("/readyz").status_code == 503
         assert running.client.get("/healthz").status_code == 200
         assert running.client.get("/version").json()["model"] is None
-        with serving(VersionedModel("mtcnn", cold_model), port):
+        with serving(VersionedModel("mtcnn", simple_model), port):
             recovers(running)
 
 
-def test_a_server_that_hangs_and_one_that_dies_are_told_and_used_again(cold_model: Path) -> None:
+def test_a_server_that_hangs_and_one_that_dies_are_told_and_used_again(simple_model: Path) -> None:
     """The built-in model as `facedetect model-server` serves it."""
     with model_server() as first:
         # gRPC's pings notice it after some seconds, too.
@@ -164,7 +166,7 @@ def test_a_server_that_hangs_and_one_that_dies_are_told_and_used_again(cold_mode
                 answer = call.result()
             assert answer.status_code == 503
             assert answer.json()["type"] == "urn:facedetect:problem:backend-unavailable"
-            with serving(VersionedModel("mtcnn", cold_model), first.port):
+            with serving(VersionedModel("mtcnn", simple_model), first.port):
                 recovers(running)
 
 
@@ -195,10 +197,10 @@ def write_certificate(authority: trustme.CA, folder: Path, *, valid_days: int) -
 
 
 def test_tls_is_trusted_by_the_authority_given(
-    authority: trustme.CA, cold_model: Path, tmp_path: Path
+    authority: trustme.CA, simple_model: Path, tmp_path: Path
 ) -> None:
     tls = write_certificate(authority, tmp_path, valid_days=30)
-    with serving(VersionedModel("mtcnn", cold_model), tls=tls) as server:
+    with serving(VersionedModel("mtcnn", simple_model), tls=tls) as server:
         url = f"grpcs://127.0.0.1:{server.port}/mtcnn"
         with gateway_to(f"{url}?ca_file={tmp_path / 'ca.pem'}") as running:
             assert len(detect(running).json()["faces"]) == 1
