@@ -63,7 +63,7 @@ def test_a_model_without_the_signature_is_an_error_of_the_backend(
 
 
 def test_a_deadline_holds_while_the_model_is_loaded(
-    simple_model: Path, astronaut: BGRImage, monkeypatch: pytest.MonkeyPatch
+    astronaut: BGRImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_loading, may_go_on = Event(), Event()
 
@@ -73,7 +73,7 @@ def test_a_deadline_holds_while_the_model_is_loaded(
         return version_folder(folder, version)
 
     monkeypatch.setattr("facedetect.model.graph_files.version_folder", find_slowly)
-    backend = SavedModelBackend(simple_model)
+    backend = SavedModelBackend(builtin_model())  # takes longer than the deadline
     with ThreadPoolExecutor(1) as pool:
         in_time = time.monotonic() + 0.02
         loads = pool.submit(backend.predict, InferenceRequest(astronaut, PARAMS, in_time))
