@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS outputs (path BLOB PRIMARY KEY, owner BLOB, run INTEG
 CREATE INDEX IF NOT EXISTS outputs_of ON outputs (owner);
 """
 _SCHEMA_VERSION = 1
+_SCHEMA_NAMES = {"files", "begun", "outputs", "outputs_of"}
 
 # Names, and states (which contain names), are bytes: they sort as the walk does and need not be
 # UTF-8.
@@ -39,6 +40,11 @@ class Journal:
         """Open the journal at `path`; a new one is created."""
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink():
+            raise InvalidSettings(
+                f"{path} is a symbolic link, which a journal never is; remove it to start over, or "
+                "use another output folder"
+            )
         with self._errors_translated():
             self._database = sqlite3.connect(path, timeout=0)
             self._run = self._open()
@@ -152,19 +158,31 @@ class Journal:
 
     def _open(self) -> int:
         """Lock the database for this process and return this run's number."""
+        self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._check_ours()  # before anything is written
+        self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+        # All of it or nothing, even if the process is killed: part of it would not be ours.
         self._database.executescript(
-            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-            "PRAGMA synchronous = NORMAL;"
+            f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
         )
+        (run,) = self._database.execute("SELECT COALESCE(MAX(seen), 0) + 1 FROM files").fetchone()
+        return int(run)
+
+    def _check_ours(self) -> None:
+        """Raise InvalidSettings for a database of another program or version."""
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         if version not in {0, _SCHEMA_VERSION}:
             raise InvalidSettings(
                 f"{self._path} was written by another version of facedetect; remove it to start "
                 "over, or use another output folder"
             )
-        self._database.executescript(f"{_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION};")
-        (run,) = self._database.execute("SELECT COALESCE(MAX(seen), 0) + 1 FROM files").fetchone()
-        return int(run)
+        names = {name for (name,) in self._database.execute("SELECT name FROM sqlite_master")}
+        names = {name for name in names if not name.startswith("sqlite_")}
+        if names and names != _SCHEMA_NAMES:
+            raise InvalidSettings(
+                f"{self._path} is a database of another program, with "
+                f"{', '.join(sorted(names))[:200]}; move it away, or use another output folder"
+            )
 
     @contextmanager
     def _errors_translated(self) -> Iterator[None]:

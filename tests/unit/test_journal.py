@@ -56,6 +56,32 @@ def test_a_journal_that_cannot_be_used_says_what_to_do(path: Path) -> None:
         Journal(path)
 
 
+def test_a_database_of_another_program_is_left_as_it_is(path: Path, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.sqlite"
+    with sqlite3.connect(foreign) as database:
+        database.execute("CREATE TABLE files (of TEXT, another TEXT)")
+    database.close()
+    before = foreign.read_bytes()
+    path.parent.mkdir()
+    path.symlink_to(foreign)
+    with pytest.raises(InvalidSettings, match="symbolic link, which a journal never is; remove"):
+        Journal(path)
+    path.unlink()
+    path.write_bytes(before)
+    with pytest.raises(InvalidSettings, match="of another program, with files; move it away"):
+        Journal(path)
+    assert foreign.read_bytes() == before
+    assert path.read_bytes() == before
+
+
+def test_a_link_to_nothing_is_not_followed(path: Path, tmp_path: Path) -> None:
+    path.parent.mkdir()
+    path.symlink_to(tmp_path / "new.sqlite")
+    with pytest.raises(InvalidSettings, match="symbolic link"):
+        Journal(path)
+    assert not (tmp_path / "new.sqlite").exists()
+
+
 def test_a_full_disk_is_an_os_error(path: Path) -> None:
     with Journal(path) as journal:
         journal._database.execute("PRAGMA max_page_count = 12")  # noqa: SLF001 - a small disk
