@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ PNET_SIDE = 12
 MIN_SIZE_BOUND = 8
 FACTOR_BOUNDS = (0.1, 0.95)
 DEFAULT_MAX_PYRAMID_PIXELS = 50_000_000
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 # A served model says the same words to those who call it directly.
 IMAGE_RULE = "the image must be [height, width, 3] and not empty"
@@ -166,12 +169,19 @@ def pair_greedily(candidates: Iterable[tuple[int, int]]) -> list[tuple[int, int]
 def parse_thresholds(text: str) -> tuple[float, float, float]:
     """Read "0.6,0.7,0.7"; raises InvalidParams."""
     try:
-        first, second, third = (float(part) for part in text.split(","))
+        first, second, third = (parse_number(part.strip()) for part in text.split(","))
     except ValueError as error:
         raise InvalidParams(
             f"thresholds is {text!r}; it must be three numbers such as 0.6,0.7,0.7"
         ) from error
     return first, second, third
+
+
+def parse_number(text: str) -> float:
+    """Read a number in plain digits; raises ValueError for what else Python takes, such as 2_0."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not a number in plain digits")
+    return float(text)
 
 
 def _check(rule: str, value: float, is_kept: bool) -> None:

@@ -41,7 +41,9 @@ def create_app(settings: ServiceSettings, detector: Detector) -> FastAPI:
         lifespan=lambda _: _lifespan(services),
         middleware=_middleware(services),
         exception_handlers=PROBLEM_HANDLERS,
+        redirect_slashes=False,  # the redirect would go to whatever host the request named
     )
+    app.state.services = services  # for the server
     add_routes(app, services)
     add_page(app)
     return app

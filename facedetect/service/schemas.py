@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Literal, Self
+import io
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from facedetect.errors import InvalidParams
 from facedetect.faces import (
     FACTOR_BOUNDS,
     MIN_SIZE_BOUND,
     DetectionParams,
     Face,
+    parse_number,
     parse_thresholds,
 )
 from facedetect.model_ref import MAX_VERSION, ModelRef
@@ -26,33 +30,53 @@ from facedetect.service.problems import Problem
 
 _DEFAULTS = DetectionParams()
 
+# Lower ones find hardly any more faces and take up to 25 times as long as the defaults; this one
+# takes 6 times (docs/http.md).
+MIN_THRESHOLD = 0.1
+
+
+def _check_digits(given: Any) -> Any:
+    """Refuse numbers that Pydantic takes and other programs do not, such as 2_0."""
+    if isinstance(given, str):
+        try:
+            parse_number(given)
+        except ValueError as error:
+            raise PydanticCustomError("digits", "write it in plain digits: 20 or 0.7") from error
+    return given
+
+
+_PIECE = 3 * 2**16  # a multiple of what base64 encodes as a whole
+
+# The last one in a type, or the bounds before it would not be in the OpenAPI document.
+_PlainDigits = BeforeValidator(_check_digits)
+
 
 class FaceQuery(BaseModel):
     """The query of every endpoint. DetectionParams enforces the bounds documented here."""
 
     model_config = ConfigDict(extra="forbid")
 
-    min_size: float = Field(
+    min_size: Annotated[float, _PlainDigits] = Field(
         _DEFAULTS.min_size,
         description="Smallest face to find: its side in pixels of the upright image.",
         json_schema_extra={"minimum": MIN_SIZE_BOUND},
     )
-    factor: float = Field(
+    factor: Annotated[float, _PlainDigits] = Field(
         _DEFAULTS.factor,
         description="Scale step of the image pyramid; a larger one finds more and takes longer.",
         json_schema_extra={"minimum": FACTOR_BOUNDS[0], "maximum": FACTOR_BOUNDS[1]},
     )
     thresholds: str = Field(
         ",".join(map(str, _DEFAULTS.thresholds)),
-        description="Minimum scores after each of the three networks, between 0 and 1.",
+        description=f"Minimum scores after each of the three networks, at least {MIN_THRESHOLD} "
+        "and less than 1.",
         examples=["0.6,0.7,0.7"],
     )
-    max_faces: int | None = Field(None, ge=1, description="Return only the N largest faces.")
-    model_version: int | None = Field(
-        None,
-        ge=0,
-        le=MAX_VERSION,
-        description="Use this version of the model instead of the backend's default.",
+    max_faces: Annotated[int, Field(ge=1), _PlainDigits] | None = Field(
+        None, description="Return only the N largest faces."
+    )
+    model_version: Annotated[int, Field(ge=0, le=MAX_VERSION), _PlainDigits] | None = Field(
+        None, description="Use this version of the model instead of the backend's default."
     )
     model_label: str | None = Field(
         None,
@@ -69,7 +93,14 @@ class FaceQuery(BaseModel):
         return self
 
     def detection_params(self) -> DetectionParams:
-        return DetectionParams(self.min_size, self.factor, parse_thresholds(self.thresholds))
+        """Raises InvalidParams, also for thresholds that would cost others too much time."""
+        thresholds = parse_thresholds(self.thresholds)
+        if min(thresholds) < MIN_THRESHOLD:
+            raise InvalidParams(
+                f"each threshold must be at least {MIN_THRESHOLD}; the lowest is "
+                f"{min(thresholds):.9g}"
+            )
+        return DetectionParams(self.min_size, self.factor, thresholds)
 
     def model_ref(self) -> ModelRef:
         return ModelRef(version=self.model_version, label=self.model_label)
@@ -124,15 +155,30 @@ class DetectResponse(BaseModel):
 
     @classmethod
     def from_result(cls, result: DetectionResult, params: DetectionParams) -> Self:
-        detection, png = result.detection, result.rendered
+        """Return the response without the picture, which `to_json` adds."""
+        detection = result.detection
         return cls(
             image=ImageSize(width=detection.width, height=detection.height),
             faces=detection.faces,
             parameters=params,
             model=ServedModel.from_ref(detection.model),
             timings_ms=result.timings_ms,
-            annotated_png=None if png is None else base64.b64encode(png).decode("ascii"),
         )
+
+    def to_json(self, annotated_png: bytes) -> bytes:
+        """Return the response with the picture as JSON.
+
+        A picture may have 100 MB: encoded in pieces, it keeps no other thread waiting.
+        """
+        response = self.model_dump_json(exclude_none=True).encode()
+        picture = memoryview(annotated_png)
+        out = io.BytesIO(response)
+        out.seek(-1, io.SEEK_END)  # onto the closing brace
+        out.write(b',"annotated_png":"')
+        for start in range(0, len(picture), _PIECE):
+            out.write(base64.b64encode(picture[start : start + _PIECE]))
+        out.write(b'"}')
+        return out.getvalue()
 
 
 class BatchResult(BaseModel):

@@ -76,6 +76,23 @@ def test_annotate_adds_the_png(client: TestClient, astronaut: BGRImage) -> None:
     assert not np.array_equal(drawn, astronaut)
 
 
+def test_a_large_png_is_one_piece_of_base64(client: TestClient) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (400, 500, 3), dtype=np.uint8)
+    files = {"image": encode_image(noise, ".png")}
+    answer = client.post("/detect?annotate=true", files=files).json()
+    png = client.post("/annotate", files=files).content
+    assert len(png) > 3 * 2**17
+    assert base64.b64decode(answer["annotated_png"], validate=True) == png
+    plain = client.post("/detect", files=files).json()
+    assert set(answer) - set(plain) == {"annotated_png"}
+
+
+def test_no_path_redirects_to_the_host_of_the_request(client: TestClient) -> None:
+    for path in ("/metrics/", "/healthz/", "/page", "/docs/"):
+        answer = client.get(path, headers={"Host": "evil.example"}, follow_redirects=False)
+        assert answer.status_code == 404, path
+
+
 @pytest.mark.parametrize("accept", ["image/png", "image/png, application/json;q=0.5"])
 def test_accept_png_gives_the_picture(client: TestClient, accept: str) -> None:
     response = client.post("/detect", files={"image": PHOTO}, headers={"Accept": accept})
@@ -105,11 +122,19 @@ def test_a_photo_stored_sideways_is_upright_in_the_answer(
     ("query", "words"),
     [
         ("min_size=2", "min_size must be at least 8; it is 2"),
-        ("min_size=nan", "min_size must be at least 8; it is nan"),
-        ("min_size=big", "min_size is 'big'"),
+        ("min_size=nan", "min_size is 'nan': write it in plain digits: 20 or 0.7"),
+        ("min_size=big", "min_size is 'big': write it in plain digits"),
+        ("min_size=2_0", "min_size is '2_0': write it in plain digits"),
+        ("min_size=%D9%A2%D9%A0", "write it in plain digits"),
+        ("factor=0_1.5", "factor is '0_1.5': write it in plain digits"),
+        ("max_faces=1_0", "max_faces is '1_0': write it in plain digits"),
+        ("model_version=%D9%A1", "write it in plain digits"),
+        ("thresholds=0.6,0.7,0.7_1", "it must be three numbers such as 0.6,0.7,0.7"),
         ("factor=1", "factor must be from 0.1 to 0.95; it is 1"),
         ("thresholds=1,2", "it must be three numbers such as 0.6,0.7,0.7"),
-        ("thresholds=0,0,0", "each threshold must be between 0 and 1; it is 0"),
+        ("thresholds=0,0,0", "each threshold must be at least 0.1; the lowest is 0"),
+        ("thresholds=0.6,0.09,0.7", "at least 0.1; the lowest is 0.09"),
+        ("thresholds=0.6,1,0.7", "each threshold must be between 0 and 1; it is 1"),
         ("max_faces=0", "max_faces is '0'"),
         ("annotate=perhaps", "annotate is 'perhaps'"),
         ("min_face_size=40", "min_face_size is not a parameter of this endpoint"),

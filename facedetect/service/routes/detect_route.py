@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from facedetect.service.detection_worker import RenderOptions
@@ -41,7 +42,11 @@ async def detect(
     result = await detect_upload(request, query, services, render_options)
     if wants_png:
         return Response(result.rendered, media_type="image/png")
-    return DetectResponse.from_result(result, query.detection_params())
+    response = DetectResponse.from_result(result, query.detection_params())
+    if result.rendered is None:
+        return response
+    body = await to_thread.run_sync(response.to_json, result.rendered)
+    return Response(body, media_type="application/json")
 
 
 def _prefers_png(accept: str) -> bool:
