@@ -36,7 +36,7 @@ from facedetect.images import ImageLimits, decode_image
 
 _MODES = ["detect", "decode", "api", "engine"]
 _CONNECTIONS = 4
-_UPLOAD_TIMEOUT_S = 2.0
+_STALL_TIMEOUT_S = 2.0
 _SLOWEST_S = 10.0
 _PATH = "/detect?min_size=60"
 _PROBLEM = {"type", "title", "status", "detail"}
@@ -93,7 +93,7 @@ def main() -> None:
 
 def fuzz_service(seed: int, first: int, count: int) -> Result:
     """Start a service and send it the bodies, over several connections."""
-    settings = {"FACEDETECT_UPLOAD_TIMEOUT_S": str(_UPLOAD_TIMEOUT_S)}
+    settings = {"FACEDETECT_STALL_TIMEOUT_S": str(_STALL_TIMEOUT_S)}
     with gateway(env=settings) as running, ThreadPoolExecutor(_CONNECTIONS) as pool:
         wait_for(running.client, "/readyz", running.process)
         result, sender = Result(), _Sender(running, seed)

@@ -56,14 +56,14 @@ def main() -> None:
     parser = bench_parser("slow-clients", __doc__, page="benchmark-service.md")
     parser.add_argument("--senders", type=int, default=500, help="slow clients")
     parser.add_argument("--seconds", type=float, default=18.0, help="length of each half")
-    parser.add_argument("--timeout", type=float, default=20.0, help="FACEDETECT_UPLOAD_TIMEOUT_S")
+    parser.add_argument("--timeout", type=float, default=20.0, help="FACEDETECT_STALL_TIMEOUT_S")
     arguments = parser.parse_args()
     if arguments.seconds >= arguments.timeout:
         parser.error(
             f"--seconds is {arguments.seconds:g}; it must be less than --timeout "
             f"({arguments.timeout:g}), after which the service disconnects slow clients"
         )
-    env = {"FACEDETECT_UPLOAD_TIMEOUT_S": str(arguments.timeout)}
+    env = {"FACEDETECT_STALL_TIMEOUT_S": str(arguments.timeout)}
     with gateway(env=env) as service:
         wait_for(service.client, "/readyz", service.process)
         image = photographs()["640x443"]

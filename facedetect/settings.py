@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -55,8 +55,20 @@ def _check_origin(origin: str) -> str:
     return origin
 
 
+def _check_network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is not an address or a network; write it as 192.0.2.1 or 10.0.0.0/8"
+        ) from error
+
+
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(_check_network)], ...], NoDecode, BeforeValidator(_split)
+]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_check_origin)], ...], NoDecode, BeforeValidator(_split)
 ]
@@ -114,7 +126,8 @@ class DetectorSettings(_EnvironmentSettings):
     threads: int = Field(
         2,
         ge=1,
-        description="Images processed at the same time. Set it above the number of cores if the "
+        description="Images processed at the same time; one more if it is light and its caller has "
+        "no other in progress. Set it above the number of cores if the "
         "model runs on other machines. If set, it is also the number of threads of the engine in "
         "this process, which has one a core otherwise.",
     )
@@ -178,8 +191,8 @@ class ServiceSettings(DetectorSettings, KeysSettings):
     max_queued: int = Field(
         100,
         ge=0,
-        description="Maximum number of images waiting for a free thread; beyond it, requests get "
-        "429.",
+        description="Maximum number of images waiting for a free thread; beyond it, the last one "
+        "of the caller with the most gets 429.",
     )
     queue_timeout_s: Seconds = Field(
         10.0,
@@ -189,12 +202,26 @@ class ServiceSettings(DetectorSettings, KeysSettings):
     max_upload_memory: int = Field(
         256 * 2**20,
         validate_default=True,
-        description="Maximum memory for uploads, bytes: those arriving, queued and in progress.",
+        description="Maximum memory for uploads, bytes: those arriving, queued and in progress. No "
+        "caller may hold more than what is still free.",
     )
-    upload_timeout_s: Seconds = Field(
-        60.0,
-        description="Maximum time for the head of a request to arrive, then for its body, then for "
-        "the client to read the answer, seconds.",
+    max_answer_memory: int = Field(
+        256 * 2**20,
+        ge=0,
+        description="Maximum memory for answers that clients have not read yet, bytes; beyond it, "
+        "the caller with the most is disconnected.",
+    )
+    stall_timeout_s: Seconds = Field(
+        20.0,
+        description="Maximum time for the head of a request to arrive, seconds, and the time over "
+        "which `FACEDETECT_MIN_TRANSFER_RATE` is measured: a body or an answer may stand still "
+        "for so long.",
+    )
+    min_transfer_rate: int = Field(
+        4096,
+        ge=0,
+        description="Minimum rate of uploads and of clients that read answers, bytes per second; "
+        "slower ones are disconnected.",
     )
     shutdown_timeout_s: Seconds = Field(
         30.0,
@@ -215,6 +242,12 @@ class ServiceSettings(DetectorSettings, KeysSettings):
         None,
         description="Maximum rate of requests with images for each API key, or for each address if "
         "there are no keys: `600/minute`, or several limits as in `10/second;600/minute`.",
+    )
+    trusted_proxies: Networks = Field(
+        (),
+        description="Addresses or networks of proxies in front of the service, separated by "
+        "commas: `10.0.0.0/8`; `X-Forwarded-For` and `X-Forwarded-Proto` count in requests from "
+        "them only.",
     )
     cors_origins: Origins = Field(
         (),
@@ -247,11 +280,11 @@ class ServiceSettings(DetectorSettings, KeysSettings):
     @field_validator("max_upload_memory")
     @classmethod
     def _check_room_for_one(cls, value: int, others: ValidationInfo) -> int:
-        least = others.data.get("max_image_bytes", 0) + _FORM_BYTES
+        least = 2 * (others.data.get("max_image_bytes", 0) + _FORM_BYTES)
         if value < least:
             raise ValueError(
-                f"it must hold a form with an image of FACEDETECT_MAX_IMAGE_BYTES; set it to at "
-                f"least {least}"
+                "it must hold two forms with an image of FACEDETECT_MAX_IMAGE_BYTES, since no "
+                f"caller gets more than half of it; set it to at least {least}"
             )
         return value
 

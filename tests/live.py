@@ -29,9 +29,10 @@ class Live:
     client: httpx2.Client
     server: uvicorn.Server
 
-    def connect(self) -> socket.socket:
+    def connect(self, source: str = "127.0.0.1") -> socket.socket:
         """A connection of one's own, to send what no client would."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        address = ("127.0.0.1", self.port)
+        return socket.create_connection(address, timeout=20, source_address=(source, 0))
 
 
 @contextmanager

@@ -30,7 +30,7 @@ Dependencies = list[params.Depends]
 class AccessControl:
     """Makes the routes' dependencies that admit requests before their bodies are read.
 
-    They put the caller's name into the request's context. For one event loop.
+    They put the caller's id and name into the request's context. For one event loop.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
@@ -68,10 +68,9 @@ class AccessControl:
     async def admit(self, request: Request, key: str | None) -> None:
         """Authenticate the caller and count the request. Raises Unauthorized and RateLimited."""
         record = self._authenticate(key)
-        if record is None:
-            await self._rate_limits.count(_client_address(request))
-        else:
-            await self._rate_limits.count(record.id, record.rate_limit)
+        caller_id = _client_address(request) if record is None else record.id
+        current_request().caller_id = caller_id
+        await self._rate_limits.count(caller_id, None if record is None else record.rate_limit)
 
     async def _check_source(self, request: Request) -> None:
         check_host(request.headers, self._hosts)

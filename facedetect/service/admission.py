@@ -1,68 +1,66 @@
-"""Admission of images: an estimate of what each costs, and a queue that predicts its wait."""
+"""Admission of images: a queue in which callers share the slots fairly, whatever they send."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 
 from facedetect.errors import Overloaded
-from facedetect.faces import DetectionParams
-from facedetect.images import ImageHeader, ImageLimits
+from facedetect.service.image_cost import ImageCost
+from facedetect.service.learned_rates import LearnedRates
 
-# The pixels of the image pyramid cost most, so costs are in pixels of a pyramid: that of decoding
-# one pixel of the image, and that of any request.
-_DECODED_PIXEL_COST = 0.1
-_REQUEST_COST = 50_000.0
-
-_REMEMBERED_IMAGES = 32
+# What an image of unknown size may be: whoever is refused before the upload is refused in any case.
+_AT_BEST = ImageCost(slots=1, work=0.0, is_light=True)
 
 
-@dataclass(frozen=True)
-class ImageCost:
-    """What processing one image takes: `slots` while it runs, and `work` in pyramid pixels."""
+@dataclass(eq=False)
+class _Caller:
+    """A caller with images in the queue, or with more slot seconds used than was its turn."""
 
-    slots: int
-    work: float
+    id: str
+    virtual_time: float
+    waiting: list[QueueEntry] = field(default_factory=list)
+    running: int = 0
 
-
-class CostModel:
-    """Estimates costs. An image at a limit takes all slots: memory is bounded by one of those."""
-
-    def __init__(self, limits: ImageLimits, max_pyramid_pixels: float, slots: int) -> None:
-        self._max_pixels = limits.max_pixels
-        self._max_pyramid_pixels = max_pyramid_pixels
-        self._slots = slots
-
-    def estimate(self, header: ImageHeader, params: DetectionParams) -> ImageCost:
-        """Estimate the cost of an image from its header."""
-        pixels = header.width * header.height
-        pyramid = params.pyramid_pixels(header.width, header.height)
-        share = max(pixels / self._max_pixels, pyramid / self._max_pyramid_pixels)
-        slots = min(self._slots, max(1, math.ceil(share * self._slots)))
-        return ImageCost(slots, _REQUEST_COST + _DECODED_PIXEL_COST * pixels + pyramid)
+    @property
+    def is_active(self) -> bool:
+        return self.running > 0 or bool(self.waiting)
 
 
 @dataclass(eq=False)
 class QueueEntry:
-    """An image that waits for its slots, or holds them once `admitted` is done."""
+    """An image that waits for its slots, or holds them once `admitted` is true."""
 
+    caller: _Caller
     cost: ImageCost
+    estimate_s: float
+    """Slot seconds; what it really takes is known at its release."""
+    slots: int = 0
     admitted_at: float = 0.0
-    admitted: asyncio.Future[None] = field(default_factory=asyncio.Future)
+    admitted: asyncio.Future[bool] = field(default_factory=asyncio.Future)
+    """False if the image had to give its place to another caller's."""
 
 
 class AdmissionQueue:
-    """Admits images first come, first served, as many at a time as there are slots for.
+    """Admits images by start-time fair queueing, as many at a time as there are slots for.
 
-    The wait is predicted from the work ahead and the throughput of the last images. A request
-    that would wait longer than `queue_timeout_s`, or finds `max_queued` images waiting, is
-    rejected at once and told when to retry. For one event loop.
+    A caller's virtual time is the slot seconds that its images have used; next is the image of the
+    caller with the least. Callers that come (again) begin at the queue's virtual time: idling saves
+    nothing up. Images are charged their estimate when they start, and at their release what they
+    really took, so a file that costs more than it looks delays its sender and nobody else.
+
+    One slot more takes light images only, of callers that have nothing running: neither heavy
+    images nor those of one caller make all others wait.
+
+    The wait is predicted for each caller from what would come before its image. An image that
+    would wait longer than `queue_timeout_s` is rejected at once; if more than `max_queued` wait, it
+    is the last one of the caller with the most. For one event loop.
     """
 
     def __init__(
@@ -74,113 +72,211 @@ class AdmissionQueue:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`clock` returns seconds."""
-        self.running = 0
         self._slots = slots
         self._free = slots
         self._max_queued = max_queued
         self._queue_timeout_s = queue_timeout_s
         self._clock = clock
-        self._queue: deque[QueueEntry] = deque()
-        self._work_ahead = 0.0
-        self._throughput = _Throughput()
+        self._virtual_time = 0.0
+        self._callers: dict[str, _Caller] = {}
+        self._running: set[QueueEntry] = set()
+        self._light_slot: QueueEntry | None = None
+        self._rates = LearnedRates()
+
+    @property
+    def running(self) -> int:
+        """The number of images being processed."""
+        return len(self._running)
 
     @property
     def queued(self) -> int:
         """The number of waiting images."""
-        return len(self._queue)
+        return sum(len(caller.waiting) for caller in self._callers.values())
 
-    def expected_wait_s(self) -> float:
-        """Predict how long an image that arrived now would wait; 0 while nothing is known."""
-        if self._free and not self._queue:
+    def expected_wait_s(self, caller_id: str, cost: ImageCost = _AT_BEST) -> float:
+        """Predict how long an image that this caller sent now would wait."""
+        if not self.must_wait(caller_id, cost):
             return 0.0
-        return self._work_ahead * self._throughput.slot_seconds_per_pixel / self._slots
+        caller = self._caller(caller_id)
+        wait_s = self._seconds_before(caller, light_slot=False) / self._slots
+        if cost.is_light and self._may_use_light_slot(caller):
+            wait_s = min(wait_s, self._seconds_before(caller, light_slot=True))
+        return wait_s
 
-    def check_room(self) -> None:
-        """Raise Overloaded if an image that arrived now would be rejected."""
-        if self._free and not self._queue:
+    def check_room(self, caller_id: str, cost: ImageCost = _AT_BEST) -> None:
+        """Raise Overloaded if an image that this caller sent now would be rejected."""
+        if not self.must_wait(caller_id, cost):
             return
-        if self.queued >= self._max_queued:
-            images = "image is" if self.queued == 1 else "images are"
-            raise self._overloaded("queue_full", f"{self.queued} {images} already waiting")
-        wait_s = self.expected_wait_s()
+        queued, own = self.queued, len(self._caller(caller_id).waiting)
+        if queued >= self._max_queued and own + 1 >= self._most_waiting():
+            raise self._full(caller_id, queued)
+        wait_s = self.expected_wait_s(caller_id, cost)
         if wait_s > self._queue_timeout_s:
             raise self._overloaded(
+                caller_id,
                 "queue_full",
                 f"the image would wait about {wait_s:.1f} s, longer than the "
                 f"{self._queue_timeout_s:g} s allowed",
             )
 
-    def must_wait(self, cost: ImageCost) -> bool:
-        """Whether an image that arrived now would not be admitted at once."""
-        return bool(self._queue) or cost.slots > self._free
+    def must_wait(self, caller_id: str, cost: ImageCost) -> bool:
+        """Whether an image that this caller sent now would not be admitted at once."""
+        if cost.slots <= self._free and not self.queued:
+            return False
+        may_use_light_slot = cost.is_light and self._may_use_light_slot(self._caller(caller_id))
+        return self._light_slot is not None or not may_use_light_slot
 
-    async def acquire(self, cost: ImageCost, disconnected: asyncio.Future[None]) -> QueueEntry:
+    async def acquire(
+        self, caller_id: str, cost: ImageCost, disconnected: asyncio.Future[None]
+    ) -> QueueEntry:
         """Wait for an image's slots, which are held until `release`.
 
         Raises Overloaded, or ClientDisconnect if `disconnected` is done before they are free.
         """
-        self.check_room()
-        entry = QueueEntry(cost)
-        self._queue.append(entry)
-        self._work_ahead += cost.work
+        self.check_room(caller_id, cost)
+        caller = self._callers[caller_id] = self._caller(caller_id)
+        entry = QueueEntry(caller, cost, cost.work * self._rates.of(caller_id))
+        caller.waiting.append(entry)
         self._admit_next()
+        self._evict_if_full()
         try:
             await self._wait(entry, disconnected)
         except BaseException:
-            self._remove(entry)
+            self._leave(entry)
             raise
-        entry.admitted_at = self._clock()
         return entry
 
     def release(self, entry: QueueEntry, *, is_completed: bool) -> None:
-        """Free the slots. Only images that were completed count towards the throughput."""
+        """Free the slots and charge what was used. Estimates learn from completed images only."""
+        slot_seconds = (self._clock() - entry.admitted_at) * entry.slots
         if is_completed:
-            slot_seconds = (self._clock() - entry.admitted_at) * entry.cost.slots
-            self._throughput.add(slot_seconds, entry.cost.work)
-        self._remove(entry)
+            self._rates.learn(entry.caller.id, slot_seconds, entry.cost.work)
+        entry.caller.virtual_time += slot_seconds - entry.estimate_s
+        # Time passes for all, or a flood of new callers would hold it, and keep out everybody else.
+        self._virtual_time += slot_seconds / sum(c.is_active for c in self._callers.values())
+        entry.caller.running -= 1
+        self._running.remove(entry)
+        if entry is self._light_slot:
+            self._light_slot = None
+        else:
+            self._free += entry.slots
+        self._admit_next()
+        self._forget_callers()
 
     async def _wait(self, entry: QueueEntry, disconnected: asyncio.Future[None]) -> None:
         if not entry.admitted.done():
-            events = {entry.admitted, disconnected}
+            events: set[asyncio.Future[Any]] = {entry.admitted, disconnected}
             timeout = self._queue_timeout_s
             await asyncio.wait(events, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if disconnected.done():
             raise ClientDisconnect
         if not entry.admitted.done():
             raise self._overloaded(
-                "queue_timeout", f"no thread became free in {self._queue_timeout_s:g} s"
+                entry.caller.id,
+                "queue_timeout",
+                f"no thread became free in {self._queue_timeout_s:g} s",
             )
-
-    def _overloaded(self, reason: str, message: str) -> Overloaded:
-        """Ask to retry once the images that wait now will have been processed."""
-        wait_s = max(1, math.ceil(self.expected_wait_s()))
-        return Overloaded(f"{message}; retry in {wait_s} s", wait_s, reason)
+        if not entry.admitted.result():
+            raise self._full(entry.caller.id, self.queued)
 
     def _admit_next(self) -> None:
-        """Admit from the head as long as there is room: a costly image is never overtaken."""
-        while self._queue and self._queue[0].cost.slots <= self._free:
-            entry = self._queue.popleft()
-            self._free -= entry.cost.slots
-            self.running += 1
-            entry.admitted.set_result(None)
+        while self._admit_one():
+            pass
 
-    def _remove(self, entry: QueueEntry) -> None:
-        if entry.admitted.done():
-            self._free += entry.cost.slots
-            self.running -= 1
-        else:
-            self._queue.remove(entry)
-        self._work_ahead -= entry.cost.work
+    def _admit_one(self) -> bool:
+        """Admit one image, if one may start: a heavy one whose turn it is keeps what gets free."""
+        waiting = [caller for caller in self._callers.values() if caller.waiting]
+        waiting.sort(key=lambda caller: caller.virtual_time)
+        if waiting and waiting[0].waiting[0].cost.slots <= self._free:
+            first = waiting[0].waiting[0]
+            self._virtual_time = max(self._virtual_time, first.caller.virtual_time)
+            self._free -= first.cost.slots
+            self._start(first, first.cost.slots)
+            return True
+        if self._light_slot is None:
+            allowed = filter(self._may_use_light_slot, waiting)
+            for entry in (entry for caller in allowed for entry in caller.waiting):
+                if entry.cost.is_light:
+                    self._light_slot = entry
+                    self._start(entry, 1)
+                    return True
+        return False
+
+    def _may_use_light_slot(self, caller: _Caller) -> bool:
+        """Whether its light images may take that slot, now or once the caller has left it."""
+        running = (entry for entry in self._running if entry.caller is caller)
+        return all(entry is self._light_slot for entry in running)
+
+    def _start(self, entry: QueueEntry, slots: int) -> None:
+        entry.slots = slots
+        entry.admitted_at = self._clock()
+        entry.caller.virtual_time += entry.estimate_s
+        entry.caller.waiting.remove(entry)
+        entry.caller.running += 1
+        self._running.add(entry)
+        entry.admitted.set_result(True)
+
+    def _leave(self, entry: QueueEntry) -> None:
+        if entry in self._running:
+            self.release(entry, is_completed=False)
+            return
+        if entry in entry.caller.waiting:  # it may have been evicted
+            entry.caller.waiting.remove(entry)
         self._admit_next()
+        self._forget_callers()
 
+    def _evict_if_full(self) -> None:
+        """Reject the last image of the caller with the most."""
+        if self.queued > self._max_queued:
+            largest = max(self._callers.values(), key=lambda caller: len(caller.waiting))
+            largest.waiting.pop().admitted.set_result(False)
 
-class _Throughput:
-    """How fast the last images were processed."""
+    def _most_waiting(self) -> int:
+        return max((len(caller.waiting) for caller in self._callers.values()), default=0)
 
-    def __init__(self) -> None:
-        self._last: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED_IMAGES)
-        self.slot_seconds_per_pixel = 0.0
+    def _caller(self, caller_id: str) -> _Caller:
+        """Return the caller; one that was idle begins now."""
+        caller = self._callers.get(caller_id) or _Caller(caller_id, self._virtual_time)
+        if not caller.is_active:
+            caller.virtual_time = max(caller.virtual_time, self._virtual_time)
+        return caller
 
-    def add(self, slot_seconds: float, work: float) -> None:
-        self._last.append((slot_seconds, work))
-        self.slot_seconds_per_pixel = sum(s for s, _ in self._last) / sum(w for _, w in self._last)
+    def _forget_callers(self) -> None:
+        """Forget idle callers, but for those that have used more than was their turn."""
+        if not any(caller.is_active for caller in self._callers.values()):
+            self._callers.clear()
+        for caller in list(self._callers.values()):
+            if not caller.is_active and caller.virtual_time <= self._virtual_time:
+                del self._callers[caller.id]
+
+    def _seconds_before(self, caller: _Caller, *, light_slot: bool) -> float:
+        """Estimate what comes before the next image of a caller, in the light slot or the others.
+
+        In slot seconds.
+        """
+        turn = caller.virtual_time + sum(entry.estimate_s for entry in caller.waiting)
+        seconds = sum(
+            self._seconds_left(entry)
+            for entry in self._running
+            if (entry is self._light_slot) == light_slot
+        )
+        for other in self._callers.values():
+            start = other.virtual_time
+            for entry in other.waiting:
+                if start <= turn and (entry.cost.is_light or not light_slot):
+                    seconds += entry.estimate_s
+                start += entry.estimate_s
+        return seconds
+
+    def _seconds_left(self, entry: QueueEntry) -> float:
+        """What a running image still takes: one that is late is expected to be late once more."""
+        return abs(entry.estimate_s - (self._clock() - entry.admitted_at) * entry.slots)
+
+    def _full(self, caller_id: str, queued: int) -> Overloaded:
+        images = "image is" if queued == 1 else "images are"
+        return self._overloaded(caller_id, "queue_full", f"{queued} {images} already waiting")
+
+    def _overloaded(self, caller_id: str, reason: str, message: str) -> Overloaded:
+        """Ask to retry once this caller's images will have been processed."""
+        wait_s = max(1, math.ceil(self.expected_wait_s(caller_id)))
+        return Overloaded(f"{message}; retry in {wait_s} s", wait_s, reason)

@@ -15,7 +15,8 @@ from facedetect.faces import Detection, DetectionParams
 from facedetect.model_ref import ModelRef
 from facedetect.picture import Picture
 from facedetect.render import Style
-from facedetect.service.admission import AdmissionQueue, CostModel, ImageCost
+from facedetect.service.admission import AdmissionQueue
+from facedetect.service.image_cost import CostModel, ImageCost
 from facedetect.service.request_context import Stage, current_request, time_stage
 from facedetect.settings import ServiceSettings
 
@@ -61,7 +62,7 @@ class DetectionResult:
 
 
 class DetectionWorker:
-    """Runs jobs in at most `settings.threads` threads, in the order of admission.
+    """Runs jobs in `settings.threads` threads and one for light images, as they are admitted.
 
     A job ends `settings.timeout_s` after the upload, in whatever it is then.
     """
@@ -74,7 +75,7 @@ class DetectionWorker:
         )
         self._detector = detector
         self._cost_model = CostModel(detector.limits, settings.max_pyramid_pixels, settings.threads)
-        self._limiter = CapacityLimiter(settings.threads)
+        self._limiter = CapacityLimiter(settings.threads + 1)
         self._header_limiter = CapacityLimiter(settings.threads)
         self._max_pyramid_pixels = settings.max_pyramid_pixels
         self._timeout_s = settings.timeout_s
@@ -91,10 +92,11 @@ class DetectionWorker:
             self._open, job, deadline, limiter=self._header_limiter
         )
         with picture:
-            if self.admission.must_wait(cost):
+            caller_id = current_request().caller_id
+            if self.admission.must_wait(caller_id, cost):
                 picture.suspend()
             with time_stage("queue") as queue:
-                entry = await self.admission.acquire(cost, disconnected)
+                entry = await self.admission.acquire(caller_id, cost, disconnected)
             result = None
             try:
                 result = await to_thread.run_sync(
@@ -113,7 +115,8 @@ class DetectionWorker:
         except BaseException:
             picture.close()
             raise
-        return picture, self._cost_model.estimate(header, job.params)
+        encoded_as = None if job.render_options is None else job.render_options.suffix
+        return picture, self._cost_model.estimate(header, job.params, encoded_as)
 
     def _process(
         self, job: DetectionJob, picture: Picture, deadline: float, queue: Stage

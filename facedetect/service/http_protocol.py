@@ -1,13 +1,22 @@
-"""HTTP connections with time limits: idle senders and readers are disconnected."""
+"""HTTP connections with limits: idle senders and slow readers are disconnected."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from facedetect.service.request_context import caller_id_of
+from facedetect.service.unread_answers import UnreadAnswers
+
 _MAX_HEAD_BYTES = 64 * 2**10
+
+# The system takes this much of an answer beyond what it has sent. It would take megabytes, and a
+# slow reader would seem to stand still while they are being sent.
+_UNSENT_BYTES = 64 * 2**10
 
 
 class _Watchdog:
@@ -22,7 +31,7 @@ class _Watchdog:
         """Start the timer, unless it is running already, or stop it."""
         if pending and self._timer is None:
             protocol = self._protocol
-            self._timer = protocol.loop.call_later(protocol.timeout_s, self._expire)
+            self._timer = protocol.loop.call_later(protocol.stall_timeout_s, self._expire)
         elif not pending and self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -35,30 +44,43 @@ class _Watchdog:
 class GuardedHttpProtocol(HttpToolsProtocol):
     """uvicorn's httptools protocol for HTTP/1.1, with the limits that it lacks.
 
-    The head of a request must be complete within `timeout_s` of the connection or of its first
-    byte, and must not exceed 64 KiB. A response must be read within the same time. Trailers are
-    dropped. Bodies have limits of their own (`uploads.py`). Connections over a limit are aborted,
-    not closed: nobody would read what is left to write.
+    The head of a request must be complete within `stall_timeout_s` of the connection or of its
+    first byte, must not exceed 64 KiB, and must name one host (RFC 9112, section 3.2). Trailers are
+    dropped. Bodies have limits of their own (`uploads.py`). A response must be read at
+    `min_transfer_rate`, measured over `stall_timeout_s`, and counts among the `unread_answers`
+    until it is. Connections over a limit are aborted, not closed: nobody would read what is left
+    to write.
 
     A request sent before the previous one is answered (pipelining) is dropped, and the connection
     is closed after the response; the client then sends it again (RFC 9112, section 9.3.2).
     uvicorn would stop reading instead, and not notice when the client disconnects.
     """
 
-    timeout_s = 60.0
+    stall_timeout_s: float
+    min_transfer_rate: int
+    unread_answers: UnreadAnswers
     _in_head = True
     _is_dropping = False
     _head_bytes = 0
+    _unread_before = 0
 
     @classmethod
-    def with_timeout(cls, timeout_s: float) -> type[GuardedHttpProtocol]:
-        """Return a subclass with this time limit, for uvicorn to create one per connection."""
-        return type(cls.__name__, (cls,), {"timeout_s": timeout_s})
+    def with_limits(
+        cls, stall_timeout_s: float, min_transfer_rate: int, unread_answers: UnreadAnswers
+    ) -> type[GuardedHttpProtocol]:
+        """Return a subclass with these limits, for uvicorn to create one per connection."""
+        limits = {
+            "stall_timeout_s": stall_timeout_s,
+            "min_transfer_rate": min_transfer_rate,
+            "unread_answers": unread_answers,
+        }
+        return type(cls.__name__, (cls,), limits)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        _limit_unsent_bytes(transport)
         self._head_watchdog = _Watchdog(self, transport.abort)
-        self._response_watchdog = _Watchdog(self, self._abort_if_unread)
+        self._reader_watchdog = _Watchdog(self, self._abort_slow_reader)
         self._head_watchdog.watch(pending=True)
 
     def data_received(self, data: bytes) -> None:
@@ -89,6 +111,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if not self._is_dropping:
             self._in_head = False
+            self._check_host()
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -107,21 +130,60 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._response_watchdog.watch(pending=self.transport.get_write_buffer_size() > 0)
+        self._watch_reader()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._response_watchdog.watch(pending=True)
+        self._watch_reader()
+        self.unread_answers.add(self)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._response_watchdog.watch(pending=False)
+        self._watch_reader()
+        self.unread_answers.remove(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_watchdog.watch(pending=False)
-        self._response_watchdog.watch(pending=False)
+        self._reader_watchdog.watch(pending=False)
+        self.unread_answers.remove(self)
         super().connection_lost(exc)
 
-    def _abort_if_unread(self) -> None:
-        if self.transport.get_write_buffer_size():
-            self.transport.abort()
+    @property
+    def caller_id(self) -> str:
+        """Who reads the answer."""
+        return caller_id_of(self.cycle.scope)
+
+    @property
+    def unread_bytes(self) -> int:
+        """What is left to write."""
+        return self.transport.get_write_buffer_size()
+
+    def abort(self) -> None:
+        """Disconnect at once, and free what is left to write."""
+        self.transport.abort()
+
+    def _watch_reader(self) -> None:
+        """Measure from now on how fast the client reads, if there is anything left to read."""
+        self._unread_before = self.unread_bytes
+        self._reader_watchdog.watch(pending=False)
+        self._reader_watchdog.watch(pending=self._unread_before > 0)
+
+    def _abort_slow_reader(self) -> None:
+        least = self.min_transfer_rate * self.stall_timeout_s
+        if self.unread_bytes and self._unread_before - self.unread_bytes < max(1, least):
+            self.abort()
+        else:
+            self._watch_reader()
+
+    def _check_host(self) -> None:
+        """Refuse what proxies and this service might read differently; uvicorn answers 400."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            raise ValueError(f"the request has {hosts} Host headers, not one")
+
+
+def _limit_unsent_bytes(transport: asyncio.Transport) -> None:
+    connection = transport.get_extra_info("socket")
+    if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with suppress(OSError):  # not TCP
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)

@@ -14,14 +14,21 @@ from facedetect.settings import ServiceSettings
 
 def make_server(settings: ServiceSettings, detector: Detector) -> uvicorn.Server:
     """Return the service, ready to `run`. On SIGTERM it finishes accepted requests and exits."""
+    app = create_app(settings, detector)
     config = uvicorn.Config(
-        create_app(settings, detector),
+        app,
         host=settings.host,
         port=settings.port,
-        http=GuardedHttpProtocol.with_timeout(settings.upload_timeout_s),
+        http=GuardedHttpProtocol.with_limits(
+            settings.stall_timeout_s,
+            settings.min_transfer_rate,
+            app.state.services.unread_answers,
+        ),
         ws="none",
         reset_contextvars=True,  # or a request would inherit the log fields of the previous one
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout_s),
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         server_header=False,
         log_config=None,
         access_log=False,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from starlette.types import Scope
 
@@ -16,6 +16,7 @@ from facedetect.faces import Detection
 
 StageName = Literal["upload", "queue", "decode", "predict", "render"]
 
+_CALLER_ID = "facedetect.caller_id"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 # Requested every few seconds by machines.
@@ -56,6 +57,19 @@ class RequestContext:
     """Errors reported to the client."""
 
     @property
+    def caller_id(self) -> str:
+        """What the caller's shares are counted by: the id of its API key, or else its address.
+
+        All callers that have not shown their key yet are one, with an empty id. It is kept in the
+        scope, where the server sees it, too.
+        """
+        return caller_id_of(self.scope)
+
+    @caller_id.setter
+    def caller_id(self, caller_id: str) -> None:
+        self.scope[_CALLER_ID] = caller_id
+
+    @property
     def status(self) -> int:
         """The status of the response; without one, the server sends 500."""
         if self.is_disconnected:
@@ -83,6 +97,11 @@ class RequestContext:
     def is_probe(self) -> bool:
         """Whether a machine asks for the state of the service, as it does every few seconds."""
         return self.scope["path"] in _PROBES
+
+
+def caller_id_of(scope: Mapping[str, Any]) -> str:
+    """Return the caller of a request; empty while it is unknown."""
+    return str(scope.get(_CALLER_ID, ""))
 
 
 # Tasks and threads run in a copy of the context of the request that they work for: they all find

@@ -22,6 +22,7 @@ from facedetect.faces import Detection
 from facedetect.service.admission import AdmissionQueue
 from facedetect.service.problems import problem_kind
 from facedetect.service.request_context import RequestContext, StageName
+from facedetect.service.unread_answers import UnreadAnswers
 from facedetect.service.uploads import Uploads
 
 # Exported as 0 from the start, so that Prometheus sees the first of each as an increase.
@@ -106,12 +107,19 @@ class ServiceMetrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 
-    def watch_load(self, admission: AdmissionQueue, uploads: Uploads) -> None:
+    def watch_load(
+        self, admission: AdmissionQueue, uploads: Uploads, unread_answers: UnreadAnswers
+    ) -> None:
         """Read these gauges whenever the metrics are exported."""
         for name, help_text, read in (
             ("facedetect_queued_images", "Images waiting for a thread", lambda: admission.queued),
             ("facedetect_running_images", "Images being processed", lambda: admission.running),
             ("facedetect_upload_bytes_held", "Bytes held by uploads", lambda: uploads.held_bytes),
+            (
+                "facedetect_answer_bytes_held",
+                "Bytes of answers that clients have not read",
+                lambda: unread_answers.held_bytes,
+            ),
         ):
             Gauge(name, help_text, registry=self.registry).set_function(read)
 

@@ -11,6 +11,7 @@ from facedetect.service.access_control import AccessControl
 from facedetect.service.detection_worker import DetectionWorker
 from facedetect.service.readiness import Readiness
 from facedetect.service.service_metrics import ServiceMetrics
+from facedetect.service.unread_answers import UnreadAnswers
 from facedetect.service.uploads import Uploads
 from facedetect.settings import ServiceSettings
 
@@ -29,6 +30,7 @@ class Services:
     access_control: AccessControl
     uploads: Uploads
     worker: DetectionWorker
+    unread_answers: UnreadAnswers
     readiness: Readiness
 
 
@@ -37,7 +39,8 @@ def build_services(settings: ServiceSettings, detector: Detector) -> Services:
     uploads = Uploads(settings)
     worker = DetectionWorker(detector, settings)
     metrics = ServiceMetrics(settings.backend.scheme)
-    metrics.watch_load(worker.admission, uploads)
+    unread_answers = UnreadAnswers(settings.max_answer_memory)
+    metrics.watch_load(worker.admission, uploads, unread_answers)
     return Services(
         settings=settings,
         detector=detector,
@@ -46,6 +49,7 @@ def build_services(settings: ServiceSettings, detector: Detector) -> Services:
         access_control=AccessControl(settings),
         uploads=uploads,
         worker=worker,
+        unread_answers=unread_answers,
         readiness=Readiness(detector.backend),
     )
 

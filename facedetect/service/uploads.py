@@ -1,8 +1,9 @@
-"""Request bodies, read within limits on their size, their time and the memory of all of them."""
+"""Request bodies, read within limits on their size, their pace and the memory of all of them."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -17,7 +18,7 @@ from facedetect.errors import (
 )
 from facedetect.service import forms
 from facedetect.service.forms import FormPart, read_form
-from facedetect.service.request_context import time_stage
+from facedetect.service.request_context import current_request, time_stage
 from facedetect.settings import ServiceSettings
 
 IMAGE_PART = "image"
@@ -31,67 +32,86 @@ _FORM_OVERHEAD_BYTES = 16 * 2**10
 
 
 class Uploads:
-    """Reads bodies: at most `max_upload_memory` bytes at once, each within a time limit."""
+    """Reads bodies: at most `max_upload_memory` bytes at once, none slower than allowed."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
-        self._authenticated = _MemoryBudget(settings.max_upload_memory)
-        # Clients that have not sent a key yet must not take the memory of those that have.
-        self._unauthenticated = _MemoryBudget(settings.max_upload_memory // 4)
+        self._memory = _SharedMemory(settings.max_upload_memory)
 
     @property
     def held_bytes(self) -> int:
         """The memory held by all uploads."""
-        return self._authenticated.held_bytes + self._unauthenticated.held_bytes
+        return self._memory.held_bytes
 
     @contextmanager
-    def open(self, request: Request, *, is_authenticated: bool = True) -> Iterator[Upload]:
-        """Open the body of a request, whose bytes count as held until the block ends.
-
-        Clients that are not authenticated share a quarter of the memory.
-        """
-        memory = self._authenticated if is_authenticated else self._unauthenticated
-        upload = Upload(request, self.settings, memory)
+    def open(self, request: Request) -> Iterator[Upload]:
+        """Open the body of a request, whose bytes count as held until the block ends."""
+        upload = Upload(request, self.settings, self._memory)
         try:
             yield upload
         finally:
-            upload.memory.held_bytes -= upload.held_bytes
-
-    def mark_authenticated(self, upload: Upload) -> None:
-        """Count an upload as that of an authenticated client from now on."""
-        upload.memory.held_bytes -= upload.held_bytes
-        upload.memory = self._authenticated
-        upload.memory.held_bytes += upload.held_bytes
+            upload.free()
 
 
-class _MemoryBudget:
-    """How many bytes are held, of those allowed."""
+class _SharedMemory:
+    """Bytes that callers hold: no caller more than what is still free.
+
+    So one caller alone gets half, two a third each, and something is left for the next one.
+    """
 
     def __init__(self, max_bytes: int) -> None:
-        self.held_bytes = 0
         self._max_bytes = max_bytes
+        self._held: Counter[str] = Counter()
 
-    def hold(self, count: int) -> None:
-        """Hold more bytes. Raises Overloaded if that would exceed the maximum."""
-        if self.held_bytes + count > self._max_bytes:
+    @property
+    def held_bytes(self) -> int:
+        return self._held.total()
+
+    def hold(self, caller_id: str, count: int) -> None:
+        """Hold more bytes for a caller. Raises Overloaded if that would exceed its share."""
+        free = self._max_bytes - self.held_bytes
+        if self._held[caller_id] + count > free:
             raise Overloaded(
-                f"uploads hold {self.held_bytes} of the {self._max_bytes} bytes allowed; retry in "
-                "1 s",
+                f"your uploads hold {self._held[caller_id]} bytes, and no caller may hold more "
+                f"than what is still free of {self._max_bytes}; retry in 1 s",
                 reason="upload_memory",
             )
-        self.held_bytes += count
+        self._held[caller_id] += count
+
+    def free(self, caller_id: str, count: int) -> None:
+        """Free bytes that a caller holds."""
+        self._held[caller_id] -= count
+        if not self._held[caller_id]:
+            del self._held[caller_id]
 
 
 class Upload:
     """The body of one request."""
 
-    def __init__(self, request: Request, settings: ServiceSettings, memory: _MemoryBudget) -> None:
-        self.memory = memory
+    def __init__(self, request: Request, settings: ServiceSettings, memory: _SharedMemory) -> None:
         self.held_bytes = 0
+        self._caller_id = current_request().caller_id
+        self._memory = memory
         self._settings = settings
         self._request = request
         self._content_type = request.headers.get("content-type", "")
         self._media_type = self._content_type.split(";")[0].strip().lower()
+
+    def free(self) -> None:
+        """Count the bytes as held no longer."""
+        self._memory.free(self._caller_id, self.held_bytes)
+        self.held_bytes = 0
+
+    def pass_to_caller(self) -> None:
+        """Count the bytes as those of the caller, who is known by now. Raises Overloaded."""
+        held = self.held_bytes
+        self.free()
+        self._caller_id = current_request().caller_id
+        self._hold(held)
+
+    def _hold(self, count: int) -> None:
+        self._memory.hold(self._caller_id, count)
+        self.held_bytes += count
 
     async def read_image(self) -> bytes:
         """Return the one image: a form's part `image`, or the whole body.
@@ -117,14 +137,15 @@ class Upload:
         )
 
     async def read_batch(self) -> list[FormPart]:
-        """Return the images of a form: up to `max_batch_images`, in half of the memory allowed.
+        """Return the images of a form: up to `max_batch_images`, in a third of the memory allowed.
 
         Raises like `read_image`.
         """
         max_parts = self._settings.max_batch_images
         max_image = self._settings.max_image_bytes
-        half_of_memory = self._settings.max_upload_memory // 2
-        max_bytes = min(max_parts * max_image, max(max_image, half_of_memory))
+        # Its caller gets half if nobody else has any, and a third beside one other.
+        share = self._settings.max_upload_memory // 3
+        max_bytes = min(max_parts * max_image, max(max_image, share))
         parts = self.read_parts(max_parts=max_parts, max_bytes=max_bytes)
         images = [_require_image(part, _SEVERAL_IMAGES) async for part in parts]
         if not images:
@@ -154,33 +175,56 @@ class Upload:
 
     async def _read(self, max_bytes: int) -> AsyncGenerator[bytes, None]:
         """Yield the chunks of the body as they arrive, and count them as held."""
-        deadline = asyncio.get_running_loop().time() + self._settings.upload_timeout_s
         announced = self._request.headers.get("content-length", "")
         if announced.isdecimal():
             _check_body_size(int(announced), max_bytes)
+        pace = _Pace(self._settings.stall_timeout_s, self._settings.min_transfer_rate)
         stream = self._request.stream()
         with time_stage("upload"):
-            while chunk := await self._next_chunk(stream, deadline):
+            while chunk := await self._next_chunk(stream, pace):
                 _check_body_size(self.held_bytes + len(chunk), max_bytes)
-                self.memory.hold(len(chunk))
-                self.held_bytes += len(chunk)
+                self._hold(len(chunk))
+                pace.count(len(chunk))
                 yield chunk
 
-    async def _next_chunk(self, stream: AsyncGenerator[bytes, None], deadline: float) -> bytes:
+    async def _next_chunk(self, stream: AsyncGenerator[bytes, None], pace: _Pace) -> bytes:
         """Return the next chunk, which is empty at the end of the body."""
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(pace.deadline):
                 return await anext(stream, b"")
         except TimeoutError as error:
-            timeout_s = self._settings.upload_timeout_s
             raise UploadTimeout(
-                f"received only {self.held_bytes} bytes of the body in {timeout_s:g} s; send a "
-                "smaller image, or use a faster connection"
+                f"received {self.held_bytes} bytes of the body, and in the last "
+                f"{self._settings.stall_timeout_s:g} s fewer than "
+                f"{self._settings.min_transfer_rate} a second; send a smaller image, or use a "
+                "faster connection"
             ) from error
 
     def _unsupported(self, expected: str) -> UnsupportedImage:
         given = self._media_type or "missing"
         return UnsupportedImage(f"the Content-Type is {given}; send {expected}")
+
+
+class _Pace:
+    """A deadline that moves on whenever enough bytes have arrived to meet the minimum rate.
+
+    A mean over the whole body would let those who have sent much stand still for long.
+    """
+
+    def __init__(self, stall_timeout_s: float, min_rate: int) -> None:
+        self._timeout_s = stall_timeout_s
+        self._portion = stall_timeout_s * min_rate
+        self._restart()
+
+    def count(self, received: int) -> None:
+        """Count bytes as they arrive."""
+        self._left -= received
+        if self._left <= 0:
+            self._restart()
+
+    def _restart(self) -> None:
+        self._left = self._portion
+        self.deadline = asyncio.get_running_loop().time() + self._timeout_s
 
 
 def _require_image(part: FormPart, expected: str) -> FormPart:

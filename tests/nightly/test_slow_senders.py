@@ -17,7 +17,7 @@ TIMEOUT_S = 3.0
 
 @pytest.fixture(scope="module")
 def measured() -> Iterator[Measured]:
-    with gateway(env={"FACEDETECT_UPLOAD_TIMEOUT_S": str(TIMEOUT_S)}) as service:
+    with gateway(env={"FACEDETECT_STALL_TIMEOUT_S": str(TIMEOUT_S)}) as service:
         wait_for(service.client, "/readyz", service.process)
         # The normal client's time is over before the first of them is ended.
         yield measure(service, ASTRONAUT.read_bytes(), SENDERS, TIMEOUT_S - 0.5, 3 * TIMEOUT_S)

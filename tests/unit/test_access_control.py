@@ -19,6 +19,7 @@ from facedetect.errors import InvalidSettings
 from facedetect.service import create_app
 from facedetect.service.rate_limits import parse_rate_limit
 from facedetect.settings import ServiceSettings
+from tests.live import live
 from tests.unit.keys import another_secret, new_key
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 from tests.unit.timing import Clock
@@ -207,6 +208,32 @@ def test_callers_without_a_key_are_counted_by_their_address(
     with TestClient(addressed) as client:
         answers = {address: post(client, From=address).status_code for address in addresses}
     assert answers == addresses
+
+
+@pytest.mark.parametrize(
+    ("trusted", "statuses"),
+    [("", [200, 429]), ("192.0.2.1", [200, 429]), ("127.0.0.0/8,::1", [200, 200])],
+)
+def test_a_forwarded_address_counts_from_trusted_proxies_only(
+    monkeypatch: pytest.MonkeyPatch, trusted: str, statuses: list[int]
+) -> None:
+    monkeypatch.setenv("FACEDETECT_TRUSTED_PROXIES", trusted)
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # uvicorn's own, which is not read
+    with live(FakeBackend(), rate_limit="1/hour") as service:
+        answers = [
+            service.client.post(
+                "/detect", content=PHOTO, headers={**JPEG, "X-Forwarded-For": address}
+            )
+            for address in ("198.51.100.1", "198.51.100.2")
+        ]
+    assert [answer.status_code for answer in answers] == statuses
+
+
+def test_proxies_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("*", "proxy.example", "10.0.0.1/8"):
+        monkeypatch.setenv("FACEDETECT_TRUSTED_PROXIES", wrong)
+        with pytest.raises(InvalidSettings, match="not an address or a network; write it as"):
+            ServiceSettings.load()
 
 
 def test_retry_after_is_true(

@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 
-from facedetect import DetectionParams
 from facedetect.errors import Overloaded
-from facedetect.images import ImageHeader, ImageLimits
-from facedetect.service.admission import AdmissionQueue, CostModel, ImageCost, QueueEntry
+from facedetect.service.admission import AdmissionQueue, QueueEntry
+from facedetect.service.image_cost import ImageCost
 from tests.unit.timing import Clock
 from tests.virtual_time import VirtualTimeLoop
 
-LIGHT = ImageCost(slots=1, work=1e6)
+PHOTO = ImageCost(slots=1, work=1e6)
+LIGHT = ImageCost(slots=1, work=1e6, is_light=True)
+HEAVY = ImageCost(slots=2, work=2e7)
+ME, OTHER = "me", "other"
 
 
 def make_queue(
@@ -43,14 +45,15 @@ class Clients:
         self._entries: dict[str, QueueEntry] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def arrive(self, name: str, cost: ImageCost = LIGHT) -> None:
+    async def arrive(self, name: str, cost: ImageCost = PHOTO, *, caller: str = ME) -> None:
         self._disconnected[name] = asyncio.Future()
-        self._tasks.add(asyncio.create_task(self._acquire(name, cost)))
+        self._tasks.add(asyncio.create_task(self._acquire(name, cost, caller)))
         await settle()
 
-    async def _acquire(self, name: str, cost: ImageCost) -> None:
+    async def _acquire(self, name: str, cost: ImageCost, caller: str) -> None:
         try:
-            self._entries[name] = await self._queue.acquire(cost, self._disconnected[name])
+            entry = await self._queue.acquire(caller, cost, self._disconnected[name])
+            self._entries[name] = entry
         except (Overloaded, ClientDisconnect) as error:
             self.errors[name] = error
         else:
@@ -63,6 +66,10 @@ class Clients:
     async def disconnect(self, name: str) -> None:
         self._disconnected[name].set_result(None)
         await settle()
+
+    @property
+    def slots_held(self) -> int:
+        return sum(entry.slots for entry in self._entries.values())
 
     def overload(self, name: str) -> Overloaded:
         """The error of this client."""
@@ -100,10 +107,162 @@ def test_as_many_begin_as_there_are_slots_and_the_others_in_their_order() -> Non
     run(test())
 
 
+def test_the_caller_that_has_used_least_is_next() -> None:
+    async def test() -> None:
+        clock = Clock()
+        clients = Clients(make_queue(slots=1, clock=clock))
+        for number in range(10):
+            await clients.arrive(f"other {number}", caller=OTHER)
+        await clients.arrive("mine", caller=ME)
+        clock.advance(0.1)
+        await clients.finish("other 0")
+        assert clients.order == ["other 0", "mine"]
+        await clients.arrive("mine again", caller=ME)
+        clock.advance(0.1)
+        await clients.finish("mine")
+        assert clients.order[2:] == ["other 1"]  # it has used as much as I have
+        clock.advance(0.1)
+        await clients.finish("other 1")
+        assert clients.order[3:] == ["mine again"]
+
+    run(test())
+
+
+def test_a_caller_that_sends_ten_times_as_much_gets_no_more() -> None:
+    async def test() -> None:
+        clock = Clock()
+        queue = make_queue(slots=1, max_queued=8, clock=clock)
+        clients = Clients(queue)
+        sent = {ME: 0, OTHER: 0}
+        for _ in range(40):
+            for caller, count in ((OTHER, 10), (ME, 1)):
+                for _ in range(count):
+                    await clients.arrive(f"{caller} {sent[caller]}", caller=caller)
+                    sent[caller] += 1
+            clock.advance(0.1)
+            await clients.finish(clients.order[-1])
+            clock.advance(0.1)
+            await clients.finish(clients.order[-1])
+        rejected = [name for name in clients.errors if name.startswith(ME)]
+        assert not rejected
+        admitted = [name for name in clients.order if name.startswith(ME)]
+        assert len(admitted) == 40
+        assert len(clients.order) - len(admitted) in {40, 41}
+
+    run(test())
+
+
+def test_what_an_image_really_took_is_charged() -> None:
+    async def test() -> None:
+        clock = Clock()
+        clients = Clients(make_queue(slots=1, clock=clock))
+        await clients.arrive("liar 0", caller="liar")
+        for number in range(1, 3):
+            await clients.arrive(f"liar {number}", caller="liar")
+        for number in range(4):
+            await clients.arrive(f"mine {number}")
+        clock.advance(4)
+        await clients.finish("liar 0")
+        for number in range(4):  # four images of a second each are as much
+            assert clients.order[-1] == f"mine {number}"
+            clock.advance(0.9)
+            await clients.finish(f"mine {number}")
+        assert clients.order[-1] == "liar 1"
+
+    run(test())
+
+
+def test_who_was_idle_has_saved_nothing_up() -> None:
+    async def test() -> None:
+        clock = Clock()
+        clients = Clients(make_queue(slots=1, clock=clock))
+        for number in range(6):
+            await clients.arrive(f"other {number}", caller=OTHER)
+        for number in range(4):
+            clock.advance(1)
+            await clients.finish(f"other {number}")
+        for number in range(4):
+            await clients.arrive(f"mine {number}")
+        clock.advance(1)
+        await clients.finish("other 4")
+        assert clients.order[-1] == "mine 0"
+        clock.advance(1)
+        await clients.finish("mine 0")
+        assert clients.order[-1] == "other 5"
+
+    run(test())
+
+
+def test_new_callers_without_end_do_not_keep_out_those_that_were_there() -> None:
+    async def test() -> None:
+        clock = Clock()
+        queue = make_queue(slots=1, queue_timeout_s=1000, clock=clock)
+        clients = Clients(queue)
+        await clients.arrive("mine 0")
+        await clients.arrive("mine 1")
+        for number in range(12):
+            await clients.arrive(f"new {number}", caller=f"new {number}")
+            clock.advance(0.1)
+            await clients.finish(clients.order[-1])
+        assert "mine 1" in clients.order
+        assert len(queue._callers) < 6  # noqa: SLF001 - those that were served are forgotten
+
+    run(test())
+
+
+def test_a_light_image_finds_a_slot_beside_heavy_ones() -> None:
+    async def test() -> None:
+        queue = make_queue(slots=2)
+        clients = Clients(queue)
+        await clients.arrive("heavy", HEAVY, caller=OTHER)
+        await clients.arrive("heavy too", HEAVY, caller=OTHER)
+        assert queue.must_wait(ME, HEAVY)
+        assert not queue.must_wait(ME, LIGHT)
+        await clients.arrive("light", LIGHT)
+        assert clients.order == ["heavy", "light"]
+        await clients.arrive("light too", LIGHT, caller="third")
+        await clients.finish("light")
+        assert clients.order == ["heavy", "light", "light too"]
+        await clients.finish("light too")
+        await clients.finish("heavy")
+        assert clients.order[3:] == ["heavy too"]
+
+    run(test())
+
+
+def test_one_caller_cannot_take_the_slot_of_light_images_as_well() -> None:
+    async def test() -> None:
+        clients = Clients(make_queue(slots=2))
+        for number in range(4):
+            await clients.arrive(f"other {number}", LIGHT, caller=OTHER)
+        assert clients.order == ["other 0", "other 1"]
+        await clients.arrive("mine", LIGHT)
+        assert clients.order[2:] == ["mine"]
+
+    run(test())
+
+
+def test_light_images_of_a_caller_take_turns_in_the_slot_that_is_theirs() -> None:
+    async def test() -> None:
+        queue = make_queue(slots=2)
+        clients = Clients(queue)
+        endless = ImageCost(slots=2, work=1e9)
+        await clients.arrive("endless", endless, caller=OTHER)
+        with pytest.raises(Overloaded):
+            queue.check_room(ME, PHOTO)
+        for number in range(3):
+            await clients.arrive(f"light {number}", LIGHT)
+        for number in range(3):
+            assert clients.order[-1] == f"light {number}"
+            await clients.finish(f"light {number}")
+
+    run(test())
+
+
 def test_a_heavy_image_waits_for_all_slots_and_is_not_overtaken() -> None:
     async def test() -> None:
         clients = Clients(make_queue(slots=2))
-        await clients.arrive("light")
+        await clients.arrive("light", LIGHT)
         await clients.arrive("heavy", ImageCost(slots=2, work=1e7))
         await clients.arrive("late")
         assert clients.order == ["light"]
@@ -127,6 +286,69 @@ def test_a_full_queue_rejects_at_once() -> None:
         await clients.finish("a")
         await clients.arrive("d")
         assert queue.queued == 1
+
+    run(test())
+
+
+def test_a_full_queue_rejects_the_last_image_of_the_caller_with_the_most() -> None:
+    async def test() -> None:
+        queue = make_queue(slots=1, max_queued=4, queue_timeout_s=60)
+        clients = Clients(queue)
+        for number in range(5):
+            await clients.arrive(f"other {number}", caller=OTHER)
+        queue.check_room(ME)
+        await clients.arrive("mine")
+        assert clients.overload("other 4").reason == "queue_full"
+        assert queue.queued == 4
+        await clients.arrive("mine too")
+        assert clients.overload("other 3").reason == "queue_full"
+        with pytest.raises(Overloaded):  # both have two
+            queue.check_room(ME, PHOTO)
+        await clients.arrive("mine as well")
+        assert clients.overload("mine as well").reason == "queue_full"
+        await clients.arrive("third", caller="third")
+        assert len(clients.errors) == 4
+        assert queue.queued == 4
+
+    run(test())
+
+
+def test_the_wait_is_each_callers_own() -> None:
+    async def test() -> None:
+        clock = Clock()
+        queue = make_queue(slots=1, queue_timeout_s=3, clock=clock)
+        clients = Clients(queue)
+        for caller in (ME, OTHER):
+            await clients.arrive(f"first {caller}", caller=caller)
+            clock.advance(0.5)
+            await clients.finish(f"first {caller}")
+        for number in range(20):
+            await clients.arrive(f"other {number}", caller=OTHER)
+        assert queue.queued == 6
+        assert clients.overload("other 19").retry_after_s == 4
+        assert queue.expected_wait_s(OTHER, PHOTO) == pytest.approx(3.5)
+        assert queue.expected_wait_s(ME, PHOTO) == pytest.approx(0.5)
+        assert queue.expected_wait_s(ME) == 0  # a light one
+
+    run(test())
+
+
+def test_images_that_cost_more_than_they_look_spoil_no_others_prediction() -> None:
+    async def test() -> None:
+        clock = Clock()
+        queue = make_queue(slots=1, clock=clock)
+        clients = Clients(queue)
+        for caller in (ME, OTHER, "third"):
+            await clients.arrive(caller, caller=caller)
+            clock.advance(0.1)
+            await clients.finish(caller)
+        for number in range(40):
+            await clients.arrive(f"liar {number}", ImageCost(1, work=1e4), caller="liar")
+            clock.advance(5)
+            await clients.finish(f"liar {number}")
+        for caller in (ME, "new", "newer"):
+            await clients.arrive(f"{caller} again", caller=caller)
+        assert queue.expected_wait_s("newest", PHOTO) == pytest.approx(0.3)
 
     run(test())
 
@@ -181,10 +403,10 @@ def test_the_wait_is_predicted_from_the_last_images() -> None:
         await clients.arrive("first")
         clock.advance(0.25)
         await clients.finish("first")
-        assert queue.expected_wait_s() == 0  # a slot is free
+        assert queue.expected_wait_s(ME) == 0  # a slot is free
         for name in "abcd":
             await clients.arrive(name)
-        assert queue.expected_wait_s() == pytest.approx(1.0)
+        assert queue.expected_wait_s(ME) == pytest.approx(1.0)
         await clients.arrive("e")
         await clients.arrive("late")
         error = clients.overload("late")
@@ -206,7 +428,7 @@ def test_failed_images_do_not_count_towards_the_prediction() -> None:
             await clients.arrive(f"broken {number}", ImageCost(slots=1, work=1e9))
             await clients.finish(f"broken {number}", is_completed=False)
         await clients.arrive("a")
-        assert queue.expected_wait_s() == pytest.approx(0.2)
+        assert queue.expected_wait_s(ME) == pytest.approx(0.2)
 
     run(test())
 
@@ -233,15 +455,20 @@ def test_a_client_that_retries_when_told_is_admitted() -> None:
 
 @given(
     events=st.lists(
-        st.tuples(st.integers(1, 4), st.sampled_from(["leave", "go", "stay"])), max_size=25
+        st.tuples(
+            st.integers(1, 4), st.sampled_from("abc"), st.sampled_from(["leave", "go", "stay"])
+        ),
+        max_size=25,
     )
 )
-def test_slots_are_never_lost_nor_given_twice(events: list[tuple[int, str]]) -> None:
+def test_slots_are_never_lost_nor_given_twice(events: list[tuple[int, str, str]]) -> None:
     async def test() -> None:
         queue = make_queue(slots=4, max_queued=5)
         clients = Clients(queue)
-        for number, (slots, event) in enumerate(events):
-            await clients.arrive(str(number), ImageCost(slots, work=slots * 1e5))
+        for number, (slots, caller, event) in enumerate(events):
+            cost = ImageCost(slots, work=slots * 1e5, is_light=slots == 1)
+            await clients.arrive(str(number), cost, caller=caller)
+            assert clients.slots_held <= 5
             if event == "leave" and clients.order:
                 await clients.finish(clients.order.pop(0))
             if event == "go":
@@ -250,6 +477,7 @@ def test_slots_are_never_lost_nor_given_twice(events: list[tuple[int, str]]) -> 
         while clients.order:
             await clients.finish(clients.order.pop(0))
         assert (queue.running, queue.queued) == (0, 0)
+        assert not queue._callers  # noqa: SLF001 - nothing else shows that they are forgotten
         await clients.arrive("all", ImageCost(slots=4, work=1))
         assert clients.order == ["all"]
 
@@ -261,28 +489,14 @@ def test_it_is_known_in_advance_which_image_must_wait() -> None:
         queue = make_queue(slots=4)
         clients = Clients(queue)
         heavy = ImageCost(slots=4, work=1e6)
-        assert not queue.must_wait(heavy)
+        assert not queue.must_wait(ME, heavy)
         await clients.arrive("first")
-        assert not queue.must_wait(LIGHT)
-        assert queue.must_wait(heavy)
+        assert not queue.must_wait(ME, PHOTO)
+        assert queue.must_wait(ME, heavy)
         await clients.arrive("heavy", heavy)
-        assert queue.must_wait(LIGHT)
+        assert queue.must_wait(ME, PHOTO)
         await clients.finish("first")
         await clients.finish("heavy")
-        assert not queue.must_wait(heavy)
+        assert not queue.must_wait(ME, heavy)
 
     run(test())
-
-
-def test_an_image_at_a_limit_takes_all_slots() -> None:
-    cost_model = CostModel(ImageLimits(max_pixels=1_000_000), max_pyramid_pixels=1e6, slots=4)
-    params = DetectionParams(min_size=24)
-    small = cost_model.estimate(ImageHeader(100, 100, "JPEG"), params)
-    many_pixels = cost_model.estimate(
-        ImageHeader(1000, 1000, "JPEG"), DetectionParams(min_size=500)
-    )
-    much_work = cost_model.estimate(ImageHeader(700, 700, "JPEG"), DetectionParams(min_size=12))
-    assert small.slots == 1
-    assert many_pixels.slots == 4
-    assert much_work.slots == 4
-    assert small.work < many_pixels.work < much_work.work

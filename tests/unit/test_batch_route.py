@@ -104,10 +104,10 @@ def test_a_batch_does_not_fill_the_queue(make_client: MakeClient) -> None:
     assert all("detection" in result for result in results)
 
 
-def test_a_batch_may_have_half_the_memory_of_uploads(make_client: MakeClient) -> None:
-    memory = 2 * len(PHOTO) + 2**20
+def test_a_batch_may_have_a_third_of_the_memory_of_uploads(make_client: MakeClient) -> None:
+    memory = 2 * (len(PHOTO) + 2**20)
     client = make_client(FakeBackend(), max_image_bytes=len(PHOTO), max_upload_memory=memory)
-    fitting = int(memory / 2 / len(PHOTO))
+    fitting = int(memory / 3 / len(PHOTO))
     assert client.post("/detect/batch", files=images(*[PHOTO] * fitting)).status_code == 200
     too_many = images(*[PHOTO] * (fitting + 8))
     problem(client.post("/detect/batch", files=too_many), 413, "image-too-large")

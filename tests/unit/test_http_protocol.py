@@ -23,7 +23,7 @@ from tests.unit.wire import bytes_until_closed, head, is_well
 
 @pytest.fixture
 def service() -> Iterator[Live]:
-    with live(FakeBackend(), upload_timeout_s=1) as running:
+    with live(FakeBackend(), stall_timeout_s=1) as running:
         yield running
 
 
@@ -80,6 +80,20 @@ def unread(service: Live) -> list[int]:
     connections = list(service.server.server_state.connections)
     sizes = [protocol.transport.get_write_buffer_size() for protocol in connections]
     return [size for size in sizes if size]
+
+
+@pytest.mark.parametrize("hosts", [["Host: x", "Host: x"], ["Host: x", "Host: y"], []])
+def test_a_request_must_name_one_host(service: Live, hosts: list[str]) -> None:
+    with service.connect() as connection:
+        connection.sendall("\r\n".join(["GET /healthz HTTP/1.1", *hosts, "", ""]).encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400")
+    assert is_well(service)
+
+
+def test_http_1_0_needs_no_host(service: Live) -> None:
+    with service.connect() as connection:
+        connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
 
 
 def test_trailers_are_not_kept(service: Live) -> None:

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from facedetect.errors import FacedetectError, InvalidParams
+from facedetect.faces import parse_number
 from facedetect.service.forms import FormPart
 from facedetect.service.problems import ReportableError, problem_headers, report_problem
 from facedetect.service.routes.dependencies import TheServices
@@ -81,7 +82,7 @@ async def vision_face(
 ) -> DeepStackResponse:
     """Find faces as DeepStack does: a form with `image` and, optionally, `min_confidence`."""
     needs_key = await services.access_control.needs_form_key(request)
-    with services.uploads.open(request, is_authenticated=not needs_key) as upload:
+    with services.uploads.open(request) as upload:
         parts = await _read_form(request, upload, services, needs_key=needs_key)
         min_confidence = _min_confidence(parts)
         job = query.to_job(_image(parts).data)
@@ -99,7 +100,7 @@ async def _read_form(
         parts[part.name] = part
         if needs_key and part.name == _KEY_PART:  # often sent before the image
             await services.access_control.admit(request, _text(part))
-            services.uploads.mark_authenticated(upload)
+            upload.pass_to_caller()
             needs_key = False
     if needs_key:
         await services.access_control.admit(request, None)
@@ -123,7 +124,7 @@ def _min_confidence(parts: dict[str, FormPart]) -> float:
         return 0.0
     text = _text(part)
     with suppress(ValueError):
-        if 0 <= (min_confidence := float(text)) <= 1:
+        if 0 <= (min_confidence := parse_number(text)) <= 1:
             return min_confidence
     raise InvalidParams(
         f"{_CONFIDENCE_PART} is {text[:40]!r}; send a number from 0 to 1, such as 0.8"

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from facedetect.service.detection_worker import DetectionResult, RenderOptions
+from facedetect.service.request_context import current_request
 from facedetect.service.schemas import FaceQuery
 from facedetect.service.services import Services
 from facedetect.service.uploads import watch_disconnect
@@ -22,7 +23,7 @@ TheServices = Annotated[Services, Depends(_services)]
 
 async def check_room(services: TheServices) -> None:
     """Raise Overloaded, before the body is read, if there is no room for another image."""
-    services.worker.admission.check_room()
+    services.worker.admission.check_room(current_request().caller_id)
 
 
 async def detect_upload(

@@ -1,0 +1,74 @@
+"""What an image costs: an estimate by its header, in pixels of an image pyramid."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from facedetect.faces import DetectionParams
+from facedetect.images import ImageHeader, ImageLimits
+
+# P-Net looks at every pixel of the pyramid, which costs most, so that is the unit: 0.1 us of one
+# core. Decoding a pixel of the image, and any request:
+_DECODED_PIXEL_COST = 0.1
+_REQUEST_COST = 50_000.0
+
+# Encoding a pixel of the answer's picture.
+_ENCODED_PIXEL_COST = {".jpeg": 0.1, ".png": 0.5, ".webp": 1.5}
+
+# The first threshold decides how many candidates R-Net gets, the second how many O-Net. For each
+# tenth of the default the whole image takes so much longer (measured: 3 and 2 times at 0.1).
+_DEFAULT_THRESHOLDS = DetectionParams().thresholds
+_COST_OF_A_TENTH = (2.6, 1.0)
+
+LIGHT_PIXELS = 2_000_000
+"""A Full HD frame: what cameras send, and programs that scale their pictures down.
+
+The extra slot for light images (`admission.py`) adds so many pixels to the bound on memory.
+"""
+
+
+@dataclass(frozen=True)
+class ImageCost:
+    """What processing one image takes: `slots` while it runs, and `work` in pyramid pixels.
+
+    `is_light`: at most what a photograph of `LIGHT_PIXELS` takes at the default parameters.
+    """
+
+    slots: int
+    work: float
+    is_light: bool = False
+
+
+class CostModel:
+    """Estimates costs. An image at a limit takes all slots: memory is bounded by one of those."""
+
+    def __init__(self, limits: ImageLimits, max_pyramid_pixels: float, slots: int) -> None:
+        self._max_pixels = limits.max_pixels
+        self._max_pyramid_pixels = max_pyramid_pixels
+        self._slots = slots
+
+    def estimate(
+        self, header: ImageHeader, params: DetectionParams, encoded_as: str | None = None
+    ) -> ImageCost:
+        """Estimate the cost of an image, and of a picture with the suffix `encoded_as`."""
+        pixels = header.width * header.height
+        pyramid = params.pyramid_pixels(header.width, header.height)
+        share = max(pixels / self._max_pixels, pyramid / self._max_pyramid_pixels)
+        slots = min(self._slots, max(1, math.ceil(share * self._slots)))
+        work = _work(pixels, pyramid, params)
+        if encoded_as is not None:
+            work += _ENCODED_PIXEL_COST[encoded_as] * pixels
+        return ImageCost(slots, work, pixels <= LIGHT_PIXELS and work <= _LIGHT_WORK)
+
+
+def _work(pixels: float, pyramid: float, params: DetectionParams) -> float:
+    pairs = zip(_DEFAULT_THRESHOLDS, params.thresholds, _COST_OF_A_TENTH, strict=False)
+    for default, threshold, cost in pairs:
+        pyramid *= 1 + cost * max(0.0, math.log10(default / threshold))
+    return _REQUEST_COST + _DECODED_PIXEL_COST * pixels + pyramid
+
+
+_LIGHT_WORK = _work(
+    LIGHT_PIXELS, DetectionParams().pyramid_pixels(LIGHT_PIXELS, 1), DetectionParams()
+)
