@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from tests.unit.counting import counted_opening
 from tests.unit.service import JPEG, PHOTO, problem
 from tests.unit.timing import wait_until
 
+FILES = {"image": PHOTO}
 Post = Future[httpx2.Response]
 
 
@@ -79,6 +81,24 @@ def test_an_image_that_waits_is_closed_meanwhile() -> None:
         held.let_go()
         assert second.result().status_code == 200
     assert counts == {"strip JPEG": 2, "open JPEG": 3}
+
+
+def test_a_caller_gets_its_answers_beside_one_that_sends_ten_times_as_much() -> None:
+    other = httpx2.HTTPTransport(local_address="127.0.0.2")
+    with (
+        busy(max_queued=8) as held,
+        httpx2.Client(base_url=held.service.url, transport=other, timeout=60) as me,
+        ThreadPoolExecutor(40) as pool,
+    ):
+        # One is being processed and does not end, and those that wait are as many as may.
+        theirs = [pool.submit(held.service.client.post, "/detect", files=FILES) for _ in range(30)]
+        wait_until(lambda: sum(post.done() for post in theirs) == 30 - 8)
+        mine = [pool.submit(me.post, "/detect", files=FILES) for _ in range(3)]
+        wait_until(lambda: sum(post.done() for post in theirs) == 30 - 8 + 2)
+        held.wait_for(running=2, queued=8)
+        held.let_go()
+        assert {post.result().status_code for post in mine} == {200}
+        assert Counter(post.result().status_code for post in theirs) == {200: 6, 429: 24}
 
 
 def test_a_full_queue_rejects_before_the_upload() -> None:
