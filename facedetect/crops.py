@@ -30,6 +30,8 @@ _TEMPLATE = (
 # A face of ten thousand pixels is shrunk to 0.01, one of eight enlarged to 14; beyond these the
 # landmarks are no face's.
 _SCALE_BOUNDS = (0.001, 100.0)
+# Of five points that are one but for rounding, px squared.
+_SMALLEST_SPREAD = 1e-6
 # Bilinear sampling looks at two pixels a side and skips those between where there are more.
 _SMALLEST_SAMPLED_SCALE = 0.5
 _SAMPLED_AROUND = 4
@@ -87,7 +89,7 @@ def _onto_template(face: Face) -> NDArray[np.float64]:
     target = np.array([complex(x, y) for x, y in _TEMPLATE])
     apart, target_apart = points - points.mean(), target - target.mean()
     spread = np.vdot(apart, apart).real
-    turn = complex(np.vdot(apart, target_apart) / spread) if spread else 0j
+    turn = complex(np.vdot(apart, target_apart) / spread) if spread > _SMALLEST_SPREAD else 0j
     if not _SCALE_BOUNDS[0] <= abs(turn) <= _SCALE_BOUNDS[1]:
         return _box_into_square(face.box)
     return _matrix(turn, complex(target.mean() - turn * points.mean()))

@@ -16,6 +16,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 import facedetect
 from facedetect.detector import Detector
 from facedetect.errors import FacedetectError, format_with_notes
+from facedetect.service.body_pieces import BodyPieces
 from facedetect.service.browser_security import SecurityHeaders, cors_middleware
 from facedetect.service.page import add_page
 from facedetect.service.problems import PROBLEM_HANDLERS, answer_bug
@@ -53,6 +54,7 @@ def _middleware(services: Services) -> list[Middleware]:
     """Return the middleware, outermost first."""
     origins = services.settings.cors_origins
     return [
+        Middleware(BodyPieces),
         Middleware(RequestLog, services.metrics, services.tracing),
         Middleware(SecurityHeaders),
         *([cors_middleware(origins)] if origins else []),

@@ -155,8 +155,9 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
     @property
     def unread_bytes(self) -> int:
-        """What is left to write."""
-        return self.transport.get_write_buffer_size()
+        """What is left to write, or to be given to this connection (see `BodyPieces`)."""
+        to_come = 0 if self.cycle is None else self.cycle.expected_content_length
+        return self.transport.get_write_buffer_size() + to_come
 
     def abort(self) -> None:
         """Disconnect at once, and free what is left to write."""

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import uvicorn
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from facedetect.service.body_pieces import BodyPieces
 from facedetect.service.http_protocol import GuardedHttpProtocol
 from facedetect.service.unread_answers import UnreadAnswers
 from tests.virtual_time import VirtualTimeLoop
@@ -73,14 +75,19 @@ async def app(_scope: Any, _receive: Any, _send: Any) -> None:
     """Answers nothing."""
 
 
-def reading(unread: int) -> tuple[GuardedHttpProtocol, Transport]:
+def reading(unread: int, to_come: int = 0) -> tuple[GuardedHttpProtocol, Transport]:
     """A connection with an answer to read: at 100 bytes a second, measured over 20 s."""
     factory = GuardedHttpProtocol.with_limits(20, 100, UnreadAnswers(10**9))
     protocol = factory(uvicorn.Config(app, log_config=None), ServerState(), {})
     transport = Transport()
     protocol.connection_made(transport)  # type: ignore[arg-type]
     protocol._head_watchdog.watch(pending=False)  # noqa: SLF001 - the head is there
-    answered = SimpleNamespace(scope={}, response_complete=True, message_event=asyncio.Event())
+    answered = SimpleNamespace(
+        scope={},
+        response_complete=True,
+        message_event=asyncio.Event(),
+        expected_content_length=to_come,
+    )
     protocol.cycle = answered  # type: ignore[assignment]
     transport.unread = unread
     protocol.pause_writing()
@@ -143,3 +150,33 @@ def test_an_answer_that_is_read_leaves_nothing_behind() -> None:
         assert answers.held_bytes == 0
 
     run(test())
+
+
+def test_what_is_still_to_be_written_counts() -> None:
+    async def test() -> None:
+        protocol, _ = reading(1000, to_come=99_000)
+        assert protocol.unread_answers.held_bytes == 100_000
+
+    run(test())
+
+
+def test_large_bodies_are_sent_in_pieces() -> None:
+    body = bytes(range(256)) * 4000
+    sent: list[Message] = []
+
+    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def test() -> None:
+        await BodyPieces(answer)({"type": "http"}, None, send)  # type: ignore[arg-type]
+
+    run(test())
+    start, *pieces = sent
+    assert start["type"] == "http.response.start"
+    assert b"".join(piece["body"] for piece in pieces) == body
+    assert max(len(piece["body"]) for piece in pieces) == 256 * 1024
+    assert [piece.get("more_body", False) for piece in pieces] == [True, True, True, False]
