@@ -13,7 +13,13 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import putchunk
 
-from facedetect.images.encode import check_encoded_suffix, encode_image, side_too_long_error
+from facedetect.images.encode import (
+    WEBP_LONGEST_SIDE,
+    WEBP_OPTIONS,
+    check_encoded_suffix,
+    encode_image,
+    side_too_long_error,
+)
 from facedetect.images.exif import add_exif_to_tiff, filter_exif
 from facedetect.images.pixels import BGRImage
 from facedetect.images.source_encoding import JpegCoding, SourceEncoding, profile_fits
@@ -21,11 +27,9 @@ from facedetect.images.source_encoding import JpegCoding, SourceEncoding, profil
 Metadata = Literal["keep", "colour", "strip"]
 """What a result keeps of its source: EXIF, colour profile and resolution; the profile; nothing."""
 
-_LONGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
+_LONGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": WEBP_LONGEST_SIDE}
 
 _JPEG_QUALITY = 95
-# A WebP file does not record its quality. At 90 no loss is visible.
-_WEBP_OPTIONS = {"quality": 90, "method": 2}
 # An eighth of the default's time.
 _LOSSLESS_WEBP_OPTIONS = {"lossless": True, "quality": 0, "method": 0}
 
@@ -131,7 +135,7 @@ def _jpeg(image: Image.Image, coding: JpegCoding | None, kept: _KeptMetadata) ->
 
 
 def _webp(image: Image.Image, is_lossy: bool, kept: _KeptMetadata) -> bytes:
-    options = kept.options() | (_WEBP_OPTIONS if is_lossy else _LOSSLESS_WEBP_OPTIONS)
+    options = kept.options() | (WEBP_OPTIONS if is_lossy else _LOSSLESS_WEBP_OPTIONS)
     return _saved(image, "WEBP", exif=kept.exif, **options)
 
 
