@@ -39,7 +39,7 @@ RUN /build/bin/pip --python /opt/facedetect/bin/python3 install --no-cache-dir -
         --no-deps /wheels/*.whl \
     && /opt/facedetect/bin/facedetect --help >/dev/null \
     && /opt/facedetect/bin/python3 -c "import facedetect.service.http_server, facedetect.service.tracing, \
-        facedetect.backends.serving, facedetect.engine._native, facedetect.cli.logs, pillow_heif"
+        facedetect.backends.serving, facedetect.engine._native, facedetect.cli.logs, pillow_heif, pillow_jxl"
 
 # TensorFlow, to write the SavedModel.
 FROM tools AS saved-model
@@ -78,7 +78,7 @@ CMD ["serve"]
 
 FROM service AS gateway
 # Threads wait for the model most of the time: four keep a model server of some cores busy. All images
-# under work together are never more than one at the limits, 17 bytes a pixel at most, so this limit on
+# under work together are never more than one at the limits, 20 bytes a pixel at most, so this limit on
 # pixels keeps the gateway below 2 GiB.
 ENV FACEDETECT_BACKEND=grpc://model:8500/mtcnn \
     FACEDETECT_THREADS=4 \

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 import pillow_heif
+import pillow_jxl  # noqa: F401 - tells Pillow how to write JPEG XL
 from PIL import Image
 
 from benchmarks.pictures import pictures, resize
@@ -60,11 +62,16 @@ def seeds() -> dict[str, bytes]:
         "TIFF lzw": (image, {"compression": "tiff_lzw"}),
         "TIFF jpeg": (image, {"compression": "jpeg"}),
         "TIFF group4": (image.convert("1"), {"compression": "group4"}),
+        "TIFF alpha": (image.convert("LA"), {"compression": "tiff_lzw", "big_tiff": True}),
         "BMP": (image, {}),
+        "BMP alpha": (image.convert("RGBA"), {}),
+        "JPEG2000": (image, {"irreversible": True}),
+        "JXL": (image, {"exif": exif.tobytes()}),
         "AVIF": (image, {"speed": 10}),
         "AVIF alpha": (image.convert("RGBA"), {"speed": 10, "exif": exif}),
     }
     files = {name: _encode(name.split()[0], *how) for name, how in stored.items()}
+    files["TIFF deep"] = cv2.imencode(".tif", portrait.astype(np.uint16) * 257)[1].tobytes()
     heif = pillow_heif.from_pillow(image)
     files["HEIC"] = _save_heic(heif)
     files["HEIC tiles"] = _save_heic(heif, tile_size=64, thumbnails=[32])

@@ -94,11 +94,11 @@ class LocalPicture:
 
     def encode(self, suffix: str, metadata: Metadata | None = None) -> bytes:
         if metadata is None or self._encoding is None:
-            return encode_image(self._what_is_shown(), suffix)
+            return encode_image(self._what_is_shown(), suffix, icc_profile=self._profile())
         return encode_picture(self._what_is_shown(), suffix, self._encoding, metadata)
 
     def crop(self, face: Face, style: CropStyle, suffix: str) -> bytes:
-        return encode_image(cut(self.decode(), face, style), suffix)
+        return encode_image(cut(self.decode(), face, style), suffix, icc_profile=self._profile())
 
     def thumbnail(self) -> bytes:
         return make_thumbnail(self._what_is_shown())
@@ -112,6 +112,13 @@ class LocalPicture:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _profile(self) -> bytes:
+        """The colour profile, without which the pixels would show other colours."""
+        if self._encoding is None:
+            with self._source:
+                self._encoding = self._source.read_encoding()
+        return self._encoding.icc_profile
 
     def _what_is_shown(self) -> BGRImage:
         return self.decode() if self._shown is None else self._shown

@@ -94,6 +94,11 @@ class _EnvironmentSettings(BaseSettings):
             raise InvalidSettings("; ".join(problems)) from error
 
 
+_MAX_IMAGE_BYTES_DESCRIPTION = (
+    "Maximum size of an image file, bytes; 1073741824 for commands, which read one's own files."
+)
+
+
 class DetectorSettings(_EnvironmentSettings):
     """The model and the limits on images: what every command that finds faces reads."""
 
@@ -103,9 +108,7 @@ class DetectorSettings(_EnvironmentSettings):
         "`savedmodel:PATH` a SavedModel in this process with TensorFlow, `grpc://HOST:8500/MODEL`, "
         "`grpcs://`, `http://HOST:8501/MODEL` and `https://` TensorFlow Serving.",
     )
-    max_image_bytes: int = Field(
-        _LIMITS.max_bytes, ge=1, description="Maximum size of an image file, bytes."
-    )
+    max_image_bytes: int = Field(_LIMITS.max_bytes, ge=1, description=_MAX_IMAGE_BYTES_DESCRIPTION)
     max_image_pixels: int = Field(
         _LIMITS.max_pixels, ge=1, description="Maximum image size, width times height."
     )
@@ -185,6 +188,7 @@ class KeysSettings(_EnvironmentSettings):
 class ServiceSettings(DetectorSettings, KeysSettings):
     """Everything that the HTTP service reads."""
 
+    max_image_bytes: int = Field(32 * 2**20, ge=1, description=_MAX_IMAGE_BYTES_DESCRIPTION)
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
 

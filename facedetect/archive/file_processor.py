@@ -19,7 +19,7 @@ from facedetect.crops import CropStyle
 from facedetect.detector import Detector
 from facedetect.errors import PER_IMAGE_ERRORS, ImageError, InvalidImage, InvalidVideo
 from facedetect.faces import Face
-from facedetect.images import check_byte_count
+from facedetect.images import JPEG_SUFFIXES, check_byte_count
 from facedetect.picture import Picture
 from facedetect.video import FrameDetectionPool
 
@@ -121,7 +121,7 @@ def _crops(
     file: SourceFile, picture: Picture, faces: list[Face], style: CropStyle
 ) -> Iterator[tuple[str, bytes]]:
     """Give the name and bytes of each face's crop: JPEG if the source is, lossless otherwise."""
-    suffix = ".jpg" if file.result.lower().endswith((".jpg", ".jpeg")) else ".png"
+    suffix = ".jpg" if file.result.lower().endswith(JPEG_SUFFIXES) else ".png"
     for number, face in enumerate(faces, 1):
         yield crop_path(file.result, number, suffix), picture.crop(face, style, suffix)
 

@@ -6,11 +6,14 @@ from facedetect.images import ENCODED_SUFFIXES
 from facedetect.video import CONTAINERS
 
 IMAGE_SUFFIXES = frozenset(
-    {*ENCODED_SUFFIXES, ".avif", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".mpo"},
-)
+    {
+        *ENCODED_SUFFIXES, ".apng", ".avif", ".dib", ".gif", ".heic", ".heics", ".heif", ".hif",
+        ".j2k", ".jp2", ".jxl",
+    }
+)  # fmt: skip
 VIDEO_SUFFIXES = frozenset(CONTAINERS) | {
-    ".3g2", ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv",
-    ".vob", ".wmv",
+    ".3g2", ".3gp", ".3gpp", ".asf", ".avi", ".flv", ".m2t", ".m2ts", ".mod", ".mpe", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".ogv", ".tod", ".ts", ".vob", ".wmv",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from facedetect.cli import options
 from facedetect.cli.formatting import counted
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams, parse_thresholds
-from facedetect.images import check_encoded_suffix, load_image, write_image
+from facedetect.images import SourceImage, check_encoded_suffix, read_image_file, write_image
 from facedetect.settings import DetectorSettings
 
 
@@ -41,7 +41,9 @@ def annotate(
     if output.exists() and output.samefile(image):
         raise InvalidSettings(f"{output} is the input image; give another output file")
     with DetectorSettings.load(backend=backend).open_detector() as detector:
-        upright = load_image(image, detector.limits)
+        with SourceImage.open(read_image_file(image, detector.limits), detector.limits) as source:
+            icc_profile = source.read_encoding().icc_profile
+            upright = source.decode()
         faces = detector.detect(upright, params)
-    write_image(output, render.annotate(upright, faces))
+    write_image(output, render.annotate(upright, faces), icc_profile=icc_profile)
     typer.echo(f"{output}: {counted(len(faces), 'face')}")

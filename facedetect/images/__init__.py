@@ -2,6 +2,7 @@
 
 from facedetect.images.encode import (
     ENCODED_SUFFIXES,
+    JPEG_SUFFIXES,
     check_encoded_suffix,
     encode_image,
     write_image,
@@ -27,6 +28,7 @@ from facedetect.images.thumbnails import make_thumbnail
 __all__ = [
     "DEFAULT_MAX_IMAGE_PIXELS",
     "ENCODED_SUFFIXES",
+    "JPEG_SUFFIXES",
     "BGRImage",
     "ImageHeader",
     "ImageInput",

@@ -10,7 +10,13 @@ import struct
 
 import numpy as np
 
-from facedetect.images.tiff import INLINE_BYTES, VALUE_BYTES, read_fields, to_number
+from facedetect.images.tiff_directory import (
+    INLINE_BYTES,
+    VALUE_BYTES,
+    TiffLayout,
+    read_fields,
+    to_number,
+)
 
 _PREFIX = b"Exif\0\0"
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -79,10 +85,10 @@ def filter_exif(data: bytes, width: int, height: int) -> bytes:
 def add_exif_to_tiff(tiff: bytes, exif: bytes) -> bytes:
     """Add filtered EXIF data to a TIFF file of one page and 8 bits; it takes on the byte order."""
     old_order, order = _ORDERS[tiff[:4]], _ORDERS[exif[:4]]
-    fields = read_fields(memoryview(tiff), old_order, to_number(tiff[4:8], old_order))
+    fields = read_fields(memoryview(tiff), TiffLayout(old_order), to_number(tiff[4:8], old_order))
     directory: ExifDirectory = {
         tag: (value_type, _reordered(value, value_type, old_order, order))
-        for tag, value_type, _, value in fields
+        for tag, value_type, value in fields
     }
     directory |= _read_directory(memoryview(exif), order, _HEADER_BYTES, _FIRST, {})
     at = len(tiff) + len(tiff) % 2
@@ -99,7 +105,7 @@ def _read_directory(
         # Each tag once: directories that name the same one again and again would take hours.
         kept = {
             tag: (value_type, value)
-            for tag, value_type, _, value in read_fields(data, order, at)
+            for tag, value_type, value in read_fields(data, TiffLayout(order), at)
             if tag in _KEPT_TAGS[pointer] and 0 < len(value) <= _MAX_BYTES
         }
     except struct.error:

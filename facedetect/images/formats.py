@@ -1,33 +1,29 @@
-"""The supported formats: their signatures, what strips their files and what decodes them."""
+"""The supported formats: their signatures, and what opens their files."""
 
 from __future__ import annotations
 
 import io
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from PIL import Image
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from facedetect.errors import UnsupportedImage
-from facedetect.images.bmp import strip_bmp
-from facedetect.images.gif import strip_gif
-from facedetect.images.heif import strip_avif, strip_heic
-from facedetect.images.jpeg import strip_jpeg
+from facedetect.images.bmp import open_bmp
+from facedetect.images.heif import heif_plugin, open_avif, open_heic
+from facedetect.images.jpeg import open_jpeg
+from facedetect.images.jpeg_xl import jpeg_xl_plugin, open_jpeg_xl
 from facedetect.images.limits import ImageLimits
-from facedetect.images.png import strip_png
-from facedetect.images.stripped_file import StrippedFile
-from facedetect.images.tiff import strip_tiff
-from facedetect.images.webp import strip_webp
+from facedetect.images.png import open_png
+from facedetect.images.raw import is_raw, open_raw, raw_error
+from facedetect.images.tiff import open_tiff
 
-_SUPPORTED_FORMATS = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF"
+_SUPPORTED_FORMATS = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP, TIFF, JPEG 2000 or JPEG XL"
 
 # Pillow warns of what is odd in a stranger's file: that should neither fill the log nor be kept for
 # each new text, as Python does. The filter is the process's, since many threads decode.
@@ -35,25 +31,42 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1"}
+_CANON_RAW_BRAND = b"crx "
 _MAX_FTYP_BYTES = 1024
+# Canon's CR3 says it in its brand. These are Fujifilm, Olympus, Panasonic, Sigma and old Canon.
+_RAW_SIGNATURES = (
+    b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"II\x1a\0\0\0HEAPCCDR",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """A format's name, what checks and strips its files, and the Pillow plugin that opens them."""
+    """A format's name, and what opens its files as a Pillow image, whose pixels are not decoded."""
 
     name: str
-    strip: Callable[[bytes, ImageLimits], StrippedFile]
-    open: Callable[[io.BytesIO], Image.Image]
+    open: Callable[[bytes, ImageLimits], Image.Image]
+
+
+def _format(name: str, open_file: Callable[[bytes], Image.Image]) -> ImageFormat:
+    return ImageFormat(name, lambda data, _: open_file(data))
+
+
+def _plain(name: str, plugin: Callable[[io.BytesIO], Image.Image]) -> ImageFormat:
+    return ImageFormat(name, lambda data, _: plugin(io.BytesIO(data)))
 
 
 _BY_SIGNATURE = {
-    (b"\xff\xd8\xff",): ImageFormat("JPEG", strip_jpeg, JpegImageFile),
-    (b"\x89PNG\r\n\x1a\n",): ImageFormat("PNG", strip_png, PngImageFile),
-    (b"GIF87a", b"GIF89a"): ImageFormat("GIF", strip_gif, GifImageFile),
-    (b"BM",): ImageFormat("BMP", strip_bmp, BmpImageFile),
-    (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): ImageFormat("TIFF", strip_tiff, TiffImageFile),
+    (b"\xff\xd8\xff",): _format("JPEG", open_jpeg),
+    (b"\x89PNG\r\n\x1a\n",): ImageFormat("PNG", open_png),
+    (b"GIF87a", b"GIF89a"): _plain("GIF", GifImageFile),
+    (b"BM",): _format("BMP", open_bmp),
+    (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): ImageFormat("TIFF", open_tiff),
+    (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"): _plain("JPEG 2000", Jpeg2KImageFile),
+    (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"): _format("JPEG XL", open_jpeg_xl),
 }
+_WEBP = _plain("WebP", WebPImageFile)
+_AVIF, _HEIC = _format("AVIF", open_avif), _format("HEIC", open_heic)
+_RAW = _format("RAW", open_raw)
 
 
 def detect_format(data: bytes) -> ImageFormat:
@@ -63,17 +76,26 @@ def detect_format(data: bytes) -> ImageFormat:
     """
     for signatures, image_format in _BY_SIGNATURE.items():
         if data.startswith(signatures):
-            return image_format
+            return _RAW if image_format.name == "TIFF" and is_raw(data) else image_format
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return ImageFormat("WebP", strip_webp, WebPImageFile)
+        return _WEBP
     brands = _brands(data)
+    if data.startswith(_RAW_SIGNATURES) or _CANON_RAW_BRAND in brands:
+        raise raw_error()
     if brands & _AVIF_BRANDS:
-        return ImageFormat("AVIF", strip_avif, AvifImageFile)
+        return _AVIF
     if brands & _HEIC_BRANDS:
-        return ImageFormat("HEIC", strip_heic, _heif_plugin())
+        return _HEIC
     raise UnsupportedImage(
         f"the bytes are no image in a supported format; send {_SUPPORTED_FORMATS}"
     )
+
+
+def load_plugins() -> None:
+    """Import the optional plugins that are installed, for a process that soon opens no files."""
+    for load in (heif_plugin, jpeg_xl_plugin):
+        with suppress(UnsupportedImage):
+            load()
 
 
 def _brands(data: bytes) -> set[bytes]:
@@ -82,15 +104,3 @@ def _brands(data: bytes) -> set[bytes]:
         return set()
     end = min(int.from_bytes(data[:4]), _MAX_FTYP_BYTES)
     return {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
-
-
-def _heif_plugin() -> Callable[[io.BytesIO], Image.Image]:
-    try:
-        from pillow_heif import HeifImageFile
-    except ImportError as error:
-        raise UnsupportedImage(
-            "HEIC images are not supported here; send JPEG, or install facedetect with its extra "
-            "heif"
-        ) from error
-    plugin: Callable[[io.BytesIO], Image.Image] = HeifImageFile
-    return plugin

@@ -1,19 +1,27 @@
-"""The segments of a JPEG file."""
+"""JPEG files: what their pixels need, and whether those are all there."""
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from facedetect.errors import ImageTooLarge
-from facedetect.images.limits import ImageLimits, PieceCounter
-from facedetect.images.stripped_file import StrippedFile, truncated_error
+from PIL import Image, ImageChops
+from PIL.JpegImagePlugin import JpegImageFile
+
+from facedetect.errors import UnsupportedImage
+from facedetect.images.limits import truncated_error
+
+if TYPE_CHECKING:
+    from PIL._imaging import PixelAccess
 
 # Not 0, which escapes a 255 in the pixel data; not 255, which is padding; no restart markers.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-_WITHOUT_CONTENT = {0x01, 0xD8, 0xD9}
-_END_OF_IMAGE = 0xD9
-_START_OF_SCAN = 0xDA
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_WITHOUT_CONTENT = {0x01, _START, _END}
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE_FRAMES = {0xC2, 0xCA}
 _APP1, _APP2 = 0xE1, 0xE2
 # APP0 (JFIF) and APP14 (Adobe) define the colour space, so they stay.
 _METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}
@@ -22,58 +30,112 @@ _EXIF = b"Exif\0\0"
 _PROFILE = b"ICC_PROFILE\0"
 _MIN_PROFILE_BYTES = 4 + len(_PROFILE) + 2
 
-# Each scan is a pass over all pixels. Progressive encoders write 10, the most thorough some 20.
-_MAX_SCANS = 64
+_END_MARK = b"\xff\xd9"
+# Bits that decode to something else than the zeros which libjpeg takes after the end: more than
+# any block of pixels has, and behind each restart marker that may be due.
+_SOME_BITS = b"\xaa" * 4096
+_OTHER_BITS = _SOME_BITS + b"".join(bytes([0xFF, 0xD0 + n]) + _SOME_BITS for n in range(8))
 
 
-def strip_jpeg(data: bytes, _: ImageLimits) -> StrippedFile:
-    """Keep what the pixels need and the colour profile, up to the end of the first picture.
+def open_jpeg(data: bytes) -> Image.Image:
+    """Open a JPEG file without what its first picture does not need, but for a colour profile.
 
-    Phones append depth maps, previews and videos. Raises ImageTooLarge if decoding all scans would
-    take minutes, InvalidImage for a file that ends too early.
+    Pillow refuses files with damaged metadata or stray bytes between segments. Phones append depth
+    maps, previews and videos. Raises InvalidImage for a file that ends too early, UnsupportedImage
+    for samples of more than 8 bits.
     """
-    stripped = StrippedFile(data)
-    scans = previous_end = 0
+    parts, exif, has_end = _without_metadata(data)
+    if has_end:
+        image = JpegImageFile(io.BytesIO(b"".join([*parts, _END_MARK])))
+    else:
+        image = _JpegWithoutEnd(b"".join(parts).rstrip(b"\xff"))
+    image.info["exif"] = exif
+    return image
+
+
+class _JpegWithoutEnd(JpegImageFile):
+    """A JPEG file without its end mark, which cameras forget: pixels may be missing, or none.
+
+    libjpeg makes up what is missing. So it decodes the file twice, with different bits behind the
+    end; pixels that are all there do not depend on them.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._with_other_bits = io.BytesIO(data + _OTHER_BITS + _END_MARK)
+        super().__init__(io.BytesIO(data + _END_MARK))
+
+    def load(self) -> PixelAccess | None:
+        is_decoded = not self.tile
+        access = super().load()
+        if not is_decoded:
+            with JpegImageFile(self._with_other_bits) as other:
+                if ImageChops.difference(self, other).getbbox() is not None:
+                    raise truncated_error()
+        return access
+
+
+def _without_metadata(data: bytes) -> tuple[list[memoryview], bytes, bool]:
+    """The parts up to the end mark, the EXIF data, and whether there is an end mark."""
+    view, exif = memoryview(data), b""
+    parts = [view[:2]]
+    scans: _Scans | None = None
+    in_scan_since = 0
     for marker, start, end in _segments(data):
-        stripped.keep(previous_end, start)
-        scans += marker == _START_OF_SCAN
-        _check_scans(scans)
-        if marker not in _METADATA or _is_profile(data, marker, start, end):
-            stripped.keep(start, end)
-        elif marker == _APP1 and data.startswith(_EXIF, start + 4):
-            stripped.exif_spans = stripped.exif_spans or [(start + 4, end)]
-        previous_end = end
-    return stripped
+        if in_scan_since:
+            parts.append(view[in_scan_since:start])
+            if marker == _END or (scans is not None and scans.are_complete):
+                return parts, exif, marker == _END
+        in_scan_since = end if marker == _SCAN else 0
+        content = data[start + 4 : end]
+        if marker in _FRAMES and scans is None:
+            scans = _Scans(marker, content)
+        elif marker == _SCAN and scans is not None:
+            scans.add(content)
+        elif marker == _APP1 and content.startswith(_EXIF):
+            exif = exif or content
+        if marker not in _METADATA | _WITHOUT_CONTENT or _is_profile(marker, start, end, content):
+            parts.append(view[start:end])
+    if scans is None or not in_scan_since or not scans.are_complete:
+        raise truncated_error()
+    parts.append(view[in_scan_since:])
+    return parts, exif, False
 
 
-def _is_profile(data: bytes, marker: int, start: int, end: int) -> bool:
+class _Scans:
+    """Tells which pixels' coefficients the scans so far lack (ITU T.81, B.2.2, B.2.3 and G.1.1)."""
+
+    def __init__(self, frame_marker: int, frame: bytes) -> None:
+        if frame[:1] > b"\x08":
+            raise UnsupportedImage(
+                f"the JPEG file has {frame[0]} bits a sample; save it with 8, or as a 16-bit PNG"
+            )
+        self._is_progressive = frame_marker in _PROGRESSIVE_FRAMES
+        coefficients = range(64 if self._is_progressive else 1)
+        self._missing = {(name, number) for name in frame[6::3] for number in coefficients}
+
+    @property
+    def are_complete(self) -> bool:
+        return not self._missing
+
+    def add(self, scan: bytes) -> None:
+        count = scan[0] if scan else 0
+        names, (first, last, precision) = scan[1 : 1 + 2 * count : 2], scan[-3:].rjust(3)
+        coefficients = range(first, last + 1) if self._is_progressive else range(1)
+        if not self._is_progressive or precision % 16 == 0:  # else later scans add further bits
+            self._missing -= {(name, number) for name in names for number in coefficients}
+
+
+def _is_profile(marker: int, start: int, end: int, content: bytes) -> bool:
     """Whether a segment is part of a colour profile that Pillow does not stumble over."""
     is_long_enough = end - start >= _MIN_PROFILE_BYTES
-    return marker == _APP2 and is_long_enough and data.startswith(_PROFILE, start + 4)
+    return marker == _APP2 and is_long_enough and content.startswith(_PROFILE)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of each segment up to the last; raises InvalidImage without a last."""
-    pieces, at = PieceCounter(data), 2
+    """Marker, start and end of each segment."""
+    at = 2
     while found := _MARKER.search(data, at):
-        pieces.count()
-        marker, at = data[found.end() - 1], _end_of_segment(data, found.end())
+        marker, at = data[found.end() - 1], found.end()
+        if marker not in _WITHOUT_CONTENT:
+            at += max(int.from_bytes(data[at : at + 2]), 2)
         yield marker, found.start(), at
-        if marker == _END_OF_IMAGE:
-            return
-    raise truncated_error()
-
-
-def _end_of_segment(data: bytes, at: int) -> int:
-    """The end of the segment whose marker ends at `at`."""
-    if data[at - 1] in _WITHOUT_CONTENT:
-        return at
-    return at + max(int.from_bytes(data[at : at + 2]), 2)
-
-
-def _check_scans(count: int) -> None:
-    if count > _MAX_SCANS:
-        raise ImageTooLarge(
-            f"the JPEG file has more than the {_MAX_SCANS} scans allowed; "
-            "save it again as a baseline JPEG"
-        )

@@ -13,7 +13,9 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import putchunk
 
+from facedetect.images.colour import profile_fits
 from facedetect.images.encode import (
+    JPEG_SUFFIXES,
     WEBP_LONGEST_SIDE,
     WEBP_OPTIONS,
     check_encoded_suffix,
@@ -22,12 +24,12 @@ from facedetect.images.encode import (
 )
 from facedetect.images.exif import add_exif_to_tiff, filter_exif
 from facedetect.images.pixels import BGRImage
-from facedetect.images.source_encoding import JpegCoding, SourceEncoding, profile_fits
+from facedetect.images.source_encoding import JpegCoding, SourceEncoding
 
 Metadata = Literal["keep", "colour", "strip"]
 """What a result keeps of its source: EXIF, colour profile and resolution; the profile; nothing."""
 
-_LONGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": WEBP_LONGEST_SIDE}
+_LONGEST_SIDE = dict.fromkeys(JPEG_SUFFIXES, 65500) | {".webp": WEBP_LONGEST_SIDE}
 
 _JPEG_QUALITY = 95
 # An eighth of the default's time.
@@ -79,11 +81,11 @@ def encode_picture(
     if suffix != ".webp" and encoding.is_grey:
         image = _to_grey_if_possible(image)
     kept = _kept(image, encoding, metadata)
+    if suffix in JPEG_SUFFIXES:
+        return _jpeg(_pillow_image(image), encoding.jpeg, kept)
     match suffix:
         case ".png":
             return _with_chunks(encode_image(image, suffix), kept)
-        case ".jpg" | ".jpeg":
-            return _jpeg(_pillow_image(image), encoding.jpeg, kept)
         case ".webp":
             return _webp(_pillow_image(image), encoding.is_lossy_webp, kept)
         case ".bmp":
@@ -101,8 +103,8 @@ def _to_grey_if_possible(image: BGRImage) -> BGRImage:
 def _kept(image: BGRImage, encoding: SourceEncoding, metadata: Metadata) -> _KeptMetadata:
     if metadata == "strip":
         return _KeptMetadata()
-    fits = profile_fits(encoding.icc_profile, is_grey=image.ndim == 2)  # noqa: PLR2004 - rows, columns
-    profile = encoding.icc_profile if fits else b""
+    mode = "L" if image.ndim == 2 else "RGB"  # noqa: PLR2004 - rows, columns
+    profile = encoding.icc_profile if profile_fits(encoding.icc_profile, mode) else b""
     if metadata == "colour":
         return _KeptMetadata(icc_profile=profile)
     height, width = image.shape[:2]

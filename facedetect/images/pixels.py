@@ -11,6 +11,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from facedetect.errors import InvalidImage, UnsupportedImage
+from facedetect.images.colour import converter_to_srgb
 
 BGRImage = NDArray[np.uint8]
 """uint8 [height, width, 3] in OpenCV's order: blue, green, red."""
@@ -22,7 +23,6 @@ _ORIENTATION_TAG = 0x0112
 SIDES_SWAPPED = range(5, 9)
 """EXIF orientations of images that are stored with width and height swapped."""
 
-_MIN_IS_WHITE, _PHOTOMETRIC_TAG = 0, 262
 _BAND_ROWS = 256
 _WHITE = np.uint8(255)
 
@@ -56,23 +56,26 @@ def new_pixels(height: int, width: int) -> BGRImage:
 
 
 def pillow_to_bgr(image: Image.Image, allocate: Allocate = new_pixels) -> BGRImage:
-    """Decode a Pillow image: orientation applied, transparency laid over white.
+    """Decode a Pillow image: orientation applied, transparency laid over white, CMYK as sRGB.
 
     Raises UnsupportedImage for 32-bit or Lab pixels, and whatever Pillow meets while decoding.
     """
     check_pixel_type(image)
     image.load()
     width, height = image.size
+    check_pixel_type(image)  # a JPEG XL file's is known now
     orientation = _orientation(image)
     upright = allocate(*((width, height) if orientation in SIDES_SWAPPED else (height, width)))
     stored = _as_stored(upright, orientation)
+    from_cmyk = _converter_of_cmyk(image)
     for top in range(0, height, _BAND_ROWS):  # else each step would copy the whole image
         bottom = min(top + _BAND_ROWS, height)
-        band = np.asarray(_to_rgb(image.crop((0, top, width, bottom)), _is_inverted(image)))
+        band = image.crop((0, top, width, bottom))
+        rgb = np.asarray(from_cmyk(band) if from_cmyk else _to_rgb(band))
         if stored.flags.c_contiguous:
-            cv2.cvtColor(band, cv2.COLOR_RGB2BGR, dst=stored[top:bottom])
+            cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR, dst=stored[top:bottom])
         else:
-            stored[top:bottom] = cv2.cvtColor(band, cv2.COLOR_RGB2BGR)
+            stored[top:bottom] = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     return upright
 
 
@@ -127,17 +130,17 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _is_inverted(image: Image.Image) -> bool:
-    """Whether 0 is white and Pillow did not invert it: 16-bit grey TIFF."""
-    tags = getattr(image, "tag_v2", {})
-    return image.mode.startswith("I;16") and tags.get(_PHOTOMETRIC_TAG) == _MIN_IS_WHITE
+def _converter_of_cmyk(image: Image.Image) -> Callable[[Image.Image], Image.Image] | None:
+    """What turns CMYK into sRGB by its profile: results are never CMYK, so could not keep it."""
+    profile = image.info.get("icc_profile")
+    return converter_to_srgb(profile, "CMYK") if image.mode == "CMYK" and profile else None
 
 
-def _to_rgb(image: Image.Image, is_inverted: bool) -> Image.Image:
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and not image.has_transparency_data:
         return image
     if image.mode.startswith("I;16"):
-        return Image.fromarray(_cut_to_8_bits(image, is_inverted)).convert("RGB")
+        return Image.fromarray(_cut_to_8_bits(image)).convert("RGB")
     if image.has_transparency_data:
         pixels = image.convert("RGBA")
         white = Image.new("RGBA", pixels.size, "white")
@@ -145,10 +148,10 @@ def _to_rgb(image: Image.Image, is_inverted: bool) -> Image.Image:
     return image.convert("RGB")
 
 
-def _cut_to_8_bits(image: Image.Image, is_inverted: bool) -> NDArray[np.uint8]:
+def _cut_to_8_bits(image: Image.Image) -> NDArray[np.uint8]:
     deep = np.asarray(image).astype(np.uint16)
     grey = (deep >> 8).astype(np.uint8)
     transparent = image.info.get("transparency")  # Pillow applies it to 8 bits only
     if isinstance(transparent, int):
         grey[deep == transparent] = _WHITE
-    return _WHITE - grey if is_inverted else grey
+    return grey

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from facedetect.images.limits import ImageLimits, PieceCounter, check_frame_count
-from facedetect.images.stripped_file import StrippedFile, truncated_error
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+
+from facedetect.images.colour import MAX_PROFILE_BYTES
+from facedetect.images.limits import ImageLimits, check_frame_count, truncated_error
 
 _SIGNATURE_BYTES = 8
 # Length, name and checksum around a chunk's content.
@@ -20,26 +24,25 @@ _PROFILE, _DENSITY = b"iCCP", b"pHYs"
 _DENSITY_BYTES, _PER_METRE = 9, 1
 _METRES_PER_INCH = 0.0254
 
-MAX_PROFILE_BYTES = 4 * 2**20
-"""Colour profiles have 3 kB; those of printers, which are tables, some hundreds."""
 
+def open_png(data: bytes, limits: ImageLimits) -> Image.Image:
+    """Open a PNG file with nothing but the chunks that the pixels of the first frame need.
 
-def strip_png(data: bytes, limits: ImageLimits) -> StrippedFile:
-    """Keep the chunks that the pixels of the first frame need.
-
-    Texts and colour profiles, which may be compressed bombs, are not parsed.
+    Pillow refuses files whose texts, profiles or other chunks are damaged.
     Raises ImageTooLarge for an animation, InvalidImage for a file that ends too early.
     """
-    stripped = StrippedFile(data)
-    stripped.keep(0, _SIGNATURE_BYTES)
+    view, exif = memoryview(data), b""
+    parts = [view[:_SIGNATURE_BYTES]]
     for name, start, end in _chunks(data):
         if name in _NEEDED_FOR_PIXELS:
-            stripped.keep(start, end)
+            parts.append(view[start:end])
         elif name == _EXIF:
-            stripped.exif_spans = stripped.exif_spans or [(start + 8, end - 4)]
+            exif = exif or data[start + 8 : end - 4]
         elif name == _ANIMATION:
             check_frame_count("PNG", int.from_bytes(data[start + 8 : end - 4][:4]), limits)
-    return stripped
+    image = PngImageFile(io.BytesIO(b"".join(parts)))
+    image.info["exif"] = exif
+    return image
 
 
 def read_png_metadata(data: bytes) -> dict[str, Any]:
@@ -57,9 +60,8 @@ def read_png_metadata(data: bytes) -> dict[str, Any]:
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and end of each chunk up to the last; raises InvalidImage without a last."""
-    pieces, at = PieceCounter(data), _SIGNATURE_BYTES
+    at = _SIGNATURE_BYTES
     while at + _CHUNK_BYTES <= len(data):
-        pieces.count()
         length, name = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
         end = at + _CHUNK_BYTES + length
         if end > len(data):

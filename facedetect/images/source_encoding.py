@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from facedetect.images.pixels import are_sides_swapped
-from facedetect.images.png import MAX_PROFILE_BYTES, read_png_metadata
+from facedetect.images.png import read_png_metadata
 from facedetect.images.webp import is_lossless_webp
 
 _GREY_MODES = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I;16N")
@@ -17,9 +17,6 @@ _DPI_BOUNDS = (1, 65535)
 
 # Pillow's numbers by how many pixels one of colour stands for, across and down.
 _SUBSAMPLINGS: dict[tuple[float, float], int] = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
-
-# The fields of an ICC profile's header (ICC.1, 7.2).
-_PROFILE_COLOURS, _PROFILE_SIGNATURE, _SIGNATURE = slice(16, 20), slice(36, 40), b"acsp"
 
 
 @dataclass(frozen=True)
@@ -53,21 +50,20 @@ class SourceEncoding:
     compression: str | None
 
 
-def read_source_encoding(
-    pillow: Image.Image, format_name: str, data: bytes, stripped_exif: bytes
-) -> SourceEncoding:
-    """Read the encoding of an image file from its opened, stripped image and all of its bytes.
+def read_source_encoding(pillow: Image.Image, format_name: str, data: bytes) -> SourceEncoding:
+    """Read the encoding of an image file from its opened image and all of its bytes.
 
-    No pixels are decoded. Raises InvalidImage, and whatever Pillow raises.
+    No pixels are decoded, but JPEG XL's. Raises InvalidImage, and whatever Pillow raises.
     """
     info: dict[Any, Any] = dict(pillow.info)
     match format_name:  # what Pillow's `info` lacks
         case "PNG":
             info |= read_png_metadata(data)
-        case "TIFF":
+        case "TIFF" | "RAW":
             info["exif"] = data
-        case "AVIF":
-            info["exif"] = stripped_exif
+        case "JPEG XL":
+            pillow.load()
+            info |= pillow.info
     return SourceEncoding(
         pillow.mode in _GREY_MODES,
         _bytes_in(info, "exif"),
@@ -76,16 +72,6 @@ def read_source_encoding(
         _jpeg_coding(pillow) if isinstance(pillow, JpegImageFile) else None,
         format_name == "WebP" and not is_lossless_webp(data),
         info.get("compression") if format_name == "TIFF" else None,
-    )
-
-
-def profile_fits(profile: bytes, *, is_grey: bool) -> bool:
-    """Whether an ICC profile is for such pixels, by its header."""
-    colours = b"GRAY" if is_grey else b"RGB "
-    return (
-        len(profile) < MAX_PROFILE_BYTES
-        and profile[_PROFILE_SIGNATURE] == _SIGNATURE
-        and profile[_PROFILE_COLOURS] == colours
     )
 
 

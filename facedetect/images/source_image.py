@@ -27,10 +27,8 @@ from facedetect.images.pixels import (
 )
 from facedetect.images.source_encoding import SourceEncoding, read_source_encoding
 
-# Those of other formats are counted while stripping; other pictures in a HEIC file do not count.
-_FRAMES_COUNTED_IN_HEADER = ("WebP", "AVIF")
-# Of the formats whose EXIF data is cut out: an AVIF file's boxes say its orientation.
-_ORIENTED_BY_EXIF = ("JPEG", "PNG")
+# Those of PNG and TIFF are counted while opening; other pictures in a HEIC file do not count.
+_FRAMES_COUNTED_BY_PILLOW = ("GIF", "WebP", "AVIF")
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,9 @@ class SourceImage:
     def __init__(self, data: bytes, image_format: ImageFormat, limits: ImageLimits) -> None:
         self._data = data
         self._format = image_format
-        self._stripped = image_format.strip(data, limits)
+        self._limits = limits
         self._pillow: Image.Image | None = None
-        self.header = self._read_header(limits)
+        self.header = self._read_header()
 
     @classmethod
     def open(cls, data: bytes, limits: ImageLimits) -> Self:
@@ -68,15 +66,13 @@ class SourceImage:
         check_byte_count(len(data), limits)
         if not data:
             raise InvalidImage("the image is empty: 0 bytes")
-        image_format = detect_format(data)
         with decoding_errors():
-            return cls(data, image_format, limits)
+            return cls(data, detect_format(data), limits)
 
     def read_encoding(self) -> SourceEncoding:
         """Read how the file is encoded; raises InvalidImage."""
         with decoding_errors():
-            pillow, exif = self._opened(), self._stripped.exif()
-            return read_source_encoding(pillow, self._format.name, self._data, exif)
+            return read_source_encoding(self._opened(), self._format.name, self._data)
 
     def decode(self, allocate: Allocate = new_pixels) -> BGRImage:
         """Decode the pixels and close the file: orientation applied, transparency over white.
@@ -90,7 +86,7 @@ class SourceImage:
     def close(self) -> None:
         """Free what an open file holds: a WebP decoder copies the file and allocates the pixels.
 
-        Anything that is asked for afterwards opens the file again, without stripping it again.
+        Anything that is asked for afterwards opens the file again.
         """
         if self._pillow is not None:
             self._pillow.close()
@@ -104,17 +100,15 @@ class SourceImage:
 
     def _opened(self) -> Image.Image:
         if self._pillow is None:
-            self._pillow = self._format.open(self._stripped.open())
-            if self._format.name in _ORIENTED_BY_EXIF:
-                self._pillow.info["exif"] = self._stripped.exif()
+            self._pillow = self._format.open(self._data, self._limits)
         return self._pillow
 
-    def _read_header(self, limits: ImageLimits) -> ImageHeader:
+    def _read_header(self) -> ImageHeader:
         pillow, name = self._opened(), self._format.name
-        check_pixel_count(*pillow.size, limits)
+        check_pixel_count(*pillow.size, self._limits)
         check_pixel_type(pillow)
-        if name in _FRAMES_COUNTED_IN_HEADER:
-            check_frame_count(name, int(getattr(pillow, "n_frames", 1)), limits)
+        if name in _FRAMES_COUNTED_BY_PILLOW:
+            check_frame_count(name, int(getattr(pillow, "n_frames", 1)), self._limits)
         return ImageHeader(*upright_size(pillow), name)
 
 

@@ -1,97 +1,122 @@
-"""The directories of a TIFF file."""
+"""TIFF files: which page is the picture, and what decodes it."""
 
 from __future__ import annotations
 
+import io
 import struct
-from collections.abc import Iterator
 
-from facedetect.errors import ImageTooLarge, InvalidImage, UnsupportedImage
-from facedetect.images.limits import ImageLimits, check_frame_count, check_pixel_count
-from facedetect.images.stripped_file import StrippedFile, truncated_error
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
-_BIG_TIFF = (b"II+\0", b"MM\0+")
-_COMPRESSION, _TILE_WIDTH, _TILE_LENGTH = 259, 322, 323
-# None, LZW, JPEG, deflate, PackBits, deflate by its old number, LZMA, Zstandard and WebP. For each
-# broken row of a fax libtiff writes a line to standard error, and there may be millions.
-_SUPPORTED_COMPRESSIONS = {1, 5, 7, 8, 32773, 32946, 34925, 50000, 50001}
-_NUMBER_TYPES = {1, 3, 4}
-# BYTE, ASCII, SBYTE and UNDEFINED stay bytes; Pillow makes an object of each value of other types.
-_BYTE_TYPES = {1, 2, 6, 7}
-_MAX_VALUES = 200_000
+from facedetect.errors import InvalidImage, UnsupportedImage
+from facedetect.images.limits import ImageLimits, check_frame_count, truncated_error
+from facedetect.images.tiff_directory import TiffDirectory, TiffLayout, read_pages
+from facedetect.images.tiff_samples import (
+    COMPRESSIONS,
+    SampledTiff,
+    describe_layout,
+    is_known_layout,
+)
 
-VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-"""The length of a value by its type."""
-VALUE_BYTES |= {129: 1}  # text in UTF-8, since EXIF 3.0
-INLINE_BYTES = 4
-"""As many bytes are stored in a directory itself."""
+_SUBFILE, _OLD_SUBFILE = 254, 255
+_REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
+_WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
+_STRIP_OFFSETS, _SAMPLES, _ROWS, _PLANAR = 273, 277, 278, 284
+_TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS = 322, 323, 324
+_EXTRA_SAMPLES, _SAMPLE_FORMAT = 338, 339
+_ONE_PLANE, _RAW = 1, 1
+_PALETTE, _YCBCR, _LAB = 3, 6, 8
+
+# Numbers of samples and of bits, of one plane and without alpha.
+_PILLOW_LAYOUTS = {(1,), (1, 1), (1, 2), (1, 4), (1, 8), (3, 8)}
+# Codecs that hold whole pictures rather than samples: JPEG and WebP.
+_PICTURE_CODECS = {7: "jpeg", 50001: "webp"}
+_REFUSED_COMPRESSIONS = {
+    2: "fax", 3: "fax", 4: "fax", 6: "old-style JPEG", 34661: "JBIG", 34712: "JPEG 2000",
+    33003: "JPEG 2000", 33005: "JPEG 2000", 34887: "LERC", 34892: "lossy DNG", 52546: "JPEG XL",
+}  # fmt: skip
 
 
-def strip_tiff(data: bytes, limits: ImageLimits) -> StrippedFile:
-    """Check the directories, and strip nothing, since they hold offsets into the file.
+def open_tiff(data: bytes, limits: ImageLimits) -> Image.Image:
+    """Open the first page that is a picture: thumbnails, smaller copies and masks are none.
 
-    Raises ImageTooLarge for several pages, for too many strips or tiles and for tiles larger than
-    an image may be, UnsupportedImage for BigTIFF and rare compressions.
+    Raises ImageTooLarge for several pages, UnsupportedImage for what cannot be decoded.
     """
-    if data.startswith(_BIG_TIFF):
-        raise UnsupportedImage(
-            "BigTIFF files are not supported; save it as an ordinary TIFF or as PNG"
-        )
-    order = "<" if data.startswith(b"II") else ">"
     try:
-        (at,) = struct.unpack_from(f"{order}I", data, 4)
-        _check_directory(memoryview(data), order, at, limits)
-        pages = 0
-        while 0 < at < len(data):
-            pages += 1
-            check_frame_count("TIFF", pages, limits)
-            (entries,) = struct.unpack_from(f"{order}H", data, at)
-            (at,) = struct.unpack_from(f"{order}I", data, at + 2 + 12 * entries)
+        pages = list(read_pages(data))
     except struct.error as error:
         raise truncated_error() from error
-    return StrippedFile.whole(data)
+    pictures = [page for page in pages if not _is_reduced_or_mask(page)] or pages
+    if not pictures:
+        raise InvalidImage("the TIFF file has no pages; send the original, complete file")
+    check_frame_count("TIFF", len(pictures), limits)
+    return open_page(data, pictures[0])
 
 
-def read_fields(
-    data: memoryview, order: str, at: int
-) -> Iterator[tuple[int, int, int, memoryview]]:
-    """Read tag, type, count and bytes of each field of the directory at `at`.
-
-    `order` of bytes is as `struct` writes it. There are no bytes if they are not all in the file,
-    or of an unknown type. Raises struct.error for a truncated directory.
-    """
-    (fields,) = struct.unpack_from(f"{order}H", data, at)
-    for field_at in range(at + 2, at + 2 + 12 * fields, 12):
-        tag, value_type, count, start = struct.unpack_from(f"{order}HHII", data, field_at)
-        size = VALUE_BYTES.get(value_type, 0) * count
-        start = field_at + 8 if size <= INLINE_BYTES else start
-        end = start + size if start + size <= len(data) else start
-        yield tag, value_type, count, data[start:end]
-
-
-def to_number(value: bytes | memoryview, order: str) -> int:
-    """The value of a single number."""
-    return int.from_bytes(value, "little" if order == "<" else "big")
-
-
-def _check_directory(data: memoryview, order: str, at: int, limits: ImageLimits) -> None:
-    """Check what the first page costs."""
-    numbers: dict[int, int] = {}
-    for tag, value_type, count, value in read_fields(data, order, at):
-        if count > _MAX_VALUES and value_type not in _BYTE_TYPES:
-            raise ImageTooLarge(
-                f"the TIFF file has {count} values of tag {tag}, more than the {_MAX_VALUES} "
-                "allowed; save it again with larger strips or tiles"
-            )
-        if tag in {_COMPRESSION, _TILE_WIDTH, _TILE_LENGTH}:
-            if tag in numbers or value_type not in _NUMBER_TYPES or count != 1:
-                raise InvalidImage(
-                    f"the TIFF file's tag {tag} is not a single number; save it again"
-                )
-            numbers[tag] = to_number(value, order)
-    check_pixel_count(numbers.get(_TILE_WIDTH, 0), numbers.get(_TILE_LENGTH, 0), limits)
-    compression = numbers.get(_COMPRESSION, 1)
-    if compression not in _SUPPORTED_COMPRESSIONS:
+def open_page(data: bytes, page: TiffDirectory) -> Image.Image:
+    """Open one page; raises UnsupportedImage, or whatever Pillow raises."""
+    compression = page.number(_COMPRESSION, _RAW)
+    if compression not in COMPRESSIONS | _PICTURE_CODECS:
+        name = _REFUSED_COMPRESSIONS.get(compression, f"number {compression}")
         raise UnsupportedImage(
-            f"the TIFF file has the compression {compression}, which is not supported; "
+            f"the TIFF file has the compression {name}, which is not supported; "
             "save it with LZW or deflate"
         )
+    if len(page.numbers(_TILE_OFFSETS) or page.numbers(_STRIP_OFFSETS)) < _needed_parts(page):
+        raise truncated_error()  # Pillow would leave the rest black
+    if not _is_left_to_pillow(page, compression):
+        if not is_known_layout(page):
+            raise _unsupported(page)
+        return SampledTiff(data, page)
+    try:
+        return TiffImageFile(io.BytesIO(_starting_with(data, page)))
+    except SyntaxError as error:
+        raise _unsupported(page) from error
+
+
+def _is_reduced_or_mask(page: TiffDirectory) -> bool:
+    is_marked = page.number(_SUBFILE) & (_REDUCED | _MASK)
+    return bool(is_marked) or page.number(_OLD_SUBFILE) == _OLD_REDUCED
+
+
+def _is_left_to_pillow(page: TiffDirectory, compression: int) -> bool:
+    """Whether Pillow decodes it right: pictures, and samples of up to 8 bits without extra ones."""
+    if page.layout == TiffLayout(">", is_big=True):  # Pillow takes its offsets for 32 bits
+        return False
+    if compression in _PICTURE_CODECS or page.number(_PHOTOMETRIC) in {_PALETTE, _LAB}:
+        return True
+    if page.number(_PHOTOMETRIC) == _YCBCR:
+        return compression != _RAW  # Pillow does not know that its colours have fewer pixels
+    return (
+        (page.number(_SAMPLES, 1), *set(page.numbers(_BITS))) in _PILLOW_LAYOUTS
+        and set(page.numbers(_SAMPLE_FORMAT)) <= {1}
+        and page.number(_PLANAR, _ONE_PLANE) == _ONE_PLANE
+        and not page.numbers(_EXTRA_SAMPLES)
+    )
+
+
+def _needed_parts(page: TiffDirectory) -> int:
+    """How many strips or tiles hold the page."""
+    width, height = page.number(_WIDTH), page.number(_LENGTH)
+    tile_width = page.number(_TILE_WIDTH) or width
+    rows = page.number(_TILE_LENGTH) or page.number(_ROWS) or height
+    planes = 1 if page.number(_PLANAR, _ONE_PLANE) == _ONE_PLANE else page.number(_SAMPLES, 1)
+    if not width or not height:
+        raise InvalidImage("the TIFF file does not say its size; send the original, complete file")
+    return planes * -(-width // tile_width) * -(-height // rows)
+
+
+def _starting_with(data: bytes, page: TiffDirectory) -> bytes:
+    """The file with this page as its first one."""
+    layout = page.layout
+    offset, at = struct.pack(layout.offset, page.at), layout.first_offset_at
+    if data.startswith(offset, at):
+        return data
+    return data[:at] + offset + data[at + len(offset) :]
+
+
+def _unsupported(page: TiffDirectory) -> UnsupportedImage:
+    return UnsupportedImage(
+        f"the TIFF file has {describe_layout(page)}, which is not supported; "
+        "save it as RGB or greyscale with 8 or 16 bits"
+    )

@@ -10,16 +10,15 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from facedetect.errors import FacedetectError, UnsupportedImage
+from facedetect.errors import FacedetectError
 from facedetect.faces import Box, Face, Landmarks, Point
 from facedetect.images import ENCODED_SUFFIXES, ImageLimits, encode_image
-from facedetect.images.formats import detect_format
+from facedetect.images.formats import load_plugins
 from facedetect.images.pixels import new_pixels
 from facedetect.memory import give_back_freed, keep_freed_buffers
 from facedetect.picture import LocalPicture
@@ -35,8 +34,6 @@ _PROCESS_OPTIONS = (
     (_PR_SET_NO_NEW_PRIVS, 1),
 )
 
-_HEIC_HEAD = b"\0\0\0\x14ftypheic\0\0\0\0heic"
-
 # Those of files whose memory is given back afterwards.
 _LARGE_PIXELS = 5_000_000
 _LARGE_BYTES = 4 * 2**20
@@ -45,8 +42,7 @@ _LARGE_BYTES = 4 * 2**20
 def rehearse() -> None:
     """Import all that decoders use, which they could not open any more: do it all once."""
     Image.init()
-    with suppress(UnsupportedImage):
-        detect_format(_HEIC_HEAD)
+    load_plugins()
     point = Point(1, 1)
     face = Face(Box(0, 0, 8, 8), 1.0, Landmarks(point, point, point, point, point))
     for suffix in ENCODED_SUFFIXES:

@@ -16,6 +16,7 @@ from benchmarks.servers import FACEDETECT
 from facedetect.images import BGRImage, ImageLimits, load_image, write_image
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
 from tests.processes import call, run
+from tests.unit.metadata import display_p3
 
 COMMANDS = ["detect", "annotate", "annotate-folder", "serve", "freeze", "convert", "inspect"]
 
@@ -94,6 +95,15 @@ def archive(tmp_path: Path, astronaut: BGRImage, grace_hopper: BGRImage) -> Path
     Image.fromarray(rgb).save(buffer, "JPEG", exif=exif, quality=95)
     (folder / "phone.jpg").write_bytes(buffer.getvalue())
     return folder
+
+
+def test_annotate_keeps_the_colour_profile(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    with Image.open(ASTRONAUT) as image:
+        image.save(photo, icc_profile=display_p3())
+    assert call("annotate", photo, "-o", tmp_path / "out.png").returncode == 0
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.info["icc_profile"] == display_p3()
 
 
 def test_annotate_folder_reports_every_image(archive: Path, tmp_path: Path) -> None:

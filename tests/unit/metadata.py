@@ -29,6 +29,21 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 GREY, CMYK = (SRGB[:16] + kind + SRGB[20:] for kind in (b"GRAY", b"CMYK"))
 
 
+def display_p3() -> bytes:
+    """A profile with wider primaries, made of sRGB's by writing others (ICC.1, 9.2)."""
+    profile = bytearray(SRGB)
+    primaries = {
+        b"rXYZ": (0.51512, 0.24120, -0.00105),
+        b"gXYZ": (0.29198, 0.69225, 0.04189),
+        b"bXYZ": (0.15710, 0.06657, 0.78407),
+    }
+    for name, xyz in primaries.items():
+        entry = profile.index(name, 128)
+        (place,) = struct.unpack_from(">I", profile, entry + 4)
+        struct.pack_into(">3i", profile, place + 8, *(round(value * 65536) for value in xyz))
+    return bytes(profile)
+
+
 def exif_data(order: str = ">", orientation: int = 6) -> bytes:
     """What a camera writes, with a preview in a second directory, as JPEG holds it."""
     exif = Image.Exif()

@@ -13,6 +13,8 @@ from facedetect.backends.fake import FakeBackend
 from facedetect.faces import Face
 from facedetect.images import BGRImage, ImageLimits, decode_image, load_image
 from facedetect.render import Style, render
+from tests.unit.metadata import display_p3
+from tests.unit.pictures import encode
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
 
 
@@ -24,6 +26,16 @@ def test_boxes_in_a_png_without_being_asked(
     assert response.headers["x-face-count"] == "1"
     answered = decode_image(response.content, ImageLimits())
     assert np.array_equal(answered, render(astronaut, [a_face], "box"))
+
+
+@pytest.mark.parametrize("format_", ["png", "jpeg", "webp"])
+def test_the_colour_profile_is_kept(client: TestClient, format_: str) -> None:
+    with Image.open(io.BytesIO(PHOTO)) as image:
+        photo = encode(image, "JPEG", icc_profile=display_p3())
+    answer = client.post(f"/annotate?format={format_}", content=photo, headers=JPEG)
+    assert Image.open(io.BytesIO(answer.content)).info["icc_profile"] == display_p3()
+    answer = client.post("/detect", content=photo, headers=JPEG | {"Accept": "image/png"})
+    assert Image.open(io.BytesIO(answer.content)).info["icc_profile"] == display_p3()
 
 
 @pytest.mark.parametrize("style", ["box", "blur", "pixelate", "solid"])

@@ -168,13 +168,14 @@ def test_lab_colours_are_refused() -> None:
         read_header(encode(Image.new("LAB", (4, 4)), "TIFF"), LIMITS)
 
 
-def test_heic_needs_its_extra() -> None:
+@pytest.mark.parametrize(("kind", "module"), [("HEIF", "pillow_heif"), ("JXL", "pillow_jxl")])
+def test_heic_and_jpeg_xl_need_their_extra(kind: str, module: str) -> None:
     code = (
-        "import sys; sys.modules['pillow_heif'] = None; "
+        f"import sys; sys.modules['{module}'] = None; "
         "from facedetect.images import ImageLimits, decode_image; "
         "decode_image(sys.stdin.buffer.read(), ImageLimits())"
     )
-    data = encode(Image.new("RGB", (64, 64)), "HEIF")
+    data = encode(Image.new("RGB", (64, 64)), kind)
     ended = subprocess.run(
         [sys.executable, "-c", code], input=data, capture_output=True, check=False
     )

@@ -10,6 +10,7 @@ from PIL import Image, JpegImagePlugin
 from facedetect.errors import ImageTooLarge, InvalidSettings
 from facedetect.images import (
     ENCODED_SUFFIXES,
+    JPEG_SUFFIXES,
     BGRImage,
     ImageLimits,
     Metadata,
@@ -31,7 +32,7 @@ from tests.unit.pictures import FORMATS, encode, read_header, rgb, segment
 
 LIMITS = ImageLimits()
 LOSSLESS = (".png", ".webp", ".bmp", ".tif", ".tiff")
-NAMES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WebP", ".bmp": "BMP"}
+NAMES = {".png": "PNG", ".webp": "WebP", ".bmp": "BMP"} | dict.fromkeys(JPEG_SUFFIXES, "JPEG")
 NAMES |= {".tif": "TIFF", ".tiff": "TIFF"}
 
 

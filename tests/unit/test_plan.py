@@ -37,6 +37,24 @@ def test_the_plan_mirrors_the_tree_in_the_order_of_the_paths(source: Path) -> No
     assert others == ["notes.txt"]
 
 
+@pytest.mark.parametrize("suffix", ["jfif", "jpe", "mpo", "pjpeg", "JFIF"])
+def test_other_suffixes_of_jpeg_stay(tmp_path: Path, suffix: str) -> None:
+    touch(tmp_path, f"a.{suffix}")
+    assert items(tmp_path) == {f"a.{suffix}": f"a.{suffix}"}
+
+
+@pytest.mark.parametrize("suffix", ["HIF", "heics", "apng", "jp2", "j2k", "jxl"])
+def test_suffixes_of_pictures_that_are_not_written(tmp_path: Path, suffix: str) -> None:
+    touch(tmp_path, f"a.{suffix}")
+    assert items(tmp_path) == {f"a.{suffix}": f"a.{suffix}.png"}
+
+
+@pytest.mark.parametrize("suffix", ["ts", "m2t", "mod", "tod", "mpe", "3gpp", "MTS"])
+def test_suffixes_of_what_camcorders_record(tmp_path: Path, suffix: str) -> None:
+    touch(tmp_path, f"a.{suffix}")
+    assert items(tmp_path) == {f"a.{suffix}": f"a.{suffix}.mp4"}
+
+
 def test_a_folder_sorts_as_its_files_paths_do(tmp_path: Path) -> None:
     names = ["a!.jpg", "a.jpg", "a/x.jpg", "a0.jpg", "a b/x.jpg"]
     found = list(items(touch(tmp_path, *names)))
@@ -45,12 +63,12 @@ def test_a_folder_sorts_as_its_files_paths_do(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_gets_a_suffix_that_no_other_file_has(tmp_path: Path) -> None:
-    touch(tmp_path, "a.gif", "a.gif.png", "b.jfif", "c.HEIC", "clip.AVI", "clip.mov", "._a.jpg")
-    (tmp_path / "b.jfif.png").mkdir()
+    touch(tmp_path, "a.gif", "a.gif.png", "b.jxl", "c.HEIC", "clip.AVI", "clip.mov", "._a.jpg")
+    (tmp_path / "b.jxl.png").mkdir()
     assert items(tmp_path) == {
         "a.gif": "a.gif.png.png",
         "a.gif.png": "a.gif.png",
-        "b.jfif": "b.jfif.png.png",
+        "b.jxl": "b.jxl.png.png",
         "c.HEIC": "c.HEIC.png",
         "clip.AVI": "clip.AVI.mp4",
         "clip.mov": "clip.mov",

@@ -25,9 +25,12 @@ from facedetect.sandbox import decoder_pool
 from facedetect.sandbox.budget import Budget
 from facedetect.sandbox.decoder_pool import DecoderPool, SandboxedPicture
 from tests.conftest import ASTRONAUT
+from tests.unit.metadata import display_p3
+from tests.unit.pictures import encode
+from tests.unit.tiffs import Layout, write_tiff
 
 PHOTO = ASTRONAUT.read_bytes()
-LIMITS = ImageLimits(max_pixels=30_000_000)
+LIMITS = ImageLimits(max_bytes=32 * 2**20, max_pixels=30_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +65,8 @@ def open_files() -> int:
 
 def encoded(image_format: str, mode: str = "RGB", **options: object) -> bytes:
     """A photograph of 300 x 200 pixels."""
-    out = io.BytesIO()
     with Image.open(ASTRONAUT) as image:
-        image.resize((300, 200)).convert(mode).save(out, image_format, **options)
-    return out.getvalue()
+        return encode(image.resize((300, 200)).convert(mode), image_format, **options)
 
 
 def turned(orientation: int) -> bytes:
@@ -80,6 +81,11 @@ def turned(orientation: int) -> bytes:
         *(encoded(name) for name in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")),
         *(encoded("PNG", mode) for mode in ("L", "RGBA", "P", "1")),
         *(turned(orientation) for orientation in range(2, 9)),
+        encoded("JPEG")[:-2],
+        encoded("JPEG", icc_profile=display_p3()),
+        *(encoded(name) for name in ("JPEG2000", "JXL", "HEIF")),
+        encoded("TIFF", "LA", compression="tiff_lzw"),
+        write_tiff((np.full((200, 300, 3), 40_000), Layout(16, is_planar=True, tile=64))),
     ],
 )
 def test_pixels_and_results_are_those_of_this_process(

@@ -16,6 +16,11 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.limits.max_pixels == 1000
 
 
+def test_ones_own_files_may_be_larger_than_uploads() -> None:
+    assert ServiceSettings.load().limits.max_bytes == 32 * 2**20
+    assert DetectorSettings.load().limits.max_bytes == 2**30
+
+
 def test_options_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACEDETECT_PORT", "9001")
     assert ServiceSettings.load(port=9002).port == 9002

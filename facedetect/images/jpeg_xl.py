@@ -1,0 +1,102 @@
+"""JPEG XL files."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PIL import ExifTags, Image, ImageOps
+from PIL.ImageFile import ImageFile
+
+from facedetect.errors import InvalidImage, UnsupportedImage
+
+if TYPE_CHECKING:
+    from PIL._imaging import PixelAccess
+
+# The picture's first bytes, alone or in a box (ISO 18181-2, 9.8 and 9.9).
+_PICTURE = re.compile(rb"(?:^|jxlc|jxlp....)\xff\x0a", re.DOTALL)
+_HEADER_BYTES = 16
+# A side's bits after the two that select one of these, and the ratio of the sides (18181-1, D.2).
+_SIDE_BITS = (9, 13, 18, 30)
+_RATIOS = (None, (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+_FIRST_SWAPPED_ORIENTATION = 5
+
+
+def open_jpeg_xl(data: bytes) -> Image.Image:
+    """Open a JPEG XL file; raises UnsupportedImage where pillow-jxl-plugin is not installed."""
+    return _JpegXl(data)
+
+
+def jpeg_xl_plugin() -> Callable[[io.BytesIO], Image.Image]:
+    """Import the plugin; raises UnsupportedImage."""
+    try:
+        from pillow_jxl.JpegXLImagePlugin import JXLImageFile
+    except ImportError as error:
+        raise UnsupportedImage(
+            "JPEG XL images are not supported here; send JPEG, or install facedetect with its "
+            "extra heif"
+        ) from error
+    plugin: Callable[[io.BytesIO], Image.Image] = JXLImageFile
+    return plugin
+
+
+class _JpegXl(ImageFile):
+    """A JPEG XL file, of which the plugin decodes all at once: mode and metadata come with pixels.
+
+    The size is upright, and so are the pixels.
+    """
+
+    format = "JXL"
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._plugin = data, jpeg_xl_plugin()
+        super().__init__(io.BytesIO())
+
+    def _open(self) -> None:
+        self._size = _read_upright_size(self._data)
+        self._mode = "RGB"
+        self.getexif()[ExifTags.Base.Orientation] = 1
+
+    def load(self) -> PixelAccess | None:
+        if self._im is None:
+            with self._plugin(io.BytesIO(self._data)) as file:
+                file.load()
+                # The plugin leaves pictures that were JPEG as they were.
+                upright = ImageOps.exif_transpose(file) if getattr(file, "jpeg", False) else file
+                self.info = dict(file.info)
+                self.im, self._mode, self._size = upright.im, upright.mode, upright.size
+        return Image.Image.load(self)
+
+
+def _read_upright_size(data: bytes) -> tuple[int, int]:
+    picture = _PICTURE.search(data)
+    if picture is None:
+        raise InvalidImage("the JPEG XL file has no picture; send the original, complete file")
+    bits = _Bits(data[picture.end() : picture.end() + _HEADER_BYTES])
+    is_small = bits.read(1)
+    height = _read_side(bits, is_small)
+    ratio = _RATIOS[bits.read(3)]
+    width = height * ratio[0] // ratio[1] if ratio else _read_side(bits, is_small)
+    has_orientation = not bits.read(1) and bits.read(1)
+    orientation = 1 + bits.read(3) if has_orientation else 1
+    return (height, width) if orientation >= _FIRST_SWAPPED_ORIENTATION else (width, height)
+
+
+def _read_side(bits: _Bits, is_small: int) -> int:
+    if is_small:
+        return 8 * (bits.read(5) + 1)
+    return bits.read(_SIDE_BITS[bits.read(2)]) + 1
+
+
+class _Bits:
+    """Reads numbers from the lowest bit of each byte on."""
+
+    def __init__(self, data: bytes) -> None:
+        self._left = int.from_bytes(data, "little")
+
+    def read(self, count: int) -> int:
+        value = self._left & ((1 << count) - 1)
+        self._left >>= count
+        return value
