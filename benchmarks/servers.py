@@ -69,19 +69,25 @@ def model_server(
     folder: Path | None = None, *options: str, name: str = "mtcnn", port: int = 0
 ) -> Iterator[Server]:
     """Run `facedetect model-server`, by default with the built-in model."""
-    command: Command = [FACEDETECT, "model-server", *([folder] if folder else [])]
-    command += ["--name", name, "--port", str(port), "--rest-port", "0", *options]
+    command: Command = [FACEDETECT, "model-server", f"--model_name={name}", f"--port={port}"]
+    command += ["--rest_api_port=0", *([f"--model_base_path={folder}"] if folder else []), *options]
     with _ended(subprocess.Popen(command, stderr=subprocess.PIPE, text=True)) as process:
         yield Server(process, *_ports(process), name)
 
 
 @contextmanager
-def tensorflow_serving(folder: Path, name: str = "mtcnn") -> Iterator[Server]:
-    """Run TensorFlow Serving's own binary."""
+def tensorflow_serving(source: Path, name: str = "mtcnn") -> Iterator[Server]:
+    """Run TensorFlow Serving's own binary, with a model's folder or a file that configures models.
+
+    Waits for the model `name`.
+    """
     assert TENSORFLOW_SERVING, "tensorflow_model_server is not on PATH"
     port, rest_port = free_port(), free_port()
     command: Command = [TENSORFLOW_SERVING, f"--port={port}", f"--rest_api_port={rest_port}"]
-    command += [f"--model_name={name}", f"--model_base_path={folder.absolute()}", *_FLAGS]
+    if source.is_file():
+        command += [f"--model_config_file={source}", *_FLAGS]
+    else:
+        command += [f"--model_name={name}", f"--model_base_path={source.absolute()}", *_FLAGS]
     with _ended(subprocess.Popen(command, text=True)) as process:
         server = Server(process, port, rest_port, name)
         _wait_until_available(server)

@@ -105,7 +105,7 @@ def _measure(targets: _Targets, image: BGRImage, rounds: int) -> dict[str, tuple
     sent: dict[str, tuple[str, Arrays]] = {
         "gRPC, float32": ("serving_default", {"input": image.astype(np.float32)}),
         "gRPC, uint8": ("serving_uint8", {"input": image}),
-        "gRPC, the JPEG": ("serving_bytes", {"image_bytes": np.array(jpeg, object)}),
+        "gRPC, the JPEG": ("serving_batch", {"image_bytes": np.array([jpeg], object)}),
     }
     ways: dict[str, Way] = {
         "in process, from pixels": lambda: embedded.detect(image),
@@ -129,13 +129,17 @@ def _measure(targets: _Targets, image: BGRImage, rounds: int) -> dict[str, tuple
 
 
 def _predict(client: GrpcClient, signature: str, inputs: Arrays) -> Way:
-    everything = {**inputs, **_PARAMETERS}
+    everything = _with_parameters(inputs)
     return lambda: client.predict(_MODEL, everything, timeout_s=_TIMEOUT_S, signature=signature)
 
 
+def _with_parameters(inputs: Arrays) -> Arrays:
+    is_batch = "image_bytes" in inputs
+    return {**inputs, **{n: v[np.newaxis] if is_batch else v for n, v in _PARAMETERS.items()}}
+
+
 def _request_size(signature: str, inputs: Arrays) -> int:
-    everything = {**inputs, **_PARAMETERS}
-    return make_predict_request(_MODEL, everything, signature, ()).ByteSize()
+    return make_predict_request(_MODEL, _with_parameters(inputs), signature, ()).ByteSize()
 
 
 def _post(client: Any, jpeg: bytes) -> None:

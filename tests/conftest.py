@@ -67,6 +67,16 @@ def wider_images() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our frozen graph, as it comes."""
+    from facedetect.model.freeze import freeze
+
+    path = tmp_path_factory.mktemp("frozen") / "mtcnn.pb"
+    freeze(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def cold_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built-in model without its warm-up, a third of a model server's start."""
     from facedetect.model.builtin import builtin_model

@@ -12,10 +12,10 @@ from facedetect.model_server.versioned_model import VersionedModel
 
 @contextmanager
 def serving(
-    model: VersionedModel, port: int = 0, tls: ServerTLS | None = None
+    *models: VersionedModel, port: int = 0, tls: ServerTLS | None = None
 ) -> Iterator[ModelServer]:
-    """Serve a model until the block ends."""
-    server = ModelServer(model, ServerAddress(port=port, rest_port=0, tls=tls))
+    """Serve models until the block ends."""
+    server = ModelServer(models, ServerAddress(port=port, rest_port=0, tls=tls))
     server.start()
     try:
         yield server

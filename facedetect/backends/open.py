@@ -53,22 +53,24 @@ def _open_saved_model(spec: BackendSpec) -> Backend:
 
 
 def _open_grpc(spec: BackendSpec) -> Backend:
-    from facedetect.backends.serving import ServingBackend, as_pixels
+    from facedetect.backends.mtcnn_signature import PIXELS_FIRST
+    from facedetect.backends.serving import ServingBackend
     from facedetect.tfserving.grpc_client import GrpcClient, tls_credentials
 
     credentials = None
     if spec.scheme == "grpcs":
         credentials = tls_credentials(spec.ca_file, spec.cert_file, spec.key_file)
     client = GrpcClient(f"dns://{spec.dns or ''}/{spec.address}", credentials=credentials)
-    return ServingBackend(client, spec.model, address=spec.address, to_inputs=as_pixels)
+    return ServingBackend(client, spec.model, address=spec.address, forms=PIXELS_FIRST)
 
 
 def _open_rest(spec: BackendSpec) -> Backend:
-    from facedetect.backends.serving import ServingBackend, as_png
+    from facedetect.backends.mtcnn_signature import FILES_FIRST
+    from facedetect.backends.serving import ServingBackend
     from facedetect.tfserving.rest_client import RestClient
 
     client = RestClient(f"{spec.scheme}://{spec.address}", ca_file=spec.ca_file)
-    return ServingBackend(client, spec.model, address=spec.address, to_inputs=as_png)
+    return ServingBackend(client, spec.model, address=spec.address, forms=FILES_FIRST)
 
 
 @contextmanager

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-
-import numpy as np
 
 from facedetect.backends.base import InferenceRequest, RawDetections, guard_message
+from facedetect.backends.mtcnn_signature import ImageForm, MtcnnSignature, choose_signature
 from facedetect.errors import (
     BackendError,
     BackendProtocolError,
@@ -19,62 +17,78 @@ from facedetect.errors import (
     ModelNotFound,
     copy_error,
 )
-from facedetect.images import BGRImage, encode_image
 from facedetect.model_ref import ModelRef
-from facedetect.tfserving.api import Arrays, Prediction, ServingClient, ServingError
+from facedetect.tfserving.api import Prediction, ServingClient, ServingError
 from facedetect.tfserving.serving_pb2 import Code, ModelVersionStatus
 
-_OUTPUTS = ("prob", "landmarks", "box")
 _STATES = {number: name for name, number in ModelVersionStatus.State.items()}
 
 # For callers without a deadline: a call that hangs helps nobody.
 _LONGEST_CALL_S = 300.0
 _STATUS_TIMEOUT_S = 3.0
 
-ToInputs = Callable[[BGRImage], tuple[str, Arrays]]
-"""Turns an image into the name of a signature and the tensor to feed it with."""
-
-
-def as_pixels(image: BGRImage) -> tuple[str, Arrays]:
-    """Send uint8 pixels: the cheapest form of a decoded image (docs/benchmark-serving.md)."""
-    return "serving_uint8", {"input": image}
-
-
-def as_png(image: BGRImage) -> tuple[str, Arrays]:
-    """Send a lossless file: JSON would spell out every value of every pixel."""
-    return "serving_bytes", {"image_bytes": np.array(encode_image(image, ".png"), object)}
-
 
 class ServingBackend:
-    """Runs a model of TensorFlow Serving; errors name the server by its `address`."""
+    """Runs a model of TensorFlow Serving; errors name the server by its `address`.
+
+    It asks for each version's signatures once, and calls the one whose form of the image comes
+    first in `forms`.
+    """
 
     instruction_set = None
 
     def __init__(
-        self, client: ServingClient, model: ModelRef, *, address: str, to_inputs: ToInputs
+        self, client: ServingClient, model: ModelRef, *, address: str, forms: Sequence[ImageForm]
     ) -> None:
         self._client = client
         self._model = model
         self._address = address
-        self._to_inputs = to_inputs
+        self._forms = forms
+        # By a model with its version; and the version that answered last for each model asked for.
+        self._signatures: dict[ModelRef, MtcnnSignature] = {}
+        self._answering: dict[ModelRef, ModelRef] = {}
 
     def predict(self, request: InferenceRequest) -> RawDetections:
         model = request.model.or_default(self._model)
-        signature, inputs = self._to_inputs(request.image)
-        parameters = {
-            "min_size": np.array(request.params.min_size, np.float32),
-            "thresholds": np.array(request.params.thresholds, np.float32),
-            "factor": np.array(request.params.factor, np.float32),
-        }
         with self._errors_translated(model):
-            prediction = self._client.predict(
-                model,
-                {**inputs, **parameters},
-                timeout_s=request.seconds_left() or _LONGEST_CALL_S,
-                signature=signature,
-                outputs=_OUTPUTS,
-            )
-        return _to_raw_detections(prediction, model)
+            signature = self._known_signature(model) or self._ask(model, _timeout_s(request))
+            try:
+                prediction = self._call(model, signature, request)
+            except ServingError as error:
+                if not _may_be_other_signature(error):
+                    raise
+                # Another version, with other signatures, may have taken its place.
+                known, signature = signature, self._ask(model, _timeout_s(request))
+                if signature == known:
+                    raise
+                prediction = self._call(model, signature, request)
+        exact = ModelRef(model.name, prediction.version)
+        if prediction.version is not None:
+            self._answering[model] = exact
+        return signature.read(prediction.outputs, exact)
+
+    def _call(
+        self, model: ModelRef, signature: MtcnnSignature, request: InferenceRequest
+    ) -> Prediction:
+        return self._client.predict(
+            model,
+            signature.inputs(request),
+            timeout_s=_timeout_s(request),
+            signature=signature.name,
+            outputs=signature.fetched,
+        )
+
+    def _known_signature(self, model: ModelRef) -> MtcnnSignature | None:
+        return self._signatures.get(self._answering.get(model, model))
+
+    def _ask(self, model: ModelRef, timeout_s: float) -> MtcnnSignature:
+        """Ask for the signatures of the version that would answer; raises BackendUnavailable."""
+        metadata = self._client.metadata(model, timeout_s=timeout_s)
+        exact = ModelRef(model.name, metadata.version)
+        self._signatures.pop(exact, None)
+        signature = choose_signature(metadata.signatures, self._forms, f"model {exact}")
+        self._signatures[exact], self._answering[model] = signature, exact
+        return signature
 
     def check_ready(self) -> ModelRef:
         try:
@@ -86,12 +100,15 @@ class ServingBackend:
         model = self._model
         with self._errors_translated(model):
             if model.label is not None:  # GetModelStatus does not resolve labels
-                metadata = self._client.metadata(model, timeout_s=_STATUS_TIMEOUT_S)
-                return ModelRef(model.name, metadata.version)
+                self._ask(model, _STATUS_TIMEOUT_S)
+                return self._answering[model]
             statuses = self._client.status(model, timeout_s=_STATUS_TIMEOUT_S)
-        for status in statuses:
-            if status.state == ModelVersionStatus.AVAILABLE:
-                return ModelRef(model.name, status.version)
+            for status in statuses:
+                if status.state == ModelVersionStatus.AVAILABLE:
+                    exact = ModelRef(model.name, status.version)
+                    if exact not in self._signatures:
+                        self._ask(exact, _STATUS_TIMEOUT_S)
+                    return exact
         states = ", ".join(f"version {s.version} is {_STATES.get(s.state)}" for s in statuses)
         error = BackendUnavailable(f"no version of {model.name} is AVAILABLE: {states}")
         messages = "; ".join(status.status.error_message for status in statuses)
@@ -132,20 +149,17 @@ _ERRORS: dict[int, tuple[type[BackendError], str]] = {
 }
 
 
+def _timeout_s(request: InferenceRequest) -> float:
+    return request.seconds_left() or _LONGEST_CALL_S
+
+
 def _is_missing(error: ServingError) -> bool:
     """TensorFlow Serving calls an unknown label an invalid argument."""
     is_label = error.code == Code.INVALID_ARGUMENT and "version label" in str(error)
     return error.code == Code.NOT_FOUND or is_label
 
 
-def _to_raw_detections(prediction: Prediction, model: ModelRef) -> RawDetections:
-    outputs = prediction.outputs
-    missing = [name for name in _OUTPUTS if name not in outputs]
-    wrong = [n for n in _OUTPUTS if n not in missing and outputs[n].dtype != np.float32]
-    if missing or wrong:
-        raise BackendProtocolError(
-            f"model {model.name} returned no float32 {', '.join(missing + wrong)}; "
-            "is it an MTCNN model?"
-        )
-    tensors = {name: outputs[name] for name in _OUTPUTS}
-    return RawDetections(**tensors, model=replace(model, version=prediction.version, label=None))
+def _may_be_other_signature(error: ServingError) -> bool:
+    """Whether the server may have refused the call for the signature's name, inputs or outputs."""
+    is_refused = error.code in {Code.FAILED_PRECONDITION, Code.INVALID_ARGUMENT}
+    return is_refused and guard_message(str(error)) is None and not _is_missing(error)

@@ -11,10 +11,10 @@ from facedetect.cli.options import parse_pair
 from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS
 from facedetect.images import DEFAULT_MAX_IMAGE_PIXELS
 
-_NAMES_HELP = "NAME=TENSOR, if the graph uses another name. Repeatable."
+_NAMES_HELP = "NAME=TENSOR, if the graph uses another name, or is not MTCNN. Repeatable."
 
 
-def convert(
+def convert(  # noqa: PLR0913 - a command's options are its arguments
     source: Annotated[Path, typer.Argument(metavar="FROZEN", show_default=False)],
     output: Annotated[Path, typer.Argument(metavar="OUT", show_default=False)],
     *,
@@ -27,18 +27,26 @@ def convert(
     max_image_pixels: Annotated[
         int, typer.Option(min=1, help="Maximum size of an encoded image, in pixels.")
     ] = DEFAULT_MAX_IMAGE_PIXELS,
+    batching: Annotated[
+        bool,
+        typer.Option(
+            "--batching", help="For a TensorFlow Serving with --enable_batching: MTCNN in batches."
+        ),
+    ] = False,
 ) -> None:
     """Turn a frozen graph or a checkpoint into a SavedModel for TensorFlow Serving.
 
-    Its signatures take float32 pixels, uint8 pixels, an encoded image or a batch of encoded images.
-    The model itself rejects parameters that are out of bounds. `facedetect inspect` lists a graph's
-    tensors.
+    MTCNN's signatures take float32 pixels, uint8 pixels, or batches of encoded images with or
+    without parameters; the model itself rejects parameters that are out of bounds. Any other model
+    gets one signature, of the tensors that are named. `facedetect inspect` lists a graph's tensors.
 
     Examples:
 
         facedetect convert mtcnn.pb models/mtcnn
 
         facedetect convert other.pb models/other --input input=image:0 --output prob=scores:0
+
+        facedetect convert classifier/ models/flowers --input x=x:0 --output scores=Softmax:0
     """
     from facedetect.model.convert import convert as convert_graph
     from facedetect.model.guards import WorkLimits
@@ -50,5 +58,6 @@ def convert(
         inputs=dict(parse_pair("input", pair, "input=image:0") for pair in inputs or []),
         outputs=dict(parse_pair("output", pair, "prob=scores:0") for pair in outputs or []),
         limits=WorkLimits(max_pyramid_pixels, max_image_pixels),
+        batching=batching,
     )
     typer.echo(str(folder))

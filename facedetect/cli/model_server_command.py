@@ -6,9 +6,10 @@ import logging
 import time
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from facedetect.cli.options import parse_pair
 from facedetect.cli.signals import stopped_by_signals
@@ -19,18 +20,65 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.2
 
+# What TensorFlow Serving takes and has no meaning here.
+_IGNORED_FLAGS = {
+    *("allow_version_labels_for_unavailable_models", "batching_parameters_file"),
+    *("enable_batching", "enable_cors_support", "enable_grpc_healthcheck_service"),
+    *("enable_model_warmup", "enable_per_model_batching_parameters", "enable_profiler"),
+    *("enable_serialization_as_tensor_content", "enable_signature_method_name_check"),
+    *("file_system_poll_wait_seconds", "flush_filesystem_caches"),
+    *("force_allow_any_version_labels_for_unavailable_models", "grpc_channel_arguments"),
+    *("grpc_max_threads", "grpc_socket_path", "load_retry_interval_micros"),
+    *("max_num_load_retries", "mixed_precision", "model_config_file_poll_wait_seconds"),
+    *("monitoring_config_file", "num_load_threads", "num_request_iterations_for_warmup"),
+    *("num_unload_threads", "per_process_gpu_memory_fraction", "platform_config_file"),
+    *("remove_unused_fields_from_bundle_metagraph", "rest_api_num_threads"),
+    *("rest_api_timeout_in_ms", "saved_model_tags", "skip_initialize_tpu"),
+    *("tensorflow_inter_op_parallelism", "tensorflow_intra_op_parallelism"),
+    *("tensorflow_session_parallelism", "thread_pool_factory_config_file"),
+    *("use_alwayson_profiler", "xla_cpu_compilation_enabled"),
+}
+
 _Folder = Annotated[
     Path | None, typer.Argument(exists=True, file_okay=False, show_default="the built-in model")
 ]
+_BasePath = Annotated[
+    Path | None,
+    typer.Option("--model_base_path", exists=True, file_okay=False, help="The same as FOLDER."),
+]
+_ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--model_config_file",
+        exists=True,
+        dir_okay=False,
+        help="TensorFlow Serving's ModelServerConfig: several models, their versions and labels.",
+    ),
+]
+_Name = Annotated[str, typer.Option("--name", "--model_name", help="Name of the model.")]
 _Port = Annotated[int, typer.Option(min=0, max=65535, help="gRPC port; 0 picks a free one.")]
 _RestPort = Annotated[
-    int, typer.Option(min=-1, max=65535, help="REST port; 0 picks a free one, -1 disables REST.")
+    int,
+    typer.Option(
+        "--rest-port",
+        "--rest_api_port",
+        min=-1,
+        max=65535,
+        help="REST port; 0 picks a free one, -1 disables REST.",
+    ),
 ]
 _Versions = Annotated[
     str, typer.Option(help="Versions to serve: latest, all, or numbers such as 1,3.")
 ]
 _Labels = Annotated[
     list[str] | None, typer.Option("--label", help="LABEL=VERSION; may be repeated.")
+]
+_Wait = Annotated[
+    bool,
+    typer.Option(
+        "--wait-for-model",
+        help="Open the ports once each model has a version that can be called.",
+    ),
 ]
 _Cert = Annotated[
     Path | None, typer.Option(exists=True, dir_okay=False, help="Certificate for gRPC, PEM.")
@@ -41,15 +89,32 @@ _Key = Annotated[
 ]
 
 
+class _ServingCommand(TyperCommand):
+    """Takes TensorFlow Serving's flags, so that its command lines work as they are."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ignored = [a for a in args if a.removeprefix("--").split("=")[0] in _IGNORED_FLAGS]
+        if ignored:
+            typer.echo(f"no meaning here, ignored: {' '.join(ignored)}", err=True)
+        return super().parse_args(ctx, [arg for arg in args if arg not in ignored])
+
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+
+
+@app.command("model-server", cls=_ServingCommand)
 def model_server(  # noqa: PLR0913 - a command's options are its arguments
     folder: _Folder = None,
     *,
-    name: Annotated[str, typer.Option(help="Name of the model.")] = "mtcnn",
+    base_path: _BasePath = None,
+    config_file: _ConfigFile = None,
+    name: _Name = "mtcnn",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: _Port = 8500,
     rest_port: _RestPort = 8501,
     versions: _Versions = "latest",
     labels: _Labels = None,
+    wait_for_model: _Wait = False,
     tls_cert: _Cert = None,
     tls_key: _Key = None,
 ) -> None:
@@ -58,6 +123,7 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
     It is for development and tests: use TensorFlow Serving in production. FOLDER contains a
     folder for each version, named by its number, and is watched: a complete version moved in is
     served within seconds without failed calls; when it is removed, the one before is served again.
+    TensorFlow Serving's own flags are taken, too.
 
     Examples:
 
@@ -65,8 +131,12 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
 
         facedetect model-server models/mtcnn --versions all --label stable=1 --label canary=2
 
-        facedetect model-server models/half_plus_two --name half_plus_two --port 0 --rest-port -1
+        facedetect model-server --rest_api_port=8501 --model_name=m --model_base_path=/models/m
     """
+    if sum(given is not None for given in (folder, base_path, config_file)) > 1:
+        raise InvalidSettings(
+            "FOLDER, --model_base_path and --model_config_file each say what to serve; give one"
+        )
     policy, versions_by_label = _parse_versions(versions), _parse_labels(labels or [])
     if (tls_cert is None) != (tls_key is None):
         raise InvalidSettings("--tls-cert and --tls-key go together; give both or neither")
@@ -75,17 +145,22 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
     from facedetect.model.graph_files import SAVED_MODEL_FILE
     from facedetect.model_server.development_server import ModelServer, ServerAddress
     from facedetect.model_server.grpc_api import ServerTLS
+    from facedetect.model_server.model_config import read_model_config
     from facedetect.model_server.versioned_model import VersionedModel
 
+    folder = folder or base_path
     if folder is not None and (folder / SAVED_MODEL_FILE).is_file():
         raise InvalidModel(f"{folder} is a version folder; give the folder that contains it")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
-    model = VersionedModel(name, folder or builtin_model(), policy, versions_by_label)
+    if config_file is not None:
+        models = read_model_config(config_file)
+    else:
+        models = [VersionedModel(name, folder or builtin_model(), policy, versions_by_label)]
     tls = ServerTLS(tls_cert, tls_key) if tls_cert and tls_key else None
     address = ServerAddress(host, port, rest_port if rest_port >= 0 else None, tls)
-    server, stop = ModelServer(model, address), Event()
+    server, stop = ModelServer(models, address), Event()
     with stopped_by_signals(stop):
-        server.start()
+        server.start(wait=stop if wait_for_model else None)
         while not stop.is_set():
             time.sleep(_POLL_S)
         server.stop()

@@ -1,4 +1,4 @@
-"""From a frozen MTCNN graph, or a checkpoint of one, to a SavedModel for TensorFlow Serving."""
+"""From a frozen graph, or a checkpoint of one, to a SavedModel for TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from tensorflow.core.protobuf import saved_model_pb2
 from facedetect.errors import InvalidModel, OutputExists
 from facedetect.model.graph_files import (
     SAVED_MODEL_FILE,
-    GraphKind,
-    freeze_checkpoint,
+    GraphFile,
+    has_tensor,
     import_graph,
-    kind_of,
-    read_meta_graph,
+    open_graph_file,
 )
 from facedetect.model.guards import WorkLimits
-from facedetect.model.inspect import possible_inputs, possible_outputs
 from facedetect.model.manifest import write_manifest
+from facedetect.model.other_model import describe_other_model, require_tensor
 from facedetect.model.serving_graph import SourceGraph, build_serving_graph
 from facedetect.model.session import open_session
-from facedetect.model.signatures import FLOAT, SIGNATURES
+from facedetect.model.signatures import BATCHED_SIGNATURES, FLOAT, PARAMETERS, SIGNATURES
 from facedetect.model.warmup import write_warmup_records
+
+Names = Mapping[str, str]
 
 
 def convert(
@@ -33,92 +34,102 @@ def convert(
     output: Path,
     *,
     version: int = 1,
-    inputs: Mapping[str, str] | None = None,
-    outputs: Mapping[str, str] | None = None,
+    inputs: Names | None = None,
+    outputs: Names | None = None,
     limits: WorkLimits | None = None,
+    batching: bool = False,
 ) -> Path:
     """Write the SavedModel `output`/`version` from a frozen graph or a checkpoint folder.
 
-    It has the signatures of `signatures.SIGNATURES`, guarded by `limits`, and in assets.extra/ a
-    manifest and the records that warm up TensorFlow Serving.
+    MTCNN gets the signatures of `signatures.SIGNATURES`, guarded by `limits`, and in assets.extra/
+    a manifest and the records that warm up TensorFlow Serving; with `batching` only those
+    signatures that TensorFlow Serving's batching can call. `inputs` and `outputs` map the names of
+    `serving_default` to the source's tensors, where those have other names. For any other model
+    they are `serving_default`, and there are neither guards nor warm-up records.
 
-    `inputs` and `outputs` map the names of `serving_default` to the source's tensors, where those
-    have other names. Returns the folder written. Raises InvalidModel if the source cannot be read
-    or lacks such a tensor, OutputExists if the version exists; nothing is left half-written.
+    Returns the folder written. Raises InvalidModel if the source cannot be read or lacks such a
+    tensor, OutputExists if the version exists; nothing is left half-written.
     """
     target = output / str(version)
     if target.exists() or output.is_file():
         existing = target if target.exists() else output
         raise OutputExists(f"{existing} exists; remove it, or choose another folder or --version")
-    graph = _read_source(
-        source,
-        _tensor_names("input", FLOAT.inputs, inputs or {}),
-        _tensor_names("output", FLOAT.outputs, outputs or {}),
-    )
+    file = open_graph_file(source)
+    if inputs and outputs and not _is_mtcnn(file.graph, inputs, outputs):
+        described = describe_other_model(file, _with_ports(inputs), _with_ports(outputs))
+        with _atomic_folder(target) as draft:
+            _write_saved_model(*described, draft)
+            write_manifest(draft, *described, limits=None)
+        return target
+    graph = _read_mtcnn(file, inputs or {}, outputs or {})
     limits = limits or WorkLimits()
+    chosen = BATCHED_SIGNATURES if batching else SIGNATURES
+    signatures = {name: spec.to_proto() for name, spec in chosen.items()}
     with _atomic_folder(target) as draft:
-        _write_saved_model(build_serving_graph(graph, limits), draft)
-        write_warmup_records(draft, limits)
-        write_manifest(draft, graph.graph_def, limits)
+        _write_saved_model(build_serving_graph(graph, limits), signatures, draft)
+        write_warmup_records(draft, limits, signatures)
+        write_manifest(draft, graph.graph_def, signatures, limits)
     return target
 
 
-def _tensor_names(
-    kind: str, specs: Mapping[str, tf.TensorSpec], given: Mapping[str, str]
-) -> dict[str, str]:
+def _is_mtcnn(graph: tf.Graph, inputs: Names, outputs: Names) -> bool:
+    """Whether the names given are MTCNN's: its parameters', or those of tensors that are there."""
+    specs = {**FLOAT.inputs, **FLOAT.outputs}
+    given = {**inputs, **outputs}
+    if not given.keys() <= specs.keys():
+        return False
+    tensors = _with_ports({name: name for name in specs} | given).values()
+    return bool(given.keys() & PARAMETERS.keys()) or all(has_tensor(graph, t) for t in tensors)
+
+
+def _with_ports(names: Names) -> dict[str, str]:
+    return {name: tensor if ":" in tensor else f"{tensor}:0" for name, tensor in names.items()}
+
+
+def _tensor_names(kind: str, specs: Mapping[str, tf.TensorSpec], given: Names) -> dict[str, str]:
     """The source's tensor for each name of the signature: the one given, or that of this name."""
     unknown = sorted(set(given) - set(specs))
     if unknown:
         raise InvalidModel(
-            f"the signature has no {kind} {', '.join(unknown)}; it has {', '.join(specs)}"
+            f"MTCNN has no {kind} {', '.join(unknown)}, but {', '.join(specs)}; for another model "
+            "give its inputs and its outputs, each with --input and --output"
         )
-    names = {name: given.get(name, name) for name in specs}
-    return {name: tensor if ":" in tensor else f"{tensor}:0" for name, tensor in names.items()}
+    return _with_ports({name: given.get(name, name) for name in specs})
 
 
-def _read_source(source: Path, inputs: dict[str, str], outputs: dict[str, str]) -> SourceGraph:
+def _read_mtcnn(file: GraphFile, inputs: Names, outputs: Names) -> SourceGraph:
     """Read the source's graph, frozen; raises InvalidModel if it lacks one of the tensors."""
-    kind = kind_of(source)
-    if kind is GraphKind.SAVED_MODEL:
-        raise InvalidModel(f"{source} is a SavedModel already; give a frozen graph or checkpoint")
-    graph_def = read_meta_graph(source, kind).graph_def
-    graph = import_graph(graph_def, source)
-    _check_tensors("input", graph, source, inputs)
-    _check_tensors("output", graph, source, outputs)
-    if kind is GraphKind.CHECKPOINT:
-        graph_def = freeze_checkpoint(source, [name.split(":")[0] for name in outputs.values()])
-    return SourceGraph(graph_def, inputs, outputs)
+    input_tensors = _tensor_names("input", FLOAT.inputs, inputs)
+    output_tensors = _tensor_names("output", FLOAT.outputs, outputs)
+    _check_tensors("input", file, input_tensors)
+    _check_tensors("output", file, output_tensors)
+    frozen = file.freeze([*output_tensors.values()])
+    return SourceGraph(frozen, input_tensors, output_tensors)
 
 
-def _check_tensors(kind: str, graph: tf.Graph, source: Path, names: dict[str, str]) -> None:
+def _check_tensors(kind: str, file: GraphFile, names: Names) -> None:
     """Raise InvalidModel if a tensor is missing, or its type or shape is not the signature's."""
     specs = {**FLOAT.inputs, **FLOAT.outputs}
     for key, name in names.items():
-        try:
-            tensor = graph.get_tensor_by_name(name)
-        except (KeyError, ValueError) as error:
-            candidates = possible_inputs(graph) if kind == "input" else possible_outputs(graph)
-            known = ", ".join(tensor.name for tensor in candidates)
-            raise InvalidModel(
-                f"{source} has no tensor {name}; name the one for {key} with "
-                f"--{kind} {key}=TENSOR, possibly one of: {known}"
-            ) from error
+        tensor = require_tensor(kind, key, name, file)
         spec = specs[key]
         if tensor.dtype != spec.dtype or not tensor.shape.is_compatible_with(spec.shape):
             raise InvalidModel(
-                f"{name} in {source} is {tensor.dtype.name} {tensor.shape}; "
+                f"{name} in {file.path} is {tensor.dtype.name} {tensor.shape}; "
                 f"{key} must be {spec.dtype.name} {spec.shape}"
             )
 
 
-def _write_saved_model(graph_def: tf.compat.v1.GraphDef, folder: Path) -> None:
+def _write_saved_model(
+    graph_def: tf.compat.v1.GraphDef,
+    signatures: Mapping[str, tf.compat.v1.SignatureDef],
+    folder: Path,
+) -> None:
     saved_model = tf.compat.v1.saved_model
     with open_session(import_graph(graph_def, folder)) as session:
         builder = saved_model.Builder(str(folder))
         builder.add_meta_graph_and_variables(
-            session,
-            [saved_model.tag_constants.SERVING],
-            signature_def_map={name: spec.to_proto() for name, spec in SIGNATURES.items()},
+            session, [saved_model.tag_constants.SERVING], signature_def_map=dict(signatures)
         )
         builder.save()
     # The builder writes maps in any order; the same source shall give the same bytes.

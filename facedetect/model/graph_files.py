@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,34 @@ def kind_of(path: Path) -> GraphKind:
         f"{path} holds no model: neither {SAVED_MODEL_FILE} (directly or in a numbered folder) "
         "nor a checkpoint's .meta file"
     )
+
+
+@dataclass(frozen=True)
+class GraphFile:
+    """A frozen graph, or a checkpoint, whose graph has not the values of its variables."""
+
+    path: Path
+    kind: GraphKind
+    graph_def: tf.compat.v1.GraphDef
+    graph: tf.Graph
+
+    def freeze(self, tensors: Iterable[str]) -> tf.compat.v1.GraphDef:
+        """Return a graph without variables, a checkpoint's only as far as these tensors need it.
+
+        Raises InvalidModel if the checkpoint cannot be read.
+        """
+        if self.kind is GraphKind.FROZEN_GRAPH:
+            return self.graph_def
+        return _freeze_checkpoint(self.path, [tensor.split(":")[0] for tensor in tensors])
+
+
+def open_graph_file(path: Path) -> GraphFile:
+    """Open a frozen graph, or a checkpoint's folder; raises InvalidModel if it is neither."""
+    kind = kind_of(path)
+    if kind is GraphKind.SAVED_MODEL:
+        raise InvalidModel(f"{path} is a SavedModel already; give a frozen graph or checkpoint")
+    graph_def = read_meta_graph(path, kind).graph_def
+    return GraphFile(path, kind, graph_def, import_graph(graph_def, path))
 
 
 def numbered_folders(folder: Path) -> dict[int, Path]:
@@ -112,11 +142,17 @@ def import_graph(graph_def: tf.compat.v1.GraphDef, source: Path) -> tf.Graph:
     return graph
 
 
-def freeze_checkpoint(path: Path, output_ops: list[str]) -> tf.compat.v1.GraphDef:
-    """Read a checkpoint, prune it to what the outputs need and turn variables into constants.
+def has_tensor(graph: tf.Graph, name: str) -> bool:
+    """Whether the graph has a tensor of that name, such as `input:0`."""
+    try:
+        graph.get_tensor_by_name(name)
+    except (KeyError, ValueError):
+        return False
+    return True
 
-    Raises InvalidModel if it cannot be read.
-    """
+
+def _freeze_checkpoint(path: Path, output_ops: list[str]) -> tf.compat.v1.GraphDef:
+    """Read a checkpoint, prune it to what the outputs need and turn variables into constants."""
     tf1 = tf.compat.v1
     prefix = _checkpoint_prefix(path)
     try:

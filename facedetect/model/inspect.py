@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,13 @@ from facedetect.model.graph_files import (
     read_meta_graph,
     version_folder,
 )
+from facedetect.model.training_graph import INPUT_OPS, is_of_saver, is_trained, predictions
 
 # Ops whose tensors may end a graph without being a result.
-_NO_RESULTS = {"Const", "Exit", "Placeholder", "VarHandleOp", "VariableV2"}
+_NO_RESULTS = {
+    *("Const", "Exit", "Placeholder", "ReadVariableOp", "VarHandleOp", "VarIsInitializedOp"),
+    "VariableV2",
+}
 
 
 @dataclass(frozen=True)
@@ -67,21 +71,28 @@ def inspect_model(path: Path) -> ModelSummary:
 
 
 def possible_inputs(graph: tf.Graph) -> list[tf.Tensor]:
-    """List the placeholders."""
-    return [op.outputs[0] for op in graph.get_operations() if op.type == "Placeholder"]
+    """List the placeholders, but for those of a Saver."""
+    return [
+        op.outputs[0]
+        for op in graph.get_operations()
+        if op.type in INPUT_OPS and not is_of_saver(op)
+    ]
 
 
 def possible_outputs(graph: tf.Graph) -> list[tf.Tensor]:
-    """List the tensors that no op in the graph uses."""
+    """List the predictions of layers with variables, and what no op uses, but for a trainer's."""
+    found = predictions(graph)
+    return found if is_trained(graph) else [*found, *_unused(graph, {t.name for t in found})]
+
+
+def _unused(graph: tf.Graph, known: Collection[str]) -> Iterator[tf.Tensor]:
     operations = graph.get_operations()
     awaited = {op.name for other in operations for op in other.control_inputs}
-    return [
-        tensor
-        for op in operations
-        if op.type not in _NO_RESULTS and op.name not in awaited
-        for tensor in op.outputs
-        if not any(output.consumers() for output in op.outputs)
-    ]
+    for op in operations:
+        if op.type in _NO_RESULTS or op.name in awaited:
+            continue
+        if not any(output.consumers() for output in op.outputs):
+            yield from (tensor for tensor in op.outputs if tensor.name not in known)
 
 
 def _summarise_tensor(tensor: tf.Tensor) -> TensorSummary:

@@ -39,14 +39,16 @@ class SavedModel:
     ) -> dict[str, NDArray[Any]]:
         """Run a signature for the given outputs, by default all of them.
 
+        Inputs for which the signature has a default may be left out.
+
         Raises FailedPreconditionError for an unknown signature, InvalidArgumentError for wrong
         names or shapes, DeadlineExceededError after `timeout_s`, CancelledError once closed, and
         whatever the graph itself raises.
         """
         signature = self.signature(signature_name)
-        _check_names(inputs, signature.inputs)
+        values = _with_defaults(inputs, signature)
         infos = _select_outputs(signature.outputs, outputs)
-        feeds = {signature.inputs[name].name: value for name, value in inputs.items()}
+        feeds = {signature.inputs[name].name: value for name, value in values.items()}
         fetches = {name: info.name for name, info in infos.items()}
         arrays = self._run_session(fetches, feeds, timeout_s)
         return {
@@ -83,15 +85,38 @@ def load_saved_model(folder: Path, threads: Threads | None = None) -> SavedModel
     return SavedModel(session, dict(meta_graph.signature_def))
 
 
-def _check_names(sent: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    extra, missing = sorted(set(sent) - set(known)), sorted(set(known) - set(sent))
-    if extra or missing:
+def _with_defaults(sent: Mapping[str, Any], signature: Any) -> dict[str, Any]:
+    known, defaults = signature.inputs, signature.defaults
+    if len(sent) > len(known) or (len(sent) < len(known) and not defaults):
+        raise _wrong_size(sent, known)
+    values = {name: tf.make_ndarray(value) for name, value in defaults.items()} | dict(sent)
+    for name, info in known.items():
+        if name not in values:
+            message = (
+                f"Signature input alias: {name}(feed name: {info.name}) not found in request and "
+                f"no default value provided. Inputs expected to be in the request "
+                f"{{{','.join(sorted(sent))}}}, or default input alias set: "
+                f"{','.join(sorted(defaults))}"
+            )
+            raise tf.errors.InvalidArgumentError(None, None, message)
+    if set(values) - set(known):
         message = (
-            f"input size does not match signature: {len(sent)}!={len(known)} "
-            f"len({{{','.join(sorted(sent))}}}) != len({{{','.join(sorted(known))}}}). "
-            f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+            f"Inputs contains invalid name. Used request inputs: "
+            f"{', '.join(sorted(set(sent) & set(known)))}, request input: {', '.join(sorted(sent))}"
         )
         raise tf.errors.InvalidArgumentError(None, None, message)
+    return values
+
+
+def _wrong_size(sent: Mapping[str, Any], known: Mapping[str, Any]) -> Exception:
+    extra, missing = sorted(set(sent) - set(known)), sorted(set(known) - set(sent))
+    message = (
+        f"input size does not match signature: {len(sent)}!={len(known)} "
+        f"len({{{','.join(sorted(sent))}}}) != len({{{','.join(sorted(known))}}}). "
+        f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+    )
+    error: Exception = tf.errors.InvalidArgumentError(None, None, message)
+    return error
 
 
 def _select_outputs(known: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The graph of the SavedModel: four signatures around one cascade.
 
-The cascade and its guards are a function of a uint8 image. `serving_bytes` decodes an image and
-calls it, `serving_uint8` feeds the tensor behind the decoder, and `serving_batch` calls it for each
-image. Only float32 images have a function of their own.
+The cascade and its guards are a function of a uint8 image. `serving_uint8` calls it, and
+`serving_batch` decodes images and calls it for each. `serving_bytes` is the same part of the graph,
+with parameters that are not fed. Only float32 images have a function of their own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from facedetect.model.guards import WorkLimits, check_batch, check_call, check_encoded
 from facedetect.model.loops import in_graph_control_flow
-from facedetect.model.signatures import BATCH, FLOAT, PARAMETERS
+from facedetect.model.signatures import DEFAULTS, FLOAT, PARAMETERS
 from facedetect.model.uint8_input import with_uint8_input
 
 Detect = Callable[..., dict[str, tf.Tensor]]
@@ -37,7 +37,7 @@ def build_serving_graph(source: SourceGraph, limits: WorkLimits) -> tf.compat.v1
     with in_graph_control_flow(), tf.Graph().as_default() as graph:
         detect_uint8 = _guarded(replace(source, graph_def=uint8_graph), tf.uint8, limits)
         detect_float = _guarded(source, tf.float32, limits)
-        _build_single(detect_uint8, detect_float, limits)
+        _build_single(detect_uint8, detect_float)
         with tf.name_scope("batch"):
             _build_batch(detect_uint8, limits)
     return _with_stable_names(graph.as_graph_def())
@@ -70,12 +70,11 @@ def _guarded(source: SourceGraph, image_type: tf.DType, limits: WorkLimits) -> D
     return lambda *inputs: dict(zip(source.outputs, function(*inputs), strict=True))
 
 
-def _build_single(detect_uint8: Detect, detect_float: Detect, limits: WorkLimits) -> None:
+def _build_single(detect_uint8: Detect, detect_float: Detect) -> None:
     placeholder = tf.compat.v1.placeholder
-    image_bytes = placeholder(tf.string, None, "image_bytes")
+    image_uint8 = placeholder(tf.uint8, None, "image_uint8")
     image_float = placeholder(tf.float32, None, "image_float")
     parameters = [placeholder(spec.dtype, None, name) for name, spec in PARAMETERS.items()]
-    image_uint8 = tf.identity(_decode(image_bytes, limits), "image_uint8")
     for name, tensor in detect_uint8(image_uint8, *parameters).items():
         tf.identity(tensor, name)
     for name, tensor in detect_float(image_float, *parameters).items():
@@ -84,8 +83,7 @@ def _build_single(detect_uint8: Detect, detect_float: Detect, limits: WorkLimits
 
 def _build_batch(detect: Detect, limits: WorkLimits) -> None:
     """Loop over the images; pad each image's faces to the largest count among them."""
-    placeholder = tf.compat.v1.placeholder
-    inputs = {name: placeholder(spec.dtype, None, name) for name, spec in BATCH.inputs.items()}
+    inputs = _batch_inputs()
     with tf.control_dependencies(check_batch(inputs, limits)):
         image_bytes, min_size, thresholds, factor = map(tf.identity, inputs.values())
     size = tf.size(image_bytes)
@@ -117,6 +115,17 @@ def _build_batch(detect: Detect, limits: WorkLimits) -> None:
     tf.identity(padded[..., 0], "prob")
     tf.identity(padded[..., 1:11], "landmarks")
     tf.identity(padded[..., 11:], "box")
+
+
+def _batch_inputs() -> dict[str, tf.Tensor]:
+    """The placeholders of a batch; parameters that are not fed are each image's defaults."""
+    image_bytes = tf.compat.v1.placeholder(tf.string, None, "image_bytes")
+    inputs = {"image_bytes": image_bytes}
+    for name, value in DEFAULTS.items():
+        default = tf.constant(value, PARAMETERS[name].dtype)
+        rows = tf.broadcast_to(default, tf.concat([[tf.size(image_bytes)], default.shape], axis=0))
+        inputs[name] = tf.compat.v1.placeholder_with_default(rows, None, name)
+    return inputs
 
 
 def _decode(image_bytes: tf.Tensor, limits: WorkLimits) -> tf.Tensor:

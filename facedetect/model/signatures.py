@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import tensorflow as tf
+
+from facedetect.faces import DetectionParams
 
 
 @dataclass(frozen=True)
 class SignatureSpec:
-    """Inputs and outputs by name; the name within a TensorSpec is the tensor's in the graph."""
+    """Inputs and outputs by name; the name within a TensorSpec is the tensor's in the graph.
+
+    `defaults` are the values of inputs that a call may leave out: over gRPC, as TensorFlow
+    Serving's REST asks for every input.
+    """
 
     inputs: dict[str, tf.TensorSpec]
     outputs: dict[str, tf.TensorSpec]
+    defaults: dict[str, Any] = field(default_factory=dict)
 
     def to_proto(self) -> tf.compat.v1.SignatureDef:
         saved_model = tf.compat.v1.saved_model
-        return saved_model.build_signature_def(
+        signature = saved_model.build_signature_def(
             _tensor_infos(self.inputs),
             _tensor_infos(self.outputs),
             saved_model.signature_constants.PREDICT_METHOD_NAME,
         )
+        for name, value in self.defaults.items():
+            tensor = tf.make_tensor_proto(value, self.inputs[name].dtype)
+            signature.defaults[name].CopyFrom(tensor)
+        return signature
 
 
 def _tensor_infos(specs: dict[str, tf.TensorSpec]) -> dict[str, tf.compat.v1.TensorInfo]:
@@ -55,20 +67,23 @@ PARAMETERS = {
     "thresholds": tf.TensorSpec([3], tf.float32, "thresholds"),
     "factor": tf.TensorSpec([], tf.float32, "factor"),
 }
+DEFAULTS = {name: getattr(DetectionParams(), name) for name in PARAMETERS}
 FLOAT = SignatureSpec(
     {"input": tf.TensorSpec([None, None, 3], tf.float32, "image_float"), **PARAMETERS},
     _faces("float/"),
+    DEFAULTS,
 )
 UINT8 = SignatureSpec(
-    {"input": tf.TensorSpec([None, None, 3], tf.uint8, "image_uint8"), **PARAMETERS}, _faces()
-)
-BYTES = SignatureSpec(
-    {"image_bytes": tf.TensorSpec([], tf.string, "image_bytes"), **PARAMETERS}, _faces()
+    {"input": tf.TensorSpec([None, None, 3], tf.uint8, "image_uint8"), **PARAMETERS},
+    _faces(),
+    DEFAULTS,
 )
 BATCH = SignatureSpec(
-    _batched(BYTES.inputs),
-    {"count": tf.TensorSpec([None], tf.int32, "batch/count"), **_batched(BYTES.outputs)},
+    _batched({"image_bytes": tf.TensorSpec([], tf.string), **PARAMETERS}),
+    {"count": tf.TensorSpec([None], tf.int32, "batch/count"), **_batched(_faces())},
 )
+# The graph itself has the parameters' defaults here, so that the image alone makes a row of REST.
+BYTES = SignatureSpec({"image_bytes": BATCH.inputs["image_bytes"]}, BATCH.outputs)
 
 SIGNATURES = {
     "serving_default": FLOAT,
@@ -76,3 +91,5 @@ SIGNATURES = {
     "serving_bytes": BYTES,
     "serving_batch": BATCH,
 }
+BATCHED_SIGNATURES = {"serving_bytes": BYTES, "serving_batch": BATCH}
+"""Those that TensorFlow Serving's own batching can call."""

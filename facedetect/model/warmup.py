@@ -7,7 +7,7 @@ low thresholds, at which the noise in the images reaches all three nets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +59,18 @@ def _noise(generator: np.random.Generator, height: int, width: int) -> NDArray[n
     return coarse.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)[:height, :width]
 
 
-def write_warmup_records(folder: Path, limits: WorkLimits) -> None:
-    """Write the records that TensorFlow Serving runs before it serves the SavedModel."""
+def write_warmup_records(folder: Path, limits: WorkLimits, signatures: Collection[str]) -> None:
+    """Write the records that TensorFlow Serving runs before it serves the SavedModel.
+
+    They call the signatures named.
+    """
     path = folder / EXTRA_FOLDER / _RECORDS
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for image, params in warmup_calls(limits):
             for request in _requests(image, params):
+                if request.model_spec.signature_name not in signatures:
+                    continue
                 log = pb.PredictLog(request=request)
                 record = pb.PredictionLog(predict_log=log)
                 writer.write(record.SerializeToString(deterministic=True))
@@ -88,22 +93,22 @@ def read_warmup_requests(folder: Path) -> Iterator[pb.PredictRequest]:
 
 
 def _requests(image: NDArray[np.uint8], params: DetectionParams) -> Iterator[pb.PredictRequest]:
-    """Request `serving_bytes`; if all nets run, every signature.
+    """Request `serving_bytes`; if all nets run, every other signature.
 
     Raw pixels are those of a corner: whole images would take megabytes, and all signatures share
     what TensorFlow prepares.
     """
+    encoded = np.array([encode_image(image, ".png")], object)
+    if params != _ALL_NETS:
+        yield _request("serving_bytes", {"image_bytes": encoded})
+        return
     single = {
         "min_size": np.array(params.min_size, np.float32),
         "thresholds": np.array(params.thresholds, np.float32),
         "factor": np.array(params.factor, np.float32),
     }
-    encoded = np.array(encode_image(image, ".png"), object)
-    yield _request("serving_bytes", {"image_bytes": encoded, **single})
-    if params != _ALL_NETS:
-        return
-    batch = {"image_bytes": encoded, **single}
-    yield _request("serving_batch", {name: value[np.newaxis] for name, value in batch.items()})
+    rows = {name: value[np.newaxis] for name, value in single.items()}
+    yield _request("serving_batch", {"image_bytes": encoded, **rows})
     corner = image[:100, :160]
     yield _request("serving_uint8", {"input": corner, **single})
     yield _request("serving_default", {"input": corner.astype(np.float32), **single})

@@ -1,10 +1,12 @@
-"""The whole server: a model's watched versions behind gRPC and REST."""
+"""The whole server: the watched versions of models behind gRPC and REST."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Event
 
 from facedetect.model_server.grpc_api import GrpcServer, ServerTLS
 from facedetect.model_server.prediction_service import PredictionService
@@ -28,19 +30,19 @@ class ServerAddress:
 
 
 class ModelServer:
-    """Serves a model between `start` and `stop`; `port` and `rest_port` are the actual ports."""
+    """Serves models between `start` and `stop`; `port` and `rest_port` are the actual ports."""
 
     def __init__(
-        self, model: VersionedModel, address: ServerAddress, *, grace_s: float = 5.0
+        self, models: Sequence[VersionedModel], address: ServerAddress, *, grace_s: float = 5.0
     ) -> None:
         """Bind the ports; `grace_s` is how long running calls have to finish in `stop`.
 
         Raises InvalidSettings if a port is in use, OSError if a TLS file cannot be read.
         """
-        self._model = model
+        self._models = models
         self._grace_s = grace_s
         self._host = address.host
-        service = PredictionService(model, ServingMetrics())
+        service = PredictionService(models, ServingMetrics())
         self._rest = None
         if address.rest_port is not None:
             self._rest = RestServer(service, address.host, address.rest_port, grace_s)
@@ -50,12 +52,18 @@ class ModelServer:
         self._is_stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
 
-    def start(self) -> None:
-        """Load the versions in the folder, then answer calls and watch the folder.
+    def start(self, *, wait: Event | None = None) -> None:
+        """Load the versions in the folders, then answer calls and watch the folders.
 
-        Until they are loaded, clients cannot connect at all, rather than find no model.
+        Until they are loaded, clients cannot connect at all, rather than find no model. With `wait`
+        calls are answered only once each model has a version that can be called, as TensorFlow
+        Serving does; setting the event ends the waiting.
         """
-        self._model.poll()
+        self._poll()
+        while wait is not None and not all(model.has_available() for model in self._models):
+            if wait.wait(_POLL_S):
+                return
+            self._poll()
         self._watcher.start()
         self._grpc.start()
         logger.info("gRPC listens on %s:%d", self._host, self.port)
@@ -71,9 +79,15 @@ class ModelServer:
             waits.append(self._rest.stop())
         for wait in waits:
             wait()
-        self._watcher.join(self._grace_s)
-        self._model.close()
+        if self._watcher.is_alive():
+            self._watcher.join(self._grace_s)
+        for model in self._models:
+            model.close()
 
     def _watch(self) -> None:
         while not self._is_stopping.wait(_POLL_S):
-            self._model.poll()
+            self._poll()
+
+    def _poll(self) -> None:
+        for model in self._models:
+            model.poll()

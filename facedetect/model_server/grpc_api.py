@@ -1,4 +1,4 @@
-"""PredictionService and ModelService over gRPC."""
+"""PredictionService and ModelService over gRPC, and gRPC's own health and reflection."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
 
 from facedetect.errors import InvalidSettings
 from facedetect.model_server.prediction_service import PredictCall, PredictionService
+from facedetect.model_server.service_descriptors import SERVICES, describe_services
 from facedetect.model_server.serving_errors import error_message, grpc_code
 from facedetect.model_server.tensor_codec import decode_inputs, encode_outputs
 from facedetect.tfserving import serving_pb2 as pb
@@ -61,6 +64,10 @@ class GrpcServer:
         """
         self._server = grpc.server(ThreadPoolExecutor(_THREADS, "grpc"), options=_OPTIONS)
         self._server.add_generic_rpc_handlers(_handlers(service))
+        # As in TensorFlow Serving it is SERVING whatever the models do.
+        health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), self._server)
+        names = [*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, self._server, describe_services())
         self.port = _bind(self._server, host, port, tls)
 
     def start(self) -> None:
@@ -93,6 +100,8 @@ def _handlers(service: PredictionService) -> list[grpc.GenericRpcHandler]:
             pb.PredictRequest.FromString,
             pb.PredictResponse.SerializeToString,
         ),
+        "Classify": _refuse_examples(service, "classify"),
+        "Regress": _refuse_examples(service, "regress"),
         "GetModelMetadata": grpc.unary_unary_rpc_method_handler(
             lambda request, context: _answer(context, partial(service.metadata, request)),
             pb.GetModelMetadataRequest.FromString,
@@ -108,9 +117,19 @@ def _handlers(service: PredictionService) -> list[grpc.GenericRpcHandler]:
         "HandleReloadConfigRequest": grpc.unary_unary_rpc_method_handler(_refuse_reload),
     }
     return [
-        grpc.method_handlers_generic_handler(f"tensorflow.serving.{name}", methods)
-        for name, methods in (("PredictionService", prediction), ("ModelService", model))
+        grpc.method_handlers_generic_handler(name, methods)
+        for name, methods in zip(SERVICES, (prediction, model), strict=True)
     ]
+
+
+def _refuse_examples(service: PredictionService, method: str) -> grpc.RpcMethodHandler[Any, Any]:
+    """The request's model_spec is all that is read of it, which has the same number in all."""
+    return grpc.unary_unary_rpc_method_handler(
+        lambda request, context: _answer(
+            context, partial(service.refuse_examples, request.model_spec, method)
+        ),
+        pb.GetModelStatusRequest.FromString,
+    )
 
 
 def _refuse_reload(_: bytes, context: grpc.ServicerContext) -> None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
-from facedetect.model_server.serving_errors import grpc_code, invalid_argument
+from facedetect.model.saved_model import SavedModel
+from facedetect.model_server.serving_errors import (
+    grpc_code,
+    invalid_argument,
+    not_found,
+    servable_not_found,
+    unimplemented,
+)
 from facedetect.model_server.serving_metrics import ServingMetrics
 from facedetect.model_server.versioned_model import VersionedModel
 from facedetect.tfserving import serving_pb2 as pb
@@ -42,13 +50,13 @@ class PredictResult:
 
 
 class PredictionService:
-    """Answers calls from the versions of one model, and counts them.
+    """Answers calls from the versions of all models, and counts them.
 
     Thread-safe. Raises TensorFlow's errors (`tf.errors.OpError`).
     """
 
-    def __init__(self, model: VersionedModel, metrics: ServingMetrics) -> None:
-        self._model = model
+    def __init__(self, models: Iterable[VersionedModel], metrics: ServingMetrics) -> None:
+        self._models = {model.name: model for model in models}
         self.metrics = metrics
 
     def predict(self, call: PredictCall) -> PredictResult:
@@ -70,7 +78,7 @@ class PredictionService:
         """The signatures of one version."""
         _check_spec(request)
         _check_fields(request.metadata_field)
-        with self._model.use(request.model_spec) as (version, saved_model):
+        with self._use(request.model_spec) as (version, saved_model):
             response = pb.GetModelMetadataResponse(
                 model_spec=_spec(request.model_spec.name, version)
             )
@@ -85,12 +93,36 @@ class PredictionService:
     def status(self, request: pb.GetModelStatusRequest) -> pb.GetModelStatusResponse:
         """The state of one version, or of all."""
         _check_spec(request)
-        statuses = self._model.statuses(request.model_spec)
+        model = self._models.get(request.model_spec.name)
+        if model is None:
+            raise not_found(f"Could not find any versions of model {request.model_spec.name}")
+        statuses = model.statuses(request.model_spec)
         return pb.GetModelStatusResponse(model_version_status=statuses)
+
+    def refuse_examples(self, spec: pb.ModelSpec, method: str) -> None:
+        """Raise the error for a call to `method`, classify or regress, of tf.Examples."""
+        name = spec.signature_name or DEFAULT_SIGNATURE
+        with self._use(spec) as (_, saved_model):
+            if name not in saved_model.signatures:
+                raise invalid_argument(f"No signature was found with the name: {name}")
+            actual = saved_model.signatures[name].method_name
+        expected = f"tensorflow/serving/{method}"
+        if actual != expected:
+            kind = {"classify": "classification", "regress": "regression"}[method]
+            raise invalid_argument(
+                f"Expected {kind} signature method_name to be {expected}. Was: {actual}"
+            )
+        raise unimplemented(f"this development server does not {method}; call Predict")
+
+    def _use(self, spec: pb.ModelSpec) -> AbstractContextManager[tuple[int, SavedModel]]:
+        model = self._models.get(spec.name)
+        if model is None:
+            raise servable_not_found(spec.name)
+        return model.use(spec)
 
     def _predict(self, call: PredictCall) -> PredictResult:
         signature = call.spec.signature_name or DEFAULT_SIGNATURE
-        with self._model.use(call.spec) as (version, saved_model):
+        with self._use(call.spec) as (version, saved_model):
             inputs = call.decode_inputs(saved_model.signature(signature).inputs)
             started = time.monotonic()
             timeout_s = None if call.deadline is None else call.deadline - started

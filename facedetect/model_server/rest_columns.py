@@ -22,7 +22,7 @@ def decode_columns(inputs: Any, infos: Mapping[str, Any]) -> dict[str, NDArray[A
     Raises InvalidArgumentError for names other than those in `infos`, and for values of other
     types.
     """
-    if not isinstance(inputs, dict) or set(inputs) == {"b64"}:
+    if not isinstance(inputs, dict) or is_encoded_bytes(inputs):
         if len(infos) != 1:
             raise invalid_argument("'inputs' must be an object: the signature has several inputs")
         inputs = dict.fromkeys(infos, inputs)
@@ -32,10 +32,16 @@ def decode_columns(inputs: Any, infos: Mapping[str, Any]) -> dict[str, NDArray[A
     missing = sorted(set(infos) - set(inputs))
     if missing:
         raise invalid_argument(f"Missing named input: {', '.join(missing)} in 'inputs' object.")
-    return {name: _decode(name, value, infos[name].dtype) for name, value in inputs.items()}
+    return {name: decode_value(name, value, infos[name].dtype) for name, value in inputs.items()}
 
 
-def _decode(name: str, value: Any, dtype: int) -> NDArray[Any]:
+def is_encoded_bytes(value: Any) -> bool:
+    """Whether it is {"b64": ...}, a value rather than an object of named ones."""
+    return isinstance(value, dict) and set(value) == {"b64"}
+
+
+def decode_value(name: str, value: Any, dtype: int) -> NDArray[Any]:
+    """Read the value of the input `name`; raises InvalidArgumentError if it has another type."""
     expected = tf.as_dtype(dtype)
     try:
         return array_from_json(value, np.dtype(expected.as_numpy_dtype))
@@ -46,12 +52,14 @@ def _decode(name: str, value: Any, dtype: int) -> NDArray[Any]:
 
 
 def encode_columns(outputs: Arrays) -> Any:
-    """Write a response's "outputs": an object by name, or the bare value of the only output.
+    """Write a response's "outputs": an object by name, or the bare value of the only output."""
+    columns = {name: encode_value(name, array) for name, array in outputs.items()}
+    return columns if len(columns) != 1 else next(iter(columns.values()))
+
+
+def encode_value(name: str, array: NDArray[Any]) -> Any:
+    """Write an output.
 
     Strings are base64 if the output's name ends in `_bytes`, or if they are not UTF-8.
     """
-    columns = {
-        name: array_to_json(array, as_text=not name.endswith(_BYTES_SUFFIX))
-        for name, array in outputs.items()
-    }
-    return columns if len(columns) != 1 else next(iter(columns.values()))
+    return array_to_json(array, as_text=not name.endswith(_BYTES_SUFFIX))

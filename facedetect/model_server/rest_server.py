@@ -48,7 +48,9 @@ class RestServer:
     def stop(self) -> Callable[[], Any]:
         """Refuse new requests; returns a function that waits for the running ones to finish."""
         self._server.should_exit = True
-        return self._thread.join
+        if self._thread.is_alive():
+            return self._thread.join
+        return self._socket.close  # never started
 
 
 def _bind(host: str, port: int) -> socket.socket:

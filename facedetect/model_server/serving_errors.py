@@ -24,6 +24,18 @@ def not_found(message: str) -> Exception:
     return error
 
 
+def servable_not_found(name: str, version: int | None = None) -> Exception:
+    """Make the error for a model, or version, that is not served."""
+    request = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+    return not_found(f"Servable not found for request: {request}")
+
+
+def unimplemented(message: str) -> Exception:
+    """Make the error for what TensorFlow Serving does and this server does not."""
+    error: Exception = tf.errors.UnimplementedError(None, None, message)
+    return error
+
+
 def grpc_code(error: Exception) -> grpc.StatusCode:
     """The code of TensorFlow's errors; NOT_FOUND for a file error, UNKNOWN for any other."""
     if isinstance(error, tf.errors.OpError):

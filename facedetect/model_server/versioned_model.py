@@ -1,8 +1,8 @@
 """The versions of a model: loaded, swapped and unloaded as TensorFlow Serving does it.
 
 A new version is loaded while the old ones keep serving. Once it is available, the superseded ones
-are unloaded, each after its last running call. A version that fails to load keeps its error and is
-retried when its files change; the others keep serving.
+are unloaded, each after its last running call. A version that fails to load keeps its error, and is
+not tried again as long as the server runs, even if its files change; the others keep serving.
 """
 
 from __future__ import annotations
@@ -24,15 +24,13 @@ from facedetect.model_server.serving_errors import (
     grpc_code,
     invalid_argument,
     not_found,
+    servable_not_found,
 )
 from facedetect.model_server.tensor_codec import decode_inputs
 from facedetect.tfserving import serving_pb2 as pb
 from facedetect.tfserving.api import DEFAULT_SIGNATURE
 
 logger = logging.getLogger(__name__)
-
-# Path, size and modification time of each file of a version.
-Files = frozenset[tuple[str, int, int]]
 
 
 class VersionPolicy(Protocol):
@@ -51,7 +49,6 @@ class ServedVersion:
 
     number: int
     folder: Path
-    files: Files
     state: pb.ModelVersionStatus.State = pb.ModelVersionStatus.START
     model: SavedModel | None = None
     failure: pb.StatusProto = field(default_factory=pb.StatusProto)
@@ -111,6 +108,11 @@ class VersionedModel:
         for version in self._superseded(wanted):
             self._unload(version)
 
+    def has_available(self) -> bool:
+        """Whether a version can be called."""
+        with self._lock:
+            return any(version.is_available for version in self._versions.values())
+
     @contextmanager
     def use(self, spec: pb.ModelSpec) -> Iterator[tuple[int, SavedModel]]:
         """Yield the version that `spec` asks for; it stays loaded until the block ends.
@@ -134,12 +136,11 @@ class VersionedModel:
         """
         wanted = int(spec.version.value) if spec.HasField("version") else None
         with self._lock:
-            known = self._versions if spec.name == self.name else {}
-            numbers = [n for n in sorted(known, reverse=True) if wanted in (None, n)]
-            found = [known[number].status() for number in numbers]
+            numbers = [n for n in sorted(self._versions, reverse=True) if wanted in (None, n)]
+            found = [self._versions[number].status() for number in numbers]
         if not found:
             which = "any versions" if wanted is None else f"version {wanted}"
-            raise not_found(f"Could not find {which} of model {spec.name}")
+            raise not_found(f"Could not find {which} of model {self.name}")
         return found
 
     def close(self) -> None:
@@ -150,15 +151,12 @@ class VersionedModel:
             self._end(version)
 
     def _register(self, number: int, folder: Path) -> ServedVersion:
-        """The known version, or a new one if it is unknown, was unloaded or has other files now."""
-        files = _files_below(folder)
+        """The known version, or a new one if it is unknown or was unloaded."""
         with self._lock:
             known = self._versions.get(number)
-            if known is not None:
-                would_fail_again = known.failure.error_code != 0 and known.files == files
-                if known.is_available or would_fail_again:
-                    return known
-            self._versions[number] = version = ServedVersion(number, folder, files)
+            if known is not None and (known.is_available or known.failure.error_code):
+                return known
+            self._versions[number] = version = ServedVersion(number, folder)
             return version
 
     def _load(self, version: ServedVersion) -> None:
@@ -211,32 +209,20 @@ class VersionedModel:
     def _find(self, spec: pb.ModelSpec) -> tuple[ServedVersion, SavedModel]:
         number = self._number(spec)
         loaded = {v.number: (v, v.model) for v in self._versions.values() if v.is_available}
-        if spec.name == self.name and loaded:
+        if loaded:
             version, model = loaded.get(max(loaded) if number is None else number, (None, None))
             if version is not None and model is not None:
                 return version, model
-        request = f"Latest({spec.name})" if number is None else f"Specific({spec.name}, {number})"
-        raise not_found(f"Servable not found for request: {request}")
+        raise servable_not_found(self.name, number)
 
     def _number(self, spec: pb.ModelSpec) -> int | None:
         """The version asked for by number or label; None for the latest."""
         choice = spec.WhichOneof("version_choice")
         if choice == "version_label":
-            if spec.name != self.name or spec.version_label not in self._labels:
+            if spec.version_label not in self._labels:
                 raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
             return self._labels[spec.version_label]
         return int(spec.version.value) if choice == "version" else None
-
-
-def _files_below(folder: Path) -> Files:
-    found = set()
-    for path in folder.rglob("*"):
-        try:
-            stat = path.stat()
-        except OSError:  # deleted meanwhile
-            continue
-        found.add((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns))
-    return frozenset(found)
 
 
 def _load_and_warm_up(folder: Path) -> SavedModel:

@@ -223,5 +223,6 @@ def _to_array(value: Any, info: TensorInfo) -> NDArray[Any]:
         return array
     sides = [dim.size for dim in shape.dim]
     if array.size == 0:  # empty lists do not show the sizes of the dimensions inside
-        return np.zeros([max(side, 0) for side in sides], dtype)
+        inner = [max(side, 0) for side in sides[array.ndim :]]
+        return np.zeros([*array.shape, *inner], dtype)
     raise ValueError(f"an output has shape {array.shape}; expected {sides}")

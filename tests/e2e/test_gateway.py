@@ -25,6 +25,7 @@ from facedetect.model_server.development_server import ModelServer
 from facedetect.model_server.grpc_api import ServerTLS
 from facedetect.model_server.versioned_model import VersionedModel
 from tests.conftest import ASTRONAUT
+from tests.model_server.models import save_half_plus_two
 from tests.model_servers import serving
 
 PHOTO = ASTRONAUT.read_bytes()
@@ -138,7 +139,7 @@ def test_a_server_that_is_down_at_the_start_is_used_once_it_is_there(simple_mode
         assert running.client.get("/readyz").status_code == 503
         assert running.client.get("/healthz").status_code == 200
         assert running.client.get("/version").json()["model"] is None
-        with serving(VersionedModel("mtcnn", simple_model), port):
+        with serving(VersionedModel("mtcnn", simple_model), port=port):
             recovers(running)
 
 
@@ -166,7 +167,7 @@ def test_a_server_that_hangs_and_one_that_dies_are_told_and_used_again(simple_mo
                 answer = call.result()
             assert answer.status_code == 503
             assert answer.json()["type"] == "urn:facedetect:problem:backend-unavailable"
-            with serving(VersionedModel("mtcnn", simple_model), first.port):
+            with serving(VersionedModel("mtcnn", simple_model), port=first.port):
                 recovers(running)
 
 
@@ -175,6 +176,21 @@ def silent_server() -> Iterator[str]:
     """Takes connections, and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         yield f"127.0.0.1:{silent.getsockname()[1]}"
+
+
+def test_a_model_that_cannot_find_faces_is_not_ready(tmp_path: Path) -> None:
+    save_half_plus_two(tmp_path / "mtcnn" / "1")
+    with (
+        serving(VersionedModel("mtcnn", tmp_path / "mtcnn")) as server,
+        gateway_to(grpc_url(server)) as running,
+    ):
+        assert "lacks an image input" in problem(running, 503, "backend-unavailable")
+        ready = running.client.get("/readyz")
+        assert ready.status_code == 503
+        assert "lacks an image input" in ready.json()["detail"]
+        while "the model is not ready" not in running.log():
+            time.sleep(0.05)
+        assert "`facedetect convert` makes a model that can" in running.log()
 
 
 @pytest.fixture

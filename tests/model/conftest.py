@@ -13,16 +13,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our frozen graph, as it comes."""
-    from facedetect.model.freeze import freeze
-
-    path = tmp_path_factory.mktemp("frozen") / "mtcnn.pb"
-    freeze(path)
-    return path
-
-
-@pytest.fixture(scope="session")
 def frozen_reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Our frozen graph in the geometry of the published one."""
     from facedetect.model.freeze import freeze

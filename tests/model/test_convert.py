@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from facedetect.errors import InvalidModel, OutputExists
 from facedetect.images import BGRImage
 from facedetect.model.convert import convert
 from facedetect.model.inspect import TensorSummary, inspect_model
+from facedetect.model.saved_model import load_saved_model
 from facedetect.model.signatures import SIGNATURES
 from tests.model.graphs import FrozenGraph
 from tests.model.served import ServedModel, ServedOutputs
@@ -113,7 +116,7 @@ def test_a_tensor_of_another_kind_is_rejected(tmp_path: Path) -> None:
     source = write_graph(simple_graph(OWN_NAMES), tmp_path / "own.pb")
     with pytest.raises(InvalidModel, match=r"factor:0 in .* is float32 \(\); thresholds must be"):
         convert(source, tmp_path / "out", inputs={"thresholds": "factor"})
-    with pytest.raises(InvalidModel, match="the signature has no input image; it has input,"):
+    with pytest.raises(InvalidModel, match=r"MTCNN has no input image, but input, .* --output"):
         convert(source, tmp_path / "out", inputs={"image": "input"})
 
 
@@ -198,11 +201,94 @@ def test_inspect_lists_a_checkpoints_tensors(tmp_path: Path) -> None:
     assert {f"{name}:0" for name in OUTPUTS} <= {tensor.name for tensor in summary.outputs}
 
 
+def classifier(optimizer: Callable[[], Any] | None = None) -> tf.Graph:
+    """A net of two layers with dropout, its loss, and what trains it if asked for."""
+    with tf.Graph().as_default() as graph:
+        inputs = tf1.placeholder(tf.float32, [None, 4], "inputs")
+        labels = tf1.placeholder(tf.float32, [None, 2], "labels")
+        kept = tf1.placeholder_with_default(1.0, [], "keep_prob")
+        first, second = (tf1.get_variable(f"w{n}", [4, n], initializer=ones) for n in (4, 2))
+        hidden = tf.nn.relu(inputs @ first) * kept
+        prediction = tf.nn.softmax(hidden @ second, name="prediction/Softmax")
+        loss = tf.reduce_mean((prediction - labels) ** 2, name="loss")
+        if optimizer is not None:
+            optimizer().minimize(loss)
+    return graph
+
+
+ones = tf1.initializers.ones()
+
+
+@pytest.mark.parametrize("optimizer", [tf1.train.AdamOptimizer, tf1.train.MomentumOptimizer])
+def test_inspect_finds_the_prediction_in_a_training_checkpoint(
+    tmp_path: Path, optimizer: Callable[..., Any]
+) -> None:
+    settings = {"learning_rate": 0.1}
+    if optimizer is tf1.train.MomentumOptimizer:
+        settings["momentum"] = 0.9
+    graph = classifier(lambda: optimizer(**settings))
+    summary = inspect_model(write_checkpoint(graph, tmp_path))
+    assert [tensor.name for tensor in summary.outputs] == ["prediction/Softmax:0"]
+    assert [t.name for t in summary.inputs] == ["inputs:0", "labels:0", "keep_prob:0"]
+
+
+def test_any_model_is_converted_by_the_names_of_its_tensors(tmp_path: Path) -> None:
+    (tmp_path / "ckpt").mkdir()
+    source = write_checkpoint(classifier(tf1.train.AdamOptimizer), tmp_path / "ckpt")
+    folder = convert(
+        source,
+        tmp_path / "flowers",
+        inputs={"x": "inputs"},
+        outputs={"scores": "prediction/Softmax:0"},
+    )
+    (signature,) = inspect_model(folder).signatures
+    assert signature.name == "serving_default"
+    assert shape_of(signature.inputs) == {"x": ("float32", [-1, 4])}
+    assert shape_of(signature.outputs) == {"scores": ("float32", [-1, 2])}
+    model = load_saved_model(folder)
+    found = model.run("serving_default", {"x": np.ones((3, 4), np.float32)})
+    assert found["scores"].tolist() == [[0.5, 0.5]] * 3
+    model.close()
+    extra = folder / "assets.extra"
+    assert names_in(extra) == {"manifest.json"}
+    manifest = json.loads((extra / "manifest.json").read_text())
+    assert manifest["limits"] is None
+    assert manifest["signatures"]["serving_default"]["inputs"] == {"x": "float32 [-1, 4]"}
+
+
+def test_a_classifier_may_call_its_tensors_as_mtcnn_does(tmp_path: Path) -> None:
+    (tmp_path / "ckpt").mkdir()
+    source = write_checkpoint(classifier(), tmp_path / "ckpt")
+    inputs, outputs = {"input": "inputs"}, {"prob": "prediction/Softmax"}
+    folder = convert(source, tmp_path / "out", inputs=inputs, outputs=outputs)
+    (signature,) = inspect_model(folder).signatures
+    assert (set(signature.inputs), set(signature.outputs)) == ({"input"}, {"prob"})
+
+
+def test_a_model_that_cannot_run_as_named_is_not_converted(tmp_path: Path) -> None:
+    source = write_graph(classifier(), tmp_path / "graph.pb")
+    x, scores, loss = {"x": "inputs"}, {"scores": "prediction/Softmax"}, {"loss": "loss"}
+    for inputs, outputs, words in (
+        (x, loss, r"the outputs need labels:0, too; name it with --input NAME=labels:0"),
+        (x, scores, r"graph\.pb is not frozen: it lacks the value of w\d; give the folder of a"),
+        (
+            x,
+            {"scores": "softmax"},
+            r"no tensor softmax:0; .* --output scores=TENSOR, .*/Softmax:0, loss:0",
+        ),
+        ({"x": "image"}, scores, r"no tensor image:0; .* --input x=TENSOR, .*: inputs:0, labels"),
+    ):
+        with pytest.raises(InvalidModel, match=words):
+            convert(source, tmp_path / "out", inputs=inputs, outputs=outputs)
+    assert names_in(tmp_path) == {"graph.pb"}
+
+
 def test_inspect_lists_a_saved_models_tensors(converted: Path) -> None:
     summary = inspect_model(converted.parent)
     assert summary.kind == "SavedModel"
     assert summary.path.endswith("mtcnn/1")
     batch = {f"batch/{name}:0" for name in SIGNATURES["serving_batch"].inputs}
-    single = {f"{name}:0" for name in SIGNATURES["serving_bytes"].inputs}
-    assert {tensor.name for tensor in summary.inputs} == single | batch | {"image_float:0"}
+    single = {f"{name}:0" for name in SIGNATURES["serving_uint8"].inputs} - {"input:0"}
+    images = {"image_uint8:0", "image_float:0"}
+    assert {tensor.name for tensor in summary.inputs} == single | batch | images
     assert {f"{name}:0" for name in OUTPUTS} <= {tensor.name for tensor in summary.outputs}

@@ -18,13 +18,17 @@ from facedetect import DetectionParams, Detector
 from facedetect.errors import InvalidParams
 from facedetect.images import BGRImage, encode_image
 from facedetect.model.convert import convert
+from facedetect.model.graph_files import GraphKind, read_meta_graph
 from facedetect.model.guards import WorkLimits
+from facedetect.model.inspect import inspect_model
 from facedetect.model.signatures import SIGNATURES
+from facedetect.model.warmup import read_warmup_requests
 from tests.conftest import optional_folder
 from tests.model.cases import pictures
 from tests.model.served import ServedModel, ServedOutputs
 
 PARAMS = {"min_size": 20, "thresholds": (0.6, 0.7, 0.7), "factor": 0.709}
+ROWS = {name: [value] for name, value in PARAMS.items()}
 LIMITS = WorkLimits(max_pyramid_pixels=5_000_000, max_image_pixels=3_000_000)
 FACES = ("prob", "landmarks", "box")
 
@@ -42,6 +46,11 @@ def model(
     model = ServedModel(folder)
     yield model
     model.close()
+
+
+def first_of(batch: ServedOutputs) -> ServedOutputs:
+    """The faces of the first image."""
+    return {name: batch[name][0, : batch["count"][0]] for name in FACES}
 
 
 def same(one: ServedOutputs, other: ServedOutputs) -> bool:
@@ -63,7 +72,8 @@ def test_single_signatures_give_the_same(
     expected = model.call("serving_default", input=image, **PARAMS)
     assert same(model.call("serving_uint8", input=image, **PARAMS), expected)
     png = encode_image(image, ".png")
-    assert same(model.call("serving_bytes", image_bytes=png, **PARAMS), expected)
+    assert same(first_of(model.call("serving_batch", image_bytes=[png], **ROWS)), expected)
+    assert same(first_of(model.call("serving_bytes", image_bytes=[png])), expected)
 
 
 def test_a_jpeg_is_decoded_as_opencv_and_pillow_do(model: ServedModel, astronaut: BGRImage) -> None:
@@ -71,7 +81,33 @@ def test_a_jpeg_is_decoded_as_opencv_and_pillow_do(model: ServedModel, astronaut
 
     expected = model.call("serving_uint8", input=astronaut, **PARAMS)
     data = ASTRONAUT.read_bytes()
-    assert same(model.call("serving_bytes", image_bytes=data, **PARAMS), expected)
+    assert same(first_of(model.call("serving_bytes", image_bytes=[data])), expected)
+
+
+def test_the_image_alone_is_looked_at_with_the_default_parameters(model: ServedModel) -> None:
+    pngs = [encode_image(pictures()[name], ".png") for name in ("group", "black", "astronaut")]
+    rows = {name: [value] * 3 for name, value in PARAMS.items()}
+    expected = model.call("serving_batch", image_bytes=pngs, **rows)
+    found = model.call("serving_bytes", image_bytes=pngs)
+    assert same(found, expected)
+    assert found["count"].tolist() == expected["count"].tolist()
+
+
+def test_the_defaults_of_the_parameters_are_ours(tmp_path: Path, frozen: Path) -> None:
+    signatures = read_meta_graph(
+        convert(frozen, tmp_path / "mtcnn"), GraphKind.SAVED_MODEL
+    ).signature_def
+    for name in ("serving_default", "serving_uint8"):
+        defaults = {n: tf.make_ndarray(v) for n, v in signatures[name].defaults.items()}
+        assert {n: (v.dtype, v.shape) for n, v in defaults.items()} == {
+            "min_size": (np.float32, ()),
+            "thresholds": (np.float32, (3,)),
+            "factor": (np.float32, ()),
+        }
+        expected = asdict(DetectionParams())
+        assert {n: pytest.approx(v.tolist()) for n, v in defaults.items()} == {
+            n: list(v) if isinstance(v, tuple) else v for n, v in expected.items()
+        }
 
 
 def test_a_batch_equals_its_images_one_by_one(
@@ -183,17 +219,17 @@ NEGATIVE_PNG = PNG[:16] + b"\xff\xff\xff\xff\x00\x00\x00\x01" + PNG[24:]
 )
 def test_bad_bytes_are_refused(model: ServedModel, data: bytes) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError):
-        model.call("serving_bytes", image_bytes=data, **PARAMS)
+        model.call("serving_bytes", image_bytes=[data])
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 def test_encoded_images_over_the_limit_are_not_decoded(model: ServedModel, suffix: str) -> None:
     data = encode_image(np.zeros((1800, 1700, 3), np.uint8), suffix)
-    params = {**PARAMS, "min_size": 200}
+    params = {**ROWS, "min_size": [200]}
     with pytest.raises(tf.errors.InvalidArgumentError, match="must have at most 3000000 pixels"):
-        model.call("serving_bytes", image_bytes=data, **params)
+        model.call("serving_batch", image_bytes=[data], **params)
     smaller = encode_image(np.zeros((1700, 1700, 3), np.uint8), suffix)
-    assert model.call("serving_bytes", image_bytes=smaller, **params)["prob"].shape == (0,)
+    assert model.call("serving_batch", image_bytes=[smaller], **params)["count"].tolist() == [0]
 
 
 ROW: dict[str, list[object]] = {
@@ -252,9 +288,21 @@ def test_the_warmup_records_are_calls_that_succeed(converted: Path) -> None:
         seen.append(request.model_spec.signature_name)
         inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
         outputs = model.call(request.model_spec.signature_name, **inputs)
-        if "image_bytes" in inputs and inputs["min_size"].max() > DetectionParams().min_size:
+        if request.model_spec.signature_name == "serving_batch":
             assert outputs["prob"].size > 0, "O-Net has run, too"
     assert set(seen) == set(SIGNATURES)
+
+
+def test_a_model_for_batching_is_called_in_batches_alone(frozen: Path, tmp_path: Path) -> None:
+    folder = convert(frozen, tmp_path / "mtcnn", batching=True)
+    signatures = {signature.name: signature for signature in inspect_model(folder).signatures}
+    assert set(signatures) == {"serving_batch", "serving_bytes"}
+    for signature in signatures.values():
+        for tensor in [*signature.inputs.values(), *signature.outputs.values()]:
+            assert tensor.shape
+            assert tensor.shape[0] == -1
+    called = {request.model_spec.signature_name for request in read_warmup_requests(folder)}
+    assert called == set(signatures)
 
 
 def test_the_manifest_describes_the_source(frozen: Path, tmp_path: Path) -> None:

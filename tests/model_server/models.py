@@ -16,9 +16,10 @@ tf1 = tf.compat.v1
 def save_half_plus_two(folder: Path) -> Path:
     """Write the version `folder`.
 
-    `serving_default` is x/2 + 2; `both` has two inputs and two outputs; `echo` repeats bytes;
-    `count` counts up to n, which takes as long as one likes; `wait` writes the file `begun` and
-    runs until something is in the file `go`.
+    `serving_default` is x/2 + 2; `both` has two inputs and two outputs, `pairs` a batch of them;
+    `sum` has one number for all rows; `regress` is for the method of that name; `scaled` has an
+    input with a default; `echo` repeats bytes; `count` counts up to n, which takes as long as one
+    likes; `wait` writes the file `begun` and runs until something is in the file `go`.
     """
     with tf.Graph().as_default() as graph, tf1.Session(graph=graph) as session:
         builder = tf1.saved_model.Builder(str(folder))
@@ -41,7 +42,16 @@ def _signatures() -> dict[str, Any]:
         lambda _: tf.equal(tf.strings.length(tf.io.read_file(go)), 0), lambda i: [i + 1], [start]
     )[0]
     make = tf1.saved_model.predict_signature_def
+    pairs = tf1.placeholder(tf.int32, [None, 1], "pairs_n")
+    scale = tf1.placeholder(tf.float32, [], "scale")
+    scaled = make({"x": x, "scale": scale}, {"y": x * scale})
+    scaled.defaults["scale"].CopyFrom(tf.make_tensor_proto(3.0))
+    examples = tf1.placeholder(tf.string, [None], "examples")
     return {
+        "pairs": make({"x": x, "n": pairs}, {"y": half_plus_two, "n_plus_one": pairs + 1}),
+        "sum": make({"x": x}, {"total": tf.reduce_sum(x)}),
+        "scaled": scaled,
+        "regress": tf1.saved_model.regression_signature_def(examples, tf.zeros([1])),
         "serving_default": make({"x": x}, {"y": half_plus_two}),
         "both": make({"x": x, "n": n}, {"y": half_plus_two, "n_plus_one": n + 1}),
         "echo": make({"text": text}, {"text": tf.identity(text), "as_bytes": tf.identity(text)}),

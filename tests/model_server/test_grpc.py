@@ -7,13 +7,26 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
 from tensorflow.core.framework import tensor_pb2, types_pb2
-from tensorflow_serving.apis import get_model_metadata_pb2, model_management_pb2, predict_pb2
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    inference_pb2,
+    model_management_pb2,
+    predict_pb2,
+    regression_pb2,
+)
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 
+from facedetect.images import BGRImage
 from facedetect.model import tensorflow as tf
 from facedetect.model_server.development_server import ModelServer
-from tests.conftest import ASTRONAUT
 from tests.model_server.clients import Client, spec_of
 
 X = np.array([1, 2, 5], np.float32)
@@ -61,6 +74,7 @@ def test_large_messages_pass(client: Client) -> None:
 
 BOTH = spec_of(signature="both")
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
+NOT_DONE = grpc.StatusCode.UNIMPLEMENTED
 INVALID, MISSING = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
 
 
@@ -72,7 +86,7 @@ INVALID, MISSING = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
         ({"x": X}, spec_of(label="gone"), [], MISSING, "not found for request: Specific(m, 9)"),
         ({"x": X}, spec_of(label="no"), [], INVALID, "Unrecognized servable version label: no"),
         ({"x": X}, spec_of(signature="no"), [], PRECONDITION, 'key "no" not found'),
-        ({"z": X}, spec_of(), [], INVALID, "Sent extra: {z}. Missing but required: {x}."),
+        ({"z": X}, spec_of(), [], INVALID, "alias: x(feed name: x:0) not found in request"),
         ({"x": X}, BOTH, [], INVALID, "Sent extra: {}. Missing but required: {n}."),
         ({"x": X, "n": ONE}, spec_of(), [], INVALID, "Sent extra: {n}. Missing but"),
         ({"x": ONE}, spec_of(), [], INVALID, "Expects x to be float32 but int32 is provided"),
@@ -150,25 +164,73 @@ def test_statuses(client: Client) -> None:
         assert caught.value.code() is MISSING
 
 
+def test_an_input_with_a_default_may_be_left_out(client: Client) -> None:
+    scaled = spec_of(signature="scaled")
+    two = np.array(2, np.float32)
+    for sent, y in (({"x": X}, 3 * X), ({"x": X, "scale": two}, 2 * X)):
+        found = client.predict(sent, scaled).outputs["y"]
+        assert tf.make_ndarray(found).tolist() == y.tolist()
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({"scale": two}, "x:0) not found in request and no default value provided"),
+        ({"x": X, "z": X}, "Inputs contains invalid name"),
+    ]
+    for inputs, words in refused:
+        with pytest.raises(grpc.RpcError) as caught:
+            client.predict(inputs, scaled)
+        assert caught.value.code() is INVALID
+        assert words in str(caught.value.details())
+
+
+def test_health_and_reflection_are_those_of_grpc(client: Client) -> None:
+    health = health_pb2_grpc.HealthStub(client.channel)
+    answer = health.Check(health_pb2.HealthCheckRequest(), timeout=120)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    described = ProtoReflectionDescriptorDatabase(client.channel)
+    assert {
+        *("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"),
+        "grpc.health.v1.Health",
+    } <= set(described.get_services())
+    service = DescriptorPool(described).FindServiceByName("tensorflow.serving.PredictionService")
+    official = predict_pb2.PredictRequest(model_spec=spec_of())
+    official.inputs["x"].CopyFrom(tf.make_tensor_proto(X))
+    request: Any = GetMessageClass(service.methods_by_name["Predict"].input_type)
+    assert request.FromString(official.SerializeToString()).model_spec.name == "m"
+
+
+def test_examples_are_refused_in_tensorflow_servings_words(client: Client) -> None:
+    stub = client.predictions
+    calls = [
+        (stub.Classify, classification_pb2.ClassificationRequest, "", INVALID, "Expected classif"),
+        (stub.Regress, regression_pb2.RegressionRequest, "", INVALID, "Was: tensorflow/serving/pr"),
+        (stub.Regress, regression_pb2.RegressionRequest, "no", INVALID, "No signature was found"),
+        (stub.Regress, regression_pb2.RegressionRequest, "regress", NOT_DONE, "does not regress"),
+    ]
+    for call, request, signature, code, words in calls:
+        with pytest.raises(grpc.RpcError) as caught:
+            call(request(model_spec=spec_of(signature=signature)), timeout=120)
+        assert caught.value.code() is code
+        assert words in str(caught.value.details())
+    request = inference_pb2.MultiInferenceRequest()
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.MultiInference(request, timeout=120)
+    assert caught.value.code() is NOT_DONE
+
+
 def test_what_is_not_offered_is_unimplemented(client: Client) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         client.models.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest())
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_guards_of_the_built_in_model_are_invalid_arguments(builtin_server: ModelServer) -> None:
-    spec = ModelSpec(name="mtcnn", signature_name="serving_bytes")
-    inputs = {
-        "image_bytes": ASTRONAUT.read_bytes(),
-        "min_size": np.float32(40),
-        "thresholds": np.array([0.6, 0.7, 0.7], np.float32),
-        "factor": np.float32(0.709),
-    }
+def test_guards_of_the_built_in_model_are_invalid_arguments(
+    builtin_server: ModelServer, astronaut: BGRImage
+) -> None:
     client = Client(builtin_server.port)
-    found = client.predict(inputs, spec).outputs
+    spec = ModelSpec(name="mtcnn", signature_name="serving_uint8")
+    found = client.predict({"input": astronaut}, spec).outputs
     assert tf.make_ndarray(found["box"]).shape == (1, 4)
     with pytest.raises(grpc.RpcError, match="factor must be from") as caught:
-        client.predict({**inputs, "factor": np.float32(1.5)}, spec)
+        client.predict({"input": astronaut, "factor": np.float32(1.5)}, spec)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "assertion failed: [factor must be from 0.1" in str(caught.value.details())
     assert "Graph execution error" not in str(caught.value.details())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import json
 import math
 import re
 from typing import Any
@@ -49,6 +51,47 @@ def test_numbers_that_are_not_finite_pass(rest: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("instances", "signature", "predictions"),
+    [
+        ([1.0, 2.0, 5.0], "", [2.5, 3.0, 4.5]),
+        ([{"x": 1}, {"x": 5}], "", [2.5, 4.5]),
+        ([[1, 2], [3, 4]], "", [[2.5, 3.0], [3.5, 4.0]]),
+        (
+            [{"x": 1, "n": [3]}, {"x": 5, "n": [4]}],
+            "pairs",
+            [{"y": 2.5, "n_plus_one": [4]}, {"y": 4.5, "n_plus_one": [5]}],
+        ),
+        (
+            [{"b64": "/wA="}, "plain"],
+            "echo",
+            [
+                {"text": {"b64": "/wA="}, "as_bytes": {"b64": "/wA="}},
+                {"text": "plain", "as_bytes": {"b64": "cGxhaW4="}},
+            ],
+        ),
+    ],
+)
+def test_rows_are_answered_row_by_row(
+    rest: httpx2.Client, instances: list[Any], signature: str, predictions: list[Any]
+) -> None:
+    body = {"signature_name": signature, "instances": instances}
+    response = rest.post(PREDICT, json=body)
+    assert response.status_code == 200, response.text
+    assert response.json() == {"predictions": predictions}
+
+
+def test_gzip_is_read_and_written(rest: httpx2.Client) -> None:
+    body = gzip.compress(json.dumps({"instances": [[1.0] * 1000]}).encode())
+    headers = {"Content-Encoding": "gzip", "Accept-Encoding": "gzip"}
+    response = rest.post(PREDICT, content=body, headers=headers)
+    assert response.headers["content-encoding"] == "gzip"
+    assert response.json() == {"predictions": [[2.5] * 1000]}
+    refused = rest.post(PREDICT, content=body[:40], headers=headers)
+    assert refused.status_code == 400
+    assert "Failed to uncompress" in refused.json()["error"]
+
+
+@pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [
         ("/v1/models/other:predict", {"inputs": [1]}, 404, "Servable not found for request"),
@@ -56,7 +99,33 @@ def test_numbers_that_are_not_finite_pass(rest: httpx2.Client) -> None:
         ("/v1/models/m/labels/no:predict", {"inputs": [1]}, 400, "Unrecognized servable version"),
         (PREDICT, {"inputs": [1], "signature_name": "no"}, 400, '"no" not found'),
         (PREDICT, {"inputs": [1], "signature_name": 1}, 400, "must be a string value"),
-        (PREDICT, {"instances": [1]}, 400, "Missing 'inputs' key"),
+        (PREDICT, {}, 400, "Missing 'inputs' or 'instances' key"),
+        (PREDICT, {"instances": [1], "inputs": [1]}, 400, "only one of 'inputs' or 'instances'"),
+        (PREDICT, {"instances": 1}, 400, "'instances' to be an list/array"),
+        (PREDICT, {"instances": []}, 400, "No values in 'instances' array"),
+        (PREDICT, {"instances": ["one"]}, 400, "not of expected type: float32"),
+        (PREDICT, {"instances": [{"x": [1]}, {"x": [1, 2]}]}, 400, "not of expected type"),
+        (PREDICT, {"instances": [{"z": 1}]}, 400, "does not have named input: z"),
+        (PREDICT, {"instances": [{"x": 1}, 2]}, 400, "Expecting object but got list at item 1"),
+        (PREDICT, {"instances": [1], "signature_name": "both"}, 400, "expecting list of objects"),
+        (
+            PREDICT,
+            {"instances": [{"x": 1}], "signature_name": "both"},
+            400,
+            "keys must be equal to: n,x",
+        ),
+        (
+            PREDICT,
+            {"instances": [{"n": 1, "begun": 1}], "signature_name": "count"},
+            400,
+            "does not have named input: begun",
+        ),
+        (
+            PREDICT,
+            {"instances": [{"x": 1}, {"x": 2}], "signature_name": "sum"},
+            400,
+            "Tensor name: total has no shape information",
+        ),
         (PREDICT, {"inputs": {"z": 1}}, 400, "Unknown named input: z"),
         (PREDICT, {"inputs": {}}, 400, "Missing named input: x"),
         (PREDICT, {"inputs": ["one"]}, 400, "not of expected type: float32"),
@@ -67,7 +136,21 @@ def test_numbers_that_are_not_finite_pass(rest: httpx2.Client) -> None:
         (PREDICT, {"inputs": {"b64": "?"}, "signature_name": "echo"}, 400, "b64 cannot be"),
         (PREDICT, {"inputs": [1], "signature_name": "both"}, 400, "must be an object"),
         (PREDICT, [], 400, "must be an object"),
-        ("/v1/models/m:classify", {}, 400, "Malformed request: POST /v1/models/m:classify"),
+        (
+            "/v1/models/m:classify",
+            {"examples": [{"x": 1}]},
+            400,
+            "method_name to be tensorflow/serving/classify. Was: tensorflow/serving/predict",
+        ),
+        ("/v1/models/m:regress", {}, 400, "Expected regression signature method_name to be"),
+        ("/v1/models/m:regress", {"signature_name": "no"}, 400, "No signature was found with"),
+        (
+            "/v1/models/m:regress",
+            {"signature_name": "regress"},
+            501,
+            "this development server does not regress; call Predict",
+        ),
+        ("/v1/models/m:explain", {}, 400, "Malformed request: POST /v1/models/m:explain"),
     ],
 )
 def test_refusals(rest: httpx2.Client, path: str, body: Any, status: int, words: str) -> None:

@@ -11,9 +11,12 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from tensorflow_serving.apis import get_model_status_pb2
 from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 
-from tests.model_server.clients import held_call, spec_of
+from facedetect.model_server.development_server import ModelServer, ServerAddress
+from facedetect.model_server.versioned_model import VersionedModel
+from tests.model_server.clients import Client, held_call, spec_of
 from tests.model_server.conftest import Serve
 from tests.model_server.models import move_in, move_out, write_warmup
 
@@ -78,7 +81,7 @@ def test_a_call_past_its_deadline_does_not_keep_its_version(
         client.wait_for({2: "AVAILABLE", 1: "END"})
 
 
-def test_a_broken_version_ends_with_its_error_until_it_is_mended(
+def test_a_broken_version_ends_with_its_error_and_is_mended_under_another_number(
     serve: Serve, half_plus_two: Path, tmp_path: Path
 ) -> None:
     move_in(half_plus_two, tmp_path, 1)
@@ -92,8 +95,9 @@ def test_a_broken_version_ends_with_its_error_until_it_is_mended(
     assert status.status.error_message
     assert client.half_plus_two(1) == (1, 2.5)
     shutil.copytree(half_plus_two, broken, dirs_exist_ok=True)
-    client.wait_for({2: "AVAILABLE", 1: "END"})
-    assert client.statuses(spec_of(version=2))[0].status.error_message == ""
+    move_in(half_plus_two, tmp_path, 3)
+    client.wait_for({3: "AVAILABLE", 2: "END", 1: "END"})
+    assert client.statuses(spec_of(version=2)) == [status], "not tried again"
 
 
 def test_only_the_versions_named_are_served(
@@ -117,6 +121,35 @@ def test_an_empty_folder_waits_for_its_first_version(
     move_in(half_plus_two, tmp_path, 1)
     client.wait_for({1: "AVAILABLE"})
     assert client.half_plus_two(1) == (1, 2.5)
+
+
+def test_ports_stay_closed_until_a_version_is_available_if_asked(
+    half_plus_two: Path, tmp_path: Path
+) -> None:
+    server = ModelServer([VersionedModel("m", tmp_path)], ServerAddress(port=0, rest_port=0))
+    stop = threading.Event()
+    client = Client(server.port)
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(server.start, wait=stop)
+        with pytest.raises(grpc.RpcError) as caught:
+            client.models.GetModelStatus(
+                get_model_status_pb2.GetModelStatusRequest(model_spec=spec_of()), timeout=1.5
+            )
+        assert caught.value.code() is not grpc.StatusCode.NOT_FOUND
+        assert not started.done()
+        move_in(half_plus_two, tmp_path, 1)
+        started.result()
+    assert client.half_plus_two(1) == (1, 2.5)
+    client.channel.close()
+    server.stop()
+
+
+def test_waiting_for_a_version_ends_with_the_server(tmp_path: Path) -> None:
+    server = ModelServer([VersionedModel("m", tmp_path)], ServerAddress(port=0, rest_port=0))
+    stop = threading.Event()
+    stop.set()
+    server.start(wait=stop)
+    server.stop()
 
 
 def test_a_folder_that_is_gone_changes_nothing(

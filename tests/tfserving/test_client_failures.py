@@ -23,7 +23,7 @@ from facedetect.tfserving.api import ServingClient, ServingError
 from facedetect.tfserving.grpc_client import GrpcClient
 from facedetect.tfserving.rest_client import RestClient
 from facedetect.tfserving.serving_pb2 import Code, ModelVersionStatus
-from facedetect.tfserving.tensor_proto import dtype_of
+from facedetect.tfserving.tensor_proto import dtype_of, from_proto
 
 HALF = ModelRef("half_plus_two")
 X = {"x": np.array([1.0, 2.0, 5.0], np.float32)}
@@ -116,7 +116,13 @@ def test_answers_that_are_not_the_apis_are_data_loss(body: bytes) -> None:
 
 def test_what_a_newer_server_adds_is_ignored() -> None:
     tensor = {"dtype": "DT_BFLOAT16", "name": "x:0", "quantized": True}
-    signature = {"inputs": {"x": tensor}, "outputs": {}, "method_name": "m", "defaults": {}}
+    default = {"dtype": "DT_FLOAT", "version_number": 0, "float_val": [2.5], "scomplex_val": []}
+    signature = {
+        "inputs": {"x": tensor},
+        "outputs": {},
+        "method_name": "m",
+        "defaults": {"x": {**default, "tensor_shape": {"dim": [], "unknown_rank": False}}},
+    }
     answer = {
         "model_spec": {"name": "half_plus_two", "signature_name": "", "version": "7"},
         "metadata": {"signature_def": {"signature_def": {"s": signature}}},
@@ -131,6 +137,7 @@ def test_what_a_newer_server_adds_is_ignored() -> None:
         (status,) = c.status(HALF, timeout_s=5)
     assert metadata.version == 7
     assert dtype_of(metadata.signatures["s"].inputs["x"].dtype) is None
+    assert from_proto(metadata.signatures["s"].defaults["x"]) == 2.5
     assert (status.version, status.state) == (7, ModelVersionStatus.UNKNOWN)
 
 

@@ -20,6 +20,12 @@ from tensorflow_serving.apis import (
     prediction_log_pb2,
     status_pb2,
 )
+from tensorflow_serving.config import (
+    file_system_storage_path_source_pb2 as source_pb2,
+)
+from tensorflow_serving.config import (
+    model_server_config_pb2,
+)
 
 from facedetect.model import tensorflow as tf
 from facedetect.model_ref import ModelRef
@@ -51,6 +57,10 @@ OFFICIAL: dict[str, type[Message]] = {
     "GetModelStatusResponse": get_model_status_pb2.GetModelStatusResponse,
     "PredictLog": prediction_log_pb2.PredictLog,
     "PredictionLog": prediction_log_pb2.PredictionLog,
+    "FileSystemStoragePathSourceConfig": source_pb2.FileSystemStoragePathSourceConfig,
+    "ModelConfig": model_server_config_pb2.ModelConfig,
+    "ModelConfigList": model_server_config_pb2.ModelConfigList,
+    "ModelServerConfig": model_server_config_pb2.ModelServerConfig,
 }
 
 generator = np.random.default_rng(0)
@@ -91,8 +101,14 @@ def fields_of(descriptor: Descriptor) -> Iterator[tuple[str, FieldDescriptor]]:
 
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_every_field_has_the_official_number_and_type(name: str) -> None:
-    official = {field.name: field for field in OFFICIAL[name].DESCRIPTOR.fields}
-    for words, field in fields_of(ours.DESCRIPTOR.message_types_by_name[name]):
+    check_fields(ours.DESCRIPTOR.message_types_by_name[name], OFFICIAL[name].DESCRIPTOR)
+
+
+def check_fields(mine: Descriptor, theirs: Any) -> None:
+    for nested in mine.nested_types:
+        check_fields(nested, theirs.nested_types_by_name[nested.name])
+    official = {field.name: field for field in theirs.fields}
+    for words, field in fields_of(mine):
         same = official[field.name]
         assert (field.number, field.is_repeated) == (same.number, same.is_repeated), words
         assert field.type == same.type, words
