@@ -184,10 +184,10 @@ def test_a_model_that_cannot_find_faces_is_not_ready(tmp_path: Path) -> None:
         serving(VersionedModel("mtcnn", tmp_path / "mtcnn")) as server,
         gateway_to(grpc_url(server)) as running,
     ):
-        assert "lacks an image input" in problem(running, 503, "backend-unavailable")
+        assert "lacks the input min_size" in problem(running, 503, "backend-unavailable")
         ready = running.client.get("/readyz")
         assert ready.status_code == 503
-        assert "lacks an image input" in ready.json()["detail"]
+        assert "lacks the input min_size" in ready.json()["detail"]
         while "the model is not ready" not in running.log():
             time.sleep(0.05)
         assert "`facedetect convert` makes a model that can" in running.log()

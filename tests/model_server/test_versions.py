@@ -27,18 +27,24 @@ def test_no_call_fails_while_a_version_is_swapped(
     move_in(half_plus_two, tmp_path, 1)
     client = serve(tmp_path)
     is_over = threading.Event()
+    all_have_called = threading.Barrier(9)
+
+    def call() -> int:
+        version, y = client.half_plus_two(1)
+        assert y == 2.5
+        return version
 
     def call_until_over() -> list[int]:
-        seen = []
+        seen = [call()]
+        all_have_called.wait(120)
         while not is_over.is_set():
-            version, y = client.half_plus_two(1)
-            assert y == 2.5
-            seen.append(version)
-        return seen
+            seen.append(call())
+        return [*seen, call()]  # the one before may have begun on the version before
 
     with ThreadPoolExecutor(8) as pool:
         callers = [pool.submit(call_until_over) for _ in range(8)]
         try:
+            all_have_called.wait(120)
             move_in(half_plus_two, tmp_path, 2)
             client.wait_for({2: "AVAILABLE", 1: "END"})
             move_out(tmp_path, 2)
