@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,7 @@ def inspect(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List a model's signatures, and its possible inputs and outputs.
+    """List a SavedModel's signatures, or the possible inputs and outputs of a graph.
 
     MODEL is a frozen graph, a checkpoint folder or the folder of a SavedModel.
 
@@ -35,14 +35,30 @@ def inspect(
         typer.echo(json.dumps(asdict(summary), indent=2))
         return
     typer.echo(f"{summary.path}: {summary.kind}")
-    tensors = {"Possible inputs": summary.inputs, "Possible outputs": summary.outputs}
-    for title, listed in tensors.items():
-        print_table(("tensor", "type", "shape"), map(_cells, listed), title=title)
+    for title, listed in (
+        ("Possible inputs", summary.inputs),
+        ("Possible outputs", summary.outputs),
+    ):
+        if not summary.signatures:
+            print_table(("tensor", "type", "shape"), map(_cells, listed), title=title)
     for signature in summary.signatures:
-        for kind, named in (("inputs", signature.inputs), ("outputs", signature.outputs)):
-            rows = [(name, *_cells(tensor)) for name, tensor in named.items()]
-            title = f"{signature.name}: {kind}"
-            print_table(("name", "tensor", "type", "shape"), rows, title=title)
+        inputs = [
+            (name, *_cells(tensor), _shown(signature.defaults.get(name)))
+            for name, tensor in signature.inputs.items()
+        ]
+        outputs = [(name, *_cells(tensor)) for name, tensor in signature.outputs.items()]
+        headings = ("name", "tensor", "type", "shape")
+        print_table((*headings, "default"), inputs, title=f"{signature.name}: inputs")
+        print_table(headings, outputs, title=f"{signature.name}: outputs")
+
+
+def _shown(default: Any) -> str:
+    """Without the digits that float32 does not have."""
+    if default is None:
+        return ""
+    values = default if isinstance(default, list) else [default]
+    shown = ", ".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in values)
+    return f"[{shown}]" if isinstance(default, list) else shown
 
 
 def _cells(tensor: TensorSummary) -> tuple[str, str, str]:

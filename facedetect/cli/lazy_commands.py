@@ -19,7 +19,7 @@ COMMANDS = {
     ),
     "freeze": "Build MTCNN as one frozen graph.",
     "convert": "Turn a frozen graph or a checkpoint into a SavedModel for TensorFlow Serving.",
-    "inspect": "List a model's signatures, and its possible inputs and outputs.",
+    "inspect": "List a SavedModel's signatures, or the possible inputs and outputs of a graph.",
     "compare": "Show what a new version of the model changes in the images below FOLDER.",
     "evaluate": "Measure the accuracy of detectors on labelled images.",
     "keys": "Add, list and remove the API keys of the HTTP service.",

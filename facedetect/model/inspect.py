@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -16,6 +17,7 @@ from facedetect.model.graph_files import (
     version_folder,
 )
 from facedetect.model.training_graph import INPUT_OPS, is_of_saver, is_trained, predictions
+from facedetect.tfserving.tensor_json import array_to_json
 
 # Ops whose tensors may end a graph without being a result.
 _NO_RESULTS = {
@@ -35,14 +37,17 @@ class TensorSummary:
 
 @dataclass(frozen=True)
 class SignatureSummary:
+    """`defaults` are the values of inputs that a call may leave out."""
+
     name: str
     inputs: dict[str, TensorSummary]
     outputs: dict[str, TensorSummary]
+    defaults: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """Frozen graphs and checkpoints have no signatures."""
+    """Frozen graphs and checkpoints have possible inputs and outputs, SavedModels signatures."""
 
     path: str
     kind: str
@@ -57,16 +62,32 @@ def inspect_model(path: Path) -> ModelSummary:
     if kind is GraphKind.SAVED_MODEL:
         path = version_folder(path)
     meta_graph_def = read_meta_graph(path, kind)
+    signatures = [
+        _summarise_signature(name, definition)
+        for name, definition in sorted(meta_graph_def.signature_def.items())
+        if not name.startswith("__")  # TensorFlow's own
+    ]
+    if kind is GraphKind.SAVED_MODEL and signatures:
+        return ModelSummary(str(path), kind.value, [], [], signatures)
     graph = import_graph(meta_graph_def.graph_def, path)
     return ModelSummary(
         path=str(path),
         kind=kind.value,
         inputs=[_summarise_tensor(tensor) for tensor in possible_inputs(graph)],
         outputs=[_summarise_tensor(tensor) for tensor in possible_outputs(graph)],
-        signatures=[
-            SignatureSummary(name, _summarise(spec.inputs), _summarise(spec.outputs))
-            for name, spec in sorted(meta_graph_def.signature_def.items())
-        ],
+        signatures=[],
+    )
+
+
+def _summarise_signature(name: str, definition: tf.compat.v1.SignatureDef) -> SignatureSummary:
+    return SignatureSummary(
+        name,
+        _summarise(definition.inputs),
+        _summarise(definition.outputs),
+        {
+            key: array_to_json(tf.make_ndarray(value), as_text=True)
+            for key, value in definition.defaults.items()
+        },
     )
 
 

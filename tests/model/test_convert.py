@@ -283,12 +283,13 @@ def test_a_model_that_cannot_run_as_named_is_not_converted(tmp_path: Path) -> No
     assert names_in(tmp_path) == {"graph.pb"}
 
 
-def test_inspect_lists_a_saved_models_tensors(converted: Path) -> None:
+def test_inspect_lists_a_saved_models_signatures(converted: Path) -> None:
     summary = inspect_model(converted.parent)
     assert summary.kind == "SavedModel"
     assert summary.path.endswith("mtcnn/1")
-    batch = {f"batch/{name}:0" for name in SIGNATURES["serving_batch"].inputs}
-    single = {f"{name}:0" for name in SIGNATURES["serving_uint8"].inputs} - {"input:0"}
-    images = {"image_uint8:0", "image_float:0"}
-    assert {tensor.name for tensor in summary.inputs} == single | batch | images
-    assert {f"{name}:0" for name in OUTPUTS} <= {tensor.name for tensor in summary.outputs}
+    assert (summary.inputs, summary.outputs) == ([], [])
+    signatures = {signature.name: signature for signature in summary.signatures}
+    assert set(signatures) == set(SIGNATURES)
+    assert set(signatures["serving_uint8"].defaults) == {"min_size", "thresholds", "factor"}
+    assert signatures["serving_uint8"].defaults["thresholds"] == pytest.approx([0.6, 0.7, 0.7])
+    assert signatures["serving_bytes"].defaults == {}
