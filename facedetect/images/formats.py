@@ -6,7 +6,7 @@ import io
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
@@ -22,6 +22,7 @@ from facedetect.images.limits import ImageLimits
 from facedetect.images.png import open_png
 from facedetect.images.raw import is_raw, open_raw, raw_error
 from facedetect.images.tiff import open_tiff
+from facedetect.images.webp import WebPHeader
 
 _SUPPORTED_FORMATS = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP, TIFF, JPEG 2000 or JPEG XL"
 
@@ -41,10 +42,14 @@ _RAW_SIGNATURES = (
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """A format's name, and what opens its files as a Pillow image, whose pixels are not decoded."""
+    """A format's name, and what opens its files as a Pillow image, whose pixels are not decoded.
+
+    `open_header` opens what tells size, frames and EXIF data, where `open` takes much more memory.
+    """
 
     name: str
     open: Callable[[bytes, ImageLimits], Image.Image]
+    open_header: Callable[[bytes], Image.Image] | None = None
 
 
 def _format(name: str, open_file: Callable[[bytes], Image.Image]) -> ImageFormat:
@@ -64,7 +69,7 @@ _BY_SIGNATURE = {
     (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"): _plain("JPEG 2000", Jpeg2KImageFile),
     (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"): _format("JPEG XL", open_jpeg_xl),
 }
-_WEBP = _plain("WebP", WebPImageFile)
+_WEBP = replace(_plain("WebP", WebPImageFile), open_header=WebPHeader)
 _AVIF, _HEIC = _format("AVIF", open_avif), _format("HEIC", open_heic)
 _RAW = _format("RAW", open_raw)
 

@@ -81,10 +81,17 @@ class SourceImage:
         Raises InvalidImage.
         """
         with self, decoding_errors():
-            return pillow_to_bgr(self._opened(), allocate)
+            image = pillow_to_bgr(self._opened(), allocate)
+        height, width = image.shape[:2]
+        if (width, height) != (self.header.width, self.header.height):
+            raise InvalidImage(
+                f"the image has {width}x{height} pixels, and its header says {self.header.width}x"
+                f"{self.header.height}; send the original, complete file"
+            )
+        return image
 
     def close(self) -> None:
-        """Free what an open file holds: a WebP decoder copies the file and allocates the pixels.
+        """Free what an open file holds.
 
         Anything that is asked for afterwards opens the file again.
         """
@@ -104,7 +111,8 @@ class SourceImage:
         return self._pillow
 
     def _read_header(self) -> ImageHeader:
-        pillow, name = self._opened(), self._format.name
+        open_header, name = self._format.open_header, self._format.name
+        pillow = self._opened() if open_header is None else open_header(self._data)
         check_pixel_count(*pillow.size, self._limits)
         check_pixel_type(pillow)
         if name in _FRAMES_COUNTED_BY_PILLOW:

@@ -132,6 +132,15 @@ def test_a_suspended_picture_leaves_its_decoder_to_others(pool: DecoderPool) -> 
         assert np.array_equal(first.decode(), second.decode())
 
 
+def test_the_header_of_a_large_webp_file_needs_no_room_for_its_pixels(pool: DecoderPool) -> None:
+    out = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (1, 4000, 3), np.uint8)
+    pixels = np.ascontiguousarray(np.broadcast_to(noise, (4000, 4000, 3)))
+    Image.fromarray(pixels).save(out, "WEBP", lossless=True, quality=0, method=0)
+    with opened(pool, out.getvalue()) as picture:
+        assert np.array_equal(picture.decode(), pixels[:, :, ::-1])
+
+
 def png_of_one_column(height: int) -> bytes:
     """Small, and slow: Pillow handles each of its rows on its own."""
 
