@@ -1,9 +1,10 @@
-"""Fuzz the service with broken images and forms: scripts/fuzz [detect|decode|api|engine].
+"""Fuzz the service with broken images and forms: scripts/fuzz [detect|decode|api|engine|parsers].
 
 `detect` sends them to `POST /detect` of a real service: every response must be one that the OpenAPI
 document lists and arrive in time, and memory must level off. `decode` decodes images in this
 process, which is faster. `api` runs schemathesis with `--count` examples for each operation.
-`engine` runs the native engine on random images, with every instruction set.
+`engine` runs the native engine on random images, with every instruction set. `parsers` gives forms
+and heads of requests to what parses them, guided by the lines they reach.
 Failing bodies are written to a folder; `--first NUMBER --count 1` with the same seed repeats one.
 """
 
@@ -34,7 +35,7 @@ from benchmarks.servers import Gateway, gateway, wait_for
 from facedetect.errors import FacedetectError
 from facedetect.images import ImageLimits, decode_image
 
-_MODES = ["detect", "decode", "api", "engine"]
+_MODES = ["detect", "decode", "api", "engine", "parsers"]
 _CONNECTIONS = 4
 _STALL_TIMEOUT_S = 2.0
 _SLOWEST_S = 10.0
@@ -79,6 +80,11 @@ def main() -> None:
             ended = check_openapi(running.url, arguments.count, arguments.seed)
         print(ended.stdout)
         raise SystemExit(ended.returncode)
+    if arguments.mode == "parsers":
+        from benchmarks.fuzz_parsers import fuzz_parsers  # its fuzzer is for Linux alone
+
+        corpus = arguments.failures / "corpus"
+        raise SystemExit(fuzz_parsers(corpus, arguments.count, arguments.seed))
     faulthandler.enable()  # for a crash in a decoder or the engine
     if arguments.mode == "engine":
         answers = fuzz_engine(arguments.seed, arguments.first, arguments.count)

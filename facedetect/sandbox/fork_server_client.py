@@ -1,0 +1,78 @@
+"""The caller's side of the process that decoders are forked from."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+from facedetect.images import ImageLimits
+from facedetect.sandbox.protocol import MAX_MESSAGE_BYTES
+from facedetect.sandbox.shared_memory import SharedMemory
+
+# Libraries' own threads would make it unsafe to fork, and cost more than they bring for one image.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+class ForkServerClient:
+    """The process that decoders are forked from; started with the first, and again if it ends."""
+
+    def __init__(self, limits: ImageLimits) -> None:
+        self._limits = [limits.max_bytes, limits.max_pixels, limits.max_frames]
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    def start(self, theirs: socket.socket, memory: SharedMemory) -> int:
+        """Start a decoder with this end of a socket; returns its process id."""
+        message = json.dumps({"limits": self._limits}).encode()
+        with self._lock:
+            control = self._running()
+            socket.send_fds(control, [message], [theirs.fileno(), memory.fd])
+            return int(json.loads(self._answer(control))["pid"])
+
+    def end(self, pid: int | None) -> int | None:
+        """End a decoder; returns its exit code, None if this process has ended itself."""
+        with self._lock:
+            if self._control is None:
+                return None
+            try:
+                self._control.send(json.dumps({"end": pid}).encode())
+                status = json.loads(self._answer(self._control))["status"]
+            except (OSError, ValueError):
+                return None
+            return None if status is None else int(status)
+
+    def close(self) -> None:
+        """End the process, and with it all decoders."""
+        with self._lock:
+            if self._control is not None and self._process is not None:
+                self._control.close()
+                self._process.wait()
+                self._control = self._process = None
+
+    def _running(self) -> socket.socket:
+        if self._control is not None and self._process is not None and self._process.poll() is None:
+            return self._control
+        if self._control is not None:
+            self._control.close()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", "facedetect.sandbox.fork_server", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=os.environ | _ONE_THREAD,
+            )
+        self._control = ours
+        return ours
+
+    @staticmethod
+    def _answer(control: socket.socket) -> bytes:
+        answer = control.recv(MAX_MESSAGE_BYTES)
+        if not answer:
+            raise OSError("the process that starts decoders has ended; see its output above")
+        return answer
