@@ -15,10 +15,11 @@ import pillow_heif
 from PIL import Image
 
 from benchmarks.pictures import PHOTOGRAPHS
+from facedetect.images import ImageLimits
 
 _SIDE = 160
 _FRAMES = 3
-_TOO_MANY_BYTES = 33 * 2**20
+_TOO_MANY_BYTES = ImageLimits().max_bytes + 1
 
 Write = Callable[[Path], object]
 
