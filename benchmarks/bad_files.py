@@ -98,6 +98,7 @@ def _lying() -> list[BadFile]:
         "wrong-checksum.png": _flipped(png, png.index(b"IDAT") + 8),
         "no-pixels.png": _png_header(0, 0),
         "larger-than-it-is.bmp": _resized_bmp(5000),
+        "looped.tif": _looped_tiff(),
     }
     return [_of_bytes(name, "InvalidImage", data) for name, data in bad.items()]
 
@@ -108,7 +109,6 @@ def _too_large() -> list[BadFile]:
         "animated.gif": encoded("GIF", "P", **_several()),
         "pages.tif": encoded("TIFF", **_several()),
         "animated.webp": encoded("WEBP", **_several()),
-        "looped.tif": _looped_tiff(),
     }
     files = [_of_bytes(name, "ImageTooLarge", data) for name, data in bad.items()]
     return [*files, BadFile("sparse.jpg", "ImageTooLarge", _write_sparse)]
