@@ -52,26 +52,24 @@ def row(
     size: tuple[int, int],
 ) -> str:
     """One line of the table."""
-    times: dict[str, list[float]] = {isolated.url: [], plain.url: []}
+    times: dict[httpx2.Client, list[float]] = {isolated.client: [], plain.client: []}
     with ThreadPoolExecutor(callers) as threads:
         for number in range(rounds + 1):
-            for url in times:  # all callers call the same service
-                calls = [threads.submit(timed, url, data) for _ in range(callers)]
+            for client in times:  # all callers call the same service
+                calls = [threads.submit(timed, client, data) for _ in range(callers)]
                 seconds = [call.result() for call in calls]
                 if number:  # the first calls of a size are slower
-                    times[url] += seconds
+                    times[client] += seconds
     here, there = (statistics.median(found) * 1000 for found in times.values())
     pairs = zip(*times.values(), strict=True)
     ratio = statistics.median(one / other for one, other in pairs)
     return f"| {size[0]}x{size[1]} | {callers} | {here:.1f} | {there:.1f} | {ratio:.2f} |"
 
 
-def timed(url: str, data: bytes) -> float:
-    """Seconds of one call, its connection included."""
+def timed(client: httpx2.Client, data: bytes) -> float:
+    """Seconds of one call."""
     start = time.perf_counter()
-    answer = httpx2.post(
-        f"{url}/detect", content=data, headers={"Content-Type": "image/jpeg"}, timeout=300
-    )
+    answer = client.post("/detect", content=data, headers={"Content-Type": "image/jpeg"})
     seconds = time.perf_counter() - start
     answer.raise_for_status()
     return seconds
