@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import queue
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Self
 
+from facedetect.cores import available_cores
 from facedetect.crops import CropStyle
 from facedetect.errors import InvalidImage
 from facedetect.faces import Face
@@ -18,6 +18,9 @@ from facedetect.sandbox.budget import Budget, faithful_budget, header_budget, pi
 from facedetect.sandbox.decoder_slot import DecoderSlot, deadline_error, seconds_until
 from facedetect.sandbox.fork_server_client import ForkServerClient
 from facedetect.sandbox.protocol import Message, face_message
+
+# Decoders that open headers, or keep pixels while the model runs elsewhere.
+_MORE_THAN_CORES = 2
 
 
 class DecoderPool:
@@ -47,10 +50,13 @@ class DecoderPool:
         return SandboxedPicture(self, data, deadline)
 
     def warm_up(self) -> None:
-        """Start all decoders, which the first pictures wait for otherwise."""
+        """Start the decoders that can work at the same time; others start when they are needed."""
         with ExitStack() as taken:
-            while not self._free.empty():
-                decoder = self.take(time.monotonic())
+            for _ in range(min(self._free.qsize(), available_cores() + _MORE_THAN_CORES)):
+                try:
+                    decoder = self._free.get_nowait()
+                except queue.Empty:  # the others are in use, so they have been started
+                    break
                 taken.callback(self.give_back, decoder)
                 decoder.start()
 
