@@ -37,8 +37,8 @@ def test_live_one_request_after_the_other(visit: Visit) -> None:
     open_camera(visit)
     expect(visit.count).to_have_text("1 face")
     expect(visit.boxes).to_have_count(1)
-    visit.page.wait_for_timeout(1000)
-    assert requests.total > 3
+    while requests.total <= 3:  # as fast as this machine is
+        visit.page.wait_for_timeout(50)
     assert requests.most == 1
     visit.page.get_by_role("switch", name="Live").uncheck()
     expect(visit.boxes).to_have_count(0)
