@@ -4,7 +4,7 @@
     ├── ImageError                  one picture cannot be used; the next one can
     │   ├── InvalidImage            bytes that do not decode whole, or no image at all
     │   ├── UnsupportedImage        a format or pixel type that is not taken
-    │   ├── ImageTooLarge           over a limit on bytes, pixels or frames
+    │   ├── ImageTooLarge           over a limit on bytes, pixels, frames, time or memory
     │   ├── InvalidVideo            a video of which nothing decodes, or no video at all
     │   └── UnsupportedVideo        a video that cannot be read, or written, here
     ├── InvalidParams               detection parameters out of bounds, or too much work
@@ -72,7 +72,7 @@ class UnsupportedImage(ImageError):
 
 
 class ImageTooLarge(ImageError):
-    """The picture exceeds a limit on bytes, pixels or frames; found before it is decoded."""
+    """The picture exceeds a limit on bytes, pixels or frames, or on what its decoder may take."""
 
 
 class InvalidVideo(ImageError):

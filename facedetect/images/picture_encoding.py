@@ -32,7 +32,7 @@ Metadata = Literal["keep", "colour", "strip"]
 _LONGEST_SIDE = dict.fromkeys(JPEG_SUFFIXES, 65500) | {".webp": WEBP_LONGEST_SIDE}
 
 _JPEG_QUALITY = 95
-# An eighth of the default's time.
+# A photograph takes an eighth of the time of OpenCV's lossless encoder.
 _LOSSLESS_WEBP_OPTIONS = {"lossless": True, "quality": 0, "method": 0}
 
 _PLAIN_TIFF = ("raw", "packbits")
