@@ -13,8 +13,13 @@ from facedetect.images import ImageLimits
 from facedetect.sandbox.protocol import MAX_MESSAGE_BYTES
 from facedetect.sandbox.shared_memory import SharedMemory
 
-# Libraries' own threads would make it unsafe to fork, and cost more than they bring for one image.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+# A fork copies the locks that other threads hold, but not the threads that would release them: a
+# decoder that needs one hangs. Libraries' threads also cost more than they bring for one image.
+_ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
+}
 
 
 class ForkServerClient:

@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import struct
+import subprocess
 import threading
 import time
 import zlib
@@ -53,10 +54,15 @@ def still_works(pool: DecoderPool) -> None:
 
 def decoders(pool: DecoderPool) -> list[int]:
     """The process ids of the decoders that run: the fork server's children."""
+    pid = fork_server(pool).pid
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(pid) for pid in children.read_text().split()]
+
+
+def fork_server(pool: DecoderPool) -> subprocess.Popen[bytes]:
     process = pool._fork_server._process  # noqa: SLF001 - nobody else needs to know
     assert process is not None
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    return [int(pid) for pid in children.read_text().split()]
+    return process
 
 
 def open_files() -> int:
@@ -241,14 +247,19 @@ def test_killing_decoders_at_random_costs_their_pictures_only(pool: DecoderPool)
 
 def test_a_fork_server_that_dies_is_started_again(pool: DecoderPool) -> None:
     pids = decoders(pool)
-    process = pool._fork_server._process  # noqa: SLF001
-    assert process is not None
+    process = fork_server(pool)
     process.kill()
     process.wait()
     for pid in pids:  # they end with it
         while Path(f"/proc/{pid}").exists():
             time.sleep(0.01)
     still_works(pool)
+
+
+def test_decoders_are_forked_from_a_process_of_one_thread(pool: DecoderPool) -> None:
+    still_works(pool)
+    (thread,) = Path(f"/proc/{fork_server(pool).pid}/task").iterdir()
+    assert int(thread.name) == fork_server(pool).pid
 
 
 def test_a_decoder_has_no_rights(pool: DecoderPool) -> None:
