@@ -31,4 +31,18 @@ TIES = {
         "0.0009 of one score and 0.016 px of a landmark; not explained: noise of 0.001 of a grey "
         "level moves the graph's own answer by 0.0004, and smaller noise by less",
     ),
+    "accurate-averaged-author 0_Parade_Parade_0_43 37.5 0.85 0.6/0.7/0.7": Tie(
+        0.01,
+        1e-4,
+        1.87,
+        "the fourth net moves one eye by 0.350 of its patch, the farthest that counts: rounding "
+        "decides whether it moves by 1.86 px or stays",
+    ),
+    "accurate-single 0_Parade_marchingband_1_746 12 0.79 0.5/0.5/0.3": Tie(
+        0.62,
+        0.07,
+        1.17,
+        "two candidates of one face have the same score but for rounding, so that suppression "
+        "keeps either; without SIMD only",
+    ),
 }
