@@ -39,6 +39,11 @@ def examples(share: float) -> settings:
     return settings(max_examples=round(share * settings().max_examples))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Files' bytes are no names: they are long, and may have the time of their making in them."""
+    return argname if isinstance(val, bytes) else None
+
+
 def skip_or_fail(part: str, reason: str) -> None:
     """Skip a test for want of `part`, or fail it if FACEDETECT_REQUIRE names the part."""
     if part in os.environ.get("FACEDETECT_REQUIRE", "").split(","):

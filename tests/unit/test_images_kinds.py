@@ -213,11 +213,7 @@ def test_colours_of_a_wide_profile_look_the_same_in_every_format(suffix: str) ->
     assert np.abs(expected[0, 0].astype(int) - (30, 200, 40)).max() > 5, "else it shows nothing"
 
 
-@pytest.mark.parametrize(
-    "profile",
-    [b"", b"junk", bytes(200), SRGB[:200]],
-    ids=["empty", "junk", "zeros", "cut"],  # a profile has the time in it
-)
+@pytest.mark.parametrize("profile", [b"", b"junk", bytes(200), SRGB[:200]])
 def test_a_profile_that_is_none_is_left_away(profile: bytes) -> None:
     for suffix in (".png", ".tif"):
         assert encode_image(GREEN, suffix, icc_profile=profile) == encode_image(GREEN, suffix)
