@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the archive and the kills")
     arguments = parser.parse_args()
     options = ["--workers", str(arguments.workers), "--style", "blur", "--crops", "aligned"]
+    options += ["--clear-crops"]
     options += ["--report", "jsonl,csv,coco,html"]
     with tempfile.TemporaryDirectory() as folder:
         archive, scratch = Path(folder) / "archive", Path(folder) / "results"

@@ -7,17 +7,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Literal, TypedDict, Unpack
 
 from facedetect.archive.cluster import ClusterJob
+from facedetect.archive.names import folds_names
 from facedetect.archive.opening import EngineName, open_engine, open_journal, open_storages
-from facedetect.archive.plan import Plan, Skipped, SourceFile, UnreadableFolder
+from facedetect.archive.plan import Plan, Skipped, SkipReason, SourceFile, UnreadableFolder
 from facedetect.archive.processing import DisplayStyle, ProcessingOptions
 from facedetect.archive.reports import ReportName, Row, RunSummary, check_report
 from facedetect.archive.run import ArchiveRun, FileEngine
+from facedetect.archive.selection import Selection
 from facedetect.crops import CropStyle
+from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams
 from facedetect.images import Metadata
 from facedetect.settings import DetectorSettings
@@ -31,19 +34,24 @@ class FolderOptions(TypedDict, total=False):
     `params`: how faces are found. `style`: how they are shown, "box" by default; "blur",
     "pixelate" and "solid" hide them, "none" writes no pictures. `metadata`: what pictures keep of
     their sources': "keep" (EXIF and colour profile), "colour" (the profile; the default where faces
-    are hidden), "strip". `crops`: cut faces out, too, "plain" or "aligned". `reports`: "jsonl" by
-    default. `videos`: process videos, too; `stride`: search every n-th frame. `follow_links`: enter
-    linked folders. `workers`: files at a time, one for each core by default. `engine`: "ray" runs
-    on a cluster, at `ray_address`. `settings`: backend and limits, from the environment by default.
+    are hidden), "strip". `crops`: cut faces out, too, "plain" or "aligned"; where faces are hidden,
+    with `clear_crops` alone. `reports`: "jsonl" by default. `videos`: process videos, too;
+    `stride`: search every n-th frame. `exclude`, `include`: patterns as in .gitignore of what is
+    left out, or looked at alone. `follow_links`: enter linked folders. `workers`: files at a time,
+    one for each core by default. `engine`: "ray" runs on a cluster, at `ray_address`. `settings`:
+    backend and limits, from the environment by default.
     """
 
     params: DetectionParams
     style: DisplayStyle
     metadata: Metadata | None
     crops: CropStyle | None
+    clear_crops: bool
     reports: Sequence[ReportName]
     videos: bool
     stride: int
+    exclude: Sequence[str]
+    include: Sequence[str]
     follow_links: bool
     workers: int | None
     engine: EngineName
@@ -70,11 +78,12 @@ class PreviewedFile:
     """A file as a run would treat it.
 
     `result` is the path of its result; `action` says whether it would be processed, is unchanged
-    since an earlier run, is no picture or video, or is a folder that cannot be listed.
+    since an earlier run, is a folder that cannot be listed, or why it would be skipped: it is no
+    picture or video, excluded, or the system's.
     """
 
     name: str
-    action: Literal["process", "unchanged", "skip", "unreadable"]
+    action: Literal["process", "unchanged", "unreadable"] | SkipReason
     result: str = ""
 
 
@@ -136,7 +145,7 @@ def preview_folder(
             if stop.is_set():
                 return
             if isinstance(step, Skipped):
-                yield PreviewedFile(step.name, "skip")
+                yield PreviewedFile(step.name, step.reason)
             elif isinstance(step, UnreadableFolder):
                 yield PreviewedFile(step.name, "unreadable")
             elif run.finished_row(step) is not None:
@@ -158,7 +167,8 @@ def _open_run(
     processing = _processing_options(options)
     follow_links = options.get("follow_links", False)
     pictures, results = open_storages(source, output, follow_links=follow_links)
-    plan = Plan(pictures, videos=options.get("videos", True))
+    selection = Selection.parse(options.get("include", ()), options.get("exclude", ()))
+    plan = Plan(pictures, options.get("videos", True), selection)
     plan.check()
     settings = options.get("settings") or DetectorSettings.load()
     job = ClusterJob(
@@ -166,6 +176,7 @@ def _open_run(
     )
     summary = RunSummary()
     with open_journal(results, dry_run=dry_run) as journal:
+        plan = replace(plan, is_folding=folds_names(results, dry_run=dry_run))
         on_progress(FolderProgress("loading the model", summary))
         with open_engine(options.get("engine", "local"), job, stop) as (model, engine):
             fingerprint = processing.fingerprint(model)
@@ -175,11 +186,18 @@ def _open_run(
 def _processing_options(options: FolderOptions) -> ProcessingOptions:
     style = options.get("style", "box")
     hides = style not in {"box", "none"}
+    crops = options.get("crops")
+    if hides and crops is not None and not options.get("clear_crops"):
+        raise InvalidSettings(
+            f"the style {style} hides faces, and crops ({crops}) would show them in the same "
+            "folder; write them into another one with --style none --crops, or allow them with "
+            "--clear-crops (clear_crops=True)"
+        )
     return ProcessingOptions(
         params=options.get("params") or DetectionParams(),
         style=style,
         metadata=options.get("metadata") or ("colour" if hides else "keep"),
-        crops=options.get("crops"),
+        crops=crops,
         thumbnails="html" in options.get("reports", ()),
         stride=options.get("stride", 1),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import PurePosixPath
 from threading import Event
 
@@ -94,11 +95,13 @@ class FileProcessor:
             results["picture"] = outputs.write(file.result, data)
         if options.crops is not None:
             crops = _crops(file, picture, faces, options.crops)
-            results["crops"] = [outputs.write(*crop) for crop in crops]
+            written = (outputs.write_extra("crop", *crop) for crop in crops)
+            results["crops"] = list(chain.from_iterable(written))
         if options.thumbnails:
-            thumbnail = picture.thumbnail()
-            results["thumbnail"] = outputs.write(thumbnail_path(file.result), thumbnail)
-        return results
+            path = thumbnail_path(file.result)
+            for name in outputs.write_extra("thumbnail", path, picture.thumbnail()):
+                results["thumbnail"] = name
+        return results | outputs.failed_extras()
 
     def _read(self, file: SourceFile) -> bytes:
         check_byte_count(file.size, self._detector.limits)

@@ -68,7 +68,7 @@ class Journal:
         query = "SELECT row, outputs FROM files WHERE name = ? AND state = ? AND work = ?"
         for found in self._select(query, os.fsencode(name), os.fsencode(state), work):
             row, outputs = map(json.loads, found)
-            if row["status"] == "ok":
+            if row["status"] == "ok" and "not_written" not in row.get("results", {}):
                 return row, outputs
         return None
 

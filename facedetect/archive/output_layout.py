@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from facedetect.archive.names import LONGEST_NAME_BYTES, shortened
+
 CROPS, CONTACT_SHEET = "crops", "contact-sheet"
 REPORTS = {
     "jsonl": "report.jsonl",
@@ -15,26 +17,29 @@ REPORTS = {
 RESERVED = {CROPS, *(path.partition("/")[0] for path in REPORTS.values())}
 """Names at the top level that mirrored folders must not take."""
 
+# Of what is added to a result's name below: "-123456.jpg", ".faces.jsonl".
+_LONGEST_ADDITION = 16
+
 
 def crop_path(result: str, number: int, suffix: str) -> str:
     """Return the path of a face's crop, by its picture's result and the face's number from 1."""
-    return f"{CROPS}/{result}-{number}{suffix}"
+    return f"{CROPS}/{_base(result)}-{number}{suffix}"
 
 
 def frames_path(result: str) -> str:
     """Return the path of the faces in each frame of a video."""
-    return f"{result}.faces.jsonl"
+    return f"{_base(result)}.faces.jsonl"
 
 
 def thumbnail_path(result: str) -> str:
     """Return the path of a picture's or video's thumbnail for the contact sheet."""
-    return f"{CONTACT_SHEET}/thumbnails/{result}.jpg"
+    return f"{CONTACT_SHEET}/thumbnails/{_base(result)}.jpg"
 
 
 def outputs_pattern(result: str) -> re.Pattern[str]:
     """Match the paths of all files that may be written with a result."""
     paths = [result, frames_path(result), thumbnail_path(result)]
-    crops = re.escape(f"{CROPS}/{result}-") + r"\d+\.(jpg|png)"
+    crops = re.escape(f"{CROPS}/{_base(result)}-") + r"\d+\.(jpg|png)"
     return re.compile("|".join([*map(re.escape, paths), crops]))
 
 
@@ -42,3 +47,9 @@ def folders_of(result: str) -> set[str]:
     """Return the folders of those files."""
     paths = (result, thumbnail_path(result), f"{CROPS}/{result}")
     return {path.rpartition("/")[0] for path in paths}
+
+
+def _base(result: str) -> str:
+    """A result's path, shortened so that there is room for what is added to its name."""
+    folder, slash, name = result.rpartition("/")
+    return folder + slash + shortened(name, "", LONGEST_NAME_BYTES - _LONGEST_ADDITION)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from facedetect.archive.processing import is_fatal
 from facedetect.archive.storage import Storage
 
 
@@ -18,12 +19,27 @@ class OutputWriter:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self.sizes: dict[str, int] = {}
+        self._not_written: list[str] = []
 
     def write(self, name: str, data: bytes) -> str:
         """Write a file atomically and return its name."""
         self._storage.write(name, data)
         self.sizes[name] = len(data)
         return name
+
+    def write_extra(self, kind: str, name: str, data: bytes) -> list[str]:
+        """Write a file that the result does not depend on; returns its name if it is written."""
+        try:
+            return [self.write(name, data)]
+        except OSError as error:
+            if is_fatal(error):
+                raise
+            self._not_written.append(f"{kind}: {error.strerror or error}")
+            return []
+
+    def failed_extras(self) -> dict[str, list[str]]:
+        """Return what a row's results say of extras that could not be written; else nothing."""
+        return {"not_written": self._not_written} if self._not_written else {}
 
     @contextmanager
     def local_draft(self, name: str) -> Iterator[Path]:

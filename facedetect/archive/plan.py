@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Literal
 
-from facedetect.archive.media_suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, added_suffix
-from facedetect.archive.output_layout import RESERVED
+from facedetect.archive.media_suffixes import (
+    IMAGE_SUFFIXES,
+    TEXT_SUFFIXES,
+    VIDEO_SUFFIXES,
+    is_text,
+    suffix_of,
+)
+from facedetect.archive.result_names import avoid_reserved, result_names
+from facedetect.archive.selection import Selection, is_system
 from facedetect.archive.storage import STATE, Storage, StorageEntry
 from facedetect.errors import InvalidSettings
 
 MediaKind = Literal["image", "video"]
+
+# Bytes; whatever is larger is none that people write.
+_LARGEST_TEXT = 2**20
 
 
 @dataclass(frozen=True)
@@ -43,11 +53,18 @@ class UnreadableFolder:
     error: OSError
 
 
+SkipReason = Literal["other", "excluded", "system"]
+
+
 @dataclass(frozen=True)
 class Skipped:
-    """A file that is neither a picture nor a video by its name, or a folder that is not entered."""
+    """A file that is neither a picture nor a video, or a folder that is not entered.
+
+    `reason` says what was asked to be left out, and what belongs to the system.
+    """
 
     name: str
+    reason: SkipReason = "other"
 
 
 WalkStep = SourceFile | UnreadableFolder | Skipped
@@ -55,10 +72,15 @@ WalkStep = SourceFile | UnreadableFolder | Skipped
 
 @dataclass(frozen=True)
 class Plan:
-    """The files of one run, found while it runs: a storage may hold ten million files."""
+    """The files of one run, found while it runs: a storage may hold ten million files.
+
+    `is_folding` tells apart the results of names that differ in case alone.
+    """
 
     source: Storage
     videos: bool = True
+    selection: Selection = field(default_factory=Selection)
+    is_folding: bool = False
 
     def check(self) -> None:
         """Raise InvalidSettings if the source cannot be listed."""
@@ -76,7 +98,7 @@ class Plan:
     def walk(self) -> Iterator[WalkStep]:
         """Walk the whole storage, in the order of the names' bytes."""
         # No recursion: folders may lie deeper than Python's calls.
-        root = _Folder("", None)
+        root = _Folder("", "", None, is_included=not self.selection.include)
         open_folders = [(root, self._list(root))]
         while open_folders:
             step = next(open_folders[-1][1], None)
@@ -95,64 +117,59 @@ class Plan:
         except OSError as error:
             yield UnreadableFolder(f"{folder.path}/", error)
             return
-        inside = f"{folder.path}/" if folder.path else ""
-        results = _result_names(entries, videos=self.videos)
+        files = [entry.name for entry in entries if not entry.is_folder and self._is_media(entry)]
+        folders = [entry.name for entry in entries if entry.is_folder]
+        names = result_names(files, folders, is_folding=self.is_folding)
         for entry in entries:
-            path = inside + entry.name
-            if entry.is_folder and not entry.is_skipped and entry.name != STATE:
-                yield _Folder(path, entry.identity)
-            elif entry.is_folder or entry.name not in results:
-                yield Skipped(path)
-            else:
-                kind: MediaKind = "video" if _suffix(path) in VIDEO_SUFFIXES else "image"
-                result = _avoid_reserved(inside + results[entry.name])
-                yield SourceFile(path, kind, result, entry.size, entry.version)
+            step = self._step(entry, folder, names.get((entry.name, entry.is_folder), ""))
+            yield self._skipped_text(step) if isinstance(step, SourceFile) else step
+
+    def _step(self, entry: StorageEntry, folder: _Folder, result: str) -> WalkStep | _Folder:
+        """What to do with an entry of a folder whose result has this name; "" if there is none."""
+        path = _join(folder.path, entry.name)
+        is_named = self.selection.includes(path, is_folder=entry.is_folder)
+        is_included = folder.is_included or is_named
+        if not result or entry.is_skipped or (entry.is_folder and entry.name == STATE):
+            return Skipped(path)
+        if is_system(entry.name) and not is_named:
+            return Skipped(path, "system")
+        if self.selection.excludes(path, is_folder=entry.is_folder):
+            return Skipped(path, "excluded")
+        if entry.is_folder:
+            result = result if folder.path else avoid_reserved(result, is_folding=self.is_folding)
+            return _Folder(path, _join(folder.result, result), entry.identity, is_included)
+        if not is_included:
+            return Skipped(path, "excluded")
+        kind: MediaKind = "video" if suffix_of(path) in VIDEO_SUFFIXES else "image"
+        return SourceFile(path, kind, _join(folder.result, result), entry.size, entry.version)
+
+    def _is_media(self, entry: StorageEntry) -> bool:
+        """By the suffix; on foreign disks macOS stores ._NAME beside each file NAME."""
+        suffixes = IMAGE_SUFFIXES | VIDEO_SUFFIXES if self.videos else IMAGE_SUFFIXES
+        return suffix_of(entry.name) in suffixes and not entry.name.startswith("._")
+
+    def _skipped_text(self, file: SourceFile) -> WalkStep:
+        """Skip what is named like a video and is a text, such as TypeScript."""
+        if suffix_of(file.name) not in TEXT_SUFFIXES or file.size > _LARGEST_TEXT:
+            return file
+        with suppress(OSError):  # processing it will say so
+            if is_text(self.source.read(file.name)):
+                return Skipped(file.name)
+        return file
 
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder to enter."""
+    """A folder to enter; `is_included` if all of it is wanted."""
 
     path: str
+    result: str
     identity: tuple[int, int] | None
+    is_included: bool
 
 
-def _is_media(name: str, suffixes: frozenset[str]) -> bool:
-    """By the suffix; on foreign disks macOS stores ._NAME beside each file NAME."""
-    return _suffix(name) in suffixes and not name.startswith("._")
-
-
-def _result_names(entries: Sequence[StorageEntry], *, videos: bool) -> dict[str, str]:
-    """The name of each picture's or video's result.
-
-    It is the source's name if its format can be written. Otherwise a suffix is added, as often as
-    it takes to be unique in the folder.
-    """
-    suffixes = IMAGE_SUFFIXES | VIDEO_SUFFIXES if videos else IMAGE_SUFFIXES
-    names = [e.name for e in entries if not e.is_folder and _is_media(e.name, suffixes)]
-    results = {name: name for name in names if not added_suffix(_suffix(name))}
-    taken = {entry.name for entry in entries if entry.is_folder} | set(results)
-    for name in names:
-        if name in results:
-            continue
-        result = name
-        while result == name or result in taken:
-            result += added_suffix(_suffix(name))
-        taken.add(result)
-        results[name] = result
-    return results
-
-
-def _avoid_reserved(path: str) -> str:
-    """A source folder with the name of one of ours gets another _ in the output."""
-    top, slash, rest = path.partition("/")
-    if slash and top.rstrip("_") in RESERVED:
-        return f"{top}_/{rest}"
-    return path
-
-
-def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _sort_key(entry: StorageEntry) -> bytes:

@@ -121,7 +121,7 @@ class ArchiveRun:
             if self.stop.is_set():
                 return
             if isinstance(step, Skipped):
-                self.summary.others += 1
+                self.summary.skip(step.reason)
             elif isinstance(step, UnreadableFolder):
                 row = _unreadable_row(step)
                 self._record(row, "", {})

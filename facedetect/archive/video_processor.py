@@ -149,7 +149,7 @@ class VideoJob:
         for_thumbnail = {found.fullest_frame} if self.options.thumbnails else set()
         last = max([*best_faces, *for_thumbnail], default=-1)
         on_packet = writer.copy if writer is not None else None
-        crops: dict[int, str] = {}
+        crops: dict[int, list[str]] = {}
         results: dict[str, object] = {}
         for frame in self._unless_stopped(reader.frames(on_packet)):
             if writer is None and frame.number > last:
@@ -162,20 +162,22 @@ class VideoJob:
             shown = self._shown(image, found.tracking.faces_at(frame.time_s))
             if frame.number in for_thumbnail:
                 path = thumbnail_path(self.file.result)
-                results["thumbnail"] = self.outputs.write(path, make_thumbnail(shown))
+                for name in self.outputs.write_extra("thumbnail", path, make_thumbnail(shown)):
+                    results["thumbnail"] = name
             if writer is not None:
                 writer.write(frame, shown)
+        results |= self.outputs.failed_extras()
         if self.options.crops is None:
             return results
-        return {"crops": [crops[number] for number in sorted(crops)], **results}
+        return {"crops": [name for number in sorted(crops) for name in crops[number]], **results}
 
     def _shown(self, image: BGRImage, faces: list[Face]) -> BGRImage:
         return image if self.options.style == "none" else render(image, faces, self.options.style)
 
-    def _write_crop(self, number: int, image: BGRImage, face: Face) -> str:
+    def _write_crop(self, number: int, image: BGRImage, face: Face) -> list[str]:
         cropped = cut(image, face, self.options.crops or "plain")
         name = crop_path(self.file.result, number, ".jpg")
-        return self.outputs.write(name, encode_image(cropped, ".jpg"))
+        return self.outputs.write_extra("crop", name, encode_image(cropped, ".jpg"))
 
 
 def _frame_row(detections: FrameDetections, track_numbers: list[int]) -> Row:

@@ -45,6 +45,9 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
         CropStyle | None,
         typer.Option(help="Also cut faces out: with a margin, or aligned to 112x112 px."),
     ] = None,
+    clear_crops: Annotated[
+        bool, typer.Option("--clear-crops", help="Cut faces out even if the style hides them.")
+    ] = False,
     report: Annotated[
         str, typer.Option(help="Reports, separated by commas: jsonl, csv, coco, parquet, html.")
     ] = "jsonl",
@@ -55,6 +58,21 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     stride: Annotated[
         int, typer.Option(min=1, help="Search every n-th frame of a video and track faces between.")
     ] = 1,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Leave out files and folders, as in .gitignore: '*.png', 'private/', '2019/**'. "
+            "Repeatable; the case of letters does not matter.",
+        ),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Look at nothing else, and at folders of the system that match. Repeatable.",
+        ),
+    ] = None,
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Enter linked folders.")
     ] = False,
@@ -109,9 +127,12 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
         style=style,
         metadata=metadata,
         crops=crops,
+        clear_crops=clear_crops,
         reports=[cast("ReportName", name.strip()) for name in report.split(",")],
         videos=videos,
         stride=stride,
+        exclude=exclude or (),
+        include=include or (),
         follow_links=follow_links,
         workers=workers,
         engine=engine,

@@ -25,17 +25,30 @@ def print_summary(summary: RunSummary) -> None:
     )
     for reason, count in summary.failures.most_common():
         typer.echo(f"  {reason}: {count}")
+    if summary.incomplete:
+        files = counted(summary.incomplete, "file")
+        typer.echo(f"Without crops or thumbnail, as the report's `not_written` says: {files}.")
     if summary.unchanged:
         typer.echo(f"Unchanged since an earlier run: {counted(summary.unchanged, 'file')}.")
-    if summary.others:
-        typer.echo(f"Skipped: {counted(summary.others, 'other file')}.")
+    _print_skipped(summary)
     if summary.missing:
-        typer.echo(f"Results kept although the source is gone: {counted(summary.missing, 'file')}.")
+        missing = counted(summary.missing, "file")
+        typer.echo(f"Results kept although the source is gone or left out: {missing}.")
     if summary.missing_other_options:
         files = counted(summary.missing_other_options, "file")
         typer.echo(f"  of which {files} made with other options: faces may show.")
     for report in summary.reports:
         typer.echo(f"Report: {printable(report)}")
+
+
+def _print_skipped(summary: RunSummary) -> None:
+    if summary.others:
+        typer.echo(f"Skipped: {counted(summary.others, 'other file')}.")
+    if summary.excluded:
+        typer.echo(f"Excluded: {counted(summary.excluded, 'path')}.")
+    if summary.system:
+        paths = counted(summary.system, "path")
+        typer.echo(f"Left alone: {paths} of the system, such as bins and thumbnails.")
 
 
 def print_json(summary: RunSummary) -> None:
@@ -53,11 +66,12 @@ def print_preview(files: Iterable[PreviewedFile], *, quiet: bool, as_json: bool)
             typer.echo(printable(f"{file.name} -> {file.result}"))
     if as_json:
         names = {"process": "to_do", "unchanged": "unchanged", "unreadable": "unreadable"}
-        values = {name: counts[action] for action, name in names.items()}
-        typer.echo(json.dumps({**values, "others": counts["skip"]}))
+        names |= {"other": "others", "excluded": "excluded", "system": "system"}
+        typer.echo(json.dumps({name: counts[action] for action, name in names.items()}))
         return
     typer.echo(
         f"{counted(counts['process'], 'file')} to process, {counts['unchanged']} unchanged, "
-        f"{counted(counts['skip'], 'other file')}, "
+        f"{counted(counts['other'], 'other file')}, {counts['excluded']} excluded, "
+        f"{counts['system']} of the system, "
         f"{counted(counts['unreadable'], 'folder')} that cannot be listed. Nothing was written."
     )

@@ -8,6 +8,7 @@ from threading import Event
 import pytest
 
 from facedetect.archive import FolderProgress, annotate_folder, preview_folder
+from facedetect.archive.processing import DisplayStyle
 from facedetect.errors import BackendUnavailable, InvalidSettings
 from facedetect.settings import DetectorSettings
 
@@ -28,6 +29,9 @@ def test_a_model_that_is_away_ends_the_call_before_any_file(source: Path, out: P
     [
         ({"engine": "local", "ray_address": "auto"}, "needs the engine ray"),
         ({"reports": ["parquet", "pdf"]}, "'pdf' is not a report"),
+        ({"style": "blur", "crops": "plain"}, "the style blur hides faces, and crops"),
+        ({"style": "solid", "crops": "aligned"}, "--style none --crops, or allow them with"),
+        ({"exclude": ["/"]}, "'/' is no pattern"),
     ],
 )
 def test_options_that_cannot_be_right_are_told(
@@ -35,6 +39,17 @@ def test_options_that_cannot_be_right_are_told(
 ) -> None:
     with pytest.raises(InvalidSettings, match=message):
         annotate_folder(source, out, settings=AWAY, **options)  # type: ignore[arg-type]
+
+
+def test_what_hides_writes_clear_crops_only_if_it_is_told_so(source: Path, out: Path) -> None:
+    styles: tuple[DisplayStyle, ...] = ("blur", "pixelate", "solid")
+    for style in styles:
+        with pytest.raises(BackendUnavailable):  # so the options were taken
+            annotate_folder(
+                source, out, style=style, crops="plain", clear_crops=True, settings=AWAY
+            )
+    with pytest.raises(BackendUnavailable):
+        annotate_folder(source, out, style="box", crops="plain", settings=AWAY)
 
 
 def test_the_source_must_be_a_folder(tmp_path: Path, out: Path) -> None:

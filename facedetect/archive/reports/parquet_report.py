@@ -57,6 +57,7 @@ def parquet_schema() -> pa.Schema:
     video = [(name, whole) for name in ("frames", "looked_at", "tracks", "damaged")]
     video += [("seconds", number), ("missing_s", number), ("left_out", pa.list_(text))]
     results = [("picture", text), ("crops", pa.list_(text)), ("thumbnail", text), ("frames", text)]
+    results.append(("not_written", pa.list_(text)))
     return pa.schema(
         [
             pa.field("file", text, nullable=False),

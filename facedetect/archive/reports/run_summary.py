@@ -15,9 +15,11 @@ class RunSummary:
     `images` and `videos` were processed. `faces` were found in them, one per track in a video.
     `without_face` counts files without any. `unchanged` files were finished by an earlier run; they
     are included in the other counts. `others` are files that are neither pictures nor videos, and
-    folders that were not entered. `missing` counts files with results whose sources this run did
-    not see, `missing_other_options` those of them that were made with other options: faces that are
-    hidden now may show there.
+    folders that were not entered; `system` are files and folders of the system, such as its bin,
+    `excluded` those that were asked to be left out. `missing` counts files with results whose
+    sources this run did not see, `missing_other_options` those of them that were made with other
+    options: faces that are hidden now may show there. `incomplete` have a result, without crops or
+    the thumbnail, which could not be written.
     """
 
     images: int = 0
@@ -26,7 +28,10 @@ class RunSummary:
     without_face: int = 0
     unchanged: int = 0
     others: int = 0
+    system: int = 0
+    excluded: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    incomplete: int = 0
     missing: int = 0
     missing_other_options: int = 0
     interrupted: bool = False
@@ -42,6 +47,12 @@ class RunSummary:
         """The files that have a row."""
         return self.images + self.videos + self.failed
 
+    def skip(self, reason: str) -> None:
+        """Count a file or folder that is not looked at; the reason is a `SkipReason`."""
+        self.others += reason == "other"
+        self.system += reason == "system"
+        self.excluded += reason == "excluded"
+
     def add(self, row: Row) -> None:
         """Count a row; what is not in rows, such as `unchanged`, is up to the caller."""
         if row["status"] == "failed":
@@ -53,3 +64,4 @@ class RunSummary:
             self.images += 1
         self.faces += len(row["faces"])
         self.without_face += not row["faces"]
+        self.incomplete += "not_written" in row.get("results", {})
