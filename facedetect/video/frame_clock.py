@@ -29,6 +29,11 @@ class FrameClock:
             return 0.0
         return self.seconds_at(self._last + self._ticks_per_frame)
 
+    @property
+    def end_s(self) -> float:
+        """When the last frame so far ends, by the file's timestamps."""
+        return self.duration_s + float((self._first or 0) * self._time_base)
+
     def next(self, pts: int | None, time_base: Fraction | None) -> int:
         """Return the next frame's timestamp; raises UnsupportedVideo if time jumps back."""
         if pts is None:

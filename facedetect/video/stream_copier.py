@@ -23,18 +23,25 @@ _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "
 _DEFAULT_LAYOUT = "stereo"
 # FFmpeg's names for layouts that say no more than a number end so.
 _UNKNOWN_LAYOUT = " channels"
+# What players take in MP4. A file that was one keeps some that fewer take, but never PCM and AMR,
+# which nearly none plays there.
+_PLAYED_IN_MP4 = {"aac", "mp3"}
+_KEPT_IN_MP4 = _PLAYED_IN_MP4 | {"ac3", "alac", "eac3", "flac", "opus"}
 # A larger gap between two timestamps is silence; a smaller one is rounding.
 _GAP_S = Fraction(1, 10)
 
 
-def add_stream_copier(output: OutputContainer, source: Stream) -> StreamCopier | None:
+def add_stream_copier(
+    output: OutputContainer, source: Stream, *, is_same_container: bool
+) -> StreamCopier | None:
     """Add a stream like `source`, audio or subtitles; None if the container takes nothing like it.
 
-    The packets are copied if the container takes the codec; other audio is re-encoded as AAC.
+    The packets are copied if the container takes the codec, and players take it there; other audio
+    is re-encoded as AAC.
     """
     if source.codec_context is None:
         return None
-    if _can_copy(source, output.format.name):
+    if _is_played(source, output, is_same_container) and _can_copy(source, output.format.name):
         stream = _add_copy(output, source)
         stream.disposition = source.disposition
         return StreamCopier(output, stream)
@@ -105,6 +112,13 @@ class AudioReencoder(StreamCopier):
             pts = self._next_pts
         frame.pts, frame.time_base = pts or 0, tick
         self._next_pts = frame.pts + frame.samples
+
+
+def _is_played(source: Stream, output: OutputContainer, is_same_container: bool) -> bool:
+    if source.type != "audio" or output.format.name != "mp4":
+        return True
+    played = _KEPT_IN_MP4 if is_same_container else _PLAYED_IN_MP4
+    return source.codec_context.codec.canonical_name in played
 
 
 def _can_copy(source: Stream, container: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from facedetect.video.hdr import is_hdr
 from facedetect.video.pyav import import_av
 from facedetect.video.video_reader import FrameSize, VideoReader
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _THREADS = 4
 
 # FFmpeg's numbers for colour matrices and ranges.
-_RGB, _BT601 = 0, 6
+_RGB, _BT709, _BT601 = 0, 1, 6
 _LIMITED_RANGE, _FULL_RANGE = 1, 2
 
 # Each encoder's name and options in FFmpeg. The quality is what its documentation calls visually
@@ -33,12 +34,13 @@ _ENCODERS = {
 
 
 def add_video_stream(output: OutputContainer, source: VideoReader, size: FrameSize) -> VideoStream:
-    """Add a stream of the source's codec; of H.264, or VP9 in WebM, if it cannot be written.
+    """Add a stream of the source's codec if the container stays; else of H.264, or VP9 in WebM.
 
     Pixels are 8-bit 4:2:0, which every player supports. In it two by two pixels share a colour: odd
     sides grow by one.
     """
-    name, options = _encoder_for(source.stream.codec.canonical_name, output)
+    codec = source.stream.codec.canonical_name if source.is_kept_by(output) else ""
+    name, options = _encoder_for(codec, output)
     stream: VideoStream = output.add_stream(  # type: ignore[assignment]  # by its encoder's name
         name, rate=source.rate, options=dict(options), time_base=source.time_base
     )
@@ -61,8 +63,12 @@ def _encoder_for(codec: str, output: OutputContainer) -> tuple[str, dict[str, st
 
 
 def _copy_colour(source: VideoStream, stream: VideoStream) -> None:
-    """Make the pixels' numbers mean the same colours as in the source."""
+    """Make the pixels' numbers mean the same colours as in the source; see `hdr.py`, too."""
     old, new = source.codec_context, stream.codec_context
+    if is_hdr(old.color_trc):
+        new.color_range = _LIMITED_RANGE
+        new.color_primaries = new.color_trc = new.colorspace = _BT709
+        return
     is_full = old.color_range == _FULL_RANGE or (old.pix_fmt or "").startswith("yuvj")
     new.color_range = _FULL_RANGE if is_full else _LIMITED_RANGE
     new.color_primaries, new.color_trc = old.color_primaries, old.color_trc

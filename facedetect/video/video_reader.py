@@ -22,7 +22,7 @@ from facedetect.video.pyav import av_errors, ffmpeg_reason, import_av
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame, VideoStream
-    from av.container import InputContainer
+    from av.container import InputContainer, OutputContainer
     from av.stream import Stream
 
 # The formats of cameras and archives. FFmpeg's others are many more parsers, some of them for
@@ -117,7 +117,8 @@ class VideoReader:
         self.start_s = Fraction(container.start_time or 0, _TICKS_PER_S)
         rates = self.stream.average_rate, self.stream.guessed_rate, self.stream.base_rate
         self.rate = next((rate for rate in rates if rate), Fraction(25))
-        self._declared_s = _declared_duration_s(container, self.stream)
+        self._declared_end_s = _declared_end_s(container, self.stream)
+        self._sound_end_s = 0.0
         self._clock = FrameClock(self.time_base, self.rate)
 
     @property
@@ -127,9 +128,19 @@ class VideoReader:
 
     @property
     def missing_s(self) -> float:
-        """How much longer the video should be by its header; 0 for less than half a second."""
-        missing_s = self._declared_s - self.duration_s
+        """How much longer the video should be by its header; 0 for less than half a second.
+
+        Where the header tells the end of the file alone, the audio's may be it.
+        """
+        end_s = self._clock.end_s
+        if self.stream.duration is None:
+            end_s = max(end_s, self._sound_end_s)
+        missing_s = self._declared_end_s - end_s
         return missing_s if missing_s > _MIN_MISSING_S else 0.0
+
+    def is_kept_by(self, output: OutputContainer) -> bool:
+        """Whether a result is a file of the same kind as the source."""
+        return output.format.name in self.container.format.name.split(",")
 
     @property
     def audio_and_subtitles(self) -> list[Stream]:
@@ -144,7 +155,7 @@ class VideoReader:
         What does not decode is skipped and counted. Raises InvalidVideo if nothing decodes,
         UnsupportedVideo, ImageTooLarge.
         """
-        converter = PixelConverter()
+        converter = PixelConverter(self.stream.codec_context.color_trc)
         for number, frame in enumerate(deinterlace(self._decoded_frames(on_packet))):
             if number == 0:
                 self.frame_size = self._upright_size(frame)
@@ -158,13 +169,19 @@ class VideoReader:
     def _decoded_frames(
         self, on_packet: Callable[[Packet[Any]], object] | None
     ) -> Iterator[VideoFrame]:
-        others = self.audio_and_subtitles if on_packet is not None else []
-        for packet in self._packets(self.stream, *others):
+        for packet in self._packets(self.stream, *self.audio_and_subtitles):
             if packet.stream_index == self.stream.index:
                 yield from self._decode(packet)
-            elif on_packet is not None:
+                continue
+            self._note_end(packet)
+            if on_packet is not None:
                 on_packet(packet)
         yield from self._decode(None)
+
+    def _note_end(self, packet: Packet[Any]) -> None:
+        if packet.pts is not None and packet.time_base is not None:
+            end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            self._sound_end_s = max(self._sound_end_s, end_s)
 
     def _packets(self, *streams: Stream) -> Iterator[Packet[Any]]:
         """Yield the streams' packets; ends early where the file is damaged."""
@@ -239,11 +256,13 @@ def _find_video_stream(container: InputContainer) -> VideoStream:
     raise InvalidVideo("the file has no video stream; use a video, or leave the file out")
 
 
-def _declared_duration_s(container: InputContainer, stream: VideoStream) -> float:
-    """The duration by the file's header; 0 if there is none."""
+def _declared_end_s(container: InputContainer, stream: VideoStream) -> float:
+    """When the video ends by the file's header; 0 if it does not tell."""
     if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / _TICKS_PER_S
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    if container.duration is None:
+        return 0.0
+    return ((container.start_time or 0) + container.duration) / _TICKS_PER_S
 
 
 def _unreadable(error: OSError) -> InvalidVideo:

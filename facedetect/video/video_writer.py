@@ -83,7 +83,7 @@ class VideoWriter:
         for stream in source.audio_and_subtitles:
             if stream.type == "subtitle" and not keep_tags:
                 continue  # drones write GPS positions there
-            copier = add_stream_copier(output, stream)
+            copier = add_stream_copier(output, stream, is_same_container=source.is_kept_by(output))
             if copier is not None:
                 self._copiers[stream.index] = copier
                 streams.append((stream, copier.stream))

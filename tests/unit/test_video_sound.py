@@ -83,10 +83,43 @@ def sound_of(path: Path) -> tuple[str, int, str]:
 
 
 def test_stereo_of_an_avi_that_does_not_say_so(tmp_path: Path, out: Path) -> None:
-    path = make_loud(tmp_path / "in" / "camera.avi", "pcm_s16le")
-    assert sound_of(path) == ("pcm_s16le", SOUND_RATE, "2 channels")
+    path = make_loud(tmp_path / "in" / "camera.avi", "mp3")
+    assert sound_of(path)[0] == "mp3"
     do(path, out, suffix=".mp4")
-    assert sound_of(out / "camera.avi.mp4") == ("pcm_s16le", SOUND_RATE, "stereo")
+    assert sound_of(out / "camera.avi.mp4") == ("mp3", SOUND_RATE, "stereo")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "becomes"),
+    [
+        ("a.avi", "pcm_s16le", "aac"),
+        ("a.avi", "ac3", "aac"),
+        ("a.avi", "mp3", "mp3"),
+        ("a.ts", "aac", "aac"),
+        ("a.ts", "mp2", "aac"),
+        ("a.ts", "ac3", "aac"),
+        ("a.flv", "aac", "aac"),
+        ("a.ogv", "libopus", "aac"),
+        ("a.mp4", "pcm_s16le", "aac"),
+        ("a.mp4", "ac3", "ac3"),
+        ("a.mov", "pcm_s16le", "pcm_s16le"),
+        ("a.mkv", "pcm_s16le", "pcm_s16le"),
+    ],
+)
+def test_players_take_the_sound(
+    tmp_path: Path, out: Path, name: str, codec: str, becomes: str
+) -> None:
+    pictures_as = {".ogv": "libvpx", ".flv": "flv"}.get(Path(name).suffix, "mpeg4")
+    rate = 44100 if name.endswith(".flv") else SOUND_RATE
+    path = make_loud(tmp_path / "in" / name, codec, rate, pictures_as)
+    is_kept = name.endswith((".mp4", ".mov", ".mkv"))
+    row = do(path, out, suffix="" if is_kept else ".mp4").row
+    assert row["video"]["left_out"] == []
+    made = out / name if is_kept else out / f"{name}.mp4"
+    assert sound_of(made)[0] == becomes
+    with av.open(str(made)) as video:
+        seconds = [f.samples / f.sample_rate for f in video.decode(audio=0)]
+    assert sum(seconds) == pytest.approx(0.8, abs=0.1)
 
 
 def test_a_rate_that_aac_does_not_have(tmp_path: Path, out: Path) -> None:

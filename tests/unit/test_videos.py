@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
+from operator import add
 from pathlib import Path
 from threading import Event
 
@@ -186,6 +188,44 @@ def test_a_damaged_piece_is_left_out_and_counted(tmp_path: Path, out: Path) -> N
     assert video["damaged"] == 1
     assert 0.7 * FRAMES < video["frames"] < FRAMES
     assert is_hidden(out / "clip.webm")
+
+
+def test_pictures_that_begin_after_the_sound_are_all_there(tmp_path: Path, out: Path) -> None:
+    """Matroska tells how long the whole file is, not the pictures alone."""
+    for name, begin, seconds in (("late.mkv", 20, 0.8), ("long.mkv", 0, 2.5)):
+        path = tmp_path / "in" / name
+        with written(path) as output:
+            pictures = add_pictures(output)
+            tone = output.add_stream("aac", rate=48000, layout="stereo")
+            encode(output, pictures, ticks=partial(add, begin))
+            encode_tone(output, tone, seconds=seconds)
+        video = do(path, out).row["video"]
+        assert (video["frames"], video["missing_s"]) == (FRAMES, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "becomes"),
+    [
+        ("a.ts", "libx265", "h264"),
+        ("a.flv", "libx264", "h264"),
+        ("a.avi", "mjpeg", "h264"),
+        ("a.3gp", "mpeg4", "h264"),
+        ("a.mp4", "libx265", "hevc"),
+        ("a.webm", "libvpx-vp9", "vp9"),
+    ],
+)
+def test_players_take_the_pictures(
+    tmp_path: Path, out: Path, name: str, codec: str, becomes: str
+) -> None:
+    pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    path = make_video(tmp_path / "in" / name, codec=codec, pix_fmt=pix_fmt)
+    suffix = "" if name.endswith((".mp4", ".webm")) else ".mp4"
+    do(path, out, suffix=suffix)
+    with av.open(str(out / f"{name}{suffix}")) as made:
+        context = made.streams.video[0].codec_context
+        assert context.codec.canonical_name == becomes
+        assert context.pix_fmt in {"yuv420p", "yuvj420p"}
+    assert is_hidden(out / f"{name}{suffix}")
 
 
 def test_a_video_that_ends_too_early_is_done_as_far_as_it_goes(tmp_path: Path, out: Path) -> None:
