@@ -34,9 +34,11 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1"}
 _CANON_RAW_BRAND = b"crx "
 _MAX_FTYP_BYTES = 1024
-# Canon's CR3 says it in its brand. These are Fujifilm, Olympus, Panasonic, Sigma and old Canon.
+# Canon's CR3 says it in its brand. These are Fujifilm, Olympus, Panasonic, Sigma, old Canon and
+# Minolta.
 _RAW_SIGNATURES = (
     b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"II\x1a\0\0\0HEAPCCDR",
+    b"\0MRM",
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from facedetect.images.tiff_samples import (
 _SUBFILE, _OLD_SUBFILE = 254, 255
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_STRIP_OFFSETS, _SAMPLES, _ROWS, _PLANAR = 273, 277, 278, 284
+_STRIP_OFFSETS, _SAMPLES, _ROWS, _STRIP_BYTES, _PLANAR = 273, 277, 278, 279, 284
 _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS = 322, 323, 324
 _EXTRA_SAMPLES, _SAMPLE_FORMAT = 338, 339
 _ONE_PLANE, _RAW = 1, 1
@@ -29,11 +29,11 @@ _PALETTE, _YCBCR, _LAB = 3, 6, 8
 
 # Numbers of samples and of bits, of one plane and without alpha.
 _PILLOW_LAYOUTS = {(1,), (1, 1), (1, 2), (1, 4), (1, 8), (3, 8)}
-# Codecs that hold whole pictures rather than samples: JPEG and WebP.
-_PICTURE_CODECS = {7: "jpeg", 50001: "webp"}
+# A codec that holds whole pictures rather than samples, and those for black and white.
+_JPEG, _FAX = 7, {2, 3, 4}
 _REFUSED_COMPRESSIONS = {
-    2: "fax", 3: "fax", 4: "fax", 6: "old-style JPEG", 34661: "JBIG", 34712: "JPEG 2000",
-    33003: "JPEG 2000", 33005: "JPEG 2000", 34887: "LERC", 34892: "lossy DNG", 52546: "JPEG XL",
+    6: "old-style JPEG", 34661: "JBIG", 34712: "JPEG 2000", 33003: "JPEG 2000", 33005: "JPEG 2000",
+    34887: "LERC", 34892: "lossy DNG", 50001: "WebP", 52546: "JPEG XL",
 }  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def open_tiff(data: bytes, limits: ImageLimits) -> Image.Image:
 def open_page(data: bytes, page: TiffDirectory) -> Image.Image:
     """Open one page; raises UnsupportedImage, or whatever Pillow raises."""
     compression = page.number(_COMPRESSION, _RAW)
-    if compression not in COMPRESSIONS | _PICTURE_CODECS:
+    if compression not in {*COMPRESSIONS, *_FAX, _JPEG}:
         name = _REFUSED_COMPRESSIONS.get(compression, f"number {compression}")
         raise UnsupportedImage(
             f"the TIFF file has the compression {name}, which is not supported; "
@@ -64,6 +64,8 @@ def open_page(data: bytes, page: TiffDirectory) -> Image.Image:
         )
     if len(page.numbers(_TILE_OFFSETS) or page.numbers(_STRIP_OFFSETS)) < _needed_parts(page):
         raise truncated_error()  # Pillow would leave the rest black
+    if compression in _FAX and _ends_behind(page, len(data)):
+        raise truncated_error()  # libtiff would leave the rest white
     if not _is_left_to_pillow(page, compression):
         if not is_known_layout(page):
             raise _unsupported(page)
@@ -83,7 +85,9 @@ def _is_left_to_pillow(page: TiffDirectory, compression: int) -> bool:
     """Whether Pillow decodes it right: pictures, and samples of up to 8 bits without extra ones."""
     if page.layout == TiffLayout(">", is_big=True):  # Pillow takes its offsets for 32 bits
         return False
-    if compression in _PICTURE_CODECS or page.number(_PHOTOMETRIC) in {_PALETTE, _LAB}:
+    if compression in _FAX:
+        return page.number(_SAMPLES, 1) == page.number(_BITS, 1) == 1
+    if compression == _JPEG or page.number(_PHOTOMETRIC) in {_PALETTE, _LAB}:
         return True
     if page.number(_PHOTOMETRIC) == _YCBCR:
         return compression != _RAW  # Pillow does not know that its colours have fewer pixels
@@ -93,6 +97,12 @@ def _is_left_to_pillow(page: TiffDirectory, compression: int) -> bool:
         and page.number(_PLANAR, _ONE_PLANE) == _ONE_PLANE
         and not page.numbers(_EXTRA_SAMPLES)
     )
+
+
+def _ends_behind(page: TiffDirectory, end: int) -> bool:
+    """Whether a strip ends behind the end of the file."""
+    places = zip(page.numbers(_STRIP_OFFSETS), page.numbers(_STRIP_BYTES), strict=False)
+    return any(start + size > end for start, size in places)
 
 
 def _needed_parts(page: TiffDirectory) -> int:

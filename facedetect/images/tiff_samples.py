@@ -42,12 +42,16 @@ _PHOTOMETRIC_NAMES = {
 }  # fmt: skip
 _KINDS = {1: "", 2: " signed", 3: " floating-point", 4: "", 5: " complex", 6: " complex"}
 _UNSIGNED = {1, 4}  # 4 is "undefined"
-_SEPARATE, _MSB_FIRST, _DIFFERENCES = 2, 1, 2
+_SEPARATE, _LSB_FIRST, _DIFFERENCES = 2, 2, 2
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _MAX_BITS = 16
 _BAND_ROWS = 256
 _LONG, _RAW = 4, 1
 _STRIP_AT = 128  # behind the directory
+_REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+Bytes = bytes | memoryview
 
 
 def describe_layout(page: TiffDirectory) -> str:
@@ -71,7 +75,6 @@ def is_known_layout(page: TiffDirectory) -> bool:
         and len(bits) == 1
         and 0 < min(bits) <= _MAX_BITS
         and set(page.numbers(_SAMPLE_FORMAT)) <= _UNSIGNED
-        and page.number(_FILL_ORDER, _MSB_FIRST) == _MSB_FIRST
         and (not has_differences or bits <= {8, 16})
         and page.number(_PREDICTOR, 1) in {1, _DIFFERENCES}
     )
@@ -140,19 +143,26 @@ class SampledTiff(ArrayFile):
         """Rows of bytes of the strips or the tile that are at these places of the file."""
         row_bytes = (self._part_width * self._per_pixel * self._bits + 7) // 8
         compression = self._page.number(_COMPRESSION, _RAW)
-        data, part_bytes = memoryview(self.data), self._part_rows * row_bytes
+        part_bytes = self._part_rows * row_bytes
         if compression == _RAW:
-            parts = [data[start : start + part_bytes] for start, _ in spans]
+            parts = [self._stored(start, part_bytes) for start, _ in spans]
             stored = parts[0] if len(parts) == 1 else b"".join(parts)
             is_cut = any(len(part) < part_bytes for part in parts[:-1])
             if is_cut or len(stored) < rows * row_bytes:
                 raise truncated_error()
             return np.frombuffer(stored, np.uint8, rows * row_bytes).reshape(rows, row_bytes)
-        strips = [data[start : start + size] for start, size in spans]
+        strips = [self._stored(start, size) for start, size in spans]
         height = self._part_rows if self._tile_width else rows
         tiff = _grey_tiff(strips, compression, self._part_rows, (height, row_bytes))
         with TiffImageFile(io.BytesIO(tiff)) as file:
             return np.asarray(file, np.uint8)[:rows]
+
+    def _stored(self, start: int, size: int) -> Bytes:
+        """Bytes of the file, the first pixel in the highest bits."""
+        stored = memoryview(self.data)[start : start + size]
+        if self._page.number(_FILL_ORDER) == _LSB_FIRST:
+            return bytes(stored).translate(_REVERSED_BITS)
+        return stored
 
     def _samples(self, rows: NDArray[np.uint8]) -> NDArray[np.uint16]:
         """Samples of rows of bytes, [height, width, samples]."""
@@ -203,7 +213,7 @@ def _resolution(page: TiffDirectory) -> tuple[float, float] | None:
 
 
 def _grey_tiff(
-    strips: list[memoryview], compression: int, strip_rows: int, shape: tuple[int, int]
+    strips: list[Bytes], compression: int, strip_rows: int, shape: tuple[int, int]
 ) -> bytes:
     """A TIFF file of 8-bit grey pixels, [height, width]."""
     sizes = np.array([len(strip) for strip in strips])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from facedetect.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from facedetect.images import BGRImage, ImageHeader, ImageLimits, decode_image
+from facedetect.images.tiff_directory import read_pages
 from tests.unit.pictures import encode, exif_of, read_header, rgb
 from tests.unit.tiffs import (
     CMYK,
@@ -147,7 +150,8 @@ def test_deep_tiffs_are_turned(noise: BGRImage, orientation: int) -> None:
         (Layout(8, photometric=32845), "8-bit LogLuv"),
         (Layout(8, photometric=6), "8-bit YCbCr"),
         (Layout(compression=34887), "compression LERC"),
-        (Layout(compression=4), "compression fax"),
+        (Layout(compression=4), "8-bit RGB"),
+        (Layout(compression=50001), "compression WebP"),
         (Layout(compression=6), "compression old-style JPEG"),
         (Layout(compression=65535), "compression number 65535"),
     ],
@@ -165,6 +169,31 @@ def test_missing_samples_are_an_error(bits: int, compression: int, is_planar: bo
     data = write_tiff((random_samples(3, bits), layout))
     with pytest.raises(InvalidImage):
         decode_image(data, LIMITS)
+
+
+@pytest.mark.parametrize("is_white", [False, True])
+@pytest.mark.parametrize("coding", ["group3", "group4", "tiff_ccitt"])
+def test_scans_in_black_and_white(noise: BGRImage, coding: str, is_white: bool) -> None:
+    page = Image.fromarray(noise).convert("1")
+    data = encode(page, "TIFF", compression=coding, tiffinfo={262: int(not is_white)})
+    expected = np.asarray(page.convert("RGB"))
+    assert np.array_equal(decoded_rgb(data), expected)
+    with pytest.raises(InvalidImage):
+        decoded_rgb(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize(("bits", "compression"), [(16, 1), (12, 1), (4, 1), (16, DEFLATE)])
+def test_bits_may_be_stored_the_other_way_round(bits: int, compression: int) -> None:
+    samples = random_samples(1, bits)
+    layout = Layout(bits, photometric=1, compression=compression)
+    data = write_tiff((samples, layout))
+    reversed_bits = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+    other = write_tiff((samples, replace(layout, more={266: 2})))
+    page = next(iter(read_pages(other)))
+    start, size = page.number(273), page.number(279)
+    strip = other[start : start + size].translate(reversed_bits)
+    other = other[:start] + strip + other[start + size :]
+    assert np.array_equal(decoded_rgb(other), decoded_rgb(data))
 
 
 REDUCED, MASK = {254: 1}, {254: 4}
@@ -233,8 +262,9 @@ def test_a_jpeg_in_a_raw_photograph_is_turned_as_the_camera_was(
         b"FUJIFILMCCD-RAW 0201FF129502",
         b"IIU\0\x18\0\0\0",
         b"IIRO\x08\0\0\0",
+        b"\0MRM\0\x01\x02\x03",
     ],
-    ids=["CR3", "RAF", "RW2", "ORF"],
+    ids=["CR3", "RAF", "RW2", "ORF", "MRW"],
 )
 def test_other_raw_files_are_named(data: bytes) -> None:
     with pytest.raises(UnsupportedImage, match="RAW photograph"):
