@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import cv2
 import numpy as np
 
-from facedetect.errors import InvalidVideo
+from facedetect.errors import InvalidVideo, UnsupportedVideo
 from facedetect.images import BGRImage, ImageLimits, check_pixel_count
 from facedetect.images.pixels import SIDES_SWAPPED
 from facedetect.video.deinterlacing import deinterlace
 from facedetect.video.frame_clock import FrameClock
+from facedetect.video.hdr import is_hdr
 from facedetect.video.pixel_conversion import PixelConverter, check_pixel_format, read_orientation
 from facedetect.video.pyav import av_errors, ffmpeg_reason, import_av
 
@@ -39,6 +40,7 @@ _MAX_EXPANSION = 4
 _MIN_BYTES = 2**20
 # Files round their duration, and some include the audio's.
 _MIN_MISSING_S = 0.5
+_DOLBY_VISION_TAGS = {"dvh1", "dvhe", "dva1", "dvav", "dav1"}
 # FFmpeg's unit for the times of whole files.
 _TICKS_PER_S = 1_000_000
 # Decoders pad frames to sides that are multiples of up to 64; the exact check follows them.
@@ -252,8 +254,18 @@ def _find_video_stream(container: InputContainer) -> VideoStream:
                     "the video's codec is unknown; use the original, complete file, or re-encode "
                     "it as H.264"
                 )
+            _check_colours(stream)
             return stream
     raise InvalidVideo("the file has no video stream; use a video, or leave the file out")
+
+
+def _check_colours(stream: VideoStream) -> None:
+    """Raise UnsupportedVideo for Dolby Vision alone: without its data it is green and purple."""
+    context = stream.codec_context
+    if context.codec_tag in _DOLBY_VISION_TAGS and not is_hdr(context.color_trc):
+        raise UnsupportedVideo(
+            "the video is Dolby Vision without a compatible picture; export it as HDR10, HLG or SDR"
+        )
 
 
 def _declared_end_s(container: InputContainer, stream: VideoStream) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from facedetect.archive.processing import DisplayStyle
+from facedetect.errors import UnsupportedVideo
 from facedetect.images import BGRImage, ImageLimits, load_image
 from facedetect.video import open_video_reader
 from facedetect.video.hdr import HLG, PQ
@@ -24,7 +25,7 @@ TO_BT2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.016
 
 def signal_of(nits: np.ndarray[Any, Any], transfer: int) -> np.ndarray[Any, Any]:
     """What a camera records of the light that a screen of 1000 nits is to show, R, G and B."""
-    if transfer == PQ:
+    if transfer != HLG:
         power = (nits / 10000) ** 0.1593017578125
         return np.asarray(((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375)
     screen = nits / 1000
@@ -34,7 +35,9 @@ def signal_of(nits: np.ndarray[Any, Any], transfer: int) -> np.ndarray[Any, Any]
     return np.asarray(np.where(scene <= 1 / 12, np.sqrt(3 * scene), bright))
 
 
-def make_hdr(path: Path, transfer: int, linear_bt709: tuple[float, float, float]) -> Path:
+def make_hdr(
+    path: Path, transfer: int, linear_bt709: tuple[float, float, float], tag: str = "hvc1"
+) -> Path:
     """A video of one colour, given in linear BT.709 where 1 is white of 203 nits."""
     signal = signal_of(TO_BT2020 @ np.array(linear_bt709) * 203, transfer)
     red, _, blue = signal
@@ -46,6 +49,8 @@ def make_hdr(path: Path, transfer: int, linear_bt709: tuple[float, float, float]
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p10le"
         context = stream.codec_context
+        if path.suffix == ".mp4":
+            context.codec_tag = tag
         context.color_trc, context.color_primaries = transfer, BT2020
         context.colorspace, context.color_range = BT2020_NCL, LIMITED
         for number in range(3):
@@ -105,3 +110,15 @@ def test_results_say_that_they_are_of_standard_range(
     assert cv2.absdiff(seen, first_frame(path)[HEIGHT // 2, WIDTH // 2]).max() <= 3
     thumbnail = load_image(out / "contact-sheet" / "thumbnails" / f"{path.name}.jpg")
     assert cv2.absdiff(seen, thumbnail[HEIGHT // 2, WIDTH // 2]).max() <= 4
+
+
+def test_dolby_vision_without_a_picture_for_others_is_refused(tmp_path: Path) -> None:
+    unspecified = 2
+    path = make_hdr(tmp_path / "film.mp4", unspecified, (0.2, 0.2, 0.2), tag="dvh1")
+    with (
+        pytest.raises(UnsupportedVideo, match="Dolby Vision"),
+        open_video_reader(path, ImageLimits()),
+    ):
+        pass
+    make_hdr(path, PQ, (0.2, 0.2, 0.2), tag="dvh1")
+    assert first_frame(path).shape == (HEIGHT, WIDTH, 3)
