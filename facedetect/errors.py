@@ -4,6 +4,7 @@
     ├── ImageError                  one picture cannot be used; the next one can
     │   ├── InvalidImage            bytes that do not decode whole, or no image at all
     │   ├── UnsupportedImage        a format or pixel type that is not taken
+    │   │   └── UnsupportedEncoding a body that is compressed for its way
     │   ├── ImageTooLarge           over a limit on bytes, pixels, frames, time or memory
     │   ├── InvalidVideo            a video of which nothing decodes, or no video at all
     │   └── UnsupportedVideo        a video that cannot be read, or written, here
@@ -69,6 +70,10 @@ class InvalidImage(ImageError):
 
 class UnsupportedImage(ImageError):
     """The format or pixel type is not taken."""
+
+
+class UnsupportedEncoding(UnsupportedImage):
+    """The body of a request is compressed (Content-Encoding)."""
 
 
 class ImageTooLarge(ImageError):

@@ -13,6 +13,7 @@ EXIT_CODES: dict[type[errors.FacedetectError], int] = {
     errors.ImageError: 1,
     errors.InvalidImage: 1,
     errors.UnsupportedImage: 1,
+    errors.UnsupportedEncoding: 1,
     errors.ImageTooLarge: 1,
     errors.InvalidVideo: 1,
     errors.UnsupportedVideo: 1,

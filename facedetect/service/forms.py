@@ -65,7 +65,7 @@ async def read_form(content_type: str, body: AsyncIterator[bytes]) -> AsyncItera
             boundary=boundary,
             config={"MAX_MEMORY_FILE_SIZE": math.inf},  # never write to disk
         )
-        async for chunk in body:
+        async for chunk in _without_preamble(body, boundary):
             parser.write(chunk)
             for part in completed.take():
                 yield part
@@ -74,6 +74,24 @@ async def read_form(content_type: str, body: AsyncIterator[bytes]) -> AsyncItera
         raise InvalidImage(f"malformed form: {error}; send it as curl -F does") from error
     if not completed.is_ended:
         raise InvalidImage("the form ends before its final boundary; send it completely")
+
+
+async def _without_preamble(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[bytes]:
+    """Skip what stands before the first boundary (RFC 2046, section 5.1.1)."""
+    line_break = b"\r\n"
+    delimiter = line_break + b"--" + boundary
+    waiting: bytes | None = line_break  # since the first boundary needs none
+    async for chunk in body:
+        if waiting is None:
+            yield chunk
+            continue
+        waiting += chunk
+        at = waiting.find(delimiter)
+        if at < 0:
+            waiting = waiting[-len(delimiter) :]
+        else:
+            yield waiting[at + len(line_break) :]
+            waiting = None
 
 
 def _decode(name: bytes | None) -> str:

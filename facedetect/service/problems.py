@@ -26,6 +26,7 @@ ReportableError = errors.FacedetectError | RequestValidationError
 
 _TYPE_PREFIX = "urn:facedetect:problem:"
 _UNAVAILABLE_RETRY_S = 5
+_IDENTITY = "identity"
 _SEE_LOG = "see the service's log"
 
 
@@ -64,13 +65,15 @@ class ProblemKind:
 
 _BUG = ProblemKind(500, "internal", "Internal error")
 _INVALID_IMAGE = ProblemKind(400, "invalid-image", "Invalid image")
+_UNSUPPORTED_IMAGE = ProblemKind(415, "unsupported-image", "Unsupported format")
 _MODEL_UNAVAILABLE = ProblemKind(503, "backend-unavailable", "Model unavailable")
 
 KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
     errors.FacedetectError: _BUG,
     errors.ImageError: _INVALID_IMAGE,
     errors.InvalidImage: _INVALID_IMAGE,
-    errors.UnsupportedImage: ProblemKind(415, "unsupported-image", "Unsupported format"),
+    errors.UnsupportedImage: _UNSUPPORTED_IMAGE,
+    errors.UnsupportedEncoding: _UNSUPPORTED_IMAGE,
     errors.ImageTooLarge: ProblemKind(413, "image-too-large", "Image too large"),
     errors.InvalidParams: ProblemKind(422, "invalid-params", "Invalid parameters"),
     errors.ServiceError: _BUG,
@@ -127,6 +130,8 @@ def problem_headers(error: ReportableError) -> dict[str, str]:
             return {"Retry-After": str(_UNAVAILABLE_RETRY_S)}
         case errors.Unauthorized():
             return {"WWW-Authenticate": "Bearer"}
+        case errors.UnsupportedEncoding():
+            return {"Accept-Encoding": _IDENTITY}  # RFC 9110, section 15.5.16
     return {}
 
 

@@ -13,6 +13,7 @@ from facedetect.errors import (
     ImageTooLarge,
     InvalidParams,
     Overloaded,
+    UnsupportedEncoding,
     UnsupportedImage,
     UploadTimeout,
 )
@@ -26,6 +27,9 @@ _ONE_IMAGE = f"one file named {IMAGE_PART!r}, as in curl -F {IMAGE_PART}=@photo.
 _SEVERAL_IMAGES = (
     f"files named {IMAGE_PART!r}, as in curl -F {IMAGE_PART}=@a.jpg -F {IMAGE_PART}=@b.jpg"
 )
+
+# What does not say more than that it is bytes, or nothing at all (RFC 9110, section 8.3).
+_ANY_BYTES = {"", "application/octet-stream", "binary/octet-stream"}
 
 # What a form may add to each image: boundaries and the headers of its part.
 _FORM_OVERHEAD_BYTES = 16 * 2**10
@@ -129,7 +133,7 @@ class Upload:
                     "/detect/batch"
                 )
             return images[0].data
-        if self._media_type.startswith("image/") or self._media_type == "application/octet-stream":
+        if self._media_type.startswith("image/") or self._media_type in _ANY_BYTES:
             body = self._read(self._settings.max_image_bytes)
             return b"".join([chunk async for chunk in body])
         raise self._unsupported(
@@ -175,6 +179,7 @@ class Upload:
 
     async def _read(self, max_bytes: int) -> AsyncGenerator[bytes, None]:
         """Yield the chunks of the body as they arrive, and count them as held."""
+        self._check_encoding()
         announced = self._request.headers.get("content-length", "")
         if announced.isdecimal():
             _check_body_size(int(announced), max_bytes)
@@ -186,6 +191,14 @@ class Upload:
                 self._hold(len(chunk))
                 pace.count(len(chunk))
                 yield chunk
+
+    def _check_encoding(self) -> None:
+        """Raise UnsupportedEncoding for a compressed body: images are compressed themselves."""
+        given = self._request.headers.get("content-encoding", "").strip()
+        if given.lower() not in {"", "identity"}:
+            raise UnsupportedEncoding(
+                f"the Content-Encoding is {given[:40]!r}; send the image as it is, without one"
+            )
 
     async def _next_chunk(self, stream: AsyncGenerator[bytes, None], pace: _Pace) -> bytes:
         """Return the next chunk, which is empty at the end of the body."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -51,6 +52,53 @@ def test_too_many_bytes_are_refused_as_announced(service: Live) -> None:
     with service.connect() as connection:
         connection.sendall(head("Content-Length: 3000000000"))
         assert answer_on(connection)[0] == 413
+
+
+@pytest.mark.parametrize(
+    "type_", ["", "binary/octet-stream", "application/octet-stream", "Image/JPEG; x=y", "image/x"]
+)
+def test_bytes_are_looked_at_whatever_they_are_called(service: Live, type_: str) -> None:
+    fields = {"Content-Type": type_} if type_ else {}
+    answer = service.client.post("/detect", content=PHOTO, headers=fields)
+    assert (answer.status_code, answer.json()["image"]["width"]) == (200, 512)
+    answer = service.client.post("/detect", content=b"text", headers=fields)
+    told = problem(answer, 415, "unsupported-image")
+    assert "no image in a supported format" in told
+
+
+@pytest.mark.parametrize("path", ["/detect", "/annotate", "/detect/batch", "/v1/vision/face"])
+@pytest.mark.parametrize("coding", ["gzip", "identity, GZIP", "br"])
+def test_a_compressed_body_is_refused_as_such(service: Live, path: str, coding: str) -> None:
+    fields = {"Content-Encoding": coding}
+    files = {"image": ("a.jpg", gzip.compress(PHOTO))}
+    answer = service.client.post(path, files=files, headers=fields)
+    assert (answer.status_code, answer.headers["Accept-Encoding"]) == (415, "identity")
+    assert f"the Content-Encoding is {coding!r}; send the image as it is" in answer.text
+    fields = {"Content-Encoding": "identity"}
+    files = {"image": ("a.jpg", PHOTO)}
+    assert service.client.post(path, files=files, headers=fields).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "preamble",
+    [
+        b"",
+        b"\r\n",
+        b"This is a message in MIME format.\r\n",
+        b"--other\r\n\r\n",
+        b"\r\n--bounda\r\n" * 200,
+    ],
+)
+@pytest.mark.parametrize("piece_bytes", [1, 1000, 10**6])
+def test_text_around_a_form_is_ignored(service: Live, preamble: bytes, piece_bytes: int) -> None:
+    """RFC 2046, section 5.1.1."""
+    data = encode_image(np.zeros((12, 12, 3), np.uint8), ".png")
+    part = b'Content-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + data
+    body = preamble + b"--boundary\r\n" + part + b"\r\n--boundary--\r\nan epilogue"
+    pieces = (body[at : at + piece_bytes] for at in range(0, len(body), piece_bytes))
+    fields = {"Content-Type": "multipart/form-data; boundary=boundary"}
+    answer = service.client.post("/detect", content=pieces, headers=fields)
+    assert (answer.status_code, answer.json().get("image")) == (200, {"width": 12, "height": 12})
 
 
 def test_a_body_longer_than_announced_is_refused(service: Live) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from anyio import to_thread
@@ -19,6 +20,8 @@ from facedetect.service.routes.openapi import (
 from facedetect.service.schemas import DetectQuery, DetectResponse
 
 router = APIRouter()
+
+_QUALITY = re.compile(r"[01](\.\d{0,3})?")
 
 _OK = json_response(
     DETECTION_EXAMPLE, "The faces; with `Accept: image/png`, the image with the faces drawn"
@@ -50,7 +53,29 @@ async def detect(
 
 
 def _prefers_png(accept: str) -> bool:
-    """Whether image/png comes before JSON in an Accept header; weights are ignored."""
-    wanted = [item.split(";")[0].strip().lower() for item in accept.split(",")]
-    known = [item for item in wanted if item in {"image/png", "application/json", "*/*"}]
-    return known[:1] == ["image/png"]
+    """Whether an Accept header weighs image/png more than JSON, or as much and names it first."""
+    png = _preference(accept, "image", "png")
+    return png[0] > 0 and png > _preference(accept, "application", "json")
+
+
+def _preference(accept: str, kind: str, subtype: str) -> tuple[float, int]:
+    """The weight of a media type by the most specific range that it is in, and minus its place.
+
+    RFC 9110, section 12.5.1.
+    """
+    ranges = ["*/*", f"{kind}/*", f"{kind}/{subtype}"]
+    found = (-1, 0.0, 0)
+    for place, item in enumerate(accept.split(",")):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        if name in ranges:
+            found = max(found, (ranges.index(name), _weight(parameters), -place))
+    return found[1:]
+
+
+def _weight(parameters: list[str]) -> float:
+    """The parameter q, 1 if there is none or it is no number from 0 to 1."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q" and _QUALITY.fullmatch(value.strip()):
+            return float(value)
+    return 1.0
