@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from facedetect.errors import InvalidImage, UnsupportedImage
@@ -19,6 +19,7 @@ BGRImage = NDArray[np.uint8]
 Allocate = Callable[[int, int], BGRImage]
 """Gives memory for an image of a height and a width, px."""
 
+_EXIF_SIDES = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
 _ORIENTATION_TAG = 0x0112
 SIDES_SWAPPED = range(5, 9)
 """EXIF orientations of images that are stored with width and height swapped."""
@@ -122,12 +123,26 @@ def array_to_bgr(array: NDArray[np.uint8]) -> BGRImage:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation; 1 if there is none or the EXIF data is damaged."""
+    """The EXIF orientation; 1 if there is none, it is damaged, or the image was turned since."""
     try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
+        exif = image.getexif()
+        value = exif.get(_ORIENTATION_TAG, 1)
+        is_turned = value in SIDES_SWAPPED and _was_turned(image, exif)
     except Exception:  # noqa: BLE001 - a photograph is worth more than its broken metadata
         return 1
-    return value if isinstance(value, int) else 1
+    return value if isinstance(value, int) and not is_turned else 1
+
+
+def _was_turned(image: Image.Image, exif: Image.Exif) -> bool:
+    """Whether a program has turned the pixels: Pillow copies EXIF data to whatever it makes.
+
+    The sides say so: EXIF tells those of the file. Images straight from a file have a format.
+    """
+    if image.format is not None:
+        return False
+    sides = exif.get_ifd(ExifTags.IFD.Exif)
+    width, height = (sides.get(tag, 0) for tag in _EXIF_SIDES)
+    return bool((width - height) * (image.width - image.height) < 0)
 
 
 def _converter_of_cmyk(image: Image.Image) -> Callable[[Image.Image], Image.Image] | None:

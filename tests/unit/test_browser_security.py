@@ -47,7 +47,7 @@ def directives(response: Any) -> dict[str, str]:
         ("GET", "/docs", 200),
         ("GET", "/nowhere", 404),
         ("GET", "/detect", 405),
-        ("POST", "/detect", 415),
+        ("POST", "/detect", 400),
     ],
 )
 def test_every_answer_has_the_headers(

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from facedetect.errors import ImageTooLarge, InvalidImage, InvalidSettings, UnsupportedImage
 from facedetect.images import (
@@ -194,6 +194,26 @@ def test_paths_strings_bytes_arrays_and_pillow_images_are_the_same(astronaut: BG
     sources += [bytearray(ASTRONAUT.read_bytes()), Image.open(ASTRONAUT)]
     for source in sources:
         assert np.array_equal(load_image(source, LIMITS), astronaut)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6, 7, 8])
+def test_a_pillow_image_is_turned_once(noise: BGRImage, orientation: int) -> None:
+    """Pillow copies EXIF data to all that it makes of a picture."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    sides = rgb(noise).size
+    exif.get_ifd(0x8769).update({40962: sides[0], 40963: sides[1]})
+    file = Image.open(io.BytesIO(encode(rgb(noise), "PNG", exif=exif)))
+    upright = ImageOps.exif_transpose(file)
+    expected = np.asarray(upright)[..., ::-1]
+    assert sides[0] != sides[1]
+    for same in (file, file.convert("RGB"), file.copy(), upright):
+        assert np.array_equal(load_image(same, LIMITS), expected)
+    if orientation >= 5:
+        degrees = {5: 90, 6: 270, 7: 270, 8: 90}[orientation]
+        by_hand = file.rotate(degrees, expand=True)
+        assert 0x0112 in by_hand.getexif()
+        assert np.array_equal(load_image(by_hand, LIMITS), np.asarray(by_hand)[..., ::-1])
 
 
 def test_grey_and_bgra_arrays_are_taken(noise: BGRImage) -> None:
