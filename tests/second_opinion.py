@@ -243,6 +243,9 @@ def _tiffs(picture: Image.Image) -> Iterator[Kind]:
     for mode in ("L", "RGB"):
         options = {"compression": "jpeg", "quality": 95}
         yield f"TIFF {mode} lossy jpeg", "TIFF", picture.convert(mode), options
+    for compression, big in product(("group3", "group4", "tiff_ccitt"), (False, True)):
+        options = {"compression": compression, "big_tiff": big}
+        yield f"TIFF fax {compression}{' big' * big}", "TIFF", picture.convert("1"), options
 
 
 def _new_formats(picture: Image.Image) -> Iterator[Kind]:
