@@ -164,6 +164,7 @@ def _open_run(
     *,
     dry_run: bool = False,
 ) -> Iterator[tuple[ArchiveRun, FileEngine]]:
+    _check_crops(options)
     processing = _processing_options(options)
     follow_links = options.get("follow_links", False)
     pictures, results = open_storages(source, output, follow_links=follow_links)
@@ -186,21 +187,25 @@ def _open_run(
 def _processing_options(options: FolderOptions) -> ProcessingOptions:
     style = options.get("style", "box")
     hides = style not in {"box", "none"}
-    crops = options.get("crops")
-    if hides and crops is not None and not options.get("clear_crops"):
+    return ProcessingOptions(
+        params=options.get("params") or DetectionParams(),
+        style=style,
+        metadata=options.get("metadata") or ("colour" if hides else "keep"),
+        crops=options.get("crops"),
+        thumbnails="html" in options.get("reports", ()),
+        stride=options.get("stride", 1),
+    )
+
+
+def _check_crops(options: FolderOptions) -> None:
+    """Raise InvalidSettings if crops would show what is hidden, and nobody allowed it."""
+    style, crops = options.get("style", "box"), options.get("crops")
+    if style not in {"box", "none"} and crops is not None and not options.get("clear_crops"):
         raise InvalidSettings(
             f"the style {style} hides faces, and crops ({crops}) would show them in the same "
             "folder; write them into another one with --style none --crops, or allow them with "
             "--clear-crops (clear_crops=True)"
         )
-    return ProcessingOptions(
-        params=options.get("params") or DetectionParams(),
-        style=style,
-        metadata=options.get("metadata") or ("colour" if hides else "keep"),
-        crops=crops,
-        thumbnails="html" in options.get("reports", ()),
-        stride=options.get("stride", 1),
-    )
 
 
 def _checked_reports(options: FolderOptions) -> Sequence[ReportName]:

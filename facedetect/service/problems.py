@@ -26,7 +26,6 @@ ReportableError = errors.FacedetectError | RequestValidationError
 
 _TYPE_PREFIX = "urn:facedetect:problem:"
 _UNAVAILABLE_RETRY_S = 5
-_IDENTITY = "identity"
 _SEE_LOG = "see the service's log"
 
 
@@ -131,7 +130,7 @@ def problem_headers(error: ReportableError) -> dict[str, str]:
         case errors.Unauthorized():
             return {"WWW-Authenticate": "Bearer"}
         case errors.UnsupportedEncoding():
-            return {"Accept-Encoding": _IDENTITY}  # RFC 9110, section 15.5.16
+            return {"Accept-Encoding": "identity"}  # RFC 9110, section 15.5.16
     return {}
 
 

@@ -7,31 +7,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from facedetect.errors import InvalidVideo, UnsupportedVideo
+from facedetect.errors import InvalidVideo
 from facedetect.images import BGRImage, ImageLimits, check_pixel_count
 from facedetect.images.pixels import SIDES_SWAPPED
 from facedetect.video.deinterlacing import deinterlace
 from facedetect.video.frame_clock import FrameClock
-from facedetect.video.hdr import is_hdr
 from facedetect.video.pixel_conversion import PixelConverter, check_pixel_format, read_orientation
-from facedetect.video.pyav import av_errors, ffmpeg_reason, import_av
+from facedetect.video.pyav import av_errors
+from facedetect.video.video_file import (
+    TICKS_PER_S,
+    declared_end_s,
+    find_video_stream,
+    open_container,
+)
 
 if TYPE_CHECKING:
-    from av import Packet, VideoFrame, VideoStream
+    from av import Packet, VideoFrame
     from av.container import InputContainer, OutputContainer
     from av.stream import Stream
 
-# The formats of cameras and archives. FFmpeg's others are many more parsers, some of them for
-# playlists, which name other files and addresses.
-_DEMUXERS = "asf,avi,flv,matroska,mov,mpeg,mpegts,mpegvideo,mxf,ogg"
-# Python opens the file; FFmpeg opens nothing else, whatever the file asks for.
-OPEN_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": _DEMUXERS}
-_BUFFER_BYTES = 2**18
 # Several threads decode damaged frames differently each time, and do not report all of them: the
 # frames written would not be those in which faces were detected. The model takes most of the time.
 _DECODER_THREADS = 1
@@ -40,9 +39,6 @@ _MAX_EXPANSION = 4
 _MIN_BYTES = 2**20
 # Files round their duration, and some include the audio's.
 _MIN_MISSING_S = 0.5
-_DOLBY_VISION_TAGS = {"dvh1", "dvhe", "dva1", "dvav", "dav1"}
-# FFmpeg's unit for the times of whole files.
-_TICKS_PER_S = 1_000_000
 # Decoders pad frames to sides that are multiples of up to 64; the exact check follows them.
 _DECODER_PIXELS = 2
 
@@ -90,7 +86,7 @@ def open_video_reader(path: Path, limits: ImageLimits) -> Iterator[VideoReader]:
         file = path.open("rb")
     except OSError as error:
         raise _unreadable(error) from error
-    with file, _open_container(file) as container:
+    with file, open_container(file) as container:
         yield VideoReader(container, path.stat().st_size, limits)
 
 
@@ -105,7 +101,7 @@ class VideoReader:
 
     def __init__(self, container: InputContainer, byte_count: int, limits: ImageLimits) -> None:
         self.container = container
-        self.stream = _find_video_stream(container)
+        self.stream = find_video_stream(container)
         self.frame_count = self.damaged = 0
         self._limits = limits
         self._bytes_left = _MIN_BYTES + _MAX_EXPANSION * byte_count
@@ -116,10 +112,10 @@ class VideoReader:
         # Copies, since PyAV's streams must not be used once their file is closed.
         self.frame_size = FrameSize(context.width, context.height, Fraction(1))
         self.time_base = self.stream.time_base or Fraction(1, 1000)
-        self.start_s = Fraction(container.start_time or 0, _TICKS_PER_S)
+        self.start_s = Fraction(container.start_time or 0, TICKS_PER_S)
         rates = self.stream.average_rate, self.stream.guessed_rate, self.stream.base_rate
         self.rate = next((rate for rate in rates if rate), Fraction(25))
-        self._declared_end_s = _declared_end_s(container, self.stream)
+        self._declared_end_s = declared_end_s(container, self.stream)
         self._sound_end_s = 0.0
         self._clock = FrameClock(self.time_base, self.rate)
 
@@ -227,54 +223,6 @@ class VideoReader:
         if read_orientation(frame) in SIDES_SWAPPED:
             return FrameSize(frame.height, frame.width, 1 / pixel_aspect)
         return FrameSize(frame.width, frame.height, pixel_aspect)
-
-
-def _open_container(file: BinaryIO) -> InputContainer:
-    errors: tuple[type[Exception], ...] = (*av_errors(), OSError)  # from seeking beyond the end
-    try:
-        container: InputContainer = import_av().open(
-            file,
-            options=OPEN_OPTIONS,
-            buffer_size=_BUFFER_BYTES,
-            metadata_errors="surrogateescape",
-        )
-    except errors as error:
-        raise InvalidVideo(
-            f"the video does not decode ({ffmpeg_reason(error)}); use the original, complete file"
-        ) from error
-    return container
-
-
-def _find_video_stream(container: InputContainer) -> VideoStream:
-    """The first video stream that is not a cover."""
-    for stream in container.streams.video:
-        if not stream.disposition & type(stream.disposition).attached_pic:
-            if stream.codec_context is None:
-                raise InvalidVideo(
-                    "the video's codec is unknown; use the original, complete file, or re-encode "
-                    "it as H.264"
-                )
-            _check_colours(stream)
-            return stream
-    raise InvalidVideo("the file has no video stream; use a video, or leave the file out")
-
-
-def _check_colours(stream: VideoStream) -> None:
-    """Raise UnsupportedVideo for Dolby Vision alone: without its data it is green and purple."""
-    context = stream.codec_context
-    if context.codec_tag in _DOLBY_VISION_TAGS and not is_hdr(context.color_trc):
-        raise UnsupportedVideo(
-            "the video is Dolby Vision without a compatible picture; export it as HDR10, HLG or SDR"
-        )
-
-
-def _declared_end_s(container: InputContainer, stream: VideoStream) -> float:
-    """When the video ends by the file's header; 0 if it does not tell."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
-    if container.duration is None:
-        return 0.0
-    return ((container.start_time or 0) + container.duration) / _TICKS_PER_S
 
 
 def _unreadable(error: OSError) -> InvalidVideo:

@@ -15,6 +15,7 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 from fsspec.implementations.memory import MemoryFileSystem
 from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
+from facedetect.archive.names import folds_names
 from facedetect.archive.remote_storage import RemoteStorage, open_storage
 from facedetect.archive.storage import STATE, LocalStorage, Storage, StorageEntry
 from facedetect.errors import InvalidSettings
@@ -230,3 +231,15 @@ def test_addresses(tmp_path: Path) -> None:
         open_storage("nonsense://x")
     with pytest.raises(InvalidSettings, match="gcsfs"):
         open_storage("gs://bucket/x")
+
+
+def test_names_that_differ_in_case_are_two_files_and_finding_out_leaves_nothing(
+    place: Storage,
+) -> None:
+    for dry_run in (True, False):
+        assert not folds_names(place, dry_run=dry_run)
+    place.remove_partial_files()
+    place.write("A.jpg", b"A")
+    place.write("a.jpg", b"a")
+    assert (place.read("A.jpg"), place.read("a.jpg")) == (b"A", b"a")
+    assert {entry.name for entry in place.entries("")} - {STATE} == {"A.jpg", "a.jpg"}

@@ -222,6 +222,7 @@ def test_clients_without_a_key_share_what_one_caller_may_hold(keys_file: Path, k
         "max_upload_memory": memory,
         "keys_file": keys_file,
         "open_metrics": True,
+        "stall_timeout_s": 600,
     }
     form = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
     call = (

@@ -20,7 +20,7 @@ from facedetect.errors import ImageTooLarge, InvalidVideo, UnsupportedVideo
 from facedetect.images import BGRImage, ImageLimits
 from facedetect.video import VideoReader, open_video_reader
 from facedetect.video.pixel_conversion import PixelConverter, check_pixel_format
-from facedetect.video.video_reader import OPEN_OPTIONS
+from facedetect.video.video_file import OPEN_OPTIONS
 from tests.unit.odd_videos import damaged_video, half_floats_exr, mux, with_tags_first
 from tests.unit.videos import (
     FRAMES,
