@@ -27,6 +27,8 @@ from facedetect.images.pixels import (
 )
 from facedetect.images.source_encoding import SourceEncoding, read_source_encoding
 
+# Pillow takes an orientation from XMP where EXIF tells none. Viewers and browsers do not.
+_XMP = ("xmp", "XML:com.adobe.xmp")
 # Those of PNG and TIFF are counted while opening; other pictures in a HEIC file do not count.
 _FRAMES_COUNTED_BY_PILLOW = ("GIF", "WebP", "AVIF")
 
@@ -108,6 +110,8 @@ class SourceImage:
     def _opened(self) -> Image.Image:
         if self._pillow is None:
             self._pillow = self._format.open(self._data, self._limits)
+            for name in _XMP:
+                self._pillow.info.pop(name, None)
         return self._pillow
 
     def _read_header(self) -> ImageHeader:

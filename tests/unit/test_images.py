@@ -4,12 +4,14 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from facedetect.errors import ImageTooLarge, InvalidImage, InvalidSettings, UnsupportedImage
 from facedetect.images import (
@@ -98,6 +100,25 @@ def test_16_bit_grey_keeps_its_brightness() -> None:
 def test_16_bit_colour_keeps_its_colours(noise: BGRImage) -> None:
     _, data = cv2.imencode(".png", noise.astype(np.uint16) * 257)
     assert np.array_equal(decode_image(data.tobytes(), LIMITS), noise)
+
+
+XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>"""
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JXL"])
+def test_an_orientation_in_xmp_does_not_count(noise: BGRImage, kind: str) -> None:
+    """As in browsers and other decoders; no file is refused for it."""
+    options: dict[str, Any] = {"tiffinfo": {700: XMP}} if kind == "TIFF" else {"xmp": XMP}
+    if kind == "PNG":
+        text = PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        options = {"pnginfo": text}
+    data = encode(rgb(noise), kind, **options)
+    assert b'tiff:Orientation="6"' in data
+    header = read_header(data, LIMITS)
+    assert decode_image(data, LIMITS).shape == (header.height, header.width, 3) == noise.shape
 
 
 def test_palette_is_resolved(noise: BGRImage) -> None:
