@@ -40,6 +40,8 @@ _RAW_SIGNATURES = (
     b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"II\x1a\0\0\0HEAPCCDR",
     b"\0MRM",
 )  # fmt: skip
+# Phase One's are TIFF files of a thumbnail.
+_PHASE_ONE, _PHASE_ONE_AT = (b"IIII", b"MMMM"), 8
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ def detect_format(data: bytes) -> ImageFormat:
     """
     for signatures, image_format in _BY_SIGNATURE.items():
         if data.startswith(signatures):
+            if image_format.name == "TIFF" and data.startswith(_PHASE_ONE, _PHASE_ONE_AT):
+                raise raw_error()
             return _RAW if image_format.name == "TIFF" and is_raw(data) else image_format
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return _WEBP

@@ -263,8 +263,9 @@ def test_a_jpeg_in_a_raw_photograph_is_turned_as_the_camera_was(
         b"IIU\0\x18\0\0\0",
         b"IIRO\x08\0\0\0",
         b"\0MRM\0\x01\x02\x03",
+        b"II*\0\x08\n\0\0IIIICwaR",
     ],
-    ids=["CR3", "RAF", "RW2", "ORF", "MRW"],
+    ids=["CR3", "RAF", "RW2", "ORF", "MRW", "IIQ"],
 )
 def test_other_raw_files_are_named(data: bytes) -> None:
     with pytest.raises(UnsupportedImage, match="RAW photograph"):
