@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from facedetect.client import AsyncClient, Client
     from facedetect.crops import align, crop
     from facedetect.detector import Detector
+    from facedetect.hiding import Mask, hide, read_mask_image
     from facedetect.images import ImageLimits, load_image, write_image
     from facedetect.render import annotate
 else:
@@ -23,10 +24,13 @@ else:
             "Client": "client",
             "Detector": "detector",
             "ImageLimits": "images",
+            "Mask": "hiding",
             "align": "crops",
             "annotate": "render",
             "crop": "crops",
+            "hide": "hiding",
             "load_image": "images",
+            "read_mask_image": "hiding",
             "write_image": "images",
         },
     )
@@ -43,11 +47,14 @@ __all__ = [
     "FacedetectError",
     "ImageLimits",
     "Landmarks",
+    "Mask",
     "Point",
     "align",
     "annotate",
     "crop",
+    "hide",
     "load_image",
+    "read_mask_image",
     "write_image",
 ]
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`facedetect annotate`: one image with its faces drawn."""
+"""`facedetect annotate`: one picture or video with its faces drawn, or hidden."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from typing import Annotated
 
 import typer
 
-from facedetect import render
 from facedetect.cli import options
-from facedetect.cli.formatting import counted
-from facedetect.errors import InvalidSettings
+from facedetect.cli.file_annotation import annotate_files
 from facedetect.faces import DetectionParams, parse_thresholds
-from facedetect.images import SourceImage, check_encoded_suffix, read_image_file, write_image
-from facedetect.settings import DetectorSettings
+from facedetect.render import DrawnStyle
 
 
-def annotate(
-    image: Annotated[Path, typer.Argument(show_default=False)],
+def annotate(  # noqa: PLR0913 - a command's options are its arguments
+    image: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
     output: Annotated[
         Path,
         typer.Option(
@@ -25,25 +22,30 @@ def annotate(
         ),
     ],
     *,
+    style: Annotated[
+        DrawnStyle, typer.Option(help="How faces are shown: with a box, or hidden.")
+    ] = "box",
+    shape: options.Shape = "rectangle",
+    margin: options.Margin = options.DEFAULT_MARGIN,
+    mask_image: options.MaskImage = None,
     min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
     factor: options.Factor = options.DEFAULT_FACTOR,
     thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
     backend: options.Backend = None,
 ) -> None:
-    """Draw boxes, landmarks and scores on a copy of an image.
+    """Draw boxes, landmarks and scores on a copy of a picture or video.
 
-    Example:
+    Examples:
 
         facedetect annotate group.jpg -o group-faces.png
+
+        facedetect annotate clip.mp4 -o clip-faces.mp4
     """
-    params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
-    check_encoded_suffix(output.suffix)
-    if output.exists() and output.samefile(image):
-        raise InvalidSettings(f"{output} is the input image; give another output file")
-    with DetectorSettings.load(backend=backend).open_detector() as detector:
-        with SourceImage.open(read_image_file(image, detector.limits), detector.limits) as source:
-            icc_profile = source.read_encoding().icc_profile
-            upright = source.decode()
-        faces = detector.detect(upright, params)
-    write_image(output, render.annotate(upright, faces), icc_profile=icc_profile)
-    typer.echo(f"{output}: {counted(len(faces), 'face')}")
+    annotate_files(
+        {image: output},
+        backend,
+        params=DetectionParams(min_size, factor, parse_thresholds(thresholds)),
+        style=style,
+        mask=options.parse_mask(shape, margin, mask_image),
+        metadata="colour",
+    )

@@ -34,6 +34,9 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
         DisplayStyle,
         typer.Option(help="How faces are shown: with a box, or hidden; none writes no pictures."),
     ] = "box",
+    shape: options.Shape = "rectangle",
+    margin: options.Margin = options.DEFAULT_MARGIN,
+    mask_image: options.MaskImage = None,
     metadata: Annotated[
         Metadata | None,
         typer.Option(
@@ -55,9 +58,7 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     factor: options.Factor = options.DEFAULT_FACTOR,
     thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
     videos: Annotated[bool, typer.Option(help="Process videos, too.")] = True,
-    stride: Annotated[
-        int, typer.Option(min=1, help="Search every n-th frame of a video and track faces between.")
-    ] = 1,
+    stride: options.Stride = 1,
     exclude: Annotated[
         list[str] | None,
         typer.Option(
@@ -125,6 +126,7 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     folder_options = archive.FolderOptions(
         params=DetectionParams(min_size, factor, parse_thresholds(thresholds)),
         style=style,
+        mask=options.parse_mask(shape, margin, mask_image),
         metadata=metadata,
         crops=crops,
         clear_crops=clear_crops,

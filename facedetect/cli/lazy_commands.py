@@ -11,7 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 # In the order of the help. A summary is the first line of the command's own docstring.
 COMMANDS = {
     "detect": "Find the faces in images.",
-    "annotate": "Draw boxes, landmarks and scores on a copy of an image.",
+    "annotate": "Draw boxes, landmarks and scores on a copy of a picture or video.",
+    "hide": "Hide the faces on copies of pictures and videos.",
     "annotate-folder": "Draw, or hide, the faces on every picture and video below the folder IN.",
     "serve": "Serve POST /detect over HTTP.",
     "model-server": (

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams
+from facedetect.hiding import DEFAULT_MASK, Mask, MaskShape, read_mask_image
 
 _DEFAULTS = DetectionParams()
 _PAIR = re.compile(r"([^=:/?]+)=(.+)")
 
+DEFAULT_MARGIN = DEFAULT_MASK.margin
 DEFAULT_MIN_SIZE = _DEFAULTS.min_size
 DEFAULT_FACTOR = _DEFAULTS.factor
 DEFAULT_THRESHOLDS = ",".join(map(str, _DEFAULTS.thresholds))
@@ -36,6 +39,25 @@ Backend = Annotated[
         show_default="FACEDETECT_BACKEND, or embedded:",
     ),
 ]
+
+Shape = Annotated[MaskShape, typer.Option(help="Shape of what hides a face.")]
+Margin = Annotated[
+    float,
+    typer.Option(help="How far a mask reaches beyond the face, a share of its size, 0 to 2."),
+]
+MaskImage = Annotated[
+    Path | None,
+    typer.Option("--image", help="Image for --style image, shown on each face.", dir_okay=False),
+]
+Stride = Annotated[
+    int, typer.Option(min=1, help="Search every n-th frame of a video and track faces between.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+
+
+def parse_mask(shape: MaskShape, margin: float, image: Path | None) -> Mask:
+    """The mask that the options describe; raises InvalidSettings and InvalidImage."""
+    return Mask(shape, margin, b"" if image is None else read_mask_image(image))
 
 
 def parse_pair(option: str, text: str, example: str) -> tuple[str, str]:

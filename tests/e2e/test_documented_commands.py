@@ -70,7 +70,7 @@ def test_the_facedetect_commands_of_the_readme(tmp_path: Path) -> None:
     found = commands(README, "facedetect")
     ending = [command for command in found if command[1] not in {"serve", "model-server"}]
     names = [command[1] for command in ending]
-    assert names == ["detect", "annotate", "annotate-folder", "annotate-folder"]
+    assert names == ["detect", "annotate", "hide", "annotate-folder", "annotate-folder"]
     for command in ending:
         ended = call(*command[1:], cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
@@ -87,7 +87,7 @@ def test_the_gateway_of_the_readme_asks_its_model_server(builtin_server: ModelSe
         assert len(answer.json()["faces"]) == 1
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/hiding.md"])
 def test_the_python_snippets(page: str, tmp_path: Path) -> None:
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     snippets = blocks((ROOT / page).read_text("utf-8"), "python")

@@ -22,12 +22,12 @@ LAYERS = [
     ["background_loop", "cores", "errors", "files", "lazy_attributes", "memory"],
     ["model_ref"],
     ["faces", "mtcnn", "tfserving"],
-    ["images", "render", "crops", "picture", "backends", "engine", "model"],
+    ["images", "hiding", "render", "crops", "picture", "backends", "engine", "model"],
     ["sandbox", "detector", "video"],
     ["settings"],
     ["archive", "model_server", "client"],
     ["evaluation"],
-    ["service", "cli"],
+    ["service", "cli", "__main__"],
 ]
 LEVELS = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 

@@ -1,0 +1,49 @@
+"""Telling what a command is waiting for, once it has been silent for a second."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Lock, Timer
+
+_SILENCE_S = 1.0
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Show a spinner on a terminal if the block takes longer than a second."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    spinner = _Spinner(text)
+    timer = Timer(_SILENCE_S, spinner.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        spinner.stop()
+
+
+class _Spinner:
+    """Starts in the timer's thread, and never after `stop`."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lock = Lock()
+        self._shown = ExitStack()
+        self._is_stopped = False
+
+    def start(self) -> None:
+        from rich.console import Console  # most commands are over before it would be needed
+
+        with self._lock:
+            if not self._is_stopped:
+                self._shown.enter_context(Console(stderr=True).status(self._text))
+
+    def stop(self) -> None:
+        with self._lock:
+            self._is_stopped = True
+            self._shown.close()
