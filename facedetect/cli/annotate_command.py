@@ -11,6 +11,7 @@ from facedetect.cli import options
 from facedetect.cli.file_annotation import annotate_files
 from facedetect.faces import DetectionParams, parse_thresholds
 from facedetect.render import DrawnStyle
+from facedetect.settings import ClientSettings
 
 
 def annotate(  # noqa: PLR0913 - a command's options are its arguments
@@ -32,8 +33,13 @@ def annotate(  # noqa: PLR0913 - a command's options are its arguments
     factor: options.Factor = options.DEFAULT_FACTOR,
     thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
     backend: options.Backend = None,
+    server: options.Server = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Draw boxes, landmarks and scores on a copy of a picture or video.
+
+    FILE is - for a picture on standard input.
 
     Examples:
 
@@ -41,11 +47,21 @@ def annotate(  # noqa: PLR0913 - a command's options are its arguments
 
         facedetect annotate clip.mp4 -o clip-faces.mp4
     """
+    params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
+    mask = options.parse_mask(shape, margin, mask_image)
+    client = ClientSettings.load(server=server)
+    if client.server is not None:
+        from facedetect.cli.remote_annotation import annotate_at_server
+
+        annotate_at_server(client, image, output, params, style=style, mask=mask)
+        return
     annotate_files(
         {image: output},
         backend,
-        params=DetectionParams(min_size, factor, parse_thresholds(thresholds)),
+        quiet=quiet,
+        verbose=verbose,
+        params=params,
         style=style,
-        mask=options.parse_mask(shape, margin, mask_image),
+        mask=mask,
         metadata="colour",
     )

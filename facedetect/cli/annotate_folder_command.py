@@ -100,7 +100,8 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
         bool, typer.Option("--dry-run", help="Show what would be done, and write nothing.")
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print only the summary: no progress, no failures.")
+        bool,
+        typer.Option("--quiet", "-q", help="Print the summary only: no progress or failures."),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as a JSON object.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Unpack
@@ -17,6 +19,7 @@ from facedetect.archive.processing import processing_options
 from facedetect.archive.reports import Row
 from facedetect.cli.exit_codes import EXIT_CODES, INTERRUPTED
 from facedetect.cli.formatting import counted, printable
+from facedetect.cli.image_sources import as_file
 from facedetect.cli.progress_display import frame_progress
 from facedetect.cli.signals import stopped_by_signals
 from facedetect.cli.waiting import waiting
@@ -29,6 +32,7 @@ def annotate_files(
     backend: str | None,
     *,
     quiet: bool = False,
+    verbose: bool = False,
     **options: Unpack[FileOptions],
 ) -> None:
     """Annotate each file as its output, and print a line for each.
@@ -48,21 +52,34 @@ def annotate_files(
         with waiting("loading the model"):
             detector.warm_up()
         with progress as show:
+            annotate = partial(annotate_file, detector, on_frame=show, stop=stop, **options)
             for source, output in outputs.items():
-                try:
-                    row = annotate_file(
-                        detector, source, output, on_frame=show, stop=stop, **options
-                    )
-                except PER_IMAGE_ERRORS as error:
-                    exit_code = max(exit_code, EXIT_CODES[type(error)])
-                    typer.echo(printable(f"{source}: {error}"), err=True)
-                except RunInterrupted:
-                    raise typer.Exit(INTERRUPTED) from None
-                else:
-                    if not quiet:
-                        typer.echo(printable(f"{output}: {_found(row)}"))
+                code = _annotate(annotate, source, output, quiet=quiet, verbose=verbose)
+                exit_code = max(exit_code, code)
     if exit_code:
         raise typer.Exit(exit_code)
+
+
+def _annotate(
+    annotate: Callable[[Path, Path], Row], source: Path, output: Path, *, quiet: bool, verbose: bool
+) -> int:
+    """Annotate one file and tell of it; returns the exit code that it asks for."""
+    started = time.perf_counter()
+    try:
+        with as_file(source) as file:
+            row = annotate(file, output)
+    except PER_IMAGE_ERRORS as error:
+        typer.echo(printable(f"{source}: {error}"), err=True)
+        return EXIT_CODES[type(error)]
+    except RunInterrupted:
+        raise typer.Exit(INTERRUPTED) from None
+    if not quiet:
+        typer.echo(printable(f"{output}: {_found(row)}"))
+    if verbose:
+        spent_s = time.perf_counter() - started
+        size = f"{row['width']}x{row['height']} px"
+        typer.echo(printable(f"{source}: {size}, {spent_s:.2f} s"), err=True)
+    return 0
 
 
 def _found(row: Row) -> str:

@@ -42,11 +42,12 @@ def hide(  # noqa: PLR0913 - a command's options are its arguments
     thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
     backend: options.Backend = None,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Hide the faces on copies of pictures and videos.
 
-    The sources stay as they are. A face that is not found is not hidden: check the results.
-    For whole folders there is annotate-folder, which resumes and reports.
+    The sources stay as they are; - is a picture on standard input. A face that is not found is not
+    hidden: check the results. For whole folders there is annotate-folder, which resumes.
 
     Examples:
 
@@ -60,6 +61,7 @@ def hide(  # noqa: PLR0913 - a command's options are its arguments
         _outputs(files, output),
         backend,
         quiet=quiet,
+        verbose=verbose,
         params=DetectionParams(min_size, factor, parse_thresholds(thresholds)),
         style=style,
         mask=options.parse_mask(shape, margin, mask_image),

@@ -52,7 +52,18 @@ MaskImage = Annotated[
 Stride = Annotated[
     int, typer.Option(min=1, help="Search every n-th frame of a video and track faces between.")
 ]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        help="Ask a running facedetect service, such as http://localhost:8000; its API key is in "
+        "FACEDETECT_API_KEY.",
+        show_default="FACEDETECT_SERVER, or none",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print what was done, and how long it took, too.")
+]
 
 
 def parse_mask(shape: MaskShape, margin: float, image: Path | None) -> Mask:

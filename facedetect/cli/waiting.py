@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Lock, Timer
+from typing import TextIO
 
 _SILENCE_S = 1.0
 
@@ -16,7 +17,7 @@ def waiting(text: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    spinner = _Spinner(text)
+    spinner = Spinner(text, sys.stderr)
     timer = Timer(_SILENCE_S, spinner.start)
     timer.daemon = True
     timer.start()
@@ -27,11 +28,12 @@ def waiting(text: str) -> Iterator[None]:
         spinner.stop()
 
 
-class _Spinner:
+class Spinner:
     """Starts in the timer's thread, and never after `stop`."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, terminal: TextIO) -> None:
         self._text = text
+        self._terminal = terminal
         self._lock = Lock()
         self._shown = ExitStack()
         self._is_stopped = False
@@ -41,7 +43,8 @@ class _Spinner:
 
         with self._lock:
             if not self._is_stopped:
-                self._shown.enter_context(Console(stderr=True).status(self._text))
+                console = Console(file=self._terminal, force_terminal=True)
+                self._shown.enter_context(console.status(self._text))
 
     def stop(self) -> None:
         with self._lock:

@@ -14,7 +14,7 @@ from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.cli import app
 from facedetect.service import create_app
-from facedetect.settings import ServiceSettings
+from facedetect.settings import ClientSettings, ServiceSettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -27,7 +27,8 @@ PAGES = [
 
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (ROOT / "docs/settings.md").read_text("utf-8")
-    for name, field in ServiceSettings.model_fields.items():
+    fields = ServiceSettings.model_fields | ClientSettings.model_fields
+    for name, field in fields.items():
         default = shown_default(field.default)
         assert f"| `FACEDETECT_{name.upper()}` | {default} | {field.description} |" in page
 

@@ -24,7 +24,7 @@ LAYERS = [
     ["faces", "mtcnn", "tfserving"],
     ["images", "hiding", "render", "crops", "picture", "backends", "engine", "model"],
     ["sandbox", "detector", "video"],
-    ["settings"],
+    ["setting_files", "settings"],
     ["archive", "model_server", "client"],
     ["evaluation"],
     ["service", "cli", "__main__"],
