@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from facedetect.errors import FacedetectError
-from facedetect.faces import Box, Detection, DetectionParams, Face, Landmarks, Point
+from facedetect.faces import Box, Detection, DetectionParams, Face, ImageResult, Landmarks, Point
 from facedetect.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
     from facedetect.client import AsyncClient, Client
     from facedetect.crops import align, crop
     from facedetect.detector import Detector
+    from facedetect.exports import to_dataframe, to_supervision
     from facedetect.hiding import Mask, hide, read_mask_image
     from facedetect.images import ImageLimits, load_image, write_image
     from facedetect.render import annotate
@@ -31,6 +32,8 @@ else:
             "hide": "hiding",
             "load_image": "images",
             "read_mask_image": "hiding",
+            "to_dataframe": "exports",
+            "to_supervision": "exports",
             "write_image": "images",
         },
     )
@@ -46,6 +49,7 @@ __all__ = [
     "Face",
     "FacedetectError",
     "ImageLimits",
+    "ImageResult",
     "Landmarks",
     "Mask",
     "Point",
@@ -55,6 +59,8 @@ __all__ = [
     "hide",
     "load_image",
     "read_mask_image",
+    "to_dataframe",
+    "to_supervision",
     "write_image",
 ]
 __version__ = "0.1.0"

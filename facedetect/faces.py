@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 
-from facedetect.errors import InvalidParams
+from facedetect.errors import FacedetectError, InvalidParams
 from facedetect.model_ref import ModelRef
+
+S = TypeVar("S")
 
 PNET_SIDE = 12
 """P-Net looks at windows of this many pixels: the pyramid brings faces of min_size to it."""
@@ -25,6 +28,10 @@ MIN_SIZE_RULE = f"min_size must be at least {MIN_SIZE_BOUND}"
 FACTOR_RULE = f"factor must be from {FACTOR_BOUNDS[0]} to {FACTOR_BOUNDS[1]}"
 THRESHOLD_RULE = "each threshold must be between 0 and 1"
 WORK_RULE = "the pyramid of the image must have at most {limit:.0f} pixels"
+
+
+Channels = Literal["BGR", "RGB"]
+"""The order of an array's colours: OpenCV's, or that of Pillow and most others."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,16 @@ class Box:
     def area(self) -> float:
         return self.width * self.height
 
+    @property
+    def xyxy(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom, px."""
+        return self.x_min, self.y_min, self.x_max, self.y_max
+
+    @property
+    def xywh(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height, px."""
+        return self.x_min, self.y_min, self.width, self.height
+
     def overlap(self, other: Box) -> float:
         """Intersection over union, 0..1."""
         width = min(self.x_max, other.x_max) - max(self.x_min, other.x_min)
@@ -86,6 +103,10 @@ class Face:
     confidence: float
     landmarks: Landmarks
 
+    def to_dict(self) -> dict[str, Any]:
+        """The face as the service's JSON has it: nested dicts of numbers."""
+        return asdict(self)
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -95,6 +116,23 @@ class Detection:
     height: int
     faces: list[Face]
     model: ModelRef
+
+
+@dataclass(frozen=True)
+class ImageResult(Generic[S]):
+    """The result of one image of a batch: a detection or an error; the other is None."""
+
+    source: S
+    detection: Detection | None
+    error: FacedetectError | None
+
+
+class DetectionOptions(TypedDict, total=False):
+    """The fields of DetectionParams as keywords, each with its default if it is left out."""
+
+    min_size: float
+    factor: float
+    thresholds: tuple[float, float, float]
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal
+
+from facedetect.faces import Channels, DetectionOptions
 
 # Also in facedetect.render, whose imports a client does without.
 AnnotationStyle = Literal["box", "blur", "pixelate", "solid"]
 AnnotationFormat = Literal["png", "jpeg", "webp"]
 
 
-class DetectOptions(TypedDict, total=False):
-    """How to detect faces; the service has defaults for what is left out.
+class DetectOptions(DetectionOptions, total=False):
+    """How to detect faces: the fields of DetectionParams, and more.
 
-    `min_size`, `factor` and `thresholds` are those of `DetectionParams`. `max_faces` keeps only the
-    largest faces. `model_version` or `model_label` selects another version of the model.
+    The service has defaults for what is left out. `max_faces` keeps only the largest faces.
+    `channels` is the order of an array's, "BGR" by default, or "RGB". `model_version` or
+    `model_label` selects another version of the model.
     """
 
-    min_size: float
-    factor: float
-    thresholds: tuple[float, float, float]
     max_faces: int | None
+    channels: Channels
     model_version: int | None
     model_label: str | None
 

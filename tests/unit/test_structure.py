@@ -19,9 +19,9 @@ PACKAGE = Path(facedetect.__file__).parent
 
 # A module may import from its own layer and those above it.
 LAYERS = [
-    ["background_loop", "cores", "errors", "files", "lazy_attributes", "memory"],
+    ["background_loop", "cores", "errors", "files", "lazy_attributes", "memory", "ordered_map"],
     ["model_ref"],
-    ["faces", "mtcnn", "tfserving"],
+    ["exports", "faces", "mtcnn", "tfserving"],
     ["images", "hiding", "render", "crops", "picture", "backends", "engine", "model"],
     ["sandbox", "detector", "video"],
     ["setting_files", "settings"],
