@@ -53,7 +53,7 @@ def hide(  # noqa: PLR0913 - a command's options are its arguments
 
         facedetect hide group.jpg -o public.jpg
 
-        facedetect hide *.jpg clip.mp4 -o public/ --style pixelate --shape ellipse
+        facedetect hide *.jpg clip.mp4 -o public/ --style pixelate
 
         facedetect hide party.mp4 -o public.mp4 --style image --image smiley.png
     """

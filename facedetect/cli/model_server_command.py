@@ -99,7 +99,7 @@ class _ServingCommand(TyperCommand):
         return super().parse_args(ctx, [arg for arg in args if arg not in ignored])
 
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+app = typer.Typer(add_completion=False)
 
 
 @app.command("model-server", cls=_ServingCommand)

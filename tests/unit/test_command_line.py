@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from facedetect.cli.console_table import print_table
+from facedetect.cli.lazy_commands import COMMANDS
 from facedetect.cli.waiting import Spinner, waiting
 from facedetect.faces import Face
 from facedetect.images import BGRImage, load_image, write_image
@@ -119,6 +120,18 @@ def test_shells_can_complete_commands_and_options() -> None:
     assert commands.split() == ["annotate", "annotate-folder"]
     options = call(env={**asked, "COMP_WORDS": "facedetect hide --sh", "COMP_CWORD": "2"}).stdout
     assert options.split() == ["--shape"]
+
+
+def test_helps_and_usage_errors_are_plain_where_the_output_is_no_terminal() -> None:
+    for command in ((), ("detect",), ("keys",), ("keys", "add"), ("model-server",)):
+        text = call(*command, "--help").stdout
+        assert "Usage: " in text
+        assert text.isascii()
+    listed = call("--help", env={"COLUMNS": "40"}).stdout
+    assert all(line in " ".join(listed.split()) for line in COMMANDS.values())  # whole, not cut
+    ended = call("detect", "--bogus")
+    assert (ended.returncode, ended.stderr.isascii()) == (2, True)
+    assert "No such option: --bogus" in ended.stderr
 
 
 def test_nothing_spins_where_the_output_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
