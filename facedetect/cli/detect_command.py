@@ -18,6 +18,7 @@ from facedetect.cli.exit_codes import EXIT_CODES, NO_FACE
 from facedetect.cli.finder import open_finder
 from facedetect.cli.formatting import counted, printable
 from facedetect.cli.image_sources import expand_folders, image_source
+from facedetect.cli.waiting import waiting
 from facedetect.errors import PER_IMAGE_ERRORS, InvalidSettings
 from facedetect.faces import DetectionParams, parse_thresholds
 from facedetect.settings import ClientSettings
@@ -70,7 +71,8 @@ def detect(  # noqa: PLR0913 - a command's options are its arguments
         for path in expand_folders(images):
             started = time.perf_counter()
             try:
-                found = find(image_source(path))
+                with waiting(printable(str(path))):
+                    found = find(image_source(path))
             except PER_IMAGE_ERRORS as error:
                 exit_code = max(exit_code, EXIT_CODES[type(error)])
                 typer.echo(printable(f"{path}: {error}"), err=True)

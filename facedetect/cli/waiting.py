@@ -39,12 +39,13 @@ class Spinner:
         self._is_stopped = False
 
     def start(self) -> None:
-        from rich.console import Console  # most commands are over before it would be needed
+        from rich.console import Console  # most commands are over before these would be needed
+        from rich.text import Text
 
         with self._lock:
             if not self._is_stopped:
                 console = Console(file=self._terminal, force_terminal=True)
-                self._shown.enter_context(console.status(self._text))
+                self._shown.enter_context(console.status(Text(self._text)))
 
     def stop(self) -> None:
         with self._lock:

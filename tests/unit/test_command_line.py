@@ -142,11 +142,11 @@ def test_nothing_spins_where_the_output_is_no_terminal(capsys: pytest.CaptureFix
 
 def test_a_spinner_never_starts_after_it_was_stopped() -> None:
     terminal = io.StringIO()
-    spinner = Spinner("loading the model", terminal)
+    spinner = Spinner("[b]loading the model", terminal)
     spinner.start()
     spinner.stop()
     shown = terminal.getvalue()
-    assert "loading the model" in shown
+    assert "[b]loading the model" in shown
     spinner.start()
     assert terminal.getvalue() == shown
 
