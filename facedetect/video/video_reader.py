@@ -143,7 +143,7 @@ class VideoReader:
     @property
     def expected_frames(self) -> int | None:
         """About how many frames there are by the header, None if it does not tell."""
-        return self.stream.frames or round(self._declared_s * self.rate) or None
+        return self.stream.frames or round(self._declared_end_s * self.rate) or None
 
     @property
     def audio_and_subtitles(self) -> list[Stream]:
