@@ -93,6 +93,15 @@ class AdmissionQueue:
         """The number of waiting images."""
         return sum(len(caller.waiting) for caller in self._callers.values())
 
+    @property
+    def longest_wait_s(self) -> float:
+        """Predict how long an image would wait that came after all that wait now; 0 if none do."""
+        waiting = [entry for caller in self._callers.values() for entry in caller.waiting]
+        if not waiting:
+            return 0.0
+        left_s = sum(self._seconds_left(entry) for entry in self._running)
+        return (left_s + sum(entry.estimate_s for entry in waiting)) / self._slots
+
     def expected_wait_s(self, caller_id: str, cost: ImageCost = _AT_BEST) -> float:
         """Predict how long an image that this caller sent now would wait."""
         if not self.must_wait(caller_id, cost):

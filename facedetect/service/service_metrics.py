@@ -113,6 +113,11 @@ class ServiceMetrics:
         """Read these gauges whenever the metrics are exported."""
         for name, help_text, read in (
             ("facedetect_queued_images", "Images waiting for a thread", lambda: admission.queued),
+            (
+                "facedetect_longest_wait_seconds",
+                "Predicted wait of an image that came after all that wait now",
+                lambda: admission.longest_wait_s,
+            ),
             ("facedetect_running_images", "Images being processed", lambda: admission.running),
             ("facedetect_upload_bytes_held", "Bytes held by uploads", lambda: uploads.held_bytes),
             (

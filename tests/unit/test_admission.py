@@ -405,8 +405,10 @@ def test_the_wait_is_predicted_from_the_last_images() -> None:
         await clients.finish("first")
         assert queue.expected_wait_s(ME) == 0  # a slot is free
         for name in "abcd":
+            assert queue.longest_wait_s == pytest.approx({"c": 0.5, "d": 0.75}.get(name, 0))
             await clients.arrive(name)
         assert queue.expected_wait_s(ME) == pytest.approx(1.0)
+        assert queue.longest_wait_s == pytest.approx(1.0)
         await clients.arrive("e")
         await clients.arrive("late")
         error = clients.overload("late")
