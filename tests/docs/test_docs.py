@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+import facedetect.archive
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.service import create_app
@@ -18,7 +20,7 @@ from tests.processes import call
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = [
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("*.md")),
     ROOT / "models/README.md",
 ]
@@ -77,6 +79,42 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
     missing = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
     assert not missing
+
+
+def pages_in(navigation: object) -> Iterator[str]:
+    """The pages that a part of mkdocs.yml's navigation names."""
+    if isinstance(navigation, str):
+        yield navigation
+    elif isinstance(navigation, dict):
+        yield from pages_in(list(navigation.values()))
+    elif isinstance(navigation, list):
+        for entry in navigation:
+            yield from pages_in(entry)
+
+
+def test_the_sites_navigation_has_every_page_once() -> None:
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))
+    listed = list(pages_in(site["nav"]))
+    docs = ROOT / "docs"
+    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
+    assert len(listed) == len(set(listed))
+    assert pages <= set(listed)
+    # Those that website/hooks.py takes from beside docs/, and the one that is generated.
+    assert set(listed) - pages == {
+        "architecture.md",
+        "changelog.md",
+        "code-of-conduct.md",
+        "contributing.md",
+        "reference/http.md",
+        "security-policy.md",
+        "weights.md",
+    }
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    page = (ROOT / "docs/reference/python.md").read_text("utf-8")
+    shown = re.findall(r"^::: facedetect\.(?:archive\.)?(\w+)$", page, re.MULTILINE)
+    assert set(shown) >= {*facedetect.__all__, *facedetect.archive.__all__}
 
 
 def test_every_dependency_says_why_it_is_there() -> None:

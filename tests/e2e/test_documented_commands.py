@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 from contextlib import chdir
 from pathlib import Path
@@ -87,7 +88,9 @@ def test_the_gateway_of_the_readme_asks_its_model_server(builtin_server: ModelSe
         assert len(answer.json()["faces"]) == 1
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/hiding.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/python.md", "docs/hiding.md", "docs/readers/data-scientist.md"]
+)
 def test_the_python_snippets(page: str, tmp_path: Path) -> None:
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     snippets = blocks((ROOT / page).read_text("utf-8"), "python")
@@ -95,6 +98,36 @@ def test_the_python_snippets(page: str, tmp_path: Path) -> None:
     with chdir(tmp_path):
         for code in snippets:
             exec(code, {})  # noqa: S102 - the documentation's own
+
+
+def readers_page(name: str) -> str:
+    return (ROOT / f"docs/readers/{name}.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("page", "count"), [("photographer", 2), ("data-scientist", 1)])
+def test_the_folder_commands_of_the_readers_pages(page: str, count: int, tmp_path: Path) -> None:
+    for folder in ("photos", "images"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(DATA / "astronaut.jpg", tmp_path / folder)
+    found = [c for c in commands(readers_page(page), "facedetect") if c[1] == "annotate-folder"]
+    assert len(found) == count
+    for command in found:
+        ended = call(*command[1:], cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("page", ["web-developer", "camera-owner"])
+def test_the_curl_commands_of_the_readers_pages(
+    page: str, service: httpx2.Client, tmp_path: Path
+) -> None:
+    for name in ("photo.jpg", "frame.jpg"):
+        shutil.copy(DATA / "astronaut.jpg", tmp_path / name)
+    address = f"{service.base_url.host}:{service.base_url.port}"
+    (command,) = commands(readers_page(page), "curl")
+    here = [part.replace("localhost:8000", address) for part in command]
+    ended = subprocess.run([*here, "--silent"], cwd=tmp_path, check=True, capture_output=True)
+    answer = json.loads(ended.stdout)
+    assert len(answer.get("faces") or answer["predictions"]) == 1
 
 
 def test_the_snippets_of_the_client(service: httpx2.Client, tmp_path: Path) -> None:
