@@ -16,6 +16,7 @@ from pymdownx.slugs import slugify
 ROOT = Path(__file__).parents[1]
 GENERATED = ROOT / "build" / "website"
 HELPER_ELSEWHERE = "https://unpkg.com/iframe-worker/shim"
+MARGIN = 20  # px
 FILES_ON_THE_FORGE = "https://github.com/facedetect/facedetect/blob/main/"
 
 # Pages that lie beside docs/, by their names on the site.
@@ -31,6 +32,7 @@ BESIDE = {
 PLACES = {uri: path for path, uri in BESIDE.items() if path != "README.md"}
 
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(?=[)#])")
+_VIEW = re.compile(r'viewBox="([^"]*)"')
 _DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -87,9 +89,16 @@ def link_on_site(target: str, uri: str) -> str:
     return posixpath.relpath(found, posixpath.dirname(uri) or ".")
 
 
+def with_margin(view: re.Match[str]) -> str:
+    """Widen the view: titles may be wider than what they stand above."""
+    left, top, width, height = map(float, view[1].split())
+    return f'viewBox="{left - MARGIN} {top} {width + 2 * MARGIN} {height}"'
+
+
 def drawn(diagram: str, uri: str, config: Any, files: Files) -> str:
     """Draw a diagram downwards, since pages are higher than wide; return the picture's Markdown."""
     svg = mmdr.render(diagram.replace("flowchart LR", "flowchart TB")).svg()
+    svg = _VIEW.sub(with_margin, svg, count=1)
     name = f"images/diagram-{hashlib.sha256(svg.encode()).hexdigest()[:8]}.svg"
     files.append(File.generated(config, name, content=svg))
     return f"![Diagram]({posixpath.relpath(name, posixpath.dirname(uri) or '.')}){{ .diagram }}"

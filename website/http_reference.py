@@ -14,6 +14,8 @@ from facedetect.settings import ServiceSettings
 
 Node = dict[str, Any]
 
+LARGEST_WORTH_TELLING = 2**53  # beyond are the limits of types
+
 INTRODUCTION = """# HTTP API
 
 Made of the service's own OpenAPI document. A running service has it at `/openapi.json`, and to try
@@ -98,7 +100,9 @@ def bounds(schema: Node) -> Iterator[str]:
         "maximum": "at most {}",
         "exclusiveMaximum": "less than {}",
     }
-    yield from (text.format(schema[name]) for name, text in words.items() if name in schema)
+    for name, text in words.items():
+        if name in schema and schema[name] < LARGEST_WORTH_TELLING:
+            yield text.format(schema[name])
 
 
 def default_of(schema: Node) -> str:
