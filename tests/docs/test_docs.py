@@ -16,6 +16,7 @@ from facedetect.backends.fake import FakeBackend
 from facedetect.service import create_app
 from facedetect.settings import ClientSettings, ServiceSettings
 from tests.processes import call
+from website.http_reference import reference
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -109,6 +110,18 @@ def test_the_sites_navigation_has_every_page_once() -> None:
         "security-policy.md",
         "weights.md",
     }
+
+
+def test_the_http_reference_links_every_call_to_its_objects() -> None:
+    document = create_app(ServiceSettings.load(), Detector(FakeBackend())).openapi()
+    page = reference(document)
+    for path, methods in document["paths"].items():
+        assert all(f"\n## {method.upper()} {path}\n" in page for method in methods)
+    assert "| `min_size` | number, at least 8 | `20` | Smallest face" in page
+    assert "`application/json`: [DetectResponse](#detectresponse)" in page
+    assert "| `faces` | list of [Face](#face) |" in page
+    anchors = {name.lower() for name in re.findall(r"^### (\w+)$", page, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#(\w+)\)", page)) <= anchors
 
 
 def test_every_public_name_is_in_the_reference() -> None:
