@@ -13,7 +13,7 @@ import os, signal, sys
 
 for module in ("fcntl", "grp", "pwd", "resource", "termios"):
     sys.modules[module] = None  # importing it raises ImportError
-for name in ("fork", "geteuid", "getuid", "killpg", "memfd_create", "sched_getaffinity", "setsid"):
+for name in ("fork", "geteuid", "killpg", "memfd_create", "sched_getaffinity", "setsid"):
     delattr(os, name)
 for name in ("SIGKILL", "SIGPROF", "SIGHUP"):
     delattr(signal, name)
