@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from facedetect.errors import FacedetectError
 from facedetect.faces import Box, Detection, DetectionParams, Face, Landmarks, Point
 from facedetect.lazy_attributes import lazy_attributes
+from facedetect.presets import PRESETS
 
 if TYPE_CHECKING:
     from facedetect.client import AsyncClient, Client
@@ -33,6 +34,7 @@ else:
 
 
 __all__ = [
+    "PRESETS",
     "AsyncClient",
     "Box",
     "Client",

@@ -9,13 +9,15 @@ import typer
 
 from facedetect import render
 from facedetect.cli import options
+from facedetect.cli.detection_options import takes_detection_params
 from facedetect.cli.formatting import counted
 from facedetect.errors import InvalidSettings
-from facedetect.faces import DetectionParams, parse_thresholds
+from facedetect.faces import DetectionParams
 from facedetect.images import SourceImage, check_encoded_suffix, read_image_file, write_image
 from facedetect.settings import DetectorSettings
 
 
+@takes_detection_params
 def annotate(
     image: Annotated[Path, typer.Argument(show_default=False)],
     output: Annotated[
@@ -25,9 +27,7 @@ def annotate(
         ),
     ],
     *,
-    min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
-    factor: options.Factor = options.DEFAULT_FACTOR,
-    thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
+    params: DetectionParams,
     backend: options.Backend = None,
 ) -> None:
     """Draw boxes, landmarks and scores on a copy of an image.
@@ -36,7 +36,6 @@ def annotate(
 
         facedetect annotate group.jpg -o group-faces.png
     """
-    params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
     check_encoded_suffix(output.suffix)
     if output.exists() and output.samefile(image):
         raise InvalidSettings(f"{output} is the input image; give another output file")

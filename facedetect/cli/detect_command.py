@@ -10,20 +10,20 @@ import typer
 from facedetect.archive.reports import failed_row, found_row, to_json_line
 from facedetect.cli import options
 from facedetect.cli.console_table import print_table
+from facedetect.cli.detection_options import takes_detection_params
 from facedetect.cli.exit_codes import EXIT_CODES
 from facedetect.cli.formatting import counted
 from facedetect.errors import PER_IMAGE_ERRORS
-from facedetect.faces import DetectionParams, Face, Point, parse_thresholds
+from facedetect.faces import DetectionParams, Face, Point
 from facedetect.images import load_image
 from facedetect.settings import DetectorSettings
 
 
+@takes_detection_params
 def detect(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", show_default=False)],
     *,
-    min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
-    factor: options.Factor = options.DEFAULT_FACTOR,
-    thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
+    params: DetectionParams,
     max_faces: Annotated[
         int | None,
         typer.Option(min=1, help="Maximum number of faces, the largest first.", show_default="all"),
@@ -41,7 +41,6 @@ def detect(
 
         facedetect detect --json --min-size 40 *.jpg | jq '.faces | length'
     """
-    params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
     exit_code = 0
     with DetectorSettings.load(backend=backend).open_detector() as detector:
         for path in images:
@@ -66,7 +65,7 @@ def _print_table(path: Path, faces: list[Face]) -> None:
     if not faces:
         typer.echo(f"{path}: no face")
         return
-    header = ("score", "box", "left eye", "right eye", "nose", "mouth corners")
+    header = ("score", "box", "roll", "left eye", "right eye", "nose", "mouth corners")
     title = f"{path}: {counted(len(faces), 'face')}"
     print_table(header, map(_cells, faces), title=title, justify="right")
 
@@ -76,6 +75,7 @@ def _cells(face: Face) -> list[str]:
     return [
         f"{face.confidence:.3f}",
         f"{box.x_min:.0f},{box.y_min:.0f} {box.width:.0f}x{box.height:.0f}",
+        f"{face.roll_deg:.0f}°",
         _at(marks.left_eye),
         _at(marks.right_eye),
         _at(marks.nose),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import fields
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -12,13 +13,16 @@ from pydantic_core import PydanticCustomError
 from facedetect.errors import InvalidParams
 from facedetect.faces import (
     FACTOR_BOUNDS,
+    LOOKS,
     MIN_SIZE_BOUND,
     DetectionParams,
     Face,
     parse_number,
+    parse_rotations,
     parse_thresholds,
 )
 from facedetect.model_ref import MAX_VERSION, ModelRef
+from facedetect.presets import Preset, detection_params
 from facedetect.render import Style
 from facedetect.service.detection_worker import (
     DetectionJob,
@@ -33,6 +37,9 @@ _DEFAULTS = DetectionParams()
 # Lower ones find hardly any more faces and take up to 25 times as long as the defaults; this one
 # takes 6 times (docs/http.md).
 MIN_THRESHOLD = 0.1
+
+_PARAMETERS = {field.name for field in fields(DetectionParams)}
+_PARSERS = {"thresholds": parse_thresholds, "rotations": parse_rotations}
 
 
 def _check_digits(given: Any) -> Any:
@@ -56,6 +63,11 @@ class FaceQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    preset: Preset = Field(
+        "balanced",
+        description="Parameters by their purpose; parameters that are given win over the preset's. "
+        "`few-misses` is made for hiding faces.",
+    )
     min_size: Annotated[float, _PlainDigits] = Field(
         _DEFAULTS.min_size,
         description="Smallest face to find: its side in pixels of the upright image.",
@@ -71,6 +83,23 @@ class FaceQuery(BaseModel):
         description=f"Minimum scores after each of the three networks, at least {MIN_THRESHOLD} "
         "and less than 1.",
         examples=["0.6,0.7,0.7"],
+    )
+    min_confidence: Annotated[float, _PlainDigits] = Field(
+        _DEFAULTS.min_confidence,
+        description="Leave out faces with a lower confidence.",
+        json_schema_extra={"minimum": 0, "maximum": 1},
+    )
+    rotations: str = Field(
+        "0",
+        description="Degrees by which the image is turned clockwise for each search, some of "
+        "0,90,180,270; or `auto`: further ones only if nothing is found upright.",
+        examples=["0,90,180,270", "auto"],
+    )
+    looks: Annotated[int, _PlainDigits] = Field(
+        _DEFAULTS.looks,
+        description="How many copies of the image, mirrored or resized, are searched; the "
+        "confidence is the mean over them.",
+        json_schema_extra={"minimum": 1, "maximum": len(LOOKS)},
     )
     max_faces: Annotated[int, Field(ge=1), _PlainDigits] | None = Field(
         None, description="Return only the N largest faces."
@@ -94,13 +123,17 @@ class FaceQuery(BaseModel):
 
     def detection_params(self) -> DetectionParams:
         """Raises InvalidParams, also for thresholds that would cost others too much time."""
-        thresholds = parse_thresholds(self.thresholds)
-        if min(thresholds) < MIN_THRESHOLD:
+        given = self.model_dump(include=self.model_fields_set & _PARAMETERS)
+        for name, parse in _PARSERS.items():
+            if name in given:
+                given[name] = parse(given[name])
+        params = detection_params(self.preset, **given)
+        lowest = min(params.thresholds)
+        if lowest < MIN_THRESHOLD:
             raise InvalidParams(
-                f"each threshold must be at least {MIN_THRESHOLD}; the lowest is "
-                f"{min(thresholds):.9g}"
+                f"each threshold must be at least {MIN_THRESHOLD}; the lowest is {lowest:.9g}"
             )
-        return DetectionParams(self.min_size, self.factor, thresholds)
+        return params
 
     def model_ref(self) -> ModelRef:
         return ModelRef(version=self.model_version, label=self.model_label)
@@ -154,13 +187,13 @@ class DetectResponse(BaseModel):
     annotated_png: Annotated[str | None, Field(description="Base64; only with `annotate`.")] = None
 
     @classmethod
-    def from_result(cls, result: DetectionResult, params: DetectionParams) -> Self:
+    def from_result(cls, result: DetectionResult) -> Self:
         """Return the response without the picture, which `to_json` adds."""
         detection = result.detection
         return cls(
             image=ImageSize(width=detection.width, height=detection.height),
             faces=detection.faces,
-            parameters=params,
+            parameters=result.params,
             model=ServedModel.from_ref(detection.model),
             timings_ms=result.timings_ms,
         )

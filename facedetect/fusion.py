@@ -1,0 +1,91 @@
+"""Faces that several views of a picture show: one face is answered once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facedetect.faces import Box, Face, Landmarks, Point
+
+Floats = NDArray[np.float64]
+
+_LEAST_OVERLAP = 0.5
+
+
+def fuse_looks(looks: Sequence[Sequence[Face]]) -> list[Face]:
+    """Fuse what each look found: faces of different looks that overlap by half are one.
+
+    Its box and landmarks are the means weighted by the scores, its score is their sum divided by
+    the number of looks: a look that missed it counts as 0.
+    """
+    if len(looks) == 1:
+        return list(looks[0])
+
+    def to_one(faces: Sequence[Face]) -> Face:
+        return _mean(faces, len(looks))
+
+    return _merge(looks, to_one)
+
+
+def keep_best(rotations: Sequence[Sequence[Face]]) -> list[Face]:
+    """Of faces that overlap by half and were found in different rotations, keep the best one."""
+    return list(rotations[0]) if len(rotations) == 1 else _merge(rotations, lambda faces: faces[0])
+
+
+def _merge(
+    groups: Sequence[Sequence[Face]], to_one: Callable[[Sequence[Face]], Face]
+) -> list[Face]:
+    """Begin with the best face, and take from each other group the one that overlaps it most."""
+    faces = list(chain.from_iterable(groups))
+    if not faces:
+        return []
+    scores = np.array([face.confidence for face in faces])
+    group_of = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    boxes = np.array([_xyxy(face.box) for face in faces])
+    is_free = np.ones(len(faces), bool)
+    merged = []
+    for first in np.argsort(-scores, kind="stable"):
+        if not is_free[first]:
+            continue
+        overlaps = _overlaps(boxes[first], boxes) * is_free
+        overlaps[group_of == group_of[first]] = 0
+        members = [int(first), *_best_of_each_group(overlaps, group_of, len(groups))]
+        is_free[members] = False
+        merged.append(to_one([faces[i] for i in members]))
+    return merged
+
+
+def _best_of_each_group(overlaps: Floats, group_of: NDArray[np.intp], count: int) -> Iterable[int]:
+    for group in range(count):
+        of_group = np.where(group_of == group, overlaps, 0)
+        best = int(of_group.argmax())
+        if of_group[best] > _LEAST_OVERLAP:
+            yield best
+
+
+def _overlaps(box: Floats, boxes: Floats) -> Floats:
+    """Intersection over union of a box with each of the others."""
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    both = np.prod(np.maximum(sides, 0), axis=1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    shares: Floats = both / (areas + np.prod(box[2:] - box[:2]) - both)
+    return shares
+
+
+def _mean(faces: Sequence[Face], look_count: int) -> Face:
+    scores = np.array([face.confidence for face in faces])
+    places = np.array([[*_xyxy(face.box), *_coordinates(face)] for face in faces])
+    mean = (np.average(places, axis=0, weights=scores)).tolist()
+    points = (Point(*pair) for pair in zip(mean[4::2], mean[5::2], strict=True))
+    return Face(Box(*mean[:4]), float(scores.sum()) / look_count, Landmarks(*points))
+
+
+def _xyxy(box: Box) -> tuple[float, float, float, float]:
+    return box.x_min, box.y_min, box.x_max, box.y_max
+
+
+def _coordinates(face: Face) -> Iterable[float]:
+    return chain.from_iterable((point.x, point.y) for point in face.landmarks)
