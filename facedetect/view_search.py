@@ -17,6 +17,9 @@ from facedetect.views import View, looks_at
 Predict = Callable[[BGRImage], RawDetections]
 """Runs the model on a view's pixels."""
 
+# Faces that lie on their side, and what is no face, have lower scores.
+_SURE = 0.95
+
 
 def search(
     image: BGRImage, params: DetectionParams, predict: Predict
@@ -37,14 +40,15 @@ def search(
         [face for face in found_at(rotation) if face.confidence >= params.min_confidence]
         for rotation in params.searches
     )
-    faces = _unless_found(found) if params.rotations == "auto" else list(found)
+    faces = _as_needed(found) if params.rotations == "auto" else list(found)
     return keep_best(faces), models[0]
 
 
-def _unless_found(found: Iterator[list[Face]]) -> list[list[Face]]:
-    """All that is found; only what is found first if that is anything."""
-    first = next(found)
-    return [first] if first else [*found]
+def _as_needed(found: Iterator[list[Face]]) -> list[list[Face]]:
+    """All that is found; only what is upright if that is a face for sure."""
+    upright = next(found)
+    is_sure = any(face.confidence >= _SURE for face in upright)
+    return [upright] if is_sure else [upright, *found]
 
 
 def _to_faces(raw: RawDetections, image: BGRImage) -> list[Face]:

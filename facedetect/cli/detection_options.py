@@ -73,7 +73,7 @@ def _parse(
         str | None,
         typer.Option(
             help="Turn the image by each of these degrees and search it: some of 0,90,180,270; or "
-            "auto: further ones only if nothing is found upright.",
+            "auto: turned only if no face is found upright for sure.",
             show_default="0",
         ),
     ] = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Annotated, Any, Literal, Self
 
@@ -15,8 +16,9 @@ from facedetect.faces import (
     FACTOR_BOUNDS,
     LOOKS,
     MIN_SIZE_BOUND,
+    Box,
     DetectionParams,
-    Face,
+    Landmarks,
     parse_number,
     parse_rotations,
     parse_thresholds,
@@ -39,7 +41,6 @@ _DEFAULTS = DetectionParams()
 MIN_THRESHOLD = 0.1
 
 _PARAMETERS = {field.name for field in fields(DetectionParams)}
-_PARSERS = {"thresholds": parse_thresholds, "rotations": parse_rotations}
 
 
 def _check_digits(given: Any) -> Any:
@@ -92,7 +93,7 @@ class FaceQuery(BaseModel):
     rotations: str = Field(
         "0",
         description="Degrees by which the image is turned clockwise for each search, some of "
-        "0,90,180,270; or `auto`: further ones only if nothing is found upright.",
+        "0,90,180,270; or `auto`: turned only if no face is found upright for sure.",
         examples=["0,90,180,270", "auto"],
     )
     looks: Annotated[int, _PlainDigits] = Field(
@@ -127,13 +128,7 @@ class FaceQuery(BaseModel):
         for name, parse in _PARSERS.items():
             if name in given:
                 given[name] = parse(given[name])
-        params = detection_params(self.preset, **given)
-        lowest = min(params.thresholds)
-        if lowest < MIN_THRESHOLD:
-            raise InvalidParams(
-                f"each threshold must be at least {MIN_THRESHOLD}; the lowest is {lowest:.9g}"
-            )
-        return params
+        return detection_params(self.preset, **given)
 
     def model_ref(self) -> ModelRef:
         return ModelRef(version=self.model_version, label=self.model_label)
@@ -143,6 +138,21 @@ class FaceQuery(BaseModel):
         return DetectionJob(
             data, self.detection_params(), self.max_faces, self.model_ref(), render_options
         )
+
+
+def _thresholds(text: str) -> tuple[float, float, float]:
+    thresholds = parse_thresholds(text)
+    if min(thresholds) < MIN_THRESHOLD:
+        raise InvalidParams(
+            f"each threshold must be at least {MIN_THRESHOLD}; the lowest is {min(thresholds):.9g}"
+        )
+    return thresholds
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "thresholds": _thresholds,
+    "rotations": parse_rotations,
+}
 
 
 class DetectQuery(FaceQuery):
@@ -176,11 +186,24 @@ class ServedModel(BaseModel):
         return cls(name=model.name, version=model.version)
 
 
+class DetectedFace(BaseModel):
+    """One face: its box and landmarks, px, and how sure the model is, 0 to 1."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    box: Box
+    confidence: float
+    landmarks: Landmarks
+    roll_deg: float = Field(
+        description="How far the face is turned clockwise, by its landmarks; 0 is upright."
+    )
+
+
 class DetectResponse(BaseModel):
     """The faces of one image, by descending confidence; an empty list if there are none."""
 
     image: ImageSize
-    faces: list[Face]
+    faces: list[DetectedFace]
     parameters: DetectionParams
     model: ServedModel
     timings_ms: Timings
@@ -192,7 +215,7 @@ class DetectResponse(BaseModel):
         detection = result.detection
         return cls(
             image=ImageSize(width=detection.width, height=detection.height),
-            faces=detection.faces,
+            faces=[DetectedFace.model_validate(face) for face in detection.faces],
             parameters=result.params,
             model=ServedModel.from_ref(detection.model),
             timings_ms=result.timings_ms,

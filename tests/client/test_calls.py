@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import facedetect
-from facedetect import Detector, render
+from facedetect import PRESETS, Detector, render
 from facedetect.backends.fake import FakeBackend
 from facedetect.client import AnnotationStyle, ServiceVersion
 from facedetect.client.response_parsing import ERRORS_BY_SLUG
@@ -53,6 +53,14 @@ def test_options_reach_the_model(client: AnyClient, backend: FakeBackend) -> Non
     client.detect(ASTRONAUT, model_label="canary", model_version=None)
     assert backend.requests[-1].params == DetectionParams()
     assert backend.requests[-1].model == ModelRef(label="canary")
+
+
+def test_views_and_presets_reach_the_service(client: AnyClient, backend: FakeBackend) -> None:
+    before = len(backend.requests)
+    client.detect(ASTRONAUT, rotations=(0, 90), looks=2, min_confidence=0.5)
+    assert len(backend.requests) == before + 4
+    client.detect(ASTRONAUT, preset="few-misses", rotations=(0,))
+    assert backend.requests[-1].params.min_size == PRESETS["few-misses"].min_size
 
 
 def test_max_faces(open_client: OpenClient, a_face: Face) -> None:
