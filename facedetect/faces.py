@@ -126,7 +126,7 @@ class DetectionParams:
     three nets; higher means fewer false positives and more misses. `min_confidence`: faces with a
     lower confidence are left out of the answer, 0..1. `rotations`: how far the image is turned
     clockwise for each search, any of 0, 90, 180 and 270 degrees; "auto" turns it only if no
-    face is found upright with a confidence of 0.95. `looks`: how many copies of the image,
+    face is found upright with a confidence of 0.998. `looks`: how many copies of the image,
     mirrored or resized, are searched, 1..6; a face's confidence is the mean over them.
 
     Raises InvalidParams if a value is out of bounds.

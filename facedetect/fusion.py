@@ -12,7 +12,9 @@ from facedetect.faces import Box, Face, Landmarks, Point
 
 Floats = NDArray[np.float64]
 
-_LEAST_OVERLAP = 0.5
+# Of two looks' boxes of one face. Those of a face on its side fit less well.
+_LOOKS_OVERLAP = 0.5
+_ROTATIONS_OVERLAP = 0.3
 
 
 def fuse_looks(looks: Sequence[Sequence[Face]]) -> list[Face]:
@@ -27,16 +29,20 @@ def fuse_looks(looks: Sequence[Sequence[Face]]) -> list[Face]:
     def to_one(faces: Sequence[Face]) -> Face:
         return _mean(faces, len(looks))
 
-    return _merge(looks, to_one)
+    return _merge(looks, to_one, _LOOKS_OVERLAP)
 
 
 def keep_best(rotations: Sequence[Sequence[Face]]) -> list[Face]:
-    """Of faces that overlap by half and were found in different rotations, keep the best one."""
-    return list(rotations[0]) if len(rotations) == 1 else _merge(rotations, lambda faces: faces[0])
+    """Of faces that overlap by 0.3 and were found in different rotations, keep the best one."""
+    if len(rotations) == 1:
+        return list(rotations[0])
+    return _merge(rotations, lambda faces: faces[0], _ROTATIONS_OVERLAP)
 
 
 def _merge(
-    groups: Sequence[Sequence[Face]], to_one: Callable[[Sequence[Face]], Face]
+    groups: Sequence[Sequence[Face]],
+    to_one: Callable[[Sequence[Face]], Face],
+    least_overlap: float,
 ) -> list[Face]:
     """Begin with the best face, and take from each other group the one that overlaps it most."""
     faces = list(chain.from_iterable(groups))
@@ -51,7 +57,7 @@ def _merge(
         if not is_free[first]:
             continue
         overlaps = _overlaps(boxes[first], boxes) * is_free
-        overlaps[group_of == group_of[first]] = 0
+        overlaps[(group_of == group_of[first]) | (overlaps <= least_overlap)] = 0
         members = [int(first), *_best_of_each_group(overlaps, group_of, len(groups))]
         is_free[members] = False
         merged.append(to_one([faces[i] for i in members]))
@@ -62,7 +68,7 @@ def _best_of_each_group(overlaps: Floats, group_of: NDArray[np.intp], count: int
     for group in range(count):
         of_group = np.where(group_of == group, overlaps, 0)
         best = int(of_group.argmax())
-        if of_group[best] > _LEAST_OVERLAP:
+        if of_group[best]:
             yield best
 
 

@@ -18,7 +18,7 @@ Predict = Callable[[BGRImage], RawDetections]
 """Runs the model on a view's pixels."""
 
 # Faces that lie on their side, and what is no face, have lower scores.
-_SURE = 0.95
+_SURE = 0.998
 
 
 def search(
@@ -36,12 +36,16 @@ def search(
     def found_at(rotation: int) -> list[Face]:
         return fuse_looks([found_in(view) for view in looks_at(rotation, params.looks)])
 
+    return combine(found_at, params), models[0]
+
+
+def combine(found_at: Callable[[int], list[Face]], params: DetectionParams) -> list[Face]:
+    """Search the rotations that the parameters ask for with `found_at`; each face comes once."""
     found = (
         [face for face in found_at(rotation) if face.confidence >= params.min_confidence]
         for rotation in params.searches
     )
-    faces = _as_needed(found) if params.rotations == "auto" else list(found)
-    return keep_best(faces), models[0]
+    return keep_best(_as_needed(found) if params.rotations == "auto" else list(found))
 
 
 def _as_needed(found: Iterator[list[Face]]) -> list[list[Face]]:
