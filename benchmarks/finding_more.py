@@ -30,6 +30,11 @@ from facedetect.evaluation.datasets.open_dataset import open_dataset
 from facedetect.evaluation.detector_adapters import to_detections
 from facedetect.evaluation.evaluation_run import KNOWN_SETTINGS
 from facedetect.evaluation.image_detections import ImageDetections
+from facedetect.evaluation.landmark_errors import (
+    LandmarkErrors,
+    mean_over_common_faces,
+    score_landmarks,
+)
 from facedetect.faces import ROTATIONS, Face
 from facedetect.fusion import fuse_looks
 from facedetect.view_search import combine
@@ -45,6 +50,7 @@ _LEVELS = ("easy", "medium", "hard")
 def main() -> None:
     parser = bench_parser("finding-more", __doc__, page="finding-more.md")
     parser.add_argument("--wider", type=Path, required=True, help="a file of labelled boxes")
+    parser.add_argument("--aflw", type=Path, help="a file of labelled landmarks, one-based")
     parser.add_argument("--bootstrap", type=int, default=2000, help="bootstrap rounds")
     parser.add_argument("--timed", type=int, default=20, help="images to time")
     parser.add_argument(
@@ -55,6 +61,9 @@ def main() -> None:
     dataset = with_all_faces(open_dataset(arguments.wider))
     recipe = search_views(dataset, "recipe", KNOWN_SETTINGS["recipe"], looks_at(0, 6), arguments)
     write_section(arguments.page, "looks", looks_table(dataset, recipe, arguments.bootstrap))
+    if arguments.aflw:
+        landmarks = landmarks_table(open_dataset(arguments.aflw, one_based=True))
+        write_section(arguments.page, "landmarks", landmarks)
     found: dict[str, Found] = {
         name: search_views(dataset, name, params, all_views(params), arguments)
         for name, params in PRESETS.items()
@@ -150,14 +159,33 @@ def looks_table(dataset: Dataset, found: Found, rounds: int) -> str:
     return print_table(rows, title=f"{len(dataset.images)} images")
 
 
+def landmarks_table(dataset: Dataset) -> str:
+    """Mean landmark errors by the number of looks, over the faces that one look found, too."""
+    rows = [["looks", "mean error", "with one look", "faces"]]
+    with Detector() as detector:
+        errors = {looks: _landmark_errors(dataset, detector, looks) for looks in _LOOKS}
+    for looks, those in errors.items():
+        mean, with_one, faces = mean_over_common_faces(those, errors[1])
+        rows.append([str(looks), f"{mean:.2f} %", f"{with_one:.2f} %", str(faces)])
+    return print_table(rows, title="landmarks")
+
+
+def _landmark_errors(dataset: Dataset, detector: Detector, looks: int) -> LandmarkErrors:
+    params = DetectionParams(looks=looks)
+    return score_landmarks(
+        dataset,
+        [to_detections(one.name, detector.detect(one.path, params), 0.0) for one in dataset.images],
+    )
+
+
 def contestants() -> dict[str, DetectionParams]:
     """The presets, and the defaults with each of what makes them up."""
     defaults = DetectionParams()
     few = PRESETS["few-misses"]
     return {
         "few-misses": few,
-        "few-misses, rotations=auto": replace(few, rotations="auto"),
         "few-misses, rotations=0": replace(few, rotations=(0,)),
+        "few-misses, rotations=0,90,180,270": replace(few, rotations=ROTATIONS),
         "balanced": defaults,
         "balanced, rotations=auto": replace(defaults, rotations="auto"),
         "balanced, rotations=0,90,180,270": replace(defaults, rotations=ROTATIONS),

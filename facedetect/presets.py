@@ -23,11 +23,9 @@ class FittingParams(DetectionParams):
 
 
 PRESETS: Mapping[Preset, DetectionParams] = {
-    "few-misses": FittingParams(
-        min_size=12, thresholds=(0.5, 0.5, 0.3), rotations=(0, 90, 180, 270), looks=2
-    ),
+    "few-misses": FittingParams(min_size=12, thresholds=(0.5, 0.5, 0.3), rotations="auto", looks=2),
     "balanced": DetectionParams(),
-    "few-false-alarms": DetectionParams(min_confidence=0.9),
+    "few-false-alarms": DetectionParams(min_confidence=0.9, looks=2),
 }
 """`few-misses` is made for hiding faces; what each finds and costs is in docs/finding-more.md."""
 

@@ -114,6 +114,18 @@ def test_auto_turns_the_picture_unless_a_face_is_found_for_sure(
     assert len(backend.requests) == searches
 
 
+def test_the_defaults_search_the_picture_itself_and_nothing_else(noise: BGRImage) -> None:
+    backend = finding(face_at(10, 5, side=20, confidence=0.9))
+    detection = Detector(backend).detect_upright(noise)
+    (request,) = backend.requests
+    assert request.image is noise
+    raw = backend.predict(request)
+    (face,) = detection.faces
+    box = (face.box.y_min, face.box.x_min, face.box.y_max, face.box.x_max)
+    assert [*raw.box[0].tolist()] == list(box)
+    assert raw.prob[0].item() == face.confidence
+
+
 def test_each_view_reaches_the_backend_once(noise: BGRImage) -> None:
     backend = FakeBackend()
     Detector(backend).detect(noise, DetectionParams(rotations="auto", looks=2))
