@@ -22,7 +22,7 @@ from rich.progress import track
 
 from benchmarks.arguments import bench_parser
 from benchmarks.pages import print_table, write_section
-from facedetect import PRESETS, DetectionParams, Detector, load_image
+from facedetect import DetectionParams, Detector, load_image
 from facedetect.evaluation.average_precision import PrecisionRecallCurve, score_boxes
 from facedetect.evaluation.bootstrap import bootstrap_difference
 from facedetect.evaluation.dataset import ALL, Dataset
@@ -37,6 +37,7 @@ from facedetect.evaluation.landmark_errors import (
 )
 from facedetect.faces import ROTATIONS, Face
 from facedetect.fusion import fuse_looks
+from facedetect.presets import PRESETS
 from facedetect.view_search import combine
 from facedetect.views import View, looks_at
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from facedetect.errors import FacedetectError
 from facedetect.faces import Box, Detection, DetectionParams, Face, Landmarks, Point
 from facedetect.lazy_attributes import lazy_attributes
-from facedetect.presets import PRESETS
+from facedetect.presets import detection_params
 
 if TYPE_CHECKING:
     from facedetect.client import AsyncClient, Client
@@ -34,7 +34,6 @@ else:
 
 
 __all__ = [
-    "PRESETS",
     "AsyncClient",
     "Box",
     "Client",
@@ -49,6 +48,7 @@ __all__ = [
     "align",
     "annotate",
     "crop",
+    "detection_params",
     "load_image",
     "write_image",
 ]

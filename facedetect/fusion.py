@@ -46,30 +46,35 @@ def _merge(
 ) -> list[Face]:
     """Begin with the best face, and take from each other group the one that overlaps it most."""
     faces = list(chain.from_iterable(groups))
-    if not faces:
-        return []
-    scores = np.array([face.confidence for face in faces])
     group_of = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    boxes = np.array([_xyxy(face.box) for face in faces])
+    boxes = np.array([_xyxy(face.box) for face in faces]).reshape(-1, 4)
+    by_x = np.argsort(boxes[:, 0])
+    sorted_x = boxes[by_x, 0]
     is_free = np.ones(len(faces), bool)
     merged = []
-    for first in np.argsort(-scores, kind="stable"):
+    for first in np.argsort([-face.confidence for face in faces], kind="stable"):
         if not is_free[first]:
             continue
-        overlaps = _overlaps(boxes[first], boxes) * is_free
-        overlaps[(group_of == group_of[first]) | (overlaps <= least_overlap)] = 0
-        members = [int(first), *_best_of_each_group(overlaps, group_of, len(groups))]
+        near = by_x[_near(boxes[first], sorted_x, least_overlap)]
+        near = near[is_free[near]]
+        overlaps = _overlaps(boxes[first], boxes[near])
+        best = {group_of[first]: first}
+        for index in near[np.argsort(-overlaps, kind="stable")][: (overlaps > least_overlap).sum()]:
+            best.setdefault(group_of[index], index)
+        members = list(best.values())
         is_free[members] = False
         merged.append(to_one([faces[i] for i in members]))
     return merged
 
 
-def _best_of_each_group(overlaps: Floats, group_of: NDArray[np.intp], count: int) -> Iterable[int]:
-    for group in range(count):
-        of_group = np.where(group_of == group, overlaps, 0)
-        best = int(of_group.argmax())
-        if of_group[best]:
-            yield best
+def _near(box: Floats, sorted_x_min: Floats, least_overlap: float) -> slice:
+    """Of boxes by their x_min, those that may overlap: none is wider than width / least_overlap.
+
+    So a picture full of faces does not take the square of their number.
+    """
+    widest = (box[2] - box[0]) / least_overlap
+    start, stop = np.searchsorted(sorted_x_min, (box[0] - widest, box[2]))
+    return slice(start, stop)
 
 
 def _overlaps(box: Floats, boxes: Floats) -> Floats:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import facedetect
-from facedetect import PRESETS, Detector, render
+from facedetect import Detector, render
 from facedetect.backends.fake import FakeBackend
 from facedetect.client import AnnotationStyle, ServiceVersion
 from facedetect.client.response_parsing import ERRORS_BY_SLUG
@@ -26,6 +26,7 @@ from facedetect.errors import (
 from facedetect.faces import DetectionParams, Face
 from facedetect.images import BGRImage, load_image
 from facedetect.model_ref import ModelRef
+from facedetect.presets import PRESETS
 from facedetect.service.problems import KINDS
 from tests.client.servers import service
 from tests.client.waiting import AnyClient, OpenClient

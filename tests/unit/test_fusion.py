@@ -59,3 +59,18 @@ def test_one_list_stays_as_it_is() -> None:
 def test_nothing_is_nothing() -> None:
     assert fuse_looks([[], []]) == []
     assert keep_best([[], [], [], []]) == []
+
+
+def test_a_crowd_in_two_looks_is_counted_once() -> None:
+    places = [(12 * column, 12 * row) for row in range(60) for column in range(60)]
+    looks = [
+        [
+            face_at(x + shift, y, side=12, confidence=0.5 + i / 1e4)
+            for i, (x, y) in enumerate(places)
+        ]
+        for shift in (0, 1)
+    ]
+    found = fuse_looks(looks)
+    assert len(found) == len(places)
+    assert min(face.box.x_min for face in found) == pytest.approx(0.5)
+    assert max(face.confidence for face in found) == pytest.approx(0.5 + 3599 / 1e4)

@@ -5,9 +5,9 @@ from typing import Any, get_args
 
 import pytest
 
-from facedetect import PRESETS, DetectionParams
+from facedetect import DetectionParams, detection_params
 from facedetect.errors import InvalidParams
-from facedetect.presets import Preset, detection_params
+from facedetect.presets import PRESETS, Preset
 
 
 def test_balanced_are_the_defaults() -> None:

@@ -12,9 +12,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from facedetect import PRESETS, DetectionParams
+from facedetect import DetectionParams
 from facedetect.backends.fake import FakeBackend
 from facedetect.images import BGRImage, ImageLimits, decode_image, encode_image
+from facedetect.presets import PRESETS
 from facedetect.service.problems import KINDS
 from tests.conftest import face_at
 from tests.fake import finding
