@@ -89,7 +89,8 @@ def _overlaps(box: Floats, boxes: Floats) -> Floats:
 def _mean(faces: Sequence[Face], look_count: int) -> Face:
     scores = np.array([face.confidence for face in faces])
     places = np.array([[*_xyxy(face.box), *_coordinates(face)] for face in faces])
-    mean = (np.average(places, axis=0, weights=scores)).tolist()
+    weighted = np.average(places, axis=0, weights=scores)
+    mean = np.clip(weighted, places.min(axis=0), places.max(axis=0)).tolist()  # despite rounding
     points = (Point(*pair) for pair in zip(mean[4::2], mean[5::2], strict=True))
     return Face(Box(*mean[:4]), float(scores.sum()) / look_count, Landmarks(*points))
 
