@@ -65,10 +65,15 @@ def align(image: BGRImage, face: Face) -> BGRImage:
 
 def region_of(image: BGRImage, box: Box, margin: float) -> BGRImage:
     """Return the pixels of a box and `margin` times its size around it, as a view; never empty."""
+    return image[region_slices(image, box, margin)]
+
+
+def region_slices(image: BGRImage, box: Box, margin: float) -> tuple[slice, slice]:
+    """Return the rows and columns of that region; at least one of each."""
     across, down = box.width * margin, box.height * margin
     height, width = image.shape[:2]
     rows = _span(box.y_min - down, box.y_max + down, height)
-    return image[rows, _span(box.x_min - across, box.x_max + across, width)]
+    return rows, _span(box.x_min - across, box.x_max + across, width)
 
 
 def _span(start: float, stop: float, length: int) -> slice:

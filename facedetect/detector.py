@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import numpy as np
 from PIL import Image
 
 from facedetect.backends import Backend, BackendSpec, InferenceRequest, open_backend
 from facedetect.cores import available_cores
-from facedetect.errors import InvalidParams, InvalidSettings
-from facedetect.faces import OWN_FILES_MAX_PYRAMID_PIXELS, Detection, DetectionParams, Face
+from facedetect.errors import PER_IMAGE_ERRORS, InvalidParams, InvalidSettings
+from facedetect.faces import (
+    OWN_FILES_MAX_PYRAMID_PIXELS,
+    Channels,
+    Detection,
+    DetectionParams,
+    Face,
+    ImageResult,
+)
 from facedetect.images import BGRImage, ImageInput, ImageLimits, file_bytes, load_image
 from facedetect.model_ref import ModelRef
+from facedetect.ordered_map import map_in_order
 from facedetect.picture import LocalPicture, Picture
+from facedetect.presets import DetectionOptions, detection_params
 from facedetect.sandbox import is_supported
 from facedetect.view_search import search
 
 if TYPE_CHECKING:
     from facedetect.sandbox.decoder_pool import DecoderPool  # needs Linux
+
+S = TypeVar("S", bound=ImageInput)
 
 DEFAULT_BACKEND = "embedded:"
 
@@ -82,17 +94,61 @@ class Detector:
         params: DetectionParams | None = None,
         *,
         max_faces: int | None = None,
+        channels: Channels = "BGR",
+        **options: Unpack[DetectionOptions],
     ) -> list[Face]:
-        """Find the faces in an image: a path, bytes, a BGR array or a Pillow image.
+        """Find the faces in an image: a path, bytes, an open file, an array or a Pillow image.
+
+            detector.detect("group.jpg", min_size=40)
 
         Returns them most certain first, none being an empty list; `max_faces` keeps the largest
-        ones only. Raises ImageError's, BackendError's subclasses and InvalidParams.
+        ones only. `channels` is the order of an array's, BGR or RGB. Parameters are keywords, or
+        `params` if you keep them. Raises ImageError's, BackendError's subclasses and InvalidParams.
         """
+        params = _to_params(params, options)
+        return self._detect(image, params, max_faces, channels).faces
+
+    def detect_batch(
+        self,
+        images: Iterable[S],
+        params: DetectionParams | None = None,
+        *,
+        concurrency: int | None = None,
+        max_faces: int | None = None,
+        channels: Channels = "BGR",
+        **options: Unpack[DetectionOptions],
+    ) -> Iterator[ImageResult[S]]:
+        """Find the faces in any number of images, several at a time; yields results in their order.
+
+            for result in detector.detect_batch(Path("photos").rglob("*.jpg")):
+                print(result.source, result.error or result.detection.faces)
+
+        `images` is anything that can be iterated over, and is read at most twice the `concurrency`,
+        by default one image for each core, ahead of the results taken. What is wrong with one image
+        is its result's `error`, and the next image follows. Raises InvalidParams and
+        InvalidSettings at once, and what ends the batch: BackendUnavailable.
+        """
+        params = _to_params(params, options)
+        workers = available_cores() if concurrency is None else concurrency
+        if workers < 1:
+            raise InvalidSettings(f"concurrency is {concurrency}; it must be at least 1")
+
+        def detect_one(image: S) -> ImageResult[S]:
+            try:
+                return ImageResult(image, self._detect(image, params, max_faces, channels), None)
+            except PER_IMAGE_ERRORS as error:
+                return ImageResult(image, None, error)
+
+        return map_in_order(detect_one, images, workers)
+
+    def _detect(
+        self, image: Any, params: DetectionParams, max_faces: int | None, channels: Channels
+    ) -> Detection:
         if isinstance(image, np.ndarray | Image.Image):
-            upright = load_image(image, self.limits)
-            return self.detect_upright(upright, params, max_faces=max_faces).faces
+            upright = load_image(image, self.limits, channels=channels)
+            return self.detect_upright(upright, params, max_faces=max_faces)
         with self.open_picture(file_bytes(image, self.limits)) as picture:
-            return self.detect_upright(picture.decode(), params, max_faces=max_faces).faces
+            return self.detect_upright(picture.decode(), params, max_faces=max_faces)
 
     def open_picture(self, data: bytes, deadline: float | None = None) -> Picture:
         """Open an image file's bytes, in a decoder of its own if this detector isolates files.
@@ -131,6 +187,14 @@ class Detector:
         faces = _largest(found, max_faces)
         faces.sort(key=lambda face: face.confidence, reverse=True)
         return Detection(width, height, faces, used)
+
+
+def _to_params(params: DetectionParams | None, options: DetectionOptions) -> DetectionParams:
+    if params is not None and options:
+        raise InvalidParams(
+            f"params and {', '.join(options)} are given; give params, or all of them as keywords"
+        )
+    return params or detection_params(**options)
 
 
 def _open_decoders(count: int | None, limits: ImageLimits) -> DecoderPool:

@@ -6,11 +6,13 @@ import cmath
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal, Self
+from dataclasses import asdict, dataclass, field
+from typing import Any, Generic, Literal, Self, TypeVar
 
-from facedetect.errors import InvalidParams
+from facedetect.errors import FacedetectError, InvalidParams
 from facedetect.model_ref import ModelRef
+
+S = TypeVar("S")
 
 PNET_SIDE = 12
 """P-Net looks at windows of this many pixels: the pyramid brings faces of min_size to it."""
@@ -36,6 +38,10 @@ THRESHOLD_RULE = "each threshold must be between 0 and 1"
 _CONFIDENCE_RULE = "min_confidence must be from 0 to 1"
 _ROTATIONS_RULE = "rotations must be auto, or some of 0,90,180,270"
 WORK_RULE = "the pyramid of the image must have at most {limit:.0f} pixels"
+
+
+Channels = Literal["BGR", "RGB"]
+"""The order of an array's colours: OpenCV's, or that of Pillow and most others."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,16 @@ class Box:
     @property
     def area(self) -> float:
         return self.width * self.height
+
+    @property
+    def xyxy(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom, px."""
+        return self.x_min, self.y_min, self.x_max, self.y_max
+
+    @property
+    def xywh(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height, px."""
+        return self.x_min, self.y_min, self.width, self.height
 
     def overlap(self, other: Box) -> float:
         """Intersection over union, 0..1."""
@@ -105,6 +121,10 @@ class Face:
     def __post_init__(self) -> None:
         object.__setattr__(self, "roll_deg", _roll_deg(self.landmarks))
 
+    def to_dict(self) -> dict[str, Any]:
+        """The face as the service's JSON has it: nested dicts of numbers."""
+        return asdict(self)
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -114,6 +134,15 @@ class Detection:
     height: int
     faces: list[Face]
     model: ModelRef
+
+
+@dataclass(frozen=True)
+class ImageResult(Generic[S]):
+    """The result of one image of a batch: a detection or an error; the other is None."""
+
+    source: S
+    detection: Detection | None
+    error: FacedetectError | None
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, TypeGuard
 from uuid import uuid4
 
-from facedetect.errors import InvalidSettings
+from facedetect.errors import InvalidImage, InvalidSettings
 
 
 @contextmanager
@@ -31,6 +32,25 @@ def write_atomically(path: Path, data: bytes, folder: Path | None = None) -> Non
     """Write `data` to `path`, replacing it at once; see `atomic_draft`."""
     with atomic_draft(path, folder) as draft:
         draft.write_bytes(data)
+
+
+def is_open_file(source: object) -> TypeGuard[BinaryIO]:
+    """Whether it can be read: a file that was opened, a stream, an upload."""
+    return hasattr(source, "read")
+
+
+def read_open_file(file: BinaryIO, most: int = -1) -> bytes:
+    """Read from a file's position to its end, or `most` bytes; it stays open.
+
+    Raises InvalidImage if it cannot be read, or is in text mode.
+    """
+    try:
+        contents = file.read(most)
+    except (OSError, ValueError) as error:  # ValueError: closed, or text that is not UTF-8
+        raise InvalidImage(f"the open file cannot be read: {error}") from error
+    if not isinstance(contents, bytes):
+        raise InvalidImage('the open file is in text mode; open it in binary mode, "rb"')
+    return contents
 
 
 def lock_file(descriptor: int, *, wait: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 from facedetect.crops import CropStyle, cut
 from facedetect.faces import Face
+from facedetect.hiding import DEFAULT_MASK, Mask
 from facedetect.images import (
     BGRImage,
     ImageHeader,
@@ -19,7 +20,7 @@ from facedetect.images import (
 )
 from facedetect.images.pixels import Allocate, new_pixels
 from facedetect.images.source_encoding import SourceEncoding
-from facedetect.render import Style, render
+from facedetect.render import DrawnStyle, render
 
 
 class Picture(Protocol):
@@ -41,7 +42,7 @@ class Picture(Protocol):
         `keep_encoding` remembers how the file is encoded, for `encode` with metadata.
         """
 
-    def draw(self, faces: Sequence[Face], style: Style) -> None:
+    def draw(self, faces: Sequence[Face], style: DrawnStyle, mask: Mask = DEFAULT_MASK) -> None:
         """Draw or hide the faces in what `encode` and `thumbnail` show."""
 
     def encode(self, suffix: str, metadata: Metadata | None = None) -> bytes:
@@ -89,8 +90,8 @@ class LocalPicture:
             self._image = self._source.decode(self._allocate)
         return self._image
 
-    def draw(self, faces: Sequence[Face], style: Style) -> None:
-        self._shown = render(self.decode(), faces, style)
+    def draw(self, faces: Sequence[Face], style: DrawnStyle, mask: Mask = DEFAULT_MASK) -> None:
+        self._shown = render(self.decode(), faces, style, mask)
 
     def encode(self, suffix: str, metadata: Metadata | None = None) -> bytes:
         if metadata is None or self._encoding is None:

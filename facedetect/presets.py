@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypedDict
 
 from facedetect.errors import InvalidParams
-from facedetect.faces import DetectionParams
+from facedetect.faces import DetectionParams, Rotations
 
 Preset = Literal["few-misses", "balanced", "few-false-alarms"]
+
+
+class DetectionOptions(TypedDict, total=False):
+    """A preset, and the fields of DetectionParams that win over it, as keywords."""
+
+    preset: Preset
+    min_size: float
+    factor: float
+    thresholds: tuple[float, float, float]
+    min_confidence: float
+    rotations: Rotations
+    looks: int
 
 
 class FittingParams(DetectionParams):

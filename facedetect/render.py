@@ -1,4 +1,4 @@
-"""Drawing faces, or making them unrecognisable; always on a copy."""
+"""Showing faces, drawn or hidden; always on a copy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Literal
 
 import cv2
 
-from facedetect.crops import region_of
 from facedetect.faces import Face
+from facedetect.hiding import DEFAULT_MASK, Mask, hide
 from facedetect.images import BGRImage
 
 _BOX_COLOUR = (90, 220, 60)
@@ -22,37 +22,20 @@ _SMALLEST_SCALE = 0.3
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 Style = Literal["box", "blur", "pixelate", "solid"]
-"""How faces are shown: with a box, or hidden."""
+"""How the service shows faces: with a box, or hidden."""
 
-# So few patches are all that is left of a face, however they are smoothed.
-_PATCHES = 6
-# Boxes end at the chin and the brow: hair and ears tell a lot, too.
-_HIDDEN_MARGIN = 0.15
+DrawnStyle = Literal["box", "blur", "pixelate", "solid", "image"]
+"""How files show them: with a box, or in a HidingStyle."""
 
 
-def render(image: BGRImage, faces: Sequence[Face], style: Style) -> BGRImage:
-    """Return a copy with the faces drawn or hidden in this style."""
-    return annotate(image, faces) if style == "box" else anonymise(image, faces, style)
-
-
-def anonymise(
-    image: BGRImage, faces: Sequence[Face], style: Literal["blur", "pixelate", "solid"]
+def render(
+    image: BGRImage,
+    faces: Sequence[Face],
+    style: DrawnStyle,
+    mask: Mask = DEFAULT_MASK,
 ) -> BGRImage:
-    """Return a copy with each face, and 15 % around it, hidden for good.
-
-    `blur` and `pixelate` keep the mean colours of 6 x 6 patches and nothing else, so that no
-    sharpening brings the face back; `solid` keeps nothing.
-    """
-    canvas = image.copy()
-    for face in faces:
-        region = region_of(canvas, face.box, _HIDDEN_MARGIN)
-        if style == "solid":
-            region[:] = 0
-            continue
-        patches = cv2.resize(region, (_PATCHES, _PATCHES), interpolation=cv2.INTER_AREA)
-        smoothing = cv2.INTER_CUBIC if style == "blur" else cv2.INTER_NEAREST
-        region[:] = cv2.resize(patches, region.shape[1::-1], interpolation=smoothing)
-    return canvas
+    """Return a copy with the faces drawn or hidden in this style."""
+    return annotate(image, faces) if style == "box" else hide(image, faces, style, mask)
 
 
 def annotate(image: BGRImage, faces: Sequence[Face]) -> BGRImage:

@@ -1,8 +1,9 @@
-"""Settings from FACEDETECT_* variables: each command reads the class of those it uses."""
+"""Settings from FACEDETECT_* variables and files: each command reads the class of what it uses."""
 
 from __future__ import annotations
 
 import logging
+import os
 import re
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -25,11 +26,13 @@ from facedetect.errors import InvalidSettings
 from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS, OWN_FILES_MAX_PYRAMID_PIXELS
 from facedetect.images import ImageLimits
 from facedetect.sandbox import is_supported
+from facedetect.setting_files import StoredSetting, read_setting_files
 
 logger = logging.getLogger(__name__)
 
 _LIMITS = ImageLimits()
 _PREFIX = "FACEDETECT_"
+_CONFIG = f"{_PREFIX}CONFIG"
 _FORM_BYTES = 2**20
 
 LogFormat = Literal["auto", "json", "text"]
@@ -75,23 +78,39 @@ Origins = Annotated[
 
 
 class _EnvironmentSettings(BaseSettings):
-    """Each field is the environment variable FACEDETECT_<NAME>."""
+    """Each field is the environment variable FACEDETECT_<NAME>, or stands in a file."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
-        """Read the environment; `overrides` that are not None win. Raises InvalidSettings."""
+        """Read environment and files; `overrides` that are not None win. Raises InvalidSettings."""
         given = {name: value for name, value in overrides.items() if value is not None}
+        variables = {name.upper() for name in os.environ}
+        stored = {
+            name: setting
+            for name, setting in _read_files().items()
+            if name in cls.model_fields and f"{_PREFIX}{name.upper()}" not in variables
+        }
         try:
-            return cls(**given)
+            return cls(**{name: setting.value for name, setting in stored.items()} | given)
         except ValidationError as error:
             problems = []
             for item in error.errors():
                 name = str(item["loc"][0])
-                origin = f"--{name}" if name in given else f"{_PREFIX}{name.upper()}"
+                variable = f"{_PREFIX}{name.upper()}"
+                origin = stored[name].origin if name in stored else variable
+                origin = f"--{name}" if name in given else origin
                 problems.append(f"{origin}={item['input']!r}: {item['msg']}")
             raise InvalidSettings("; ".join(problems)) from error
+
+
+def _read_files() -> dict[str, StoredSetting]:
+    """The settings of all classes that stand in files."""
+    classes = (ServiceSettings, ClientSettings)
+    known = {name for settings in classes for name in settings.model_fields}
+    config = os.environ.get(_CONFIG)
+    return read_setting_files(Path(config) if config else None, _PREFIX, known)
 
 
 _MAX_IMAGE_BYTES_DESCRIPTION = (
@@ -175,6 +194,15 @@ class DetectorSettings(_EnvironmentSettings):
             isolate=isolate,
             decoders=decoders,
         )
+
+
+class ClientSettings(_EnvironmentSettings):
+    """The service that `facedetect detect` and `annotate` ask instead of a model of their own."""
+
+    server: str | None = Field(
+        None, description="Service to ask, such as `http://faces.example:8000`; `--server` wins."
+    )
+    api_key: str | None = Field(None, description="API key to send to that service.")
 
 
 class KeysSettings(_EnvironmentSettings):

@@ -21,7 +21,7 @@ RULES: list[dict[str, Any]] = [
     for rule in group["rules"]
 ]
 
-WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "bool"}
+WORDS = {"and", "or", "unless", "offset", "by", "without", "on", "ignoring", "group_left", "bool"}
 
 
 def expressions() -> Iterator[str]:

@@ -12,10 +12,14 @@ from facedetect.model_server.versioned_model import VersionedModel
 
 @contextmanager
 def serving(
-    *models: VersionedModel, port: int = 0, tls: ServerTLS | None = None
+    *models: VersionedModel,
+    port: int = 0,
+    tls: ServerTLS | None = None,
+    max_calls: int | None = None,
 ) -> Iterator[ModelServer]:
     """Serve models until the block ends."""
-    server = ModelServer(models, ServerAddress(port=port, rest_port=0, tls=tls))
+    address = ServerAddress(port=port, rest_port=0, tls=tls)
+    server = ModelServer(models, address, max_calls=max_calls)
     server.start()
     try:
         yield server

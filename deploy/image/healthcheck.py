@@ -1,4 +1,4 @@
-"""Exit with 0 if the service in this container answers GET /healthz."""  # noqa: INP001
+"""Exit with 0 if the service in this container answers GET /healthz, or another path given."""  # noqa: INP001
 
 import os
 import sys
@@ -8,18 +8,18 @@ from http.client import HTTPConnection, HTTPException
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
-def main() -> None:
+def main(path: str = "/healthz") -> None:
     host = os.environ.get("FACEDETECT_HOST", "127.0.0.1")
     port = int(os.environ.get("FACEDETECT_PORT", "8000"))
     connection = HTTPConnection(_LOOPBACK.get(host, host), port, timeout=3)
     try:
-        connection.request("GET", "/healthz")
+        connection.request("GET", path)
         status = connection.getresponse().status
     except (OSError, HTTPException) as error:
-        sys.exit(f"GET /healthz: {error}")
+        sys.exit(f"GET {path}: {error}")
     if status != 200:  # noqa: PLR2004
-        sys.exit(f"GET /healthz answered {status}")
+        sys.exit(f"GET {path} answered {status}")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Archives of pictures and videos, of any size: `annotate_folder`."""
+"""Files of pictures and videos: one of them, `annotate_file`, or any number, `annotate_folder`."""
 
 from __future__ import annotations
 
@@ -14,26 +14,36 @@ if TYPE_CHECKING:
         annotate_folder,
         preview_folder,
     )
+    from facedetect.archive.one_file import annotate_file
+    from facedetect.archive.processing import FileOptions, FrameProgress, RunInterrupted
     from facedetect.archive.reports import RunSummary
 else:
     # `facedetect detect` reports rows as annotate-folder does, without all that this needs.
     __getattr__ = lazy_attributes(
         __name__,
         {
+            "FileOptions": "processing",
             "FolderOptions": "annotate",
             "FolderProgress": "annotate",
+            "FrameProgress": "processing",
             "PreviewedFile": "annotate",
+            "RunInterrupted": "processing",
             "RunSummary": "reports",
+            "annotate_file": "one_file",
             "annotate_folder": "annotate",
             "preview_folder": "annotate",
         },
     )
 
 __all__ = [
+    "FileOptions",
     "FolderOptions",
     "FolderProgress",
+    "FrameProgress",
     "PreviewedFile",
+    "RunInterrupted",
     "RunSummary",
+    "annotate_file",
     "annotate_folder",
     "preview_folder",
 ]

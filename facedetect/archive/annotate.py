@@ -9,47 +9,38 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Event
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, Unpack
 
 from facedetect.archive.cluster import ClusterJob
 from facedetect.archive.names import folds_names
 from facedetect.archive.opening import EngineName, open_engine, open_journal, open_storages
 from facedetect.archive.plan import Plan, Skipped, SkipReason, SourceFile, UnreadableFolder
-from facedetect.archive.processing import DisplayStyle, ProcessingOptions
+from facedetect.archive.processing import FileOptions, processing_options
 from facedetect.archive.reports import ReportName, Row, RunSummary, check_report
 from facedetect.archive.run import ArchiveRun, FileEngine
 from facedetect.archive.selection import Selection
 from facedetect.crops import CropStyle
 from facedetect.errors import InvalidSettings
-from facedetect.faces import DetectionParams
-from facedetect.images import Metadata
 from facedetect.settings import DetectorSettings
 
 Stage = Literal["loading the model", "processing", "writing the reports"]
 
 
-class FolderOptions(TypedDict, total=False):
-    """The options of `annotate_folder` and `preview_folder`; all may be left out.
+class FolderOptions(FileOptions, total=False):
+    """The options of `annotate_folder` and `preview_folder`: those of FileOptions, and more.
 
-    `params`: how faces are found. `style`: how they are shown, "box" by default; "blur",
-    "pixelate" and "solid" hide them, "none" writes no pictures. `metadata`: what pictures keep of
-    their sources': "keep" (EXIF and colour profile), "colour" (the profile; the default where faces
-    are hidden), "strip". `crops`: cut faces out, too, "plain" or "aligned"; where faces are hidden,
-    with `clear_crops` alone. `reports`: "jsonl" by default. `videos`: process videos, too;
-    `stride`: search every n-th frame. `exclude`, `include`: patterns as in .gitignore of what is
-    left out, or looked at alone. `follow_links`: enter linked folders. `workers`: files at a time,
-    one for each core by default. `engine`: "ray" runs on a cluster, at `ray_address`. `settings`:
-    backend and limits, from the environment by default.
+    The style "none" writes no pictures. `crops`: cut faces out, too, "plain" or "aligned"; where
+    faces are hidden, with `clear_crops` alone. `reports`: "jsonl" by default. `videos`: process
+    videos, too. `exclude`, `include`: patterns as in .gitignore of what is left out, or looked at
+    alone. `follow_links`: enter linked folders. `workers`: files at a time, one for each core by
+    default. `engine`: "ray" runs on a cluster, at `ray_address`. `settings`: backend and limits,
+    from the environment by default.
     """
 
-    params: DetectionParams
-    style: DisplayStyle
-    metadata: Metadata | None
     crops: CropStyle | None
     clear_crops: bool
     reports: Sequence[ReportName]
     videos: bool
-    stride: int
     exclude: Sequence[str]
     include: Sequence[str]
     follow_links: bool
@@ -165,7 +156,9 @@ def _open_run(
     dry_run: bool = False,
 ) -> Iterator[tuple[ArchiveRun, FileEngine]]:
     _check_crops(options)
-    processing = _processing_options(options)
+    processing = processing_options(
+        options, crops=options.get("crops"), thumbnails="html" in options.get("reports", ())
+    )
     follow_links = options.get("follow_links", False)
     pictures, results = open_storages(source, output, follow_links=follow_links)
     selection = Selection.parse(options.get("include", ()), options.get("exclude", ()))
@@ -182,19 +175,6 @@ def _open_run(
         with open_engine(options.get("engine", "local"), job, stop) as (model, engine):
             fingerprint = processing.fingerprint(model)
             yield ArchiveRun(plan, results, journal, fingerprint, stop, summary), engine
-
-
-def _processing_options(options: FolderOptions) -> ProcessingOptions:
-    style = options.get("style", "box")
-    hides = style not in {"box", "none"}
-    return ProcessingOptions(
-        params=options.get("params") or DetectionParams(),
-        style=style,
-        metadata=options.get("metadata") or ("colour" if hides else "keep"),
-        crops=options.get("crops"),
-        thumbnails="html" in options.get("reports", ()),
-        stride=options.get("stride", 1),
-    )
 
 
 def _check_crops(options: FolderOptions) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import PurePosixPath
@@ -12,7 +12,13 @@ from threading import Event
 from facedetect.archive.output_layout import crop_path, thumbnail_path
 from facedetect.archive.output_writer import OutputWriter
 from facedetect.archive.plan import SourceFile
-from facedetect.archive.processing import FileResult, ProcessingOptions, RunInterrupted, is_fatal
+from facedetect.archive.processing import (
+    FileResult,
+    FrameProgress,
+    ProcessingOptions,
+    RunInterrupted,
+    is_fatal,
+)
 from facedetect.archive.reports import Row, failed_row, found_row
 from facedetect.archive.storage import Storage
 from facedetect.archive.video_processor import VideoJob
@@ -30,7 +36,8 @@ _LOG = logging.getLogger(__name__)
 class FileProcessor:
     """Processes files, one after the other or several at a time.
 
-    Of a video, `workers` frames are searched for faces at a time; `stop` ends it unfinished.
+    Of a video, `workers` frames are searched for faces at a time; `on_frame` is called after each
+    frame, and `stop` ends it unfinished.
     """
 
     def __init__(
@@ -41,6 +48,7 @@ class FileProcessor:
         output: Storage,
         workers: int = 1,
         stop: Event | None = None,
+        on_frame: Callable[[FrameProgress], None] = lambda _: None,
     ) -> None:
         self.workers = workers
         self._detector = detector
@@ -48,6 +56,7 @@ class FileProcessor:
         self._source = source
         self._output = output
         self._stop = stop or Event()
+        self._on_frame = on_frame
         self._frames = FrameDetectionPool(workers)
 
     def process(self, file: SourceFile) -> FileResult:
@@ -55,21 +64,31 @@ class FileProcessor:
 
         A file that fails leaves no results. Raises errors that end the run (see `is_fatal`).
         """
+        try:
+            return self.process_or_raise(file)
+        except Exception as error:
+            if is_fatal(error):
+                raise
+            return FileResult(file, _failed_row(file, error), {})
+
+    def process_or_raise(self, file: SourceFile) -> FileResult:
+        """The same, but for errors of the file, which it raises."""
         if self._stop.is_set():
             raise RunInterrupted
         outputs = OutputWriter(self._output)
         try:
             process = self._process_video if file.kind == "video" else self._process_image
             row = process(file, outputs)
-        except Exception as error:
+        except Exception:
             outputs.discard()
-            if is_fatal(error):
-                raise
-            return FileResult(file, _failed_row(file, error), {})
+            raise
         return FileResult(file, row, outputs.sizes)
 
     def _process_video(self, file: SourceFile, outputs: OutputWriter) -> Row:
-        job = VideoJob(self._detector, file, self._options, outputs, self._frames, self._stop)
+        job = VideoJob(
+            *(self._detector, file, self._options, outputs),
+            *(self._frames, self._stop, self._on_frame),
+        )
         with ExitStack() as stack:
             with _unreadable_as(InvalidVideo):
                 path = stack.enter_context(self._source.as_local_file(file.name))
@@ -89,7 +108,7 @@ class FileProcessor:
         options = self._options
         results: dict[str, object] = {}
         if options.style != "none":
-            picture.draw(faces, options.style)
+            picture.draw(faces, options.style, options.mask)
             suffix = PurePosixPath(file.result).suffix
             data = picture.encode(suffix, options.metadata)
             results["picture"] = outputs.write(file.result, data)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Literal, TypedDict
 
 from facedetect.archive.plan import SourceFile
 from facedetect.archive.reports import Row
 from facedetect.crops import CropStyle
 from facedetect.errors import BackendUnavailable, InvalidSettings
 from facedetect.faces import DetectionParams
+from facedetect.hiding import DEFAULT_MASK, Mask, check_mask
 from facedetect.images import Metadata
 from facedetect.model_ref import ModelRef
 
-DisplayStyle = Literal["box", "blur", "pixelate", "solid", "none"]
-"""How faces are shown in the results (see `render.Style`); none writes no pictures."""
+DisplayStyle = Literal["box", "blur", "pixelate", "solid", "image", "none"]
+"""How faces are shown in the results; none writes no pictures."""
+
+VideoStage = Literal["finding faces", "writing"]
 
 _OUTAGES = (ConnectionError, TimeoutError)
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -29,21 +33,64 @@ _RESULTS_VERSION = 2
 class ProcessingOptions:
     """What to do with each file.
 
-    `style` is how faces are shown on the pictures, "none" writes no pictures; `metadata` is what
-    pictures and videos keep of their source's; `thumbnails` are for the contact sheet; of a video
-    every `stride`-th frame is searched for faces.
+    `style` is how faces are shown on the pictures, "none" writes no pictures; `mask` is what covers
+    hidden ones; `metadata` is what pictures and videos keep of their source's; `thumbnails` are for
+    the contact sheet; of a video every `stride`-th frame is searched for faces.
     """
 
     params: DetectionParams = field(default_factory=DetectionParams)
     style: DisplayStyle = "box"
+    mask: Mask = DEFAULT_MASK
     metadata: Metadata = "keep"
     crops: CropStyle | None = None
     thumbnails: bool = False
     stride: int = 1
 
+    def __post_init__(self) -> None:
+        check_mask(self.style, self.mask)
+
     def fingerprint(self, model: ModelRef) -> str:
         """Return everything that the results depend on, apart from the sources."""
-        return json.dumps([_RESULTS_VERSION, asdict(self), asdict(model)], sort_keys=True)
+        values = [_RESULTS_VERSION, asdict(self), asdict(model)]
+        return json.dumps(values, sort_keys=True, default=_digest)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class FileOptions(TypedDict, total=False):
+    """How files are annotated; all may be left out.
+
+    `params`: how faces are found. `style`: how they are shown, "box" by default; "blur",
+    "pixelate", "solid" and "image" hide them. `mask`: the shape, margin and image that cover hidden
+    faces. `metadata`: what results keep of their sources': "keep" (EXIF and colour profile),
+    "colour" (the profile; the default where faces are hidden), "strip". `stride`: search every n-th
+    frame of a video.
+    """
+
+    params: DetectionParams
+    style: DisplayStyle
+    mask: Mask
+    metadata: Metadata | None
+    stride: int
+
+
+def processing_options(
+    options: FileOptions, *, crops: CropStyle | None = None, thumbnails: bool = False
+) -> ProcessingOptions:
+    """Fill in the defaults; raises InvalidSettings."""
+    style = options.get("style", "box")
+    hides = style not in {"box", "none"}
+    return ProcessingOptions(
+        params=options.get("params") or DetectionParams(),
+        style=style,
+        mask=options.get("mask", DEFAULT_MASK),
+        metadata=options.get("metadata") or ("colour" if hides else "keep"),
+        crops=crops,
+        thumbnails=thumbnails,
+        stride=options.get("stride", 1),
+    )
 
 
 @dataclass(frozen=True)
@@ -53,6 +100,19 @@ class FileResult:
     file: SourceFile
     row: Row
     outputs: dict[str, int]
+
+
+@dataclass(frozen=True)
+class FrameProgress:
+    """How far a video is: `done` of about `total` frames, which its header tells, in this pass.
+
+    A video is read twice: faces are detected first, then frames are written.
+    """
+
+    file: SourceFile
+    stage: VideoStage
+    done: int
+    total: int | None
 
 
 class RunInterrupted(Exception):

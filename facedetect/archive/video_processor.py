@@ -6,7 +6,7 @@ processed, and frames are too large to be kept until then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from threading import Event
@@ -15,7 +15,12 @@ from typing import Any
 from facedetect.archive.output_layout import crop_path, frames_path, thumbnail_path
 from facedetect.archive.output_writer import OutputWriter
 from facedetect.archive.plan import SourceFile
-from facedetect.archive.processing import ProcessingOptions, RunInterrupted
+from facedetect.archive.processing import (
+    FrameProgress,
+    ProcessingOptions,
+    RunInterrupted,
+    VideoStage,
+)
 from facedetect.archive.reports import Row, to_json_line
 from facedetect.crops import cut
 from facedetect.detector import Detector
@@ -68,6 +73,7 @@ class VideoJob:
     outputs: OutputWriter
     pool: FrameDetectionPool
     stop: Event
+    on_frame: Callable[[FrameProgress], None] = lambda _: None
 
     def run(self, path: Path) -> Row:
         """Process the video; returns its row of the reports.
@@ -112,14 +118,19 @@ class VideoJob:
         def detect_faces(image: BGRImage) -> list[Face]:
             return self.detector.detect_upright(image, self.options.params).faces
 
-        frames = self._unless_stopped(reader.frames())
+        frames = self._watched(reader.frames(), reader, "finding faces")
         return self.pool.detect_in_frames(frames, detect_faces, stride=self.options.stride)
 
-    def _unless_stopped(self, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
+    def _watched(
+        self, frames: Iterator[DecodedFrame], reader: VideoReader, stage: VideoStage
+    ) -> Iterator[DecodedFrame]:
+        """Give the frames, tell how far they are, and end when `stop` is set."""
+        total = reader.expected_frames
         for frame in frames:
             if self.stop.is_set():
                 raise RunInterrupted
             yield frame
+            self.on_frame(FrameProgress(self.file, stage, frame.number + 1, total))
 
     def _show(self, path: Path, found: _FirstPass) -> dict[str, object]:
         """Write the video, the crops and the thumbnail, as far as they are asked for."""
@@ -151,7 +162,7 @@ class VideoJob:
         on_packet = writer.copy if writer is not None else None
         crops: dict[int, list[str]] = {}
         results: dict[str, object] = {}
-        for frame in self._unless_stopped(reader.frames(on_packet)):
+        for frame in self._watched(reader.frames(on_packet), reader, "writing"):
             if writer is None and frame.number > last:
                 break
             if writer is None and frame.number not in for_thumbnail | best_faces.keys():
@@ -172,7 +183,8 @@ class VideoJob:
         return {"crops": [name for number in sorted(crops) for name in crops[number]], **results}
 
     def _shown(self, image: BGRImage, faces: list[Face]) -> BGRImage:
-        return image if self.options.style == "none" else render(image, faces, self.options.style)
+        style = self.options.style
+        return image if style == "none" else render(image, faces, style, self.options.mask)
 
     def _write_crop(self, number: int, image: BGRImage, face: Face) -> list[str]:
         cropped = cut(image, face, self.options.crops or "plain")

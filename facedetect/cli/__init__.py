@@ -9,17 +9,16 @@ import typer
 
 import facedetect
 from facedetect.cli.exit_codes import CANNOT_WRITE, EXIT_CODES
-from facedetect.cli.lazy_commands import LazyCommandGroup
+from facedetect.cli.lazy_commands import LazyCommandGroup, help_markup
 from facedetect.errors import FacedetectError, format_with_notes
 
 app = typer.Typer(
     cls=LazyCommandGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Find faces in images. Exit codes: 0 success, 1 an image could not be used, "
-    "2 a wrong option or file, 3 the model could not answer.",
+    "2 a wrong option or file, 3 the model could not answer, 4 no face if --fail-if-none.",
 )
 
 
@@ -34,7 +33,11 @@ def root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+            "--version",
+            "-V",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the version and exit.",
         ),
     ] = False,
 ) -> None:
@@ -43,6 +46,7 @@ def root(
 
 def main() -> None:
     """Run the command line; expected errors become one line and an exit code."""
+    app.rich_markup_mode = help_markup()
     try:
         app()
     except FacedetectError as error:

@@ -1,4 +1,4 @@
-"""`facedetect annotate`: one image with its faces drawn."""
+"""`facedetect annotate`: one picture or video with its faces drawn, or hidden."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from typing import Annotated
 
 import typer
 
-from facedetect import render
 from facedetect.cli import options
 from facedetect.cli.detection_options import takes_detection_params
-from facedetect.cli.formatting import counted
-from facedetect.errors import InvalidSettings
+from facedetect.cli.file_annotation import annotate_files
 from facedetect.faces import DetectionParams
-from facedetect.images import SourceImage, check_encoded_suffix, read_image_file, write_image
-from facedetect.settings import DetectorSettings
+from facedetect.render import DrawnStyle
+from facedetect.settings import ClientSettings
 
 
 @takes_detection_params
-def annotate(
-    image: Annotated[Path, typer.Argument(show_default=False)],
+def annotate(  # noqa: PLR0913 - a command's options are its arguments
+    image: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
     output: Annotated[
         Path,
         typer.Option(
@@ -27,22 +25,42 @@ def annotate(
         ),
     ],
     *,
+    style: Annotated[
+        DrawnStyle, typer.Option(help="How faces are shown: with a box, or hidden.")
+    ] = "box",
+    shape: options.Shape = "rectangle",
+    margin: options.Margin = options.DEFAULT_MARGIN,
+    mask_image: options.MaskImage = None,
     params: DetectionParams,
     backend: options.Backend = None,
+    server: options.Server = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
-    """Draw boxes, landmarks and scores on a copy of an image.
+    """Draw boxes, landmarks and scores on a copy of a picture or video.
 
-    Example:
+    FILE is - for a picture on standard input.
+
+    Examples:
 
         facedetect annotate group.jpg -o group-faces.png
+
+        facedetect annotate clip.mp4 -o clip-faces.mp4
     """
-    check_encoded_suffix(output.suffix)
-    if output.exists() and output.samefile(image):
-        raise InvalidSettings(f"{output} is the input image; give another output file")
-    with DetectorSettings.load(backend=backend).open_detector() as detector:
-        with SourceImage.open(read_image_file(image, detector.limits), detector.limits) as source:
-            icc_profile = source.read_encoding().icc_profile
-            upright = source.decode()
-        faces = detector.detect(upright, params)
-    write_image(output, render.annotate(upright, faces), icc_profile=icc_profile)
-    typer.echo(f"{output}: {counted(len(faces), 'face')}")
+    mask = options.parse_mask(shape, margin, mask_image)
+    client = ClientSettings.load(server=server)
+    if client.server is not None:
+        from facedetect.cli.remote_annotation import annotate_at_server
+
+        annotate_at_server(client, image, output, params, style=style, mask=mask)
+        return
+    annotate_files(
+        {image: output},
+        backend,
+        quiet=quiet,
+        verbose=verbose,
+        params=params,
+        style=style,
+        mask=mask,
+        metadata="colour",
+    )

@@ -36,6 +36,9 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
         DisplayStyle,
         typer.Option(help="How faces are shown: with a box, or hidden; none writes no pictures."),
     ] = "box",
+    shape: options.Shape = "rectangle",
+    margin: options.Margin = options.DEFAULT_MARGIN,
+    mask_image: options.MaskImage = None,
     metadata: Annotated[
         Metadata | None,
         typer.Option(
@@ -55,9 +58,7 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     ] = "jsonl",
     params: DetectionParams,
     videos: Annotated[bool, typer.Option(help="Process videos, too.")] = True,
-    stride: Annotated[
-        int, typer.Option(min=1, help="Search every n-th frame of a video and track faces between.")
-    ] = 1,
+    stride: options.Stride = 1,
     exclude: Annotated[
         list[str] | None,
         typer.Option(
@@ -99,7 +100,8 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
         bool, typer.Option("--dry-run", help="Show what would be done, and write nothing.")
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print only the summary: no progress, no failures.")
+        bool,
+        typer.Option("--quiet", "-q", help="Print the summary only: no progress or failures."),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as a JSON object.")
@@ -125,6 +127,7 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     folder_options = archive.FolderOptions(
         params=params,
         style=style,
+        mask=options.parse_mask(shape, margin, mask_image),
         metadata=metadata,
         crops=crops,
         clear_crops=clear_crops,

@@ -1,17 +1,16 @@
-"""Tables on standard output."""
+"""Tables on standard output: plain text, the same on a terminal and in a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import typer
+from rich.cells import cell_len
 
 from facedetect.cli.formatting import printable
 
-_MAX_WIDTH = 1000  # columns when the output is not a terminal: no table is wider
+_BETWEEN = "  "
 
 
 def print_table(
@@ -21,14 +20,16 @@ def print_table(
     title: str | None = None,
     justify: Literal["left", "right"] = "left",
 ) -> None:
-    """Print a table; its texts may come from anybody."""
-    shown_title = None if title is None else Text(printable(title))
-    table = Table(title=shown_title, title_justify="left")
-    for name in header:
-        table.add_column(Text(printable(name)), overflow="fold", justify=justify)
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    console = Console()
-    if not console.is_terminal:
-        console.width = _MAX_WIDTH
-    console.print(table)
+    """Print aligned columns, nothing cut; the texts may come from anybody."""
+    lines = [[printable(cell) for cell in line] for line in (header, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    if title is not None:
+        typer.echo(printable(title))
+    for line in lines:
+        cells = (_padded(cell, width, justify) for cell, width in zip(line, widths, strict=True))
+        typer.echo(_BETWEEN.join(cells).rstrip())
+
+
+def _padded(cell: str, width: int, justify: str) -> str:
+    space = " " * (width - cell_len(cell))
+    return cell + space if justify == "left" else space + cell

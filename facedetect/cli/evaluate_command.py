@@ -87,7 +87,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
         int, typer.Option(min=100, help="Bootstrap rounds for confidence intervals.")
     ] = 1000,
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print neither progress nor failures.")
+        bool, typer.Option("--quiet", "-q", help="Print neither progress nor failures.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the results as JSON instead of tables.")

@@ -7,6 +7,8 @@ from facedetect import errors
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
 CANNOT_WRITE = 1  # disk full, or permission denied
 
+NO_FACE = 4  # if --fail-if-none asks for it
+
 EXIT_CODES: dict[type[errors.FacedetectError], int] = {
     errors.FacedetectError: 1,
     # 1: an image could not be used

@@ -28,7 +28,7 @@ _IGNORED_FLAGS = {
     *("enable_serialization_as_tensor_content", "enable_signature_method_name_check"),
     *("file_system_poll_wait_seconds", "flush_filesystem_caches"),
     *("force_allow_any_version_labels_for_unavailable_models", "grpc_channel_arguments"),
-    *("grpc_max_threads", "grpc_socket_path", "load_retry_interval_micros"),
+    *("grpc_socket_path", "load_retry_interval_micros"),
     *("max_num_load_retries", "mixed_precision", "model_config_file_poll_wait_seconds"),
     *("monitoring_config_file", "num_load_threads", "num_request_iterations_for_warmup"),
     *("num_unload_threads", "per_process_gpu_memory_fraction", "platform_config_file"),
@@ -80,6 +80,15 @@ _Wait = Annotated[
         help="Open the ports once each model has a version that can be called.",
     ),
 ]
+_MaxThreads = Annotated[
+    int | None,
+    typer.Option(
+        "--grpc_max_threads",
+        min=3,
+        show_default="no limit",
+        help="Refuse calls above two less than this at a time: RESOURCE_EXHAUSTED.",
+    ),
+]
 _Cert = Annotated[
     Path | None, typer.Option(exists=True, dir_okay=False, help="Certificate for gRPC, PEM.")
 ]
@@ -99,7 +108,7 @@ class _ServingCommand(TyperCommand):
         return super().parse_args(ctx, [arg for arg in args if arg not in ignored])
 
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+app = typer.Typer(add_completion=False)
 
 
 @app.command("model-server", cls=_ServingCommand)
@@ -115,6 +124,7 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
     versions: _Versions = "latest",
     labels: _Labels = None,
     wait_for_model: _Wait = False,
+    grpc_max_threads: _MaxThreads = None,
     tls_cert: _Cert = None,
     tls_key: _Key = None,
 ) -> None:
@@ -158,7 +168,9 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
         models = [VersionedModel(name, folder or builtin_model(), policy, versions_by_label)]
     tls = ServerTLS(tls_cert, tls_key) if tls_cert and tls_key else None
     address = ServerAddress(host, port, rest_port if rest_port >= 0 else None, tls)
-    server, stop = ModelServer(models, address), Event()
+    # As in TensorFlow Serving, two of the threads wait for new calls.
+    max_calls = None if grpc_max_threads is None else grpc_max_threads - 2
+    server, stop = ModelServer(models, address, max_calls=max_calls), Event()
     with stopped_by_signals(stop):
         server.start(wait=stop if wait_for_model else None)
         while not stop.is_set():

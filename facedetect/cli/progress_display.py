@@ -15,10 +15,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 from facedetect.cli.formatting import counted, printable
 
 if TYPE_CHECKING:  # neither command needs the other's part of the package
-    from facedetect.archive import FolderProgress
+    from facedetect.archive import FolderProgress, FrameProgress
     from facedetect.evaluation.evaluation_run import EvaluationProgress
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SHOWN_IN_SECONDS = 120
+_FIRST_RATE_S = 1.0  # before, the rate would be that of the first few
 _MAX_FAILURE_LENGTH = 300
 
 
@@ -36,6 +38,23 @@ def folder_progress(console: Console) -> Iterator[Callable[[FolderProgress], Non
                 display.print_failure(f"{progress.row['file']}: {progress.row['message']}")
             details = f"{counted(counts.faces, 'face')}, {counts.failed} failed"
             display.update(counts.done, progress.total, details, skipped=counts.unchanged)
+
+        yield show
+
+
+@contextmanager
+def frame_progress(console: Console) -> Iterator[Callable[[FrameProgress], None]]:
+    """Give a callback for `annotate_file` that shows how far a video is."""
+    with ProgressDisplay(console, "frames") as display:
+        shown: tuple[str, str] | None = None
+
+        def show(progress: FrameProgress) -> None:
+            nonlocal shown
+            task = progress.file.name, progress.stage
+            if task != shown:
+                shown = task
+                display.begin(printable(": ".join(task)))
+            display.update(progress.done, progress.total)
 
         yield show
 
@@ -91,15 +110,19 @@ class ProgressDisplay:
         self._started = self._clock()
         self._printed = -math.inf
 
-    def update(self, done: int, total: int | None, details: str, *, skipped: int = 0) -> None:
+    def update(self, done: int, total: int | None, details: str = "", *, skipped: int = 0) -> None:
         """Show how much of the task is done; `skipped` was done before, and took no time."""
         now = self._clock()
-        per_second = (done - skipped) / max(now - self._started, 1e-3)
+        elapsed_s = now - self._started
         of_total = "" if total is None else f" of {total:,}"
-        parts = [f"{done:,}{of_total} {self._unit}", f"{per_second:.1f}/s", details]
+        parts = [f"{done:,}{of_total} {self._unit}"]
+        per_second = (done - skipped) / elapsed_s if elapsed_s >= _FIRST_RATE_S else 0.0
+        if per_second:
+            parts.append(f"{per_second:.1f}/s")
+        parts.append(details)
         if total is not None and per_second:
-            parts.append(f"{(total - done) / per_second / 60:.0f} min left")
-        text = ", ".join(parts)
+            parts.append(f"{_duration(max(0, total - done) / per_second)} left")
+        text = ", ".join(filter(None, parts))
         self._bars.update(self._bar, completed=done, total=total, text=text)
         if self._bars.disable and now - self._printed >= _SECONDS_BETWEEN_LINES:
             self._printed = now
@@ -111,3 +134,8 @@ class ProgressDisplay:
 
     def _print(self, text: str, style: str | None = None) -> None:
         self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _duration(seconds: float) -> str:
+    """Return `95 s` or `12 min`."""
+    return f"{seconds:.0f} s" if seconds < _SHOWN_IN_SECONDS else f"{seconds / 60:.0f} min"

@@ -12,7 +12,7 @@ from facedetect.settings import ServiceSettings
 # Beside one a thread: for the headers of images that will wait, and for light work.
 _MORE_DECODERS = 2
 
-_NOT_STARTED = 3  # the port is taken, for one
+_NOT_STARTED = 3  # another program took the port just now, for one
 
 
 def serve(
@@ -26,10 +26,15 @@ def serve(
     without_keys: Annotated[
         bool, typer.Option("--without-keys", help="Accept requests without an API key.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log warnings only.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log at the level debug.")
+    ] = False,
 ) -> None:
     """Serve POST /detect over HTTP.
 
-    Settings are environment variables such as FACEDETECT_PORT; docs/settings.md lists them.
+    Settings are environment variables such as FACEDETECT_PORT, or stand in a file;
+    docs/settings.md lists them.
 
     Examples:
 
@@ -39,14 +44,23 @@ def serve(
     """
     from facedetect.cli.logs import set_up_logs
     from facedetect.memory import keep_freed_buffers
-    from facedetect.service.http_server import make_server, raise_open_file_limit
+    from facedetect.service.http_server import (
+        check_address,
+        make_server,
+        raise_open_file_limit,
+    )
 
     keep_freed_buffers()
     raise_open_file_limit()
     settings = ServiceSettings.load(
-        host=host, port=port, backend=backend, without_keys=without_keys or None
+        host=host,
+        port=port,
+        backend=backend,
+        without_keys=without_keys or None,
+        log_level="debug" if verbose else "warning" if quiet else None,
     )
     settings.require_keys_on_public_host()
+    check_address(settings.host, settings.port)
     set_up_logs(settings.log_format, settings.log_level)
     with settings.open_detector(settings.threads + _MORE_DECODERS) as detector:
         server = make_server(settings, detector)

@@ -3,12 +3,13 @@
 `Client` runs an `AsyncClient` in a background thread.
 """
 
-from facedetect.client.async_client import AsyncClient, ImageResult
+from facedetect.client.async_client import AsyncClient
 from facedetect.client.call_options import AnnotationFormat, AnnotationStyle
 from facedetect.client.response_parsing import ServiceVersion
 from facedetect.client.retries import Retries
 from facedetect.client.sendable_image import SendableImage
 from facedetect.client.sync_client import Client
+from facedetect.faces import ImageResult
 
 __all__ = [
     "AnnotationFormat",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx2
 
@@ -25,22 +24,13 @@ from facedetect.client.retries import DEFAULT_RETRIES, NO_RETRIES, Retries
 from facedetect.client.sendable_image import SendableImage, to_image_file
 from facedetect.client.sending import Sleep, is_tls_refusal, send_with_retries
 from facedetect.errors import BackendError, FacedetectError, InvalidSettings
-from facedetect.faces import Detection
+from facedetect.faces import Detection, ImageResult
 from facedetect.model_ref import ModelRef
 
 S = TypeVar("S", bound=SendableImage)
 
 # How often `wait_until_ready` asks.
 _READINESS_INTERVAL_S = 0.25
-
-
-@dataclass(frozen=True)
-class ImageResult(Generic[S]):
-    """The result of one image of a batch: a detection or an error; the other is None."""
-
-    source: S
-    detection: Detection | None
-    error: FacedetectError | None
 
 
 class AsyncClient:
@@ -138,8 +128,14 @@ class AsyncClient:
     async def _post(
         self, path: str, image: SendableImage, options: Mapping[str, Any]
     ) -> httpx2.Response:
-        query = {name: _to_text(value) for name, value in options.items() if value is not None}
-        body = image if isinstance(image, bytes) else await asyncio.to_thread(to_image_file, image)
+        given = {name: value for name, value in options.items() if value is not None}
+        channels = given.pop("channels", "BGR")
+        query = {name: _to_text(value) for name, value in given.items()}
+        body = (
+            image
+            if isinstance(image, bytes)
+            else await asyncio.to_thread(to_image_file, image, channels)
+        )
         # The service detects the image's format itself.
         headers = {"Content-Type": "application/octet-stream"}
         request = self._http.build_request(

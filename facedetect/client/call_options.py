@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal
 
-from facedetect.faces import Rotations
-from facedetect.presets import Preset
+from facedetect.faces import Channels
+from facedetect.presets import DetectionOptions
 
 # Also in facedetect.render, whose imports a client does without.
 AnnotationStyle = Literal["box", "blur", "pixelate", "solid"]
 AnnotationFormat = Literal["png", "jpeg", "webp"]
 
 
-class DetectOptions(TypedDict, total=False):
-    """How to detect faces; the service has defaults for what is left out.
+class DetectOptions(DetectionOptions, total=False):
+    """How to detect faces: a preset, the fields of DetectionParams, and more.
 
-    `preset` names parameters by their purpose; those that are given win over it, and are those of
-    `DetectionParams`. `max_faces` keeps only the largest faces. `model_version` or `model_label`
-    selects another version of the model.
+    The service has defaults for what is left out. `max_faces` keeps only the largest faces.
+    `channels` is the order of an array's, "BGR" by default, or "RGB". `model_version` or
+    `model_label` selects another version of the model.
     """
 
-    preset: Preset
-    min_size: float
-    factor: float
-    thresholds: tuple[float, float, float]
-    min_confidence: float
-    rotations: Rotations
-    looks: int
     max_faces: int | None
+    channels: Channels
     model_version: int | None
     model_label: str | None
 

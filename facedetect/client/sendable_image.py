@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Union, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Union
 
 from facedetect.errors import InvalidImage
+from facedetect.faces import Channels
+from facedetect.files import is_open_file, read_open_file
 
 if TYPE_CHECKING:  # a client must import neither
-    import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
 
 Bytes = bytes | bytearray | memoryview
-SendableImage = Union[str, os.PathLike[str], Bytes, BinaryIO, "NDArray[np.uint8]", "Image.Image"]
+SendableImage = Union[str, os.PathLike[str], Bytes, BinaryIO, "NDArray[Any]", "Image.Image"]
 """A path, an image file's bytes or the open file, a BGR, BGRA or grey array, or a Pillow image."""
 
 
-def to_image_file(image: SendableImage) -> bytes:
+def to_image_file(image: SendableImage, channels: Channels = "BGR") -> bytes:
     """Return an image file's bytes: files as they are, pixels as PNG, which is lossless.
 
     Open files are read from their position to the end, and stay open.
@@ -28,12 +29,12 @@ def to_image_file(image: SendableImage) -> bytes:
         return bytes(image)
     if isinstance(image, str | os.PathLike):
         return _read_path(Path(image))
-    if hasattr(image, "read"):
-        return _read_file(cast("BinaryIO", image))
+    if is_open_file(image):
+        return read_open_file(image)
     # Slow to import; whoever has an array or a Pillow image has imported most of it already.
     from facedetect.images import encode_image, load_image
 
-    return encode_image(load_image(image), ".png")
+    return encode_image(load_image(image, channels=channels), ".png")
 
 
 def _read_path(path: Path) -> bytes:
@@ -43,13 +44,3 @@ def _read_path(path: Path) -> bytes:
         raise InvalidImage(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:  # a zero byte, or another character that paths cannot have
         raise InvalidImage(f"{str(path)!r} cannot be read: {error}") from error
-
-
-def _read_file(file: BinaryIO) -> bytes:
-    try:
-        contents = file.read()
-    except (OSError, ValueError) as error:  # ValueError: closed, or text that is not UTF-8
-        raise InvalidImage(f"the open file cannot be read: {error}") from error
-    if not isinstance(contents, bytes):
-        raise InvalidImage('the open file is in text mode; open it in binary mode, "rb"')
-    return contents

@@ -13,7 +13,6 @@ from typing import Self, Unpack
 from facedetect.background_loop import BackgroundLoop, wait_for
 from facedetect.client.async_client import (
     AsyncClient,
-    ImageResult,
     S,
     check_concurrency,
     detect_in_turn,
@@ -23,7 +22,7 @@ from facedetect.client.response_parsing import ServiceVersion
 from facedetect.client.retries import DEFAULT_RETRIES, Retries
 from facedetect.client.sendable_image import SendableImage
 from facedetect.client.sending import Sleep
-from facedetect.faces import Detection
+from facedetect.faces import Detection, ImageResult
 from facedetect.model_ref import ModelRef
 
 

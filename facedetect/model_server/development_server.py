@@ -33,10 +33,16 @@ class ModelServer:
     """Serves models between `start` and `stop`; `port` and `rest_port` are the actual ports."""
 
     def __init__(
-        self, models: Sequence[VersionedModel], address: ServerAddress, *, grace_s: float = 5.0
+        self,
+        models: Sequence[VersionedModel],
+        address: ServerAddress,
+        *,
+        grace_s: float = 5.0,
+        max_calls: int | None = None,
     ) -> None:
         """Bind the ports; `grace_s` is how long running calls have to finish in `stop`.
 
+        More calls over gRPC than `max_calls` at a time are refused: RESOURCE_EXHAUSTED.
         Raises InvalidSettings if a port is in use, OSError if a TLS file cannot be read.
         """
         self._models = models
@@ -46,7 +52,7 @@ class ModelServer:
         self._rest = None
         if address.rest_port is not None:
             self._rest = RestServer(service, address.host, address.rest_port, grace_s)
-        self._grpc = GrpcServer(service, address.host, address.port, address.tls)
+        self._grpc = GrpcServer(service, address.host, address.port, address.tls, max_calls)
         self.port = self._grpc.port
         self.rest_port = None if self._rest is None else self._rest.port
         self._is_stopping = threading.Event()

@@ -56,13 +56,22 @@ class GrpcServer:
     """Serves gRPC on `host` and `port`; for port 0, `port` is the free one that was chosen."""
 
     def __init__(
-        self, service: PredictionService, host: str, port: int, tls: ServerTLS | None = None
+        self,
+        service: PredictionService,
+        host: str,
+        port: int,
+        tls: ServerTLS | None = None,
+        max_calls: int | None = None,
     ) -> None:
-        """Bind the port.
+        """Bind the port. More than `max_calls` at a time are refused: RESOURCE_EXHAUSTED.
 
         Raises InvalidSettings if it is in use, OSError if a TLS file cannot be read.
         """
-        self._server = grpc.server(ThreadPoolExecutor(_THREADS, "grpc"), options=_OPTIONS)
+        self._server = grpc.server(
+            ThreadPoolExecutor(_THREADS, "grpc"),
+            options=_OPTIONS,
+            maximum_concurrent_rpcs=max_calls,
+        )
         self._server.add_generic_rpc_handlers(_handlers(service))
         # As in TensorFlow Serving it is SERVING whatever the models do.
         health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), self._server)

@@ -12,12 +12,13 @@ from facedetect.cores import available_cores
 from facedetect.crops import CropStyle
 from facedetect.errors import InvalidImage
 from facedetect.faces import Face
+from facedetect.hiding import DEFAULT_MASK, Mask
 from facedetect.images import BGRImage, ImageHeader, ImageLimits, Metadata, check_byte_count
-from facedetect.render import Style
+from facedetect.render import DrawnStyle
 from facedetect.sandbox.budget import Budget, faithful_budget, header_budget, picture_budget
 from facedetect.sandbox.decoder_slot import DecoderSlot, deadline_error, seconds_until
 from facedetect.sandbox.fork_server_client import ForkServerClient
-from facedetect.sandbox.protocol import Message, face_message
+from facedetect.sandbox.protocol import Message, face_message, mask_message
 
 # Decoders that open headers, or keep pixels while the model runs elsewhere.
 _MORE_THAN_CORES = 2
@@ -102,8 +103,9 @@ class SandboxedPicture:
             self._image = decoder.memory.pixels(self.header.height, self.header.width)
         return self._image
 
-    def draw(self, faces: Sequence[Face], style: Style) -> None:
-        data = json.dumps(list(map(face_message, faces))).encode()
+    def draw(self, faces: Sequence[Face], style: DrawnStyle, mask: Mask = DEFAULT_MASK) -> None:
+        drawn = {"faces": list(map(face_message, faces)), "mask": mask_message(mask)}
+        data = json.dumps(drawn).encode()
         self._opened().memory.write_result(data)
         self._call({"do": "draw", "style": style, "bytes": len(data)})
 

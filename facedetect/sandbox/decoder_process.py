@@ -23,7 +23,7 @@ from facedetect.images.pixels import new_pixels
 from facedetect.memory import give_back_freed, keep_freed_buffers
 from facedetect.picture import LocalPicture
 from facedetect.sandbox.budget import Budget, over_budget_error
-from facedetect.sandbox.protocol import MAX_MESSAGE_BYTES, Message, error_message, to_face
+from facedetect.sandbox.protocol import MAX_MESSAGE_BYTES, Message, error_message, to_face, to_mask
 from facedetect.sandbox.shared_memory import SharedMemory
 
 # From <sys/prctl.h>: end with the parent; no memory for debuggers; no program with more rights.
@@ -131,8 +131,9 @@ class _Decoder:
         return {}
 
     def _draw(self, request: Message) -> Message:
-        faces = json.loads(self._memory.read_result(request["bytes"]))
-        self._opened().draw(list(map(to_face, faces)), request["style"])
+        drawn = json.loads(self._memory.read_result(request["bytes"]))
+        faces = list(map(to_face, drawn["faces"]))
+        self._opened().draw(faces, request["style"], to_mask(drawn["mask"]))
         return {}
 
     def _encode(self, request: Message) -> Message:

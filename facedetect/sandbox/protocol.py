@@ -5,11 +5,13 @@ Nothing that is received is ever executed or unpickled.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from dataclasses import asdict
 from typing import Any
 
 from facedetect import errors
 from facedetect.faces import Box, Face, Landmarks, Point
+from facedetect.hiding import Mask
 
 MAX_MESSAGE_BYTES = 2**20
 
@@ -45,3 +47,13 @@ def to_face(message: Message) -> Face:
     """A face from `face_message`."""
     points = {name: Point(**point) for name, point in message["landmarks"].items()}
     return Face(Box(**message["box"]), message["confidence"], Landmarks(**points))
+
+
+def mask_message(mask: Mask) -> Message:
+    """A mask as JSON."""
+    return asdict(mask) | {"image": b64encode(mask.image).decode()}
+
+
+def to_mask(message: Message) -> Mask:
+    """A mask from `mask_message`."""
+    return Mask(**message | {"image": b64decode(message["image"])})

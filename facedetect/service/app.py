@@ -39,6 +39,7 @@ def create_app(settings: ServiceSettings, detector: Detector) -> FastAPI:
         summary="Finds faces in images: boxes, five landmarks and scores.",
         version=facedetect.__version__,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,  # what generated clients call it
         lifespan=lambda _: _lifespan(services),
         middleware=_middleware(services),
         exception_handlers=PROBLEM_HANDLERS,

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import socket
 
 import uvicorn
 
 from facedetect.detector import Detector
+from facedetect.errors import InvalidSettings
 from facedetect.service.app import create_app
 from facedetect.service.http_protocol import GuardedHttpProtocol
 from facedetect.settings import ServiceSettings
+
+_ADDRESS_ERRORS = {
+    errno.EADDRINUSE: "is in use: another program listens there, maybe this service already",
+    errno.EACCES: "is not allowed for this user: ports below 1024 need more rights",
+    errno.EADDRNOTAVAIL: "is no address of this machine",
+}
 
 
 def make_server(settings: ServiceSettings, detector: Detector) -> uvicorn.Server:
@@ -34,6 +43,19 @@ def make_server(settings: ServiceSettings, detector: Detector) -> uvicorn.Server
         access_log=False,
     )
     return uvicorn.Server(config)
+
+
+def check_address(host: str, port: int) -> None:
+    """Raise InvalidSettings, saying what to do, if nothing can listen at this address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        what = _ADDRESS_ERRORS.get(error.errno or 0, f"cannot be used ({error.strerror or error})")
+        raise InvalidSettings(
+            f"port {port} on {host} {what}; choose another with --port or FACEDETECT_PORT (0 picks "
+            "a free one), or another address with --host"
+        ) from error
 
 
 def raise_open_file_limit() -> None:

@@ -26,6 +26,7 @@ ReportableError = errors.FacedetectError | RequestValidationError
 
 _TYPE_PREFIX = "urn:facedetect:problem:"
 _UNAVAILABLE_RETRY_S = 5
+_CAMERA_PREFIX = "/v1/"
 _SEE_LOG = "see the service's log"
 
 
@@ -36,6 +37,19 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+
+
+class CameraFailure(BaseModel):
+    """What went wrong, as DeepStack reports it."""
+
+    success: bool = False
+    error: str
+    duration: int = 0
+
+
+def camera_failure(status: int, error: str, headers: dict[str, str]) -> JSONResponse:
+    """Return the response to a call of DeepStack's that failed."""
+    return JSONResponse(CameraFailure(error=error).model_dump(), status, headers)
 
 
 class ProblemResponse(JSONResponse):
@@ -155,6 +169,8 @@ async def _answer_http_exception(request: Request, error: HTTPException) -> Resp
     phrase = HTTPStatus(error.status_code).phrase
     kind = ProblemKind(error.status_code, phrase.lower().replace(" ", "-"), phrase)
     detail = f"{error.detail}: {request.method} {request.url.path}; /docs lists the endpoints"
+    if request.url.path.startswith(_CAMERA_PREFIX):
+        return camera_failure(error.status_code, detail, dict(error.headers or {}))
     return ProblemResponse(kind.problem(detail), dict(error.headers or {}))
 
 

@@ -20,7 +20,9 @@ _CALLER_ID = "facedetect.caller_id"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 # Requested every few seconds by machines.
-_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+_PROBES = frozenset(
+    {"/healthz", "/readyz", "/metrics", "/v1/status/ping", "/v1/server/status/ping"}
+)
 
 
 @dataclass

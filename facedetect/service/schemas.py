@@ -258,47 +258,6 @@ class BatchResponse(BaseModel):
     timings_ms: BatchTimings
 
 
-class DeepStackFace(BaseModel):
-    """A face, in whole pixels."""
-
-    confidence: float
-    y_min: int
-    x_min: int
-    y_max: int
-    x_max: int
-
-
-class DeepStackResponse(BaseModel):
-    """DeepStack's response; no faces are a success with an empty list."""
-
-    success: bool = True
-    predictions: list[DeepStackFace]
-    duration: int = Field(description="Milliseconds.")
-
-    @classmethod
-    def from_result(cls, result: DetectionResult, min_confidence: float) -> Self:
-        faces = [face for face in result.detection.faces if face.confidence >= min_confidence]
-        predictions = [
-            DeepStackFace(
-                confidence=face.confidence,
-                y_min=round(face.box.y_min),
-                x_min=round(face.box.x_min),
-                y_max=round(face.box.y_max),
-                x_max=round(face.box.x_max),
-            )
-            for face in faces
-        ]
-        return cls(predictions=predictions, duration=round(result.timings_ms.total))
-
-
-class DeepStackFailure(BaseModel):
-    """DeepStack's response to a request that failed."""
-
-    success: bool = False
-    error: str
-    duration: int = 0
-
-
 class HealthResponse(BaseModel):
     status: str = "ok"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from facedetect.tfserving.api import (
     ServingError,
     latest_first,
 )
+from facedetect.tfserving.busy import ask_until_free
 from facedetect.tfserving.tensor_proto import from_proto, to_proto
 
 _PREDICT = "/tensorflow.serving.PredictionService/Predict"
@@ -97,7 +99,8 @@ class GrpcClient:
     """One long-lived channel to a server, or to all servers that a name resolves to.
 
     `target` is gRPC's: `host:8500`, `dns:///models.example:8500`, `unix:/run/serving.sock`. Calls
-    go to its addresses in turn; one that fails with UNAVAILABLE is retried until its time-out.
+    go to its addresses in turn; one that fails with UNAVAILABLE is retried up to four times, one
+    with RESOURCE_EXHAUSTED until its time-out.
     `credentials` are for TLS (see `tls_credentials`).
     """
 
@@ -143,6 +146,10 @@ class GrpcClient:
 
 
 def _call(method: Any, request: Any, timeout_s: float) -> Any:
+    return ask_until_free(partial(_call_once, method, request), timeout_s)
+
+
+def _call_once(method: Any, request: Any, timeout_s: float) -> Any:
     try:
         return method(request, timeout=timeout_s)
     except grpc.RpcError as error:

@@ -31,6 +31,7 @@ from facedetect.tfserving.api import (
     ServingError,
     latest_first,
 )
+from facedetect.tfserving.busy import ask_until_free
 from facedetect.tfserving.serving_pb2 import (
     Code,
     ModelVersionStatus,
@@ -124,7 +125,15 @@ class RestClient:
     def _call(
         self, method: str, path: str, deadline: float, body: bytes | None = None
     ) -> dict[str, Any]:
-        """Raises ServingError; retries UNAVAILABLE while time is left."""
+        """Raises ServingError; retries UNAVAILABLE four times, a busy server while time is left."""
+        return ask_until_free(
+            lambda _: self._call_available(method, path, deadline, body),
+            deadline - time.monotonic(),
+        )
+
+    def _call_available(
+        self, method: str, path: str, deadline: float, body: bytes | None
+    ) -> dict[str, Any]:
         for pause_s in _PAUSES_S:
             try:
                 return self._call_once(method, path, deadline, body)

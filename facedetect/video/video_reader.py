@@ -141,6 +141,11 @@ class VideoReader:
         return output.format.name in self.container.format.name.split(",")
 
     @property
+    def expected_frames(self) -> int | None:
+        """About how many frames there are by the header, None if it does not tell."""
+        return self.stream.frames or round(self._declared_end_s * self.rate) or None
+
+    @property
     def audio_and_subtitles(self) -> list[Stream]:
         """The streams that may be copied: other pictures and data may show who is hidden."""
         return [s for s in self.container.streams if s.type in {"audio", "subtitle"}]

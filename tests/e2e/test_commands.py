@@ -18,7 +18,16 @@ from tests.conftest import ASTRONAUT, GRACE_HOPPER
 from tests.processes import call, run
 from tests.unit.metadata import display_p3
 
-COMMANDS = ["detect", "annotate", "annotate-folder", "serve", "freeze", "convert", "inspect"]
+COMMANDS = [
+    "detect",
+    "annotate",
+    "hide",
+    "annotate-folder",
+    "serve",
+    "freeze",
+    "convert",
+    "inspect",
+]
 
 
 def test_detect_prints_a_table() -> None:

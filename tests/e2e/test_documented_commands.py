@@ -70,7 +70,7 @@ def test_the_facedetect_commands_of_the_readme(tmp_path: Path) -> None:
     found = commands(README, "facedetect")
     ending = [command for command in found if command[1] not in {"serve", "model-server"}]
     names = [command[1] for command in ending]
-    assert names == ["detect", "annotate", "annotate-folder", "annotate-folder"]
+    assert names == ["detect", "annotate", "hide", "annotate-folder", "annotate-folder"]
     for command in ending:
         ended = call(*command[1:], cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
@@ -87,7 +87,7 @@ def test_the_gateway_of_the_readme_asks_its_model_server(builtin_server: ModelSe
         assert len(answer.json()["faces"]) == 1
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/hiding.md"])
 def test_the_python_snippets(page: str, tmp_path: Path) -> None:
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     snippets = blocks((ROOT / page).read_text("utf-8"), "python")
@@ -131,3 +131,19 @@ def test_the_commands_that_build_a_model(tmp_path: Path) -> None:
     wrong = call("convert", "mtcnn.pb", "other", "--input", "input", cwd=tmp_path)
     assert wrong.returncode == 2
     assert "is not NAME=VALUE" in wrong.stderr
+
+
+def test_every_line_of_the_migration_tables_runs(tmp_path: Path) -> None:
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    page = (ROOT / "docs/migrating.md").read_text("utf-8")
+    (setup,) = blocks(page, "python")
+    rows = re.findall(r"^\| .*`.* \| `([^`]+)` \|$", page, re.MULTILINE)
+    assert len(rows) == page.count("\n| ") - 2 * page.count("\n| ---")
+    assert len(rows) > 30
+    names: dict[str, object] = {}
+    with chdir(tmp_path):
+        exec(setup, names)  # noqa: S102 - the documentation's own
+        for code in rows:
+            exec(code, names)  # noqa: S102 - as above
+        assert names["boxes"] == [face.box.xyxy for face in names["faces"]]  # type: ignore[attr-defined]
+        assert eval("detector.detect(image, min_size=400) == []", names)  # noqa: S307 - a row

@@ -193,6 +193,17 @@ def test_a_model_that_cannot_find_faces_is_not_ready(tmp_path: Path) -> None:
         assert "`facedetect convert` makes a model that can" in running.log()
 
 
+def test_more_threads_than_the_server_has_lose_no_request(simple_model: Path) -> None:
+    with (
+        serving(VersionedModel("mtcnn", simple_model), max_calls=1) as server,
+        gateway_to(grpc_url(server), FACEDETECT_THREADS="8") as running,
+        ThreadPoolExecutor(16) as pool,
+    ):
+        wait_for(running.client, "/readyz", running.process)
+        answers = list(pool.map(lambda _: detect(running).status_code, range(48)))
+    assert answers == [200] * 48
+
+
 @pytest.fixture
 def authority() -> trustme.CA:
     return trustme.CA()

@@ -9,11 +9,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.servers import Gateway, free_port, gateway
+from benchmarks.servers import Command, Gateway, free_port, gateway, wait_for
 from tests.conftest import ASTRONAUT
 from tests.e2e.collector import Collector, collecting, values_of
 from tests.processes import served
@@ -53,6 +54,19 @@ def end(running: Gateway) -> None:
     """Ask the service to end, and wait until it has."""
     running.process.terminate()
     running.process.wait(120)
+
+
+@pytest.mark.parametrize(("path", "is_well"), [((), True), (("/readyz",), False)])
+def test_the_images_health_check_asks_for_a_path(path: tuple[str, ...], *, is_well: bool) -> None:
+    """Compose asks for /readyz: the process is alive, but there is no model."""
+    check = Path(__file__).parents[2] / "deploy/image/healthcheck.py"
+    with gateway(*NO_MODEL) as running:
+        wait_for(running.client, "/healthz", running.process)
+        env = {"FACEDETECT_PORT": str(running.client.base_url.port)}
+        command: Command = [sys.executable, "-I", "-S", check, *path]
+        ended = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (ended.returncode == 0) == is_well
+    assert ended.stderr == ("" if is_well else "GET /readyz answered 503\n")
 
 
 def test_a_request_is_one_trace_with_its_stages(service: Gateway, collector: Collector) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from itertools import chain, repeat
 
 import grpc
@@ -26,6 +27,7 @@ from facedetect.tfserving.serving_pb2 import Code, ModelVersionStatus
 from facedetect.tfserving.tensor_proto import dtype_of, from_proto
 
 HALF = ModelRef("half_plus_two")
+BUSY = grpc.StatusCode.RESOURCE_EXHAUSTED
 X = {"x": np.array([1.0, 2.0, 5.0], np.float32)}
 
 
@@ -87,6 +89,16 @@ def raw_server(pieces: Iterable[bytes], pause_s: float = 0) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=answer, daemon=True).start()
         yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@dataclass
+class Turns:
+    """Gives each connection the next answer."""
+
+    answers: list[bytes]
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.answers.pop(0)
 
 
 def test_an_answer_that_drips_does_not_outlast_the_deadline() -> None:
@@ -170,10 +182,14 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 class Scripted(prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]
-    """Fails with the given codes, one a call, then answers."""
+    """Fails with the given codes, one a call, then answers, `pause_s` after the question."""
 
-    def __init__(self, *codes: grpc.StatusCode) -> None:
+    def __init__(
+        self, *codes: grpc.StatusCode, message: str = "as the script says", pause_s: float = 0
+    ) -> None:
         self.codes = list(codes)
+        self.message = message
+        self.pause_s = pause_s
         self.calls = 0
 
     def Predict(  # noqa: N802 - the service's name
@@ -181,25 +197,35 @@ class Scripted(prediction_service_pb2_grpc.PredictionServiceServicer):  # type: 
     ) -> predict_pb2.PredictResponse:
         self.calls += 1
         if self.codes:
-            context.abort(self.codes.pop(0), "as the script says")
+            context.abort(self.codes.pop(0), self.message)
+        time.sleep(self.pause_s)
         return predict_pb2.PredictResponse()
 
 
 @contextmanager
-def scripted(*codes: grpc.StatusCode) -> Iterator[tuple[Scripted, GrpcClient]]:
-    servicer = Scripted(*codes)
+def serving(servicer: Scripted, max_calls: int | None = None) -> Iterator[int]:
+    """The port of a server that refuses more than `max_calls` at a time."""
     server = grpc.server(
-        futures.ThreadPoolExecutor(2), options=[("grpc.max_receive_message_length", -1)]
+        futures.ThreadPoolExecutor(2),
+        maximum_concurrent_rpcs=max_calls,
+        options=[("grpc.max_receive_message_length", -1)],
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    client = GrpcClient(f"127.0.0.1:{port}")
     try:
-        yield servicer, client
+        yield port
     finally:
-        client.close()
         server.stop(None)
+
+
+@contextmanager
+def scripted(
+    *codes: grpc.StatusCode, message: str = "as the script says"
+) -> Iterator[tuple[Scripted, GrpcClient]]:
+    servicer = Scripted(*codes, message=message)
+    with serving(servicer) as port, closing(GrpcClient(f"127.0.0.1:{port}")) as client:
+        yield servicer, client
 
 
 def test_what_is_unavailable_is_asked_again_with_large_requests_too() -> None:
@@ -221,6 +247,62 @@ def test_nothing_else_is_asked_again(code: grpc.StatusCode) -> None:
         assert servicer.calls == 1
 
 
-def test_trying_again_ends_at_the_deadline() -> None:
-    with scripted(*[grpc.StatusCode.UNAVAILABLE] * 100) as (_, client), pytest.raises(ServingError):
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, BUSY])
+def test_trying_again_ends_at_the_deadline(code: grpc.StatusCode) -> None:
+    with scripted(*[code] * 100) as (servicer, client), pytest.raises(ServingError):
         client.predict(HALF, X, timeout_s=0.2)
+    assert 1 < servicer.calls < 30
+
+
+def test_a_busy_server_is_asked_more_often_than_one_that_is_gone() -> None:
+    with scripted(*[BUSY] * 7) as (servicer, client):
+        assert client.predict(HALF, X, timeout_s=20).outputs == {}
+    assert servicer.calls == 8
+
+
+def test_more_callers_than_a_server_has_threads_are_all_served() -> None:
+    with (
+        serving(Scripted(pause_s=0.02), max_calls=1) as port,
+        closing(GrpcClient(f"127.0.0.1:{port}")) as client,
+        futures.ThreadPoolExecutor(8) as pool,
+    ):
+        calls = [pool.submit(client.predict, HALF, X, timeout_s=60) for _ in range(24)]
+        assert [call.result().outputs for call in calls] == [{}] * 24
+
+
+def test_what_one_replica_is_too_busy_for_another_answers() -> None:
+    busy, free = Scripted(*[BUSY] * 1000), Scripted()
+    with serving(busy) as first, serving(free) as second:
+        target = f"ipv4:127.0.0.1:{first},127.0.0.1:{second}"
+        with closing(GrpcClient(target)) as client:
+            while not busy.calls:  # connections are made one by one
+                client.predict(HALF, X, timeout_s=20)
+            asked = busy.calls
+            for _ in range(10):
+                client.predict(HALF, X, timeout_s=20)
+    assert free.calls >= 10
+    assert busy.calls - asked <= 11, "after a refusal it is the other one's turn"
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["OOM when allocating tensor with shape[9,9]", "Received message larger than max (9 vs. 8)"],
+)
+def test_what_is_too_large_is_not_asked_again(message: str) -> None:
+    with (
+        scripted(BUSY, message=message) as (servicer, client),
+        pytest.raises(ServingError, match="RESOURCE_EXHAUSTED"),
+    ):
+        client.predict(HALF, X, timeout_s=20)
+    assert servicer.calls == 1
+
+
+@pytest.mark.parametrize("status", [b"429 Too Many Requests", b"503 Service Unavailable"])
+def test_over_rest_a_busy_server_is_asked_again(status: bytes) -> None:
+    body = b'{"model_version_status": [{"version": "7", "state": "AVAILABLE"}]}'
+    head = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    turns = Turns([head % (line, len(body)) + body for line in (status, status, status, b"200 OK")])
+    with raw_server(turns) as place, closing(RestClient(f"http://{place}")) as client:
+        (version,) = client.status(HALF, timeout_s=20)
+    assert version.version == 7
+    assert not turns.answers

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from fastapi.testclient import TestClient
 
+from tests.conftest import DATA
 from tests.dashboard import DASHBOARD, DEPLOY, PANELS, RULES, expressions, names_in
 from tests.unit.monitoring import samples_of
 from tests.unit.service import PHOTO
@@ -96,6 +97,15 @@ def test_alerts_are_documented() -> None:
     assert not [rule["alert"] for rule in RULES if f"| `{rule['alert']}` |" not in page]
 
 
+def test_alerts_are_tried() -> None:
+    """By promtool, in scripts/check-deploy: each fires once, and none when all is well."""
+    tests = yaml.safe_load((DATA / "alerts_test.yaml").read_text("utf-8"))["tests"]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
+    names = {rule["alert"] for rule in RULES}
+    assert {case["alertname"] for case in cases if case.get("exp_alerts")} == names
+    assert {case["alertname"] for case in tests[0]["alert_rule_test"]} == names
+
+
 def test_every_number_is_documented(exported: set[str]) -> None:
     page = (DEPLOY.parent / "docs/monitoring.md").read_text("utf-8")
     ours = {name for name in exported if name.startswith("facedetect_")}
@@ -108,6 +118,8 @@ def test_prometheus_reads_the_rules_and_the_gateway() -> None:
     assert [Path(path).name for path in settings["rule_files"]] == ["alerts.yaml"]
     jobs = {job["job_name"]: job for job in settings["scrape_configs"]}
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))["services"]
+    (notified,) = settings["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
+    assert notified.partition(":")[0] in compose
     for name, job in jobs.items():
         assert job["dns_sd_configs"][0]["names"] == [name]
         assert set(compose[name]["networks"]) & set(compose["prometheus"]["networks"])

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import io
+from typing import get_args
 
 import numpy as np
 from rich.console import Console
 
-from facedetect.archive import FolderProgress
+from facedetect.archive import FolderProgress, FrameProgress
+from facedetect.archive.plan import SourceFile
+from facedetect.archive.processing import VideoStage
 from facedetect.archive.reports import Row, RunSummary
-from facedetect.cli.progress_display import ProgressDisplay, evaluation_progress, folder_progress
+from facedetect.cli.progress_display import (
+    ProgressDisplay,
+    evaluation_progress,
+    folder_progress,
+    frame_progress,
+)
 from facedetect.evaluation.evaluation_run import EvaluationProgress
 from facedetect.evaluation.image_detections import ImageDetections
 
@@ -53,10 +61,10 @@ def test_an_evaluation_shows_each_run() -> None:
         show(begun.after(ImageDetections.failed("b", "x\x1b" * 200, 0.1)))
         show(EvaluationProgress("other", "defaults", total=3, kept=3, done=3))
     first, failure, last = file.getvalue().splitlines()
-    assert first == "mine, defaults: 1 of 3 images, 0.0/s, 0 failed"
+    assert first == "mine, defaults: 1 of 3 images, 0 failed"
     assert failure.startswith("b: ")
     assert "\x1b" not in failure
-    assert last == "other, defaults: 3 of 3 images, 0.0/s, 0 failed"
+    assert last == "other, defaults: 3 of 3 images, 0 failed"
 
 
 def test_a_line_tells_how_far_it_is_every_ten_seconds() -> None:
@@ -73,3 +81,22 @@ def test_a_line_tells_how_far_it_is_every_ten_seconds() -> None:
         "processing: 1,504 files, 10.0/s, 1 face, 2 failed",
         "processing: 1,600 of 67,600 files, 10.0/s, 2 faces, 2 failed, 110 min left",
     ]
+
+
+def test_a_video_shows_its_pace_and_the_time_left_in_each_pass() -> None:
+    file = io.StringIO()
+    clip = SourceFile("clip.mp4", "video", "clip.mp4", 1, "")
+    with frame_progress(Console(file=file)) as show:
+        for stage in get_args(VideoStage):
+            show(FrameProgress(clip, stage, 1, 750))
+            show(FrameProgress(clip, stage, 2, 750))
+    assert file.getvalue().splitlines() == [
+        "clip.mp4: finding faces: 1 of 750 frames",
+        "clip.mp4: writing: 1 of 750 frames",
+    ]
+    file, now = io.StringIO(), [0.0]
+    with ProgressDisplay(Console(file=file), "frames", clock=lambda: now[0]) as display:
+        display.begin("clip.mp4: writing")
+        now[0] = 30
+        display.update(600, 750)
+    assert file.getvalue() == "clip.mp4: writing: 600 of 750 frames, 20.0/s, 8 s left\n"

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pytest
 
 from facedetect import annotate
 from facedetect.images import BGRImage
-from facedetect.render import anonymise, render
+from facedetect.render import render
 from tests.conftest import face_at
 
 
@@ -50,45 +48,6 @@ def test_any_size_can_be_drawn_on(shape: tuple[int, int, int]) -> None:
 
 def test_no_face_changes_nothing(astronaut: BGRImage) -> None:
     assert np.array_equal(annotate(astronaut, []), astronaut)
-
-
-HIDING = ("blur", "pixelate", "solid")
-
-
-@pytest.mark.parametrize("style", HIDING)
-def test_a_face_is_hidden_with_a_margin_and_nothing_else(
-    astronaut: BGRImage, style: Literal["blur", "pixelate", "solid"]
-) -> None:
-    before = astronaut.copy()
-    hidden = anonymise(astronaut, [face_at(100, 200, side=80, confidence=0.9)], style)
-    assert np.array_equal(astronaut, before)
-    changed = np.argwhere((hidden != before).any(axis=2))
-    assert changed.min(axis=0) == pytest.approx([188, 88], abs=1)
-    assert changed.max(axis=0) == pytest.approx([291, 191], abs=1)
-
-
-@pytest.mark.parametrize("style", HIDING)
-def test_what_is_left_of_a_face_tells_nothing_of_it(
-    style: Literal["blur", "pixelate", "solid"],
-) -> None:
-    """Two faces whose patches have the same means look the same once they are hidden."""
-    stripes = np.zeros((96, 96, 3), np.uint8)
-    stripes[:, ::2] = 200
-    checks = np.zeros((96, 96, 3), np.uint8)
-    checks[::2, ::2] = checks[1::2, 1::2] = 200
-    everywhere = [face_at(0, 0, side=96, confidence=0.9)]
-    hidden = [anonymise(image, everywhere, style) for image in (stripes, checks)]
-    assert np.array_equal(hidden[0], hidden[1])
-
-
-@pytest.mark.parametrize("style", HIDING)
-def test_faces_at_the_edge_and_of_one_pixel_are_hidden(
-    noise: BGRImage, style: Literal["blur", "pixelate", "solid"]
-) -> None:
-    faces = [face_at(50, 30, side=10, confidence=0.9), face_at(3.2, 3.2, side=0.5, confidence=0.9)]
-    hidden = anonymise(noise, faces, style)
-    assert hidden.shape == noise.shape
-    assert (hidden[29:, 49:] != noise[29:, 49:]).any()
 
 
 def test_the_style_decides(astronaut: BGRImage) -> None:

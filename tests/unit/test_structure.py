@@ -19,18 +19,18 @@ PACKAGE = Path(facedetect.__file__).parent
 
 # A module may import from its own layer and those above it.
 LAYERS = [
-    ["background_loop", "cores", "errors", "files", "lazy_attributes", "memory"],
+    ["background_loop", "cores", "errors", "files", "lazy_attributes", "memory", "ordered_map"],
     ["model_ref"],
     ["faces", "mtcnn", "tfserving"],
-    ["pairing", "presets"],
-    ["images", "render", "crops", "picture", "backends", "engine", "model"],
+    ["exports", "pairing", "presets"],
+    ["images", "hiding", "render", "crops", "picture", "backends", "engine", "model"],
     ["fusion", "views"],
     ["view_search"],
     ["sandbox", "detector", "video"],
-    ["settings"],
+    ["setting_files", "settings"],
     ["archive", "model_server", "client"],
     ["evaluation"],
-    ["service", "cli"],
+    ["service", "cli", "__main__"],
 ]
 LEVELS = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 

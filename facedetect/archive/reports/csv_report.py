@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from facedetect.archive.reports.report_rows import LANDMARKS, Row, RowReader, to_utf8
 
@@ -25,11 +25,17 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\u
 def write_csv(read_rows: RowReader, path: Path) -> None:
     """Write one line per face, and one for each file without faces. Raises OSError."""
     with path.open("w", encoding="utf-8", newline="") as report:
-        # All text is quoted, so that names survive a spreadsheet that splits at semicolons.
-        writer = csv.writer(report, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-        writer.writerow(CSV_COLUMNS)
+        write = csv_row_writer(report)
         for row in read_rows():
-            writer.writerows(_csv_lines(row))
+            write(row)
+
+
+def csv_row_writer(report: TextIO) -> Callable[[Row], None]:
+    """Write the header, and return what writes each row's lines."""
+    # All text is quoted, so that names survive a spreadsheet that splits at semicolons.
+    writer = csv.writer(report, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    return lambda row: writer.writerows(_csv_lines(row))
 
 
 def _csv_lines(row: Row) -> Iterator[list[Any]]:

@@ -7,7 +7,8 @@ from fastapi import Depends, FastAPI
 from facedetect.service.routes import (
     annotate_route,
     batch_route,
-    deepstack_route,
+    camera_route,
+    camera_status_route,
     detect_route,
     operations_route,
 )
@@ -24,7 +25,12 @@ def add_routes(app: FastAPI, services: Services) -> None:
     metrics_checks = [] if services.settings.open_metrics else operations_checks
     for module in (detect_route, batch_route, annotate_route):
         app.include_router(module.router, tags=["faces"], dependencies=image_checks)
-    app.include_router(deepstack_route.router, tags=["faces"], dependencies=form_checks)
+    app.include_router(camera_route.router, tags=["cameras"], dependencies=form_checks)
+    for router, checks in (
+        (camera_status_route.open_router, []),
+        (camera_status_route.version_router, operations_checks),
+    ):
+        app.include_router(router, tags=["cameras"], dependencies=checks)
     for router, checks in (
         (operations_route.version_router, operations_checks),
         (operations_route.metrics_router, metrics_checks),

@@ -48,12 +48,13 @@ def form_content(
     image: dict[str, Any], *, other_parts: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return the content of a form; it may have unlisted parts only if it has `other_parts`."""
-    schema = {
+    schema: dict[str, Any] = {
         "type": "object",
         "properties": {IMAGE_PART: image, **(other_parts or {})},
         "required": [IMAGE_PART],
-        "additionalProperties": other_parts is not None,
     }
+    if other_parts is None:
+        schema["additionalProperties"] = False
     return {"multipart/form-data": {"schema": schema}}
 
 
@@ -94,7 +95,6 @@ def _problem_response(status: int, problems: list[dict[str, Any]]) -> dict[str, 
 IMAGE_BODY = request_body(
     {
         **form_content(BINARY),
-        "image/*": {"schema": BINARY},
         "application/octet-stream": {"schema": BINARY},
     }
 )

@@ -1,4 +1,4 @@
-"""`POST /v1/vision/face`: DeepStack's endpoint, for cameras that were made for it."""
+"""`POST /v1/vision/...`: DeepStack's and CodeProject.AI's calls, for cameras made for them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from facedetect.errors import FacedetectError, InvalidParams
 from facedetect.faces import parse_number
+from facedetect.service.camera_schemas import CUSTOM_MODEL, CameraResponse
 from facedetect.service.forms import FormPart
-from facedetect.service.problems import ReportableError, problem_headers, report_problem
+from facedetect.service.problems import (
+    CameraFailure,
+    ReportableError,
+    camera_failure,
+    problem_headers,
+    report_problem,
+)
 from facedetect.service.routes.dependencies import TheServices
 from facedetect.service.routes.openapi import (
     BINARY,
@@ -23,7 +29,7 @@ from facedetect.service.routes.openapi import (
     json_response,
     request_body,
 )
-from facedetect.service.schemas import DeepStackFailure, DeepStackResponse, FaceQuery
+from facedetect.service.schemas import FaceQuery
 from facedetect.service.services import Services
 from facedetect.service.uploads import IMAGE_PART, Upload, watch_disconnect
 
@@ -33,14 +39,23 @@ _CONFIDENCE_PART = "min_confidence"
 # DeepStack's clients send more fields than it reads.
 _MAX_PARTS = 16
 
+# All give the same answer: every one of these programs finds in it what it looks for.
+_CALLS = {
+    "vision_face": "/v1/vision/face",
+    "vision_face_recognize": "/v1/vision/face/recognize",
+    "vision_detection": "/v1/vision/detection",
+    "vision_custom_face": f"/v1/vision/custom/{CUSTOM_MODEL}",
+}
+
+_FACE = {"confidence": 0.9999, "y_min": 58, "x_min": 180, "y_max": 174, "x_max": 268}
 _EXAMPLE = {
     "success": True,
-    "predictions": [{"confidence": 0.9999, "y_min": 58, "x_min": 180, "y_max": 174, "x_max": 268}],
+    "predictions": [{**_FACE, "label": "face", "userid": "unknown"}],
     "duration": 25,
 }
 _FAILURE_EXAMPLE = {"success": False, "error": "the image is empty: 0 bytes", "duration": 0}
 _FAILURES = {
-    status: {"model": DeepStackFailure, **json_response(_FAILURE_EXAMPLE, response["description"])}
+    status: {"model": CameraFailure, **json_response(_FAILURE_EXAMPLE, response["description"])}
     for status, response in IMAGE_PROBLEMS.items()
 }
 _BODY = request_body(
@@ -54,7 +69,7 @@ _BODY = request_body(
 )
 
 
-class _DeepStackRoute(APIRoute):
+class _CameraRoute(APIRoute):
     """Reports errors in DeepStack's format, with the same status as elsewhere."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -69,18 +84,13 @@ class _DeepStackRoute(APIRoute):
         return handle_errors
 
 
-router = APIRouter(route_class=_DeepStackRoute)
+router = APIRouter(route_class=_CameraRoute)
 
 
-@router.post(
-    "/v1/vision/face",
-    responses={200: json_response(_EXAMPLE, "The faces"), **_FAILURES},
-    openapi_extra=_BODY,
-)
-async def vision_face(
+async def find_faces(
     request: Request, query: Annotated[FaceQuery, Query()], services: TheServices
-) -> DeepStackResponse:
-    """Find faces as DeepStack does: a form with `image` and, optionally, `min_confidence`."""
+) -> CameraResponse:
+    """Find faces in the form part `image`, but for those below `min_confidence`."""
     needs_key = await services.access_control.needs_form_key(request)
     with services.uploads.open(request) as upload:
         parts = await _read_form(request, upload, services, needs_key=needs_key)
@@ -88,7 +98,18 @@ async def vision_face(
         job = query.to_job(_image(parts).data)
         async with watch_disconnect(request) as disconnected:
             result = await services.worker.run(job, disconnected)
-    return DeepStackResponse.from_result(result, min_confidence)
+    return CameraResponse.from_result(result, min_confidence)
+
+
+for _name, _path in _CALLS.items():
+    router.add_api_route(
+        _path,
+        find_faces,
+        name=_name,
+        methods=["POST"],
+        responses={200: json_response(_EXAMPLE, "The faces"), **_FAILURES},
+        openapi_extra=_BODY,
+    )
 
 
 async def _read_form(
@@ -134,5 +155,4 @@ def _min_confidence(parts: dict[str, FormPart]) -> float:
 def _failure_response(error: ReportableError) -> Response:
     """Return a problem's detail, status and headers in DeepStack's format."""
     problem = report_problem(error)
-    failure = DeepStackFailure(error=problem.detail)
-    return JSONResponse(failure.model_dump(), problem.status, problem_headers(error))
+    return camera_failure(problem.status, problem.detail, problem_headers(error))

@@ -1,4 +1,4 @@
-"""`POST /v1/vision/face`, used as DeepStack's clients do, over the fake backend."""
+"""DeepStack's and CodeProject.AI's calls, used as their clients do, over the fake backend."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.fake import failing, finding
 from tests.unit.service import JPEG, PHOTO, MakeClient
 
 CALL = "/v1/vision/face"
+CALLS = [CALL, f"{CALL}/recognize", "/v1/vision/detection", "/v1/vision/custom/face"]
 
 
 def failure(response: Any, status: int) -> str:
@@ -24,11 +25,13 @@ def failure(response: Any, status: int) -> str:
     return str(body["error"])
 
 
-def test_faces_have_deepstacks_format(client: TestClient) -> None:
-    answer = client.post(CALL, files={"image": PHOTO}).json()
+@pytest.mark.parametrize("call", CALLS)
+def test_faces_have_deepstacks_format(client: TestClient, call: str) -> None:
+    answer = client.post(call, files={"image": PHOTO}).json()
     assert isinstance(answer.pop("duration"), int)
     (face,) = answer["predictions"]
     assert face.pop("confidence") == pytest.approx(0.9)
+    assert (face.pop("label"), face.pop("userid")) == ("face", "unknown")
     assert face == {"x_min": 10, "y_min": 5, "x_max": 30, "y_max": 25}
     assert answer["success"] is True
 
@@ -79,3 +82,33 @@ def test_a_missing_model_comes_with_retry_after(make_client: MakeClient) -> None
     response = client.post(CALL, files={"image": PHOTO})
     assert failure(response, 503) == "down"
     assert int(response.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("path", ["/v1/vision/scene", "/v1/vision/custom/plates", "/v1/other"])
+def test_unknown_calls_fail_in_deepstacks_format(client: TestClient, path: str) -> None:
+    assert f"POST {path}" in failure(client.post(path, files={"image": PHOTO}), 404)
+
+
+def test_a_wrong_method_fails_in_deepstacks_format(client: TestClient) -> None:
+    response = client.get(CALL)
+    assert f"GET {CALL}" in failure(response, 405)
+    assert response.headers["allow"] == "POST"
+
+
+def test_nobody_is_registered_and_one_model_is_there(client: TestClient) -> None:
+    assert client.post(f"{CALL}/list", data={"api_key": ""}).json() == {
+        "success": True,
+        "faces": [],
+    }
+    assert client.post("/v1/vision/custom/list").json() == {"success": True, "models": ["face"]}
+
+
+def test_status_calls_answer_as_codeproject_ai_does(client: TestClient) -> None:
+    for path in ("/v1/status/ping", "/v1/server/status/ping"):
+        assert client.get(path).json() == {"success": True}
+    version = client.get("/v1/status/version").json()["version"]
+    fields = {"major", "minor", "patch", "preRelease", "securityUpdate", "build", "file"}
+    assert set(version) == {*fields, "releaseNotes"}
+    update = client.get("/v1/status/updateavailable").json()
+    assert update["updateAvailable"] is False
+    assert update["current"] == update["latest"] == update["version"] == version

@@ -1,0 +1,5 @@
+"""`python -m facedetect`: the command line."""
+
+from facedetect.cli import main
+
+main()

@@ -1,0 +1,43 @@
+"""What finds the faces for `facedetect detect`: a model of its own, or a running service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from facedetect.cli.waiting import waiting
+from facedetect.errors import InvalidSettings
+from facedetect.faces import Detection, DetectionParams
+from facedetect.settings import ClientSettings, DetectorSettings
+
+Finder = Callable[[Path | bytes], Detection]
+"""Finds the faces of an image, a path or the file's bytes."""
+
+
+@contextmanager
+def open_finder(
+    client: ClientSettings, backend: str | None, params: DetectionParams, max_faces: int | None
+) -> Iterator[Finder]:
+    """Open the service that the settings name, or the detector, and load its model.
+
+    Raises InvalidSettings and BackendError's subclasses.
+    """
+    if client.server is not None:
+        if backend is not None:
+            raise InvalidSettings("--server asks a service, which has its own backend; give one")
+        from facedetect.client import Client
+
+        options = asdict(params)
+        with Client(client.server, api_key=client.api_key) as service:
+            yield lambda image: service.detect(image, max_faces=max_faces, **options)
+        return
+    from facedetect.images import load_image
+
+    with DetectorSettings.load(backend=backend).open_detector() as detector:
+        with waiting("loading the model"):
+            detector.warm_up()
+        yield lambda image: detector.detect_upright(
+            load_image(image, detector.limits), params, max_faces=max_faces
+        )

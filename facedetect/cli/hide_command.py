@@ -1,0 +1,84 @@
+"""`facedetect hide`: pictures and videos with their faces hidden."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facedetect.archive.one_file import output_name
+from facedetect.cli import options
+from facedetect.cli.detection_options import takes_detection_params
+from facedetect.cli.file_annotation import annotate_files
+from facedetect.errors import InvalidSettings
+from facedetect.faces import DetectionParams
+from facedetect.hiding import HidingStyle
+from facedetect.images import Metadata
+
+
+@takes_detection_params
+def hide(  # noqa: PLR0913 - a command's options are its arguments
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Output file, or a folder for several.", show_default=False
+        ),
+    ],
+    *,
+    style: Annotated[
+        HidingStyle, typer.Option(help="What covers faces; an image of your own with --image.")
+    ] = "blur",
+    shape: options.Shape = "rectangle",
+    margin: options.Margin = options.DEFAULT_MARGIN,
+    mask_image: options.MaskImage = None,
+    metadata: Annotated[
+        Metadata,
+        typer.Option(help="Metadata to keep: EXIF and colour profile, only the profile, or none."),
+    ] = "colour",
+    stride: options.Stride = 1,
+    params: DetectionParams,
+    backend: options.Backend = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Hide the faces on copies of pictures and videos.
+
+    The sources stay as they are; - is a picture on standard input. A face that is not found is not
+    hidden: check the results, and miss fewer with --preset few-misses. For whole folders there is
+    annotate-folder, which resumes.
+
+    Examples:
+
+        facedetect hide group.jpg -o public.jpg
+
+        facedetect hide *.jpg clip.mp4 -o public/ --style pixelate
+
+        facedetect hide party.mp4 -o public.mp4 --style image --image smiley.png
+    """
+    annotate_files(
+        _outputs(files, output),
+        backend,
+        quiet=quiet,
+        verbose=verbose,
+        params=params,
+        style=style,
+        mask=options.parse_mask(shape, margin, mask_image),
+        metadata=metadata,
+        stride=stride,
+    )
+
+
+def _outputs(files: list[Path], output: Path) -> dict[Path, Path]:
+    """Where each file's result goes; raises InvalidSettings if two would be one file."""
+    if len(files) == 1 and not output.is_dir():
+        return {files[0]: output}
+    if output.exists() and not output.is_dir():
+        raise InvalidSettings(f"{output} is a file; give a folder for the {len(files)} results")
+    outputs = {file: output / output_name(file) for file in files}
+    twice = [path for path, count in Counter(outputs.values()).items() if count > 1]
+    if twice:
+        raise InvalidSettings(f"two files would become {twice[0]}; hide them one after the other")
+    return outputs

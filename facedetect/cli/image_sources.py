@@ -1,0 +1,51 @@
+"""The images that a command is given: files, folders, or `-` for standard input."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from facedetect.archive.plan import Plan, Skipped
+from facedetect.archive.storage import LocalStorage
+from facedetect.errors import InvalidSettings
+
+STANDARD_INPUT = Path("-")
+
+
+def expand_folders(paths: Iterable[Path]) -> Iterator[Path]:
+    """Give each file, and in place of a folder all images below it, in the order of their names.
+
+    A folder below that cannot be listed is given as it is. Raises InvalidSettings for a folder
+    without images.
+    """
+    for path in paths:
+        if path == STANDARD_INPUT or not path.is_dir():
+            yield path
+            continue
+        steps = Plan(LocalStorage(path), videos=False).walk()
+        images = (path / step.name for step in steps if not isinstance(step, Skipped))
+        first = next(images, None)
+        if first is None:
+            raise InvalidSettings(f"{path} contains no image; give another folder, or files")
+        yield first
+        yield from images
+
+
+def image_source(path: Path) -> Path | bytes:
+    """The path of a file, or what standard input holds."""
+    return sys.stdin.buffer.read() if path == STANDARD_INPUT else path
+
+
+@contextmanager
+def as_file(path: Path) -> Iterator[Path]:
+    """Give the path, or that of a temporary file with what standard input holds."""
+    if path != STANDARD_INPUT:
+        yield path
+        return
+    with TemporaryDirectory(prefix="facedetect-") as folder:
+        file = Path(folder, "standard input")
+        file.write_bytes(sys.stdin.buffer.read())
+        yield file

@@ -1,0 +1,65 @@
+"""`facedetect annotate --server`: a running service draws."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from facedetect.archive.media_suffixes import VIDEO_SUFFIXES
+from facedetect.cli.formatting import printable
+from facedetect.cli.image_sources import image_source
+from facedetect.client import AnnotationFormat, AnnotationStyle, Client
+from facedetect.errors import InvalidSettings
+from facedetect.faces import DetectionParams
+from facedetect.files import write_atomically
+from facedetect.hiding import DEFAULT_MASK, Mask
+from facedetect.render import DrawnStyle
+from facedetect.settings import ClientSettings
+
+_FORMATS: dict[str, AnnotationFormat] = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".webp": "webp",
+}
+
+
+def annotate_at_server(
+    client: ClientSettings,
+    source: Path,
+    output: Path,
+    params: DetectionParams,
+    *,
+    style: DrawnStyle,
+    mask: Mask,
+) -> None:
+    """Have the service that the settings name annotate an image, and write its answer.
+
+    Raises InvalidSettings for what a service does not do, and the errors of Client.
+    """
+    if source.suffix.lower() in VIDEO_SUFFIXES:
+        raise InvalidSettings("a service takes no videos; leave out --server")
+    output_format = _FORMATS.get(output.suffix.lower())
+    if output_format is None:
+        raise InvalidSettings(
+            f"a service does not write {output.suffix or 'files without a suffix'}; "
+            f"use {', '.join(_FORMATS)}"
+        )
+    service_style = _service_style(style, mask)
+    with Client(client.server or "", api_key=client.api_key) as service:
+        data = service.annotate(
+            image_source(source), style=service_style, format=output_format, **asdict(params)
+        )
+    write_atomically(output, data)
+    typer.echo(printable(str(output)))
+
+
+def _service_style(style: DrawnStyle, mask: Mask) -> AnnotationStyle:
+    if style == "image" or mask != DEFAULT_MASK:
+        raise InvalidSettings(
+            "a service covers faces in its own way: leave out --shape, --margin and --image, or "
+            "--server"
+        )
+    return style

@@ -1,0 +1,71 @@
+"""Settings in files: `.env` in the working directory, and a configuration file in TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from platformdirs import user_config_path
+
+from facedetect.errors import InvalidSettings
+
+DOTENV = Path(".env")
+
+
+@dataclass(frozen=True)
+class StoredSetting:
+    """A setting's value, and where it stands."""
+
+    value: Any
+    origin: str
+
+
+def default_config_file() -> Path:
+    """Where the configuration file is if nothing says otherwise; it need not be there."""
+    return user_config_path("facedetect") / "config.toml"
+
+
+def read_setting_files(
+    config: Path | None, prefix: str, known: Collection[str]
+) -> dict[str, StoredSetting]:
+    """Return the settings in `.env` and in the configuration file, by their names in lower case.
+
+    `.env` wins; it may hold other programs' variables. `config` must be there if it is given, and
+    hold nothing that is not `known`. Raises InvalidSettings.
+    """
+    return _read_config(config, known) | _read_dotenv(prefix, known)
+
+
+def _read_dotenv(prefix: str, known: Collection[str]) -> dict[str, StoredSetting]:
+    try:
+        values = dotenv_values(DOTENV) if DOTENV.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{DOTENV} cannot be read: {error}") from error
+    names = {key.upper(): key for key in values}
+    ours = {name: names.get(f"{prefix}{name}".upper()) for name in known}
+    return {
+        name: StoredSetting(values[key], f"{key} in {DOTENV}")
+        for name, key in ours.items()
+        if key is not None and values[key] is not None
+    }
+
+
+def _read_config(config: Path | None, known: Collection[str]) -> dict[str, StoredSetting]:
+    path = config or default_config_file()
+    if config is None and not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidSettings(f"the configuration file {path} cannot be read: {error}") from error
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise InvalidSettings(
+            f"{path} sets {unknown[0]!r}, which is no setting; those of docs/settings.md are "
+            "written in lower case and without FACEDETECT_, as in port = 9000"
+        )
+    return {name: StoredSetting(value, f"{name} in {path}") for name, value in values.items()}

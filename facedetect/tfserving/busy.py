@@ -1,0 +1,50 @@
+"""Ask again what a server refused for want of a free thread."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from facedetect.tfserving.api import ServingError
+from facedetect.tfserving.serving_pb2 import Code
+
+T = TypeVar("T")
+
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 1.0
+
+# TensorFlow's words when memory is short, and gRPC's for a message above its limit.
+_TOO_LARGE = ("OOM when allocating", "larger than max")
+
+
+def ask_until_free(call: Callable[[float], T], timeout_s: float) -> T:
+    """Return `call(time_left_s)`; while a server is busy, pause and call again until time is up.
+
+    Raises ServingError: the server's refusal if it stays busy, any other error at once. Calls of
+    one client go to its replicas in turn, so the next try is another one's where there is one.
+    """
+    deadline = time.monotonic() + timeout_s
+    for pause_s in _pauses():
+        try:
+            return call(deadline - time.monotonic())
+        except ServingError as error:
+            if not _is_busy(error) or time.monotonic() + pause_s >= deadline:
+                raise
+        time.sleep(pause_s)
+    raise AssertionError("the pauses have no end")
+
+
+def _pauses() -> Iterator[float]:
+    """Growing and random, so that callers who were refused together do not return together."""
+    longest_s = _FIRST_PAUSE_S
+    while True:
+        yield longest_s * random.uniform(0.5, 1)  # noqa: S311
+        longest_s = min(2 * longest_s, _LONGEST_PAUSE_S)
+
+
+def _is_busy(error: ServingError) -> bool:
+    """Requests that are too large have the same code, but will be too large again."""
+    is_too_large = any(words in error.args[0] for words in _TOO_LARGE)
+    return error.code == Code.RESOURCE_EXHAUSTED and not is_too_large
