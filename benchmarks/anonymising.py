@@ -118,9 +118,11 @@ def hide_deface(source: Path, output: Path, style: str) -> None:
 
 # Lower thresholds and smaller faces: when hiding faces, hide too much rather than too little.
 _CAREFUL = ("--min-size", "12", "--thresholds", "0.5,0.5,0.3")
+_FEW_MISSES = ("--preset", "few-misses")
 _OURS: dict[str, Hide] = {
     "facedetect": partial(hide_ours, ()),
     "facedetect, careful": partial(hide_ours, _CAREFUL),
+    "facedetect, few-misses": partial(hide_ours, _FEW_MISSES),
 }
 _RIVALS: dict[str, Hide] = {"deface": hide_deface}
 

@@ -28,8 +28,9 @@ from benchmarks.environments import PACKAGES, environment, own_python
 from benchmarks.pages import print_table, write_section
 from benchmarks.pictures import NAMES, pictures
 from benchmarks.servers import Command
-from facedetect.faces import Box, pair_boxes
+from facedetect.faces import Box
 from facedetect.model.freeze import freeze
+from facedetect.pairing import pair_boxes
 
 _PROGRAM = Path(__file__).with_name("timed_detector.py")
 _THREADS = 2

@@ -26,7 +26,7 @@ from facedetect.images import BGRImage, ImageLimits, load_image
 from facedetect.mtcnn.geometry import ACCURATE
 from facedetect.mtcnn.weights import FloatArray, Layer, Net, load_weights
 
-_MARGINS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.15)
+_MARGINS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 # Activations of every image's level are read from its middle, at most so many pixels a side.
 _SAMPLE_SIDE = 300
 

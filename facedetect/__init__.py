@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from facedetect.errors import FacedetectError
 from facedetect.faces import Box, Detection, DetectionParams, Face, ImageResult, Landmarks, Point
 from facedetect.lazy_attributes import lazy_attributes
+from facedetect.presets import detection_params
 
 if TYPE_CHECKING:
     from facedetect.client import AsyncClient, Client
@@ -56,6 +57,7 @@ __all__ = [
     "align",
     "annotate",
     "crop",
+    "detection_params",
     "hide",
     "load_image",
     "read_mask_image",

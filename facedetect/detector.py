@@ -5,32 +5,30 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import numpy as np
 from PIL import Image
 
-from facedetect.backends import Backend, BackendSpec, InferenceRequest, RawDetections, open_backend
-from facedetect.backends.base import FloatArray
+from facedetect.backends import Backend, BackendSpec, InferenceRequest, open_backend
 from facedetect.cores import available_cores
 from facedetect.errors import PER_IMAGE_ERRORS, InvalidParams, InvalidSettings
 from facedetect.faces import (
-    DEFAULT_MAX_PYRAMID_PIXELS,
-    Box,
+    OWN_FILES_MAX_PYRAMID_PIXELS,
     Channels,
     Detection,
-    DetectionOptions,
     DetectionParams,
     Face,
     ImageResult,
-    Landmarks,
-    Point,
 )
 from facedetect.images import BGRImage, ImageInput, ImageLimits, file_bytes, load_image
 from facedetect.model_ref import ModelRef
 from facedetect.ordered_map import map_in_order
 from facedetect.picture import LocalPicture, Picture
+from facedetect.presets import DetectionOptions, detection_params
 from facedetect.sandbox import is_supported
+from facedetect.view_search import search
 
 if TYPE_CHECKING:
     from facedetect.sandbox.decoder_pool import DecoderPool  # needs Linux
@@ -48,9 +46,10 @@ class Detector:
                 print(face.box, face.confidence, face.landmarks.left_eye)
 
     `backend` is a backend, its spec or its URL (see `BackendSpec.parse`). `max_pyramid_pixels`
-    bounds the work of one call. `timeout_s` bounds the model's time for one call; None waits as
-    long as the backend does. With `isolate`, files are decoded in processes of their own, whose
-    time and memory the kernel bounds: `decoders` at a time, by default one for each core.
+    bounds the work of one call, `timeout_s` the model's time for it: both for all views of the
+    image together; None waits as long as the backend does. With `isolate`, files are decoded in
+    processes of their own, whose time and memory the kernel bounds: `decoders` at a time, by
+    default one for each core.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class Detector:
         backend: str | BackendSpec | Backend = DEFAULT_BACKEND,
         *,
         limits: ImageLimits | None = None,
-        max_pyramid_pixels: float = DEFAULT_MAX_PYRAMID_PIXELS,
+        max_pyramid_pixels: float = OWN_FILES_MAX_PYRAMID_PIXELS,
         timeout_s: float | None = None,
         isolate: bool = False,
         decoders: int | None = None,
@@ -180,12 +179,14 @@ class Detector:
         if deadline is None and self._timeout_s is not None:
             deadline = time.monotonic() + self._timeout_s
         height, width = image.shape[:2]
-        params.check_work(width, height, self._max_pyramid_pixels)
-        request = InferenceRequest(image, params, deadline, model or ModelRef())
-        raw = self.backend.predict(request)
-        faces = _largest(_to_faces(raw, width, height), max_faces)
+        params = params.fitted(width, height, self._max_pyramid_pixels)
+        request = InferenceRequest(image, params.of_one_view(), deadline, model or ModelRef())
+        found, used = search(
+            image, params, lambda view: self.backend.predict(replace(request, image=view))
+        )
+        faces = _largest(found, max_faces)
         faces.sort(key=lambda face: face.confidence, reverse=True)
-        return Detection(width, height, faces, raw.model)
+        return Detection(width, height, faces, used)
 
 
 def _to_params(params: DetectionParams | None, options: DetectionOptions) -> DetectionParams:
@@ -193,7 +194,7 @@ def _to_params(params: DetectionParams | None, options: DetectionOptions) -> Det
         raise InvalidParams(
             f"params and {', '.join(options)} are given; give params, or all of them as keywords"
         )
-    return params or DetectionParams(**options)
+    return params or detection_params(**options)
 
 
 def _open_decoders(count: int | None, limits: ImageLimits) -> DecoderPool:
@@ -204,28 +205,6 @@ def _open_decoders(count: int | None, limits: ImageLimits) -> DecoderPool:
     from facedetect.sandbox.decoder_pool import DecoderPool
 
     return DecoderPool(count or available_cores(), limits)
-
-
-def _to_faces(raw: RawDetections, width: int, height: int) -> list[Face]:
-    """Raw tensors to faces: y, x become x, y; boxes end at the image's edges."""
-    y_min, x_min, y_max, x_max = raw.box.T
-    boxes = np.stack(
-        [
-            np.clip(x_min, 0, width),
-            np.clip(y_min, 0, height),
-            np.clip(x_max, 0, width),
-            np.clip(y_max, 0, height),
-        ],
-        axis=1,
-    )
-    rows = zip(boxes.tolist(), raw.prob.tolist(), raw.landmarks, strict=True)
-    faces = [Face(Box(*box), confidence, _to_landmarks(row)) for box, confidence, row in rows]
-    return [face for face in faces if face.box.area > 0]
-
-
-def _to_landmarks(row: FloatArray) -> Landmarks:
-    ys, xs = row[:5].tolist(), row[5:].tolist()
-    return Landmarks(*(Point(x, y) for x, y in zip(xs, ys, strict=True)))
 
 
 def _largest(faces: list[Face], count: int | None) -> list[Face]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Generic, Literal, TypedDict, TypeVar
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from facedetect.errors import FacedetectError, InvalidParams
 from facedetect.model_ref import ModelRef
@@ -19,6 +20,13 @@ PNET_SIDE = 12
 MIN_SIZE_BOUND = 8
 FACTOR_BOUNDS = (0.1, 0.95)
 DEFAULT_MAX_PYRAMID_PIXELS = 50_000_000
+OWN_FILES_MAX_PYRAMID_PIXELS = 200_000_000
+
+Rotations = tuple[int, ...] | Literal["auto"]
+ROTATIONS = (0, 90, 180, 270)
+
+LOOKS = ((False, 1.0), (True, 0.84), (True, 1.0), (False, 0.84), (False, 1.3), (True, 1.3))
+"""The looks at a picture: whether it is mirrored, and what its size is multiplied by."""
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -27,6 +35,8 @@ IMAGE_RULE = "the image must be [height, width, 3] and not empty"
 MIN_SIZE_RULE = f"min_size must be at least {MIN_SIZE_BOUND}"
 FACTOR_RULE = f"factor must be from {FACTOR_BOUNDS[0]} to {FACTOR_BOUNDS[1]}"
 THRESHOLD_RULE = "each threshold must be between 0 and 1"
+_CONFIDENCE_RULE = "min_confidence must be from 0 to 1"
+_ROTATIONS_RULE = "rotations must be auto, or some of 0,90,180,270"
 WORK_RULE = "the pyramid of the image must have at most {limit:.0f} pixels"
 
 
@@ -83,7 +93,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Five points of a face. Left and right are the image's, not the person's."""
+    """Five points of a face. Left and right are those of the viewer who sees the face upright."""
 
     left_eye: Point
     right_eye: Point
@@ -97,11 +107,19 @@ class Landmarks:
 
 @dataclass(frozen=True)
 class Face:
-    """One face: its box, how sure the model is (0..1) and its landmarks."""
+    """One face: its box, how sure the model is (0..1) and its landmarks.
+
+    `roll_deg` is how far the face is turned clockwise in the image, by its landmarks, -180..180:
+    0 is upright, 90 has its top on the right.
+    """
 
     box: Box
     confidence: float
     landmarks: Landmarks
+    roll_deg: float = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "roll_deg", _roll_deg(self.landmarks))
 
     def to_dict(self) -> dict[str, Any]:
         """The face as the service's JSON has it: nested dicts of numbers."""
@@ -127,14 +145,6 @@ class ImageResult(Generic[S]):
     error: FacedetectError | None
 
 
-class DetectionOptions(TypedDict, total=False):
-    """The fields of DetectionParams as keywords, each with its default if it is left out."""
-
-    min_size: float
-    factor: float
-    thresholds: tuple[float, float, float]
-
-
 @dataclass(frozen=True)
 class DetectionParams:
     """How to look for faces.
@@ -142,7 +152,11 @@ class DetectionParams:
     `min_size`: the smallest face side to look for, px, at least 8. Twice the size is about four
     times as fast. `factor`: from one level of the image pyramid to the next, 0.1..0.95; larger
     finds more and takes longer. `thresholds`: the least score, between 0 and 1, after each of the
-    three nets; higher means fewer false positives and more misses.
+    three nets; higher means fewer false positives and more misses. `min_confidence`: faces with a
+    lower confidence are left out of the answer, 0..1. `rotations`: how far the image is turned
+    clockwise for each search, any of 0, 90, 180 and 270 degrees; "auto" turns it only if no
+    face is found upright with a confidence of 0.998. `looks`: how many copies of the image,
+    mirrored or resized, are searched, 1..6; a face's confidence is the mean over them.
 
     Raises InvalidParams if a value is out of bounds.
     """
@@ -150,6 +164,9 @@ class DetectionParams:
     min_size: float = 20
     factor: float = 0.709
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    min_confidence: float = 0.0
+    rotations: Rotations = (0,)
+    looks: int = 1
 
     def __post_init__(self) -> None:
         low, high = FACTOR_BOUNDS
@@ -162,46 +179,55 @@ class DetectionParams:
             )
         for threshold in self.thresholds:
             _check(THRESHOLD_RULE, threshold, 0 < threshold < 1)
+        _check(_CONFIDENCE_RULE, self.min_confidence, 0 <= self.min_confidence <= 1)
+        _check_rotations(self.rotations)
+        if self.looks not in range(1, len(LOOKS) + 1):
+            raise InvalidParams(f"looks must be from 1 to {len(LOOKS)}; it is {self.looks}")
+
+    @property
+    def searches(self) -> tuple[int, ...]:
+        """All rotations that may be searched."""
+        return ROTATIONS if self.rotations == "auto" else self.rotations
+
+    def of_one_view(self) -> DetectionParams:
+        """Return the parameters with which the model searches each copy of the image."""
+        return DetectionParams(self.min_size, self.factor, self.thresholds)
 
     def pyramid_pixels(self, width: int, height: int) -> float:
         """How many pixels all levels of the pyramid have together: what detection will cost.
 
-        The sum of the geometric series width * height * (12 / min_size)^2 * factor^(2k).
+        The sum of the geometric series width * height * (12 / min_size)^2 * factor^(2k), for each
+        copy of the image that may be searched.
         """
         first_level = width * height * (PNET_SIDE / self.min_size) ** 2
-        return first_level / (1 - self.factor**2)
+        copies = len(self.searches) * sum(scale**2 for _, scale in LOOKS[: self.looks])
+        return copies * first_level / (1 - self.factor**2)
 
     def check_work(self, width: int, height: int, max_pyramid_pixels: float) -> None:
         """Raise InvalidParams if an image of this size would take more work than is allowed."""
         pixels = self.pyramid_pixels(width, height)
         if pixels <= max_pyramid_pixels:
             return
-        least = math.ceil(self.min_size * math.sqrt(pixels / max_pyramid_pixels))
+        least = self.passing_min_size(width, height, max_pyramid_pixels)
         raise InvalidParams(
             f"{WORK_RULE.format(limit=max_pyramid_pixels)}; min_size {self.min_size:.9g} and "
-            f"factor {self.factor:.9g} on {width}x{height} pixels would make {pixels:.0f}; "
-            f"use min_size {least} or more"
+            f"factor {self.factor:.9g} on {width}x{height} pixels{self._views()} would make "
+            f"{pixels:.0f}; use min_size {least} or more"
         )
 
+    def fitted(self, width: int, height: int, max_pyramid_pixels: float) -> Self:
+        """Return the parameters for an image of this size; raises what `check_work` does."""
+        self.check_work(width, height, max_pyramid_pixels)
+        return self
 
-def pair_boxes(
-    first: Sequence[Box], second: Sequence[Box], least_overlap: float = 0.5
-) -> list[tuple[int, int]]:
-    """Which boxes are of the same face: indices into both, those that overlap most first."""
-    overlaps = ((a.overlap(b), i, j) for i, a in enumerate(first) for j, b in enumerate(second))
-    candidates = sorted((c for c in overlaps if c[0] > least_overlap), reverse=True)
-    return pair_greedily((i, j) for _, i, j in candidates)
+    def passing_min_size(self, width: int, height: int, max_pyramid_pixels: float) -> int:
+        """Return the min_size from which on an image of this size takes no more work than that."""
+        share = self.pyramid_pixels(width, height) / max_pyramid_pixels
+        return math.ceil(self.min_size * math.sqrt(share))
 
-
-def pair_greedily(candidates: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Take each pair whose members are not in a pair before it, the best ones coming first."""
-    pairs: dict[int, int] = {}
-    paired_seconds: set[int] = set()
-    for first, second in candidates:
-        if first not in pairs and second not in paired_seconds:
-            pairs[first] = second
-            paired_seconds.add(second)
-    return list(pairs.items())
+    def _views(self) -> str:
+        count = len(self.searches) * self.looks
+        return f" in {count} views (rotations, looks)" if count > 1 else ""
 
 
 def parse_thresholds(text: str) -> tuple[float, float, float]:
@@ -215,6 +241,16 @@ def parse_thresholds(text: str) -> tuple[float, float, float]:
     return first, second, third
 
 
+def parse_rotations(text: str) -> Rotations:
+    """Read "auto" or "0,90,180,270"; raises InvalidParams."""
+    if text.strip() == "auto":
+        return "auto"
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part in map(str, ROTATIONS) for part in parts):
+        raise InvalidParams(f"{_ROTATIONS_RULE}; it is {text[:40]!r}")
+    return tuple(map(int, parts))
+
+
 def parse_number(text: str) -> float:
     """Read a number in plain digits; raises ValueError for what else Python takes, such as 2_0."""
     if not _NUMBER.fullmatch(text):
@@ -225,3 +261,21 @@ def parse_number(text: str) -> float:
 def _check(rule: str, value: float, is_kept: bool) -> None:
     if not (math.isfinite(value) and is_kept):
         raise InvalidParams(f"{rule}; it is {value:.9g}")
+
+
+def _check_rotations(rotations: Rotations) -> None:
+    if rotations == "auto":
+        return
+    if not rotations or set(rotations) - set(ROTATIONS) or len(set(rotations)) < len(rotations):
+        raise InvalidParams(f"{_ROTATIONS_RULE}, each once; it is {rotations}")
+
+
+def _roll_deg(marks: Landmarks) -> float:
+    """The direction from left to right: of eyes and mouth, and across the way from eye to mouth.
+
+    The latter because in profile there is hardly any way from one eye to the other.
+    """
+    left_eye, right_eye, _, left, right = (complex(point.x, point.y) for point in marks)
+    across = right_eye - left_eye + right - left
+    down = left + right - left_eye - right_eye
+    return math.degrees(cmath.phase(across - 1j * down))

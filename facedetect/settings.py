@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from facedetect.backends import BackendSpec
 from facedetect.detector import DEFAULT_BACKEND, Detector
 from facedetect.errors import InvalidSettings
-from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS
+from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS, OWN_FILES_MAX_PYRAMID_PIXELS
 from facedetect.images import ImageLimits
 from facedetect.sandbox import is_supported
 from facedetect.setting_files import StoredSetting, read_setting_files
@@ -116,6 +116,10 @@ def _read_files() -> dict[str, StoredSetting]:
 _MAX_IMAGE_BYTES_DESCRIPTION = (
     "Maximum size of an image file, bytes; 1073741824 for commands, which read one's own files."
 )
+_MAX_PYRAMID_PIXELS_DESCRIPTION = (
+    "Maximum work for one image: the pixels of all levels of its pyramid, in all of its views; "
+    f"{OWN_FILES_MAX_PYRAMID_PIXELS} for commands, which read one's own files."
+)
 
 
 class DetectorSettings(_EnvironmentSettings):
@@ -137,9 +141,7 @@ class DetectorSettings(_EnvironmentSettings):
         description="Maximum number of frames or pages in a file; only the first is used.",
     )
     max_pyramid_pixels: int = Field(
-        DEFAULT_MAX_PYRAMID_PIXELS,
-        ge=1,
-        description="Maximum work for one image: the pixels of all levels of its pyramid.",
+        OWN_FILES_MAX_PYRAMID_PIXELS, ge=1, description=_MAX_PYRAMID_PIXELS_DESCRIPTION
     )
     timeout_s: Seconds = Field(
         30.0,
@@ -217,6 +219,9 @@ class ServiceSettings(DetectorSettings, KeysSettings):
     """Everything that the HTTP service reads."""
 
     max_image_bytes: int = Field(32 * 2**20, ge=1, description=_MAX_IMAGE_BYTES_DESCRIPTION)
+    max_pyramid_pixels: int = Field(
+        DEFAULT_MAX_PYRAMID_PIXELS, ge=1, description=_MAX_PYRAMID_PIXELS_DESCRIPTION
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
 

@@ -26,7 +26,7 @@ _OUTAGES = (ConnectionError, TimeoutError)
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 # Increase it when the same options give other bytes than before, so that files are processed again.
-_RESULTS_VERSION = 1
+_RESULTS_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from facedetect.cli import options
+from facedetect.cli.detection_options import takes_detection_params
 from facedetect.cli.file_annotation import annotate_files
-from facedetect.faces import DetectionParams, parse_thresholds
+from facedetect.faces import DetectionParams
 from facedetect.render import DrawnStyle
 from facedetect.settings import ClientSettings
 
 
+@takes_detection_params
 def annotate(  # noqa: PLR0913 - a command's options are its arguments
     image: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
     output: Annotated[
@@ -29,9 +31,7 @@ def annotate(  # noqa: PLR0913 - a command's options are its arguments
     shape: options.Shape = "rectangle",
     margin: options.Margin = options.DEFAULT_MARGIN,
     mask_image: options.MaskImage = None,
-    min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
-    factor: options.Factor = options.DEFAULT_FACTOR,
-    thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
+    params: DetectionParams,
     backend: options.Backend = None,
     server: options.Server = None,
     quiet: options.Quiet = False,
@@ -47,7 +47,6 @@ def annotate(  # noqa: PLR0913 - a command's options are its arguments
 
         facedetect annotate clip.mp4 -o clip-faces.mp4
     """
-    params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
     mask = options.parse_mask(shape, margin, mask_image)
     client = ClientSettings.load(server=server)
     if client.server is not None:

@@ -14,18 +14,20 @@ from facedetect.archive.opening import EngineName
 from facedetect.archive.processing import DisplayStyle
 from facedetect.archive.reports import ReportName
 from facedetect.cli import options
+from facedetect.cli.detection_options import takes_detection_params
 from facedetect.cli.exit_codes import INTERRUPTED
 from facedetect.cli.folder_summary import print_json, print_preview, print_summary
 from facedetect.cli.progress_display import folder_progress
 from facedetect.cli.signals import stopped_by_signals
 from facedetect.crops import CropStyle
-from facedetect.faces import DetectionParams, parse_thresholds
+from facedetect.faces import DetectionParams
 from facedetect.images import Metadata
 from facedetect.settings import DetectorSettings
 
 _FAILED = 1
 
 
+@takes_detection_params
 def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     source: Annotated[str, typer.Argument(metavar="IN", show_default=False)],
     output: Annotated[str, typer.Argument(metavar="OUT", show_default=False)],
@@ -54,9 +56,7 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     report: Annotated[
         str, typer.Option(help="Reports, separated by commas: jsonl, csv, coco, parquet, html.")
     ] = "jsonl",
-    min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
-    factor: options.Factor = options.DEFAULT_FACTOR,
-    thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
+    params: DetectionParams,
     videos: Annotated[bool, typer.Option(help="Process videos, too.")] = True,
     stride: options.Stride = 1,
     exclude: Annotated[
@@ -125,7 +125,7 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
         facedetect annotate-folder s3://bucket/in s3://bucket/out --engine ray --ray-address auto
     """
     folder_options = archive.FolderOptions(
-        params=DetectionParams(min_size, factor, parse_thresholds(thresholds)),
+        params=params,
         style=style,
         mask=options.parse_mask(shape, margin, mask_image),
         metadata=metadata,

@@ -17,6 +17,7 @@ from facedetect.archive.storage import LocalStorage
 from facedetect.backends import BackendSpec
 from facedetect.cli import options
 from facedetect.cli.console_table import print_table
+from facedetect.cli.detection_options import takes_detection_params
 from facedetect.cli.formatting import counted
 from facedetect.errors import InvalidSettings
 from facedetect.evaluation.detector_comparison import ImageComparison, compare_images
@@ -28,12 +29,13 @@ _DIFFERENT = 1
 _SHOWN = 20
 
 
+@takes_detection_params
 def compare(
     first: Annotated[str, typer.Argument(metavar="FIRST", show_default=False)],
     second: Annotated[str, typer.Argument(metavar="SECOND", show_default=False)],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
     *,
-    min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
+    params: DetectionParams,
     tolerance: Annotated[
         float,
         typer.Option(min=0, help="Distance that a face may move and still count, px."),
@@ -56,7 +58,6 @@ def compare(
 
         facedetect compare embedded: grpc://models:8500/mtcnn photos/
     """
-    params = DetectionParams(min_size)
     settings = DetectorSettings.load(backend=backend)
     plan = Plan(LocalStorage(folder), videos=False)
     plan.check()

@@ -14,24 +14,24 @@ from facedetect.archive.reports import Row, failed_row, found_row, to_json_line
 from facedetect.archive.reports.csv_report import csv_row_writer
 from facedetect.cli import options
 from facedetect.cli.console_table import print_table
+from facedetect.cli.detection_options import takes_detection_params
 from facedetect.cli.exit_codes import EXIT_CODES, NO_FACE
 from facedetect.cli.finder import open_finder
 from facedetect.cli.formatting import counted, printable
 from facedetect.cli.image_sources import expand_folders, image_source
 from facedetect.cli.waiting import waiting
 from facedetect.errors import PER_IMAGE_ERRORS, InvalidSettings
-from facedetect.faces import DetectionParams, parse_thresholds
+from facedetect.faces import DetectionParams
 from facedetect.settings import ClientSettings
 
 RowPrinter = Callable[[Row], object]
 
 
+@takes_detection_params
 def detect(  # noqa: PLR0913 - a command's options are its arguments
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", show_default=False)],
     *,
-    min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
-    factor: options.Factor = options.DEFAULT_FACTOR,
-    thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
+    params: DetectionParams,
     max_faces: Annotated[
         int | None,
         typer.Option(min=1, help="Maximum number of faces, the largest first.", show_default="all"),
@@ -63,7 +63,6 @@ def detect(  # noqa: PLR0913 - a command's options are its arguments
 
         curl -s https://example.com/a.jpg | facedetect detect -
     """
-    params = DetectionParams(min_size, factor, parse_thresholds(thresholds))
     client = ClientSettings.load(server=server)
     print_row = _row_printer(as_json=as_json, as_csv=as_csv, quiet=quiet)
     exit_code, faces = 0, 0
@@ -104,7 +103,7 @@ def _print_text(row: Row) -> None:
     if not row["faces"]:
         typer.echo(printable(f"{row['file']}: no face"))
         return
-    header = ("score", "box", "left eye", "right eye", "nose", "mouth corners")
+    header = ("score", "box", "roll", "left eye", "right eye", "nose", "mouth corners")
     title = f"{row['file']}: {counted(len(row['faces']), 'face')}"
     print_table(header, map(_cells, row["faces"]), title=title, justify="right")
 
@@ -115,6 +114,7 @@ def _cells(face: Row) -> list[str]:
     return [
         f"{face['confidence']:.3f}",
         f"{box['x_min']:.0f},{box['y_min']:.0f} {width:.0f}x{height:.0f}",
+        f"{face['roll_deg']:.0f}",
         *(_at(marks[name]) for name in ("left_eye", "right_eye", "nose")),
         f"{_at(marks['mouth_left'])} {_at(marks['mouth_right'])}",
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from facedetect.cli.options import parse_pair
@@ -11,15 +11,20 @@ from facedetect.evaluation.detector_adapters import BackendAdapter, DetectorAdap
 from facedetect.evaluation.evaluation_run import KNOWN_SETTINGS
 from facedetect.evaluation.external_program import ExternalProgramAdapter
 from facedetect.faces import DetectionParams, parse_thresholds
+from facedetect.presets import PRESETS
 from facedetect.settings import DetectorSettings
 
 _DETECTOR = "new=savedmodel:models/mtcnn"
 _EXTERNAL = "mine='python mine.py'"
 _DEFAULT_NAME = "facedetect"
+_NAMED: Mapping[str, DetectionParams] = {
+    **KNOWN_SETTINGS,
+    **{str(k): v for k, v in PRESETS.items()},
+}
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, DetectionParams]:
-    """Parse `defaults`, `recipe` and `NAME=MIN_SIZE/FACTOR/T1,T2,T3`.
+    """Parse `defaults`, `recipe`, presets and `NAME=MIN_SIZE/FACTOR/T1,T2,T3[/LOOKS]`.
 
     Raises InvalidSettings and InvalidParams.
     """
@@ -28,7 +33,7 @@ def parse_settings(texts: Sequence[str]) -> dict[str, DetectionParams]:
         name, _, values = text.partition("=")
         if name in settings:
             raise InvalidSettings(f"--setting {name} is given twice; give each its own name")
-        settings[name] = KNOWN_SETTINGS.get(text) or _parse_params(text, values)
+        settings[name] = _NAMED.get(text) or _parse_params(text, values)
     return settings
 
 
@@ -58,11 +63,13 @@ def opened_detectors(
 
 def _parse_params(text: str, values: str) -> DetectionParams:
     try:
-        min_size, factor, thresholds = values.split("/")
+        min_size, factor, thresholds, *rest = values.split("/")
         numbers = float(min_size), float(factor)
+        (looks,) = map(int, rest or ["1"])
     except ValueError as error:
         raise InvalidSettings(
-            f"--setting {text!r} is unknown; use {' or '.join(KNOWN_SETTINGS)}, or "
-            "NAME=MIN_SIZE/FACTOR/T1,T2,T3, such as strict=40/0.709/0.7,0.8,0.9"
+            f"--setting {text!r} is unknown; use {', '.join(_NAMED)}, or "
+            "NAME=MIN_SIZE/FACTOR/T1,T2,T3, such as strict=40/0.709/0.7,0.8,0.9, or that with "
+            "/LOOKS"
         ) from error
-    return DetectionParams(*numbers, parse_thresholds(thresholds))
+    return DetectionParams(*numbers, parse_thresholds(thresholds), looks=looks)

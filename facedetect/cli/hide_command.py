@@ -10,13 +10,15 @@ import typer
 
 from facedetect.archive.one_file import output_name
 from facedetect.cli import options
+from facedetect.cli.detection_options import takes_detection_params
 from facedetect.cli.file_annotation import annotate_files
 from facedetect.errors import InvalidSettings
-from facedetect.faces import DetectionParams, parse_thresholds
+from facedetect.faces import DetectionParams
 from facedetect.hiding import HidingStyle
 from facedetect.images import Metadata
 
 
+@takes_detection_params
 def hide(  # noqa: PLR0913 - a command's options are its arguments
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
     output: Annotated[
@@ -37,9 +39,7 @@ def hide(  # noqa: PLR0913 - a command's options are its arguments
         typer.Option(help="Metadata to keep: EXIF and colour profile, only the profile, or none."),
     ] = "colour",
     stride: options.Stride = 1,
-    min_size: options.MinSize = options.DEFAULT_MIN_SIZE,
-    factor: options.Factor = options.DEFAULT_FACTOR,
-    thresholds: options.Thresholds = options.DEFAULT_THRESHOLDS,
+    params: DetectionParams,
     backend: options.Backend = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -47,7 +47,8 @@ def hide(  # noqa: PLR0913 - a command's options are its arguments
     """Hide the faces on copies of pictures and videos.
 
     The sources stay as they are; - is a picture on standard input. A face that is not found is not
-    hidden: check the results. For whole folders there is annotate-folder, which resumes.
+    hidden: check the results, and miss fewer with --preset few-misses. For whole folders there is
+    annotate-folder, which resumes.
 
     Examples:
 
@@ -62,7 +63,7 @@ def hide(  # noqa: PLR0913 - a command's options are its arguments
         backend,
         quiet=quiet,
         verbose=verbose,
-        params=DetectionParams(min_size, factor, parse_thresholds(thresholds)),
+        params=params,
         style=style,
         mask=options.parse_mask(shape, margin, mask_image),
         metadata=metadata,

@@ -9,28 +9,12 @@ from typing import Annotated
 import typer
 
 from facedetect.errors import InvalidSettings
-from facedetect.faces import DetectionParams
 from facedetect.hiding import DEFAULT_MASK, Mask, MaskShape, read_mask_image
 
-_DEFAULTS = DetectionParams()
 _PAIR = re.compile(r"([^=:/?]+)=(.+)")
 
 DEFAULT_MARGIN = DEFAULT_MASK.margin
-DEFAULT_MIN_SIZE = _DEFAULTS.min_size
-DEFAULT_FACTOR = _DEFAULTS.factor
-DEFAULT_THRESHOLDS = ",".join(map(str, _DEFAULTS.thresholds))
 
-MinSize = Annotated[
-    float, typer.Option(help="Smallest face to find, side in px; larger is faster.")
-]
-Factor = Annotated[
-    float,
-    typer.Option(help="Scale step of the pyramid, 0.1 to 0.95; larger finds more but is slower."),
-]
-Thresholds = Annotated[
-    str,
-    typer.Option(help="Minimum scores of the three nets; higher means fewer false positives."),
-]
 Backend = Annotated[
     str | None,
     typer.Option(

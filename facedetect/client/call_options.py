@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from facedetect.faces import Channels, DetectionOptions
+from facedetect.faces import Channels
+from facedetect.presets import DetectionOptions
 
 # Also in facedetect.render, whose imports a client does without.
 AnnotationStyle = Literal["box", "blur", "pixelate", "solid"]
@@ -12,7 +13,7 @@ AnnotationFormat = Literal["png", "jpeg", "webp"]
 
 
 class DetectOptions(DetectionOptions, total=False):
-    """How to detect faces: the fields of DetectionParams, and more.
+    """How to detect faces: a preset, the fields of DetectionParams, and more.
 
     The service has defaults for what is left out. `max_faces` keeps only the largest faces.
     `channels` is the order of an array's, "BGR" by default, or "RGB". `model_version` or

@@ -71,7 +71,7 @@ class BackendAdapter:
             faces = self._detector.detect(image.path, params)
         except PER_IMAGE_ERRORS as error:
             return ImageDetections.failed(image.name, str(error), time.perf_counter() - started)
-        return _to_detections(image.name, faces, time.perf_counter() - started)
+        return to_detections(image.name, faces, time.perf_counter() - started)
 
     def close(self) -> None:
         self._detector.close()
@@ -83,7 +83,8 @@ class BackendAdapter:
                 self._is_warm = True
 
 
-def _to_detections(image: str, faces: list[Face], seconds: float) -> ImageDetections:
+def to_detections(image: str, faces: list[Face], seconds: float) -> ImageDetections:
+    """Return the faces of an image, most certain first, as the evaluation has them."""
     corners = [(f.box.x_min, f.box.y_min, f.box.x_max, f.box.y_max) for f in faces]
     points = [[(point.x, point.y) for point in face.landmarks] for face in faces]
     return ImageDetections(

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from facedetect.detector import Detector
 from facedetect.errors import PER_IMAGE_ERRORS
-from facedetect.faces import DetectionParams, Face, pair_boxes
+from facedetect.faces import DetectionParams, Face
 from facedetect.images import load_image
+from facedetect.pairing import pair_boxes
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from anyio import CapacityLimiter, to_thread
@@ -54,9 +54,10 @@ class Timings:
 
 @dataclass(frozen=True)
 class DetectionResult:
-    """The faces of one image, and the rendered file if one was asked for."""
+    """The faces of one image, what was looked for, and the rendered file if one was asked for."""
 
     detection: Detection
+    params: DetectionParams
     rendered: bytes | None
     timings_ms: Timings
 
@@ -88,9 +89,10 @@ class DetectionWorker:
         """
         submitted = time.monotonic()
         deadline = submitted + self._timeout_s
-        picture, cost = await to_thread.run_sync(
+        picture, params, cost = await to_thread.run_sync(
             self._open, job, deadline, limiter=self._header_limiter
         )
+        job = replace(job, params=params)
         with picture:
             caller_id = current_request().caller_id
             if self.admission.must_wait(caller_id, cost):
@@ -106,17 +108,19 @@ class DetectionWorker:
             finally:
                 self.admission.release(entry, is_completed=result is not None)
 
-    def _open(self, job: DetectionJob, deadline: float) -> tuple[Picture, ImageCost]:
+    def _open(
+        self, job: DetectionJob, deadline: float
+    ) -> tuple[Picture, DetectionParams, ImageCost]:
         """Open the image and estimate its cost by the header: refused images never wait."""
         picture = self._detector.open_picture(job.data, deadline)
         header = picture.header
         try:
-            job.params.check_work(header.width, header.height, self._max_pyramid_pixels)
+            params = job.params.fitted(header.width, header.height, self._max_pyramid_pixels)
         except BaseException:
             picture.close()
             raise
         encoded_as = None if job.render_options is None else job.render_options.suffix
-        return picture, self._cost_model.estimate(header, job.params, encoded_as)
+        return picture, params, self._cost_model.estimate(header, params, encoded_as)
 
     def _process(
         self, job: DetectionJob, picture: Picture, deadline: float, queue: Stage
@@ -135,4 +139,4 @@ class DetectionWorker:
                 rendered = picture.encode(job.render_options.suffix)
         total_ms = round((time.monotonic() - deadline + self._timeout_s) * 1000, 3)
         timings_ms = Timings(decode.ms, queue.ms, predict.ms, total_ms)
-        return DetectionResult(detection, rendered, timings_ms)
+        return DetectionResult(detection, job.params, rendered, timings_ms)

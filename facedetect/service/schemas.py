@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
+from dataclasses import fields
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -12,13 +14,17 @@ from pydantic_core import PydanticCustomError
 from facedetect.errors import InvalidParams
 from facedetect.faces import (
     FACTOR_BOUNDS,
+    LOOKS,
     MIN_SIZE_BOUND,
+    Box,
     DetectionParams,
-    Face,
+    Landmarks,
     parse_number,
+    parse_rotations,
     parse_thresholds,
 )
 from facedetect.model_ref import MAX_VERSION, ModelRef
+from facedetect.presets import Preset, detection_params
 from facedetect.render import Style
 from facedetect.service.detection_worker import (
     DetectionJob,
@@ -33,6 +39,8 @@ _DEFAULTS = DetectionParams()
 # Lower ones find hardly any more faces and take up to 25 times as long as the defaults; this one
 # takes 6 times (docs/http.md).
 MIN_THRESHOLD = 0.1
+
+_PARAMETERS = {field.name for field in fields(DetectionParams)}
 
 
 def _check_digits(given: Any) -> Any:
@@ -56,6 +64,11 @@ class FaceQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    preset: Preset = Field(
+        "balanced",
+        description="Parameters by their purpose; parameters that are given win over the preset's. "
+        "`few-misses` is made for hiding faces.",
+    )
     min_size: Annotated[float, _PlainDigits] = Field(
         _DEFAULTS.min_size,
         description="Smallest face to find: its side in pixels of the upright image.",
@@ -71,6 +84,23 @@ class FaceQuery(BaseModel):
         description=f"Minimum scores after each of the three networks, at least {MIN_THRESHOLD} "
         "and less than 1.",
         examples=["0.6,0.7,0.7"],
+    )
+    min_confidence: Annotated[float, _PlainDigits] = Field(
+        _DEFAULTS.min_confidence,
+        description="Leave out faces with a lower confidence.",
+        json_schema_extra={"minimum": 0, "maximum": 1},
+    )
+    rotations: str = Field(
+        "0",
+        description="Degrees by which the image is turned clockwise for each search, some of "
+        "0,90,180,270; or `auto`: turned only if no face is found upright for sure.",
+        examples=["0,90,180,270", "auto"],
+    )
+    looks: Annotated[int, _PlainDigits] = Field(
+        _DEFAULTS.looks,
+        description="How many copies of the image, mirrored or resized, are searched; the "
+        "confidence is the mean over them.",
+        json_schema_extra={"minimum": 1, "maximum": len(LOOKS)},
     )
     max_faces: Annotated[int, Field(ge=1), _PlainDigits] | None = Field(
         None, description="Return only the N largest faces."
@@ -94,13 +124,11 @@ class FaceQuery(BaseModel):
 
     def detection_params(self) -> DetectionParams:
         """Raises InvalidParams, also for thresholds that would cost others too much time."""
-        thresholds = parse_thresholds(self.thresholds)
-        if min(thresholds) < MIN_THRESHOLD:
-            raise InvalidParams(
-                f"each threshold must be at least {MIN_THRESHOLD}; the lowest is "
-                f"{min(thresholds):.9g}"
-            )
-        return DetectionParams(self.min_size, self.factor, thresholds)
+        given = self.model_dump(include=self.model_fields_set & _PARAMETERS)
+        for name, parse in _PARSERS.items():
+            if name in given:
+                given[name] = parse(given[name])
+        return detection_params(self.preset, **given)
 
     def model_ref(self) -> ModelRef:
         return ModelRef(version=self.model_version, label=self.model_label)
@@ -110,6 +138,21 @@ class FaceQuery(BaseModel):
         return DetectionJob(
             data, self.detection_params(), self.max_faces, self.model_ref(), render_options
         )
+
+
+def _thresholds(text: str) -> tuple[float, float, float]:
+    thresholds = parse_thresholds(text)
+    if min(thresholds) < MIN_THRESHOLD:
+        raise InvalidParams(
+            f"each threshold must be at least {MIN_THRESHOLD}; the lowest is {min(thresholds):.9g}"
+        )
+    return thresholds
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "thresholds": _thresholds,
+    "rotations": parse_rotations,
+}
 
 
 class DetectQuery(FaceQuery):
@@ -143,24 +186,37 @@ class ServedModel(BaseModel):
         return cls(name=model.name, version=model.version)
 
 
+class DetectedFace(BaseModel):
+    """One face: its box and landmarks, px, and how sure the model is, 0 to 1."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    box: Box
+    confidence: float
+    landmarks: Landmarks
+    roll_deg: float = Field(
+        description="How far the face is turned clockwise, by its landmarks; 0 is upright."
+    )
+
+
 class DetectResponse(BaseModel):
     """The faces of one image, by descending confidence; an empty list if there are none."""
 
     image: ImageSize
-    faces: list[Face]
+    faces: list[DetectedFace]
     parameters: DetectionParams
     model: ServedModel
     timings_ms: Timings
     annotated_png: Annotated[str | None, Field(description="Base64; only with `annotate`.")] = None
 
     @classmethod
-    def from_result(cls, result: DetectionResult, params: DetectionParams) -> Self:
+    def from_result(cls, result: DetectionResult) -> Self:
         """Return the response without the picture, which `to_json` adds."""
         detection = result.detection
         return cls(
             image=ImageSize(width=detection.width, height=detection.height),
-            faces=detection.faces,
-            parameters=params,
+            faces=[DetectedFace.model_validate(face) for face in detection.faces],
+            parameters=result.params,
             model=ServedModel.from_ref(detection.model),
             timings_ms=result.timings_ms,
         )

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedetect.faces import Box, Face, pair_greedily
+from facedetect.faces import Box, Face
+from facedetect.pairing import pair_greedily
 from facedetect.video.matching import near_pairs
 from facedetect.video.trajectory import BOX, VALUES_PER_FACE, Floats, Trajectory
 

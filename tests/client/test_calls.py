@@ -26,6 +26,7 @@ from facedetect.errors import (
 from facedetect.faces import DetectionParams, Face
 from facedetect.images import BGRImage, load_image
 from facedetect.model_ref import ModelRef
+from facedetect.presets import PRESETS
 from facedetect.service.problems import KINDS
 from tests.client.servers import service
 from tests.client.waiting import AnyClient, OpenClient
@@ -53,6 +54,14 @@ def test_options_reach_the_model(client: AnyClient, backend: FakeBackend) -> Non
     client.detect(ASTRONAUT, model_label="canary", model_version=None)
     assert backend.requests[-1].params == DetectionParams()
     assert backend.requests[-1].model == ModelRef(label="canary")
+
+
+def test_views_and_presets_reach_the_service(client: AnyClient, backend: FakeBackend) -> None:
+    before = len(backend.requests)
+    client.detect(ASTRONAUT, rotations=(0, 90), looks=2, min_confidence=0.5)
+    assert len(backend.requests) == before + 4
+    client.detect(ASTRONAUT, preset="few-misses", rotations=(0,))
+    assert backend.requests[-1].params.min_size == PRESETS["few-misses"].min_size
 
 
 def test_max_faces(open_client: OpenClient, a_face: Face) -> None:

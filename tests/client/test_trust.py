@@ -31,12 +31,12 @@ def test_a_rate_limit_says_when_to_come_again(
     open_client: OpenClient, backend: FakeBackend
 ) -> None:
     sleeper = Sleeper()
-    with service(backend, rate_limit="1/hour") as url:
+    with service(backend, rate_limit="1/year") as url:
         client = open_client(url, sleeper)
         assert client.detect(ASTRONAUT).faces
         with pytest.raises(RateLimited) as caught:
             client.detect(ASTRONAUT)
-    assert 60 < caught.value.retry_after_s <= 3600
+    assert caught.value.retry_after_s > 60  # longer than a client waits by itself
     assert sleeper.slept == []
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from facedetect import DetectionParams
+from facedetect import DetectionParams, Detector
 from facedetect.backends import Backend, InferenceRequest
 from facedetect.errors import BackendTimeout, ModelNotFound
 from facedetect.images import BGRImage
@@ -48,6 +48,19 @@ def test_a_deadline_that_has_passed_is_a_timeout(backend: Backend, astronaut: BG
         backend.predict(InferenceRequest(astronaut, PARAMS, time.monotonic() - 1))
     in_time = InferenceRequest(astronaut, PARAMS, time.monotonic() + 600)
     assert len(backend.predict(in_time).prob) == 1
+
+
+def test_a_turned_picture_is_searched_in_every_view(
+    model_backend: Backend, astronaut: BGRImage
+) -> None:
+    params = DetectionParams(rotations="auto", looks=2)
+    detector = Detector(model_backend)  # not closed: the backend is not its own
+    on_its_side = np.ascontiguousarray(np.rot90(astronaut, -1))
+    (face,) = detector.detect(on_its_side, params)
+    (upright,) = detector.detect(astronaut, DetectionParams(looks=2))
+    assert face.roll_deg == pytest.approx(upright.roll_deg + 90, abs=0.5)
+    assert face.box.x_max == pytest.approx(512 - upright.box.y_min, abs=0.5)
+    assert face.box.y_min == pytest.approx(upright.box.x_min, abs=0.5)
 
 
 def test_no_face_and_odd_shapes_are_empty(model_backend: Backend) -> None:

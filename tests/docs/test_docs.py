@@ -119,7 +119,7 @@ def test_the_http_reference_links_every_call_to_its_objects() -> None:
         assert all(f"\n## {method.upper()} {path}\n" in page for method in methods)
     assert "| `min_size` | number, at least 8 | `20` | Smallest face" in page
     assert "`application/json`: [DetectResponse](#detectresponse)" in page
-    assert "| `faces` | list of [Face](#face) |" in page
+    assert "| `faces` | list of [DetectedFace](#detectedface) |" in page
     anchors = {name.lower() for name in re.findall(r"^### (\w+)$", page, re.MULTILINE)}
     assert set(re.findall(r"\]\(#(\w+)\)", page)) <= anchors
 

@@ -17,7 +17,8 @@ from facedetect.evaluation.detector_comparison import (
     compare_faces,
     compare_images,
 )
-from facedetect.faces import Box, Face, pair_boxes
+from facedetect.faces import Box, Face
+from facedetect.pairing import pair_boxes
 from tests.conftest import ASTRONAUT, face_at
 from tests.fake import failing, finding
 

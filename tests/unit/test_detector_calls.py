@@ -25,8 +25,8 @@ from facedetect.errors import (
     InvalidParams,
     InvalidSettings,
 )
-from facedetect.faces import DetectionOptions
 from facedetect.images import BGRImage, ImageLimits, load_image
+from facedetect.presets import DetectionOptions
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
 from tests.fake import failing, finding
 from tests.live import live
@@ -34,7 +34,7 @@ from tests.live import live
 
 def test_keywords_are_the_fields_of_the_parameters_here_and_in_the_client(noise: BGRImage) -> None:
     names = {field.name for field in fields(DetectionParams)}
-    assert set(DetectionOptions.__annotations__) == names
+    assert set(DetectionOptions.__annotations__) == names | {"preset"}
     assert names < set(DetectOptions.__annotations__)
     backend = FakeBackend()
     detector = Detector(backend)

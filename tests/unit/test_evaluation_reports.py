@@ -24,6 +24,7 @@ from facedetect.evaluation.image_detections import ImageDetections
 from facedetect.evaluation.result_tables import result_tables
 from facedetect.evaluation.results_json import results_to_json
 from facedetect.faces import DetectionParams
+from facedetect.presets import PRESETS
 from facedetect.settings import DetectorSettings
 from tests.conftest import ASTRONAUT, face_at
 
@@ -196,6 +197,9 @@ def test_results_as_json(good_and_bad: dict[str, tuple[ImageDetections, ...]]) -
         "min_size": 20,
         "factor": 0.709,
         "thresholds": [0.6, 0.7, 0.7],
+        "min_confidence": 0,
+        "rotations": [0],
+        "looks": 1,
     }
     assert bad["errors"] == {"other": "no\nluck"}
     assert good["detections"] == 4
@@ -217,9 +221,12 @@ def test_results_as_json(good_and_bad: dict[str, tuple[ImageDetections, ...]]) -
 
 
 def test_settings_by_name_and_by_values() -> None:
-    assert parse_settings(["recipe", "a b=8/0.5/0.1,0.2,0.3"]) == {
+    texts = ["recipe", "few-misses", "a b=8/0.5/0.1,0.2,0.3", "more=8/0.5/0.1,0.2,0.3/4"]
+    assert parse_settings(texts) == {
         "recipe": KNOWN_SETTINGS["recipe"],
+        "few-misses": PRESETS["few-misses"],
         "a b": DetectionParams(8, 0.5, (0.1, 0.2, 0.3)),
+        "more": DetectionParams(8, 0.5, (0.1, 0.2, 0.3), looks=4),
     }
 
 
@@ -231,6 +238,9 @@ def test_settings_by_name_and_by_values() -> None:
         ("a=x/0.7/0.1,0.2,0.3", InvalidSettings),
         ("a=20/0.7/0.1,0.2", InvalidParams),
         ("a=2/0.7/0.1,0.2,0.3", InvalidParams),
+        ("a=20/0.7/0.1,0.2,0.3/x", InvalidSettings),
+        ("a=20/0.7/0.1,0.2,0.3/2/0", InvalidSettings),
+        ("a=20/0.7/0.1,0.2,0.3/7", InvalidParams),
     ],
 )
 def test_invalid_settings(text: str, error: type[Exception]) -> None:

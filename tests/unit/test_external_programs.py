@@ -132,6 +132,9 @@ def test_a_program_gets_all_parameters(tmp_path: Path) -> None:
         "min_size": 20,
         "factor": 0.709,
         "thresholds": [0.6, 0.7, 0.7],
+        "min_confidence": 0,
+        "rotations": [0],
+        "looks": 1,
     }
 
 

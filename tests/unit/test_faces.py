@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+import cmath
 import math
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from facedetect.errors import InvalidParams
-from facedetect.faces import DetectionParams, parse_thresholds
+from facedetect.faces import (
+    DetectionParams,
+    Face,
+    Landmarks,
+    Point,
+    parse_rotations,
+    parse_thresholds,
+)
+from tests.conftest import face_at
 
 
 def test_defaults_are_those_of_the_author() -> None:
@@ -28,10 +38,18 @@ def test_defaults_are_those_of_the_author() -> None:
         ({"thresholds": (0.6, 1.0, 0.7)}, "each threshold must be between 0 and 1; it is 1"),
         ({"thresholds": (0.0, 0.7, 0.7)}, "each threshold must be between 0 and 1; it is 0"),
         ({"thresholds": (0.6, 0.7, math.nan)}, "each threshold must be between 0 and 1; it is nan"),
+        ({"min_confidence": -0.1}, "min_confidence must be from 0 to 1; it is -0.1"),
+        ({"min_confidence": math.nan}, "min_confidence must be from 0 to 1; it is nan"),
+        ({"rotations": ()}, "rotations must be auto, or some of 0,90,180,270, each once; it is ()"),
+        ({"rotations": (0, 45)}, "rotations must be auto, or some of 0,90,180,270"),
+        ({"rotations": (0, 0)}, "rotations must be auto, or some of 0,90,180,270, each once"),
+        ({"looks": 0}, "looks must be from 1 to 6; it is 0"),
+        ({"looks": 7}, "looks must be from 1 to 6; it is 7"),
+        ({"looks": 1.5}, "looks must be from 1 to 6; it is 1.5"),
     ],
 )
 def test_values_out_of_bounds_are_refused(arguments: dict[str, object], message: str) -> None:
-    with pytest.raises(InvalidParams, match=message.replace("(", r"\(")):
+    with pytest.raises(InvalidParams, match=re.escape(message)):
         DetectionParams(**arguments)  # type: ignore[arg-type]
 
 
@@ -78,3 +96,32 @@ def test_thresholds_are_read_from_text() -> None:
 def test_other_thresholds_are_refused(text: str) -> None:
     with pytest.raises(InvalidParams, match="three numbers"):
         parse_thresholds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rotations"),
+    [("auto", "auto"), ("0", (0,)), ("0, 90,270", (0, 90, 270)), ("180,0", (180, 0))],
+)
+def test_rotations_are_read_from_text(text: str, rotations: object) -> None:
+    assert parse_rotations(text) == rotations
+
+
+@pytest.mark.parametrize("text", ["", "45", "0,auto", "0;90", "0,90,", "-90", "0.0"])
+def test_other_rotations_are_refused(text: str) -> None:
+    with pytest.raises(InvalidParams, match="rotations must be auto, or some of 0,90,180,270"):
+        parse_rotations(text)
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 90, 179, -45, -90, -179])
+def test_roll_is_how_far_a_face_is_turned_clockwise(degrees: float) -> None:
+    face = face_at(0, 0, side=10, confidence=0.9)
+    turn = cmath.rect(1, math.radians(degrees))  # y points down, so this is clockwise
+    marks = [complex(point.x, point.y) * turn for point in face.landmarks]
+    turned = Face(face.box, 0.9, Landmarks(*(Point(mark.real, mark.imag) for mark in marks)))
+    assert turned.roll_deg == pytest.approx(degrees)
+
+
+def test_a_profile_has_a_roll() -> None:
+    x_of_all, ys = 5, (4, 4, 6, 8, 8)
+    marks = Landmarks(*(Point(x_of_all, y) for y in ys))
+    assert Face(face_at(0, 0, side=10, confidence=0.9).box, 0.9, marks).roll_deg == 0

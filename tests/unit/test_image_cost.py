@@ -65,3 +65,17 @@ def test_a_light_image_is_one_that_many_send() -> None:
     assert not is_light(PHONE, DetectionParams(min_size=1000))  # its pixels need the memory
     assert not is_light(WEBCAM, DetectionParams(min_size=8))
     assert not is_light(WEBCAM, defaults, ".webp")
+
+
+def test_every_view_is_paid_for() -> None:
+    def work(params: DetectionParams) -> float:
+        return make_model().estimate(FULL_HD, params).work
+
+    one = work(DetectionParams())
+    assert 3 < work(DetectionParams(rotations=(0, 90, 180, 270))) / one < 4
+    assert work(DetectionParams(rotations="auto")) == work(
+        DetectionParams(rotations=(0, 90, 180, 270))
+    )
+    assert 1.4 < work(DetectionParams(looks=2)) / one < 1.71
+    assert 5 < work(DetectionParams(looks=6)) / one < 6.9
+    assert not make_model().estimate(WEBCAM, DetectionParams(looks=6)).is_light

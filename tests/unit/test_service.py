@@ -15,6 +15,7 @@ from PIL import Image
 from facedetect import DetectionParams
 from facedetect.backends.fake import FakeBackend
 from facedetect.images import BGRImage, ImageLimits, decode_image, encode_image
+from facedetect.presets import PRESETS
 from facedetect.service.problems import KINDS
 from tests.conftest import face_at
 from tests.fake import finding
@@ -44,7 +45,11 @@ def test_the_answer_has_the_documented_shape(client: TestClient) -> None:
         "min_size": 20,
         "factor": 0.709,
         "thresholds": [0.6, 0.7, 0.7],
+        "min_confidence": 0,
+        "rotations": [0],
+        "looks": 1,
     }
+    assert face["roll_deg"] == 0
     assert answer["model"] == {"name": "fake", "version": 1}
     assert "annotated_png" not in answer
 
@@ -60,6 +65,35 @@ def test_parameters_reach_the_backend(client: TestClient, backend: FakeBackend) 
     answer = client.post(f"/detect?{query}", files={"image": PHOTO}).json()
     assert backend.requests[-1].params == DetectionParams(40, 0.8, (0.5, 0.6, 0.8))
     assert answer["parameters"]["min_size"] == 40
+
+
+def test_given_parameters_win_over_the_presets(client: TestClient) -> None:
+    query = "preset=few-misses&min_size=33&rotations=auto"
+    answer = client.post(f"/detect?{query}", files={"image": PHOTO}).json()
+    preset = PRESETS["few-misses"]
+    assert answer["parameters"] == {
+        "min_size": 33,
+        "factor": preset.factor,
+        "thresholds": list(preset.thresholds),
+        "min_confidence": preset.min_confidence,
+        "rotations": "auto",
+        "looks": preset.looks,
+    }
+
+
+def test_a_preset_takes_the_min_size_that_the_limit_allows(make_client: MakeClient) -> None:
+    client = make_client(FakeBackend(), max_pyramid_pixels=500_000)
+    ask = "/detect?preset=few-misses"
+    answer = client.post(ask, files={"image": PHOTO}).json()
+    assert answer["parameters"]["min_size"] > PRESETS["few-misses"].min_size
+    given = client.post(f"{ask}&min_size=12", files={"image": PHOTO})
+    assert "use min_size" in problem(given, 422, "invalid-params")
+
+
+@pytest.mark.parametrize("query", ["rotations=45", "looks=7", "min_confidence=2", "preset=best"])
+def test_wrong_parameters_say_what_is_allowed(client: TestClient, query: str) -> None:
+    response = client.post(f"/detect?{query}", files={"image": PHOTO})
+    assert query.split("=", maxsplit=1)[0] in problem(response, 422, "invalid-params")
 
 
 def test_max_faces_answers_the_largest(make_client: MakeClient) -> None:

@@ -21,8 +21,11 @@ PACKAGE = Path(facedetect.__file__).parent
 LAYERS = [
     ["background_loop", "cores", "errors", "files", "lazy_attributes", "memory", "ordered_map"],
     ["model_ref"],
-    ["exports", "faces", "mtcnn", "tfserving"],
+    ["faces", "mtcnn", "tfserving"],
+    ["exports", "pairing", "presets"],
     ["images", "hiding", "render", "crops", "picture", "backends", "engine", "model"],
+    ["fusion", "views"],
+    ["view_search"],
     ["sandbox", "detector", "video"],
     ["setting_files", "settings"],
     ["archive", "model_server", "client"],

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facedetect.faces import Box, Face, pair_greedily
+from facedetect.faces import Box, Face
+from facedetect.pairing import pair_greedily
 from facedetect.video import Tracker, TrackingResult
 from facedetect.video.matching import near_pairs
 from facedetect.video.trajectory import Floats

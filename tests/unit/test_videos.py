@@ -98,7 +98,7 @@ def test_a_line_for_each_frame_that_was_looked_at(clip: Path, out: Path) -> None
     (face,) = lines[1]["faces"]
     assert face["track"] == 1
     assert face["box"]["x_min"] == pytest.approx(18, abs=2)
-    assert set(face) == {"track", "box", "confidence", "landmarks"}
+    assert set(face) == {"track", "box", "confidence", "landmarks", "roll_deg"}
 
 
 def test_crops_and_a_thumbnail(clip: Path, out: Path) -> None:

@@ -74,6 +74,7 @@ def _annotation(face: dict[str, Any]) -> dict[str, Any]:
         "area": width * height,
         "iscrowd": 0,
         "score": face["confidence"],
+        "roll_deg": face["roll_deg"],
         "keypoints": keypoints,
         "num_keypoints": len(LANDMARKS),
     }

@@ -14,6 +14,7 @@ CSV_COLUMNS = (
     *("face", "confidence", "x_min", "y_min", "x_max", "y_max"),
     *(f"{point}_{axis}" for point in LANDMARKS for axis in "xy"),
     *("track", "frame", "time_s", "first_s", "last_s"),
+    "roll_deg",
 )
 
 # Spreadsheets read text with such a start as a formula, and a formula can run commands and leak
@@ -53,6 +54,7 @@ def _face_cells(face: dict[str, Any]) -> list[Any]:
         *(box[side] for side in ("x_min", "y_min", "x_max", "y_max")),
         *(landmarks[point][axis] for point in LANDMARKS for axis in "xy"),
         *(face.get(column) for column in ("track", "frame", "time_s", "first_s", "last_s")),
+        face["roll_deg"],
     ]
 
 

@@ -52,7 +52,7 @@ def parquet_schema() -> pa.Schema:
     box = pa.struct([(side, number) for side in ("x_min", "y_min", "x_max", "y_max")])
     face = [("box", box), ("confidence", number)]
     face += [("landmarks", pa.struct([(name, point) for name in LANDMARKS]))]
-    face += [("track", whole), ("frame", whole)]
+    face += [("roll_deg", number), ("track", whole), ("frame", whole)]
     face += [(name, number) for name in ("time_s", "first_s", "last_s")]
     video = [(name, whole) for name in ("frames", "looked_at", "tracks", "damaged")]
     video += [("seconds", number), ("missing_s", number), ("left_out", pa.list_(text))]

@@ -86,7 +86,7 @@ async def _detect(
         result = await services.worker.run(query.to_job(image.data), disconnected)
     except FacedetectError as error:
         return BatchResult(filename=image.filename, problem=report_problem(error))
-    detection = DetectResponse.from_result(result, query.detection_params())
+    detection = DetectResponse.from_result(result)
     return BatchResult(filename=image.filename, detection=detection)
 
 

@@ -46,7 +46,7 @@ async def detect(
     result = await detect_upload(request, query, services, render_options)
     if wants_png:
         return Response(result.rendered, media_type="image/png")
-    response = DetectResponse.from_result(result, query.detection_params())
+    response = DetectResponse.from_result(result)
     if result.rendered is None:
         return response
     body = await to_thread.run_sync(response.to_json, result.rendered)

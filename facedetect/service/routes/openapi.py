@@ -114,9 +114,17 @@ DETECTION_EXAMPLE: dict[str, Any] = {
                 "mouth_left": {"x": 209.1, "y": 146.6},
                 "mouth_right": {"x": 243.9, "y": 143.4},
             },
+            "roll_deg": -4.8,
         }
     ],
-    "parameters": {"min_size": 20.0, "factor": 0.709, "thresholds": [0.6, 0.7, 0.7]},
+    "parameters": {
+        "min_size": 20.0,
+        "factor": 0.709,
+        "thresholds": [0.6, 0.7, 0.7],
+        "min_confidence": 0.0,
+        "rotations": [0],
+        "looks": 1,
+    },
     "model": {"name": "mtcnn", "version": 1},
     "timings_ms": {"decode": 2.1, "queue": 0.0, "predict": 21.8, "total": 24.2},
 }

@@ -1,0 +1,98 @@
+"""The options of every command that looks for faces: one for each of DetectionParams' fields."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from facedetect import presets
+from facedetect.faces import DetectionParams, parse_rotations, parse_thresholds
+
+_DEFAULTS = DetectionParams()
+
+
+def takes_detection_params(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options in place of its argument `params`, which is made of them."""
+    options = inspect.signature(_parse, eval_str=True).parameters
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        given = {name: values.pop(name) for name in options}
+        command(**values, params=_parse(**given))
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        parameters += options.values() if parameter.name == "params" else [parameter]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
+
+
+def _parse(
+    *,
+    preset: Annotated[
+        presets.Preset,
+        typer.Option(
+            help="Parameters by their purpose; options that are given win. few-misses is made for "
+            "hiding faces."
+        ),
+    ] = "balanced",
+    min_size: Annotated[
+        float | None,
+        typer.Option(
+            help="Smallest face to find, side in px; larger is faster.",
+            show_default=f"{_DEFAULTS.min_size:g}",
+        ),
+    ] = None,
+    factor: Annotated[
+        float | None,
+        typer.Option(
+            help="Scale step of the pyramid, 0.1 to 0.95; larger finds more but is slower.",
+            show_default=f"{_DEFAULTS.factor:g}",
+        ),
+    ] = None,
+    thresholds: Annotated[
+        str | None,
+        typer.Option(
+            help="Minimum scores of the three nets; higher means fewer false positives.",
+            show_default=",".join(map(str, _DEFAULTS.thresholds)),
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            help="Leave out faces with a lower score, 0 to 1.",
+            show_default=f"{_DEFAULTS.min_confidence:g}",
+        ),
+    ] = None,
+    rotations: Annotated[
+        str | None,
+        typer.Option(
+            help="Turn the image by each of these degrees and search it: some of 0,90,180,270; or "
+            "auto: turned only if no face is found upright for sure.",
+            show_default="0",
+        ),
+    ] = None,
+    looks: Annotated[
+        int | None,
+        typer.Option(
+            help="Search so many copies of the image, mirrored or resized, 1 to 6; the score is "
+            "their mean.",
+            show_default=f"{_DEFAULTS.looks}",
+        ),
+    ] = None,
+) -> DetectionParams:
+    """Return the parameters that the options ask for; raises InvalidParams."""
+    return presets.detection_params(
+        preset,
+        min_size=min_size,
+        factor=factor,
+        thresholds=None if thresholds is None else parse_thresholds(thresholds),
+        min_confidence=min_confidence,
+        rotations=None if rotations is None else parse_rotations(rotations),
+        looks=looks,
+    )

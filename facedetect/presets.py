@@ -1,0 +1,56 @@
+"""Presets: parameters by what they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal, Self, TypedDict
+
+from facedetect.errors import InvalidParams
+from facedetect.faces import DetectionParams, Rotations
+
+Preset = Literal["few-misses", "balanced", "few-false-alarms"]
+
+
+class DetectionOptions(TypedDict, total=False):
+    """A preset, and the fields of DetectionParams that win over it, as keywords."""
+
+    preset: Preset
+    min_size: float
+    factor: float
+    thresholds: tuple[float, float, float]
+    min_confidence: float
+    rotations: Rotations
+    looks: int
+
+
+class FittingParams(DetectionParams):
+    """Parameters whose `min_size` grows where an image would take more work than is allowed."""
+
+    def fitted(self, width: int, height: int, max_pyramid_pixels: float) -> Self:
+        if self.pyramid_pixels(width, height) <= max_pyramid_pixels:
+            return self
+        least = self.passing_min_size(width, height, max_pyramid_pixels)
+        return replace(self, min_size=least)
+
+
+PRESETS: Mapping[Preset, DetectionParams] = {
+    "few-misses": FittingParams(min_size=12, thresholds=(0.5, 0.5, 0.3), rotations="auto", looks=2),
+    "balanced": DetectionParams(),
+    "few-false-alarms": DetectionParams(min_confidence=0.9, looks=2),
+}
+"""`few-misses` is made for hiding faces; what each finds and costs is in docs/finding-more.md."""
+
+
+def detection_params(preset: Preset = "balanced", **given: Any) -> DetectionParams:
+    """Return a preset's parameters, but for those that are `given`; None is as if not given.
+
+    Raises InvalidParams.
+    """
+    if preset not in PRESETS:
+        raise InvalidParams(f"preset must be one of {', '.join(PRESETS)}; it is {preset[:40]!r}")
+    base = PRESETS[preset]
+    changes = {key: value for key, value in given.items() if value is not None}
+    if "min_size" in changes:  # what was asked for is found, or refused
+        base = DetectionParams(**vars(base))
+    return replace(base, **changes)

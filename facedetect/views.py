@@ -1,0 +1,88 @@
+"""Views of a picture: turned, mirrored or resized; and the way back to the picture itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from facedetect.faces import LOOKS, Box, Face, Landmarks, Point
+from facedetect.images import BGRImage
+
+_TURNS = {
+    90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """A copy of a picture: turned clockwise by `rotation` degrees, then mirrored, then resized."""
+
+    rotation: int = 0
+    is_mirrored: bool = False
+    scale: float = 1.0
+
+    def of(self, image: BGRImage) -> BGRImage:
+        """Return the picture as this view shows it."""
+        if self.scale != 1:
+            height, width = image.shape[:2]
+            size_wh = max(1, round(width * self.scale)), max(1, round(height * self.scale))
+            sampling = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
+            image = np.asarray(cv2.resize(image, size_wh, interpolation=sampling), np.uint8)
+        if self.rotation:
+            image = np.asarray(cv2.rotate(image, _TURNS[self.rotation]), np.uint8)
+        return np.asarray(cv2.flip(image, 1), np.uint8) if self.is_mirrored else image
+
+    def face_in_picture(self, face: Face, view: BGRImage, picture: BGRImage) -> Face:
+        """Return a face found in the `view` as it is in the `picture`, both given as their pixels.
+
+        The left eye is that on the left once the face is upright, however the picture was turned.
+        """
+        if self == View():
+            return face
+        way = _WayBack(self, view.shape[1], view.shape[0], picture.shape[1], picture.shape[0])
+        box = face.box
+        corners = way.back(box.x_min, box.y_min), way.back(box.x_max, box.y_max)
+        (x_min, x_max), (y_min, y_max) = (sorted(pair) for pair in zip(*corners, strict=True))
+        points = [Point(*way.back(point.x, point.y)) for point in face.landmarks]
+        if self.is_mirrored:
+            points = [points[i] for i in (1, 0, 2, 4, 3)]
+        return Face(Box(x_min, y_min, x_max, y_max), face.confidence, Landmarks(*points))
+
+
+@dataclass(frozen=True)
+class _WayBack:
+    """From a view of `width` x `height` px to its picture; coordinates are borders of pixels."""
+
+    view: View
+    width: int
+    height: int
+    picture_width: int
+    picture_height: int
+
+    def back(self, x: float, y: float) -> tuple[float, float]:
+        if self.view.is_mirrored:
+            x = self.width - x
+        x, y, width, height = self._upright(x, y)
+        return x * self.picture_width / width, y * self.picture_height / height
+
+    def _upright(self, x: float, y: float) -> tuple[float, float, int, int]:
+        """Turn a point back; returns it with the size of the view once upright."""
+        width, height = self.width, self.height
+        match self.view.rotation:
+            case 90:
+                return y, width - x, height, width
+            case 180:
+                return width - x, height - y, width, height
+            case 270:
+                return height - y, x, height, width
+        return x, y, width, height
+
+
+def looks_at(rotation: int, count: int) -> Iterator[View]:
+    """Give the first `count` looks at a picture that is turned by `rotation` degrees."""
+    return (View(rotation, *look) for look in LOOKS[:count])
