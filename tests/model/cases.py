@@ -20,6 +20,11 @@ DEFAULTS = DetectionParams()
 RECIPE = DetectionParams(min_size=12, factor=0.79, thresholds=(0.5, 0.5, 0.3))
 
 
+def model_inputs(params: DetectionParams) -> dict[str, object]:
+    """The parameters that the model takes; views and presets are made outside of it."""
+    return {name: getattr(params, name) for name in ("min_size", "thresholds", "factor")}
+
+
 @dataclass(frozen=True)
 class Case:
     picture: str

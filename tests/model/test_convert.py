@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from facedetect.model.convert import convert
 from facedetect.model.inspect import TensorSummary, inspect_model
 from facedetect.model.saved_model import load_saved_model
 from facedetect.model.signatures import SIGNATURES
+from tests.model.cases import model_inputs
 from tests.model.graphs import FrozenGraph
 from tests.model.served import ServedModel, ServedOutputs
 from tests.model.simple import INPUTS, OUTPUTS, OWN_NAMES, simple_graph, write_graph
@@ -63,7 +63,7 @@ def test_our_graph_gives_the_same_as_a_saved_model(
 
 def served(folder: Path, image: BGRImage, params: DetectionParams) -> ServedOutputs:
     with closing(ServedModel(folder)) as model:
-        return model.call("serving_uint8", input=image, **asdict(params))
+        return model.call("serving_uint8", input=image, **model_inputs(params))
 
 
 def test_the_published_graph_is_converted_alike(

@@ -24,7 +24,7 @@ from facedetect.model.inspect import inspect_model
 from facedetect.model.signatures import SIGNATURES
 from facedetect.model.warmup import read_warmup_requests
 from tests.conftest import optional_folder
-from tests.model.cases import pictures
+from tests.model.cases import model_inputs, pictures
 from tests.model.served import ServedModel, ServedOutputs
 
 PARAMS = {"min_size": 20, "thresholds": (0.6, 0.7, 0.7), "factor": 0.709}
@@ -104,7 +104,7 @@ def test_the_defaults_of_the_parameters_are_ours(tmp_path: Path, frozen: Path) -
             "thresholds": (np.float32, (3,)),
             "factor": (np.float32, ()),
         }
-        expected = asdict(DetectionParams())
+        expected = model_inputs(DetectionParams())
         assert {n: pytest.approx(v.tolist()) for n, v in defaults.items()} == {
             n: list(v) if isinstance(v, tuple) else v for n, v in expected.items()
         }

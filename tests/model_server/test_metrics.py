@@ -9,7 +9,10 @@ import grpc
 from facedetect.model_server.serving_metrics import ServingMetrics
 from tests.dashboard import expressions, names_in
 
-ONLY_TENSORFLOW_SERVING = {":tensorflow:serving:model_warmup_latency_sum"}
+ONLY_TENSORFLOW_SERVING = {
+    ":tensorflow:serving:model_warmup_latency_sum",
+    ":tensorflow:cc:saved_model:load_attempt_count",
+}
 
 
 def test_every_number_that_the_dashboard_asks_for_is_there() -> None:
