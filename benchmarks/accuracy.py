@@ -1,7 +1,7 @@
 """Accuracy of our geometries, the published graph and other packages: scripts/bench accuracy.
 
-Fills the sections of docs/accuracy.md. The labelled images are not part of the project. Detections
-are kept: run the same command again to resume.
+Fills the sections of the pages about accuracy. The labelled images are not part of the project.
+Detections are kept: run the same command again to resume.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from benchmarks.accuracy_models import (
     opened_detectors,
     with_other_boxes,
 )
-from benchmarks.arguments import add_choices, bench_parser
+from benchmarks.arguments import add_choices, add_pages, bench_parser
 from benchmarks.detectors import NOT_SET
 from benchmarks.environments import PACKAGES
-from benchmarks.pages import link_from, print_table, write_section
+from benchmarks.pages import link_from, page_with, print_table, write_section
 from facedetect.cli.progress_display import evaluation_progress
 from facedetect.evaluation.dataset import Dataset
 from facedetect.evaluation.datasets.open_dataset import open_dataset
@@ -49,6 +49,7 @@ from facedetect.evaluation.results_json import results_to_json
 from facedetect.faces import DetectionParams
 
 FALSE_POSITIVES = (50, 150, 500)
+PAGES = ("accuracy.md", "accuracy-comparison.md", "thresholds.md")
 
 _DEFAULTS = "defaults"
 _TIMEOUT_S = 600.0
@@ -56,11 +57,11 @@ _FOLDERS = re.compile(r"(?:/[\w.@+ -]+)+/")
 
 
 class Report:
-    """The figures and the page; each part replaces its own, so that parts can be run separately."""
+    """The figures and pages; each part replaces its own, so that parts can be run separately."""
 
-    def __init__(self, output: Path, page: Path) -> None:
+    def __init__(self, output: Path, pages: Sequence[Path]) -> None:
         self.output = output
-        self.page = page
+        self.pages = pages
         self.figures = output.with_suffix(".json")
 
     def keep(self, part: str, figures: object) -> None:
@@ -70,10 +71,13 @@ class Report:
 
     def write(self, section: str, *pieces: str) -> None:
         text = "\n\n".join(piece for piece in pieces if piece)
-        write_section(self.page, section, text)
+        write_section(page_with(self.pages, section), section, text)
 
-    def plots(self, paths: Sequence[Path]) -> str:
-        return "\n".join(f"![{path.stem}]({link_from(self.page, path)})" for path in paths)
+    def link(self, section: str, name: str, path: Path) -> str:
+        return f"[{name}]({link_from(page_with(self.pages, section), path)})"
+
+    def plots(self, section: str, paths: Sequence[Path]) -> str:
+        return "\n".join(f"!{self.link(section, path.stem, path)}" for path in paths)
 
     @property
     def prefix(self) -> str:
@@ -81,7 +85,8 @@ class Report:
 
 
 def main() -> None:
-    parser = bench_parser("accuracy", __doc__, results=".json and plots", page="accuracy.md")
+    parser = bench_parser("accuracy", __doc__, results=".json and plots")
+    add_pages(parser, *PAGES)
     parser.add_argument("--wider", type=Path, help="images with boxes, in a format of evaluate")
     parser.add_argument("--aflw", type=Path, help="crops with landmarks, one-based")
     parser.add_argument("--reference", type=Path, help="the published tf-mtcnn frozen graph")
@@ -98,7 +103,7 @@ def main() -> None:
     if not (arguments.wider or arguments.aflw):
         parser.error("nothing to measure; give --wider, --aflw or both")
     models = build_models(arguments.kept / "models", arguments.reference, arguments.caffe)
-    report = Report(arguments.output, arguments.page)
+    report = Report(arguments.output, arguments.pages)
     for part in arguments.parts:
         labels = arguments.aflw if part == "landmarks" else arguments.wider
         if labels is not None:
@@ -121,8 +126,8 @@ def measure_precision(
         _markdown(precision_table(evaluation)),
         *notes,
         _markdown(_without_paths(error_table(evaluation))),
-        report.plots(plots),
-        f"[All figures]({link_from(report.page, report.figures)})",
+        report.plots("precision", plots),
+        report.link("precision", "All figures", report.figures),
     )
     report.write("differences", _markdown(precision_comparison_table(evaluation)))
     equal = equal_table(evaluation)
@@ -146,7 +151,7 @@ def measure_sweep(
     plot = report.output.with_name(f"{report.prefix}thresholds.svg")
     draw_plot(plot, axes, accuracy_sweep.curves(scored, subset))
     table = print_table(accuracy_sweep.rows(scored, dataset.subsets), f"Thresholds, {ACCURATE}")
-    report.write("thresholds", table, report.plots([plot]))
+    report.write("thresholds", table, report.plots("thresholds", [plot]))
 
 
 def measure_landmarks(
@@ -163,7 +168,7 @@ def measure_landmarks(
         "landmarks",
         _markdown(landmark_table(evaluation)),
         _markdown(landmark_comparison_table(evaluation)),
-        report.plots(plots),
+        report.plots("landmarks", plots),
     )
 
 

@@ -44,6 +44,13 @@ def bench_parser(
     return parser
 
 
+def add_pages(parser: ArgumentParser, *names: str) -> None:
+    """Add --pages, the files in docs/ whose sections the benchmark fills."""
+    words = f"the pages whose sections to replace; docs/: {', '.join(names)}"
+    pages = [_DOCS / name for name in names]
+    parser.add_argument("--pages", nargs="+", type=Path, default=pages, metavar="PAGE", help=words)
+
+
 def add_choices(
     parser: ArgumentParser, option: str, choices: Iterable[str], words: str, *, nargs: str = "*"
 ) -> None:

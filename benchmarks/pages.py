@@ -28,6 +28,15 @@ def write_section(page: Path, name: str, text: str) -> None:
     page.write_text(content, "utf-8")
 
 
+def page_with(pages: Sequence[Path], name: str) -> Path:
+    """The page that has the section; raises ValueError unless exactly one has it."""
+    found = [page for page in pages if f"<!-- {name} -->" in page.read_text("utf-8")]
+    if len(found) != 1:
+        listed = ", ".join(map(str, pages))
+        raise ValueError(f"one of {listed} must contain <!-- {name} -->; {len(found)} do")
+    return found[0]
+
+
 def link_from(page: Path, target: Path) -> str:
     """The path of a file as a link in a page, relative to the page."""
     return Path(os.path.relpath(target, page.parent)).as_posix()

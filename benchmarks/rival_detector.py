@@ -49,9 +49,9 @@ def main() -> None:
 
 def answer_to(line: str, detect: Detect) -> Faces:
     request = json.loads(line)
-    image = read_bgr(request.pop("image"))
-    thresholds = tuple(request.pop("thresholds"))
-    return detect(image, Params(thresholds=thresholds, **request))
+    image = read_bgr(request["image"])
+    params = Params(request["min_size"], request["factor"], tuple(request["thresholds"]))
+    return detect(image, params)
 
 
 def restart(*arguments: str) -> None:

@@ -62,7 +62,7 @@ ACCURATE = Geometry(
     max_candidates=6000,
     onet_overlap=0.5,
 )
-"""The author's own code except for its crops; measured in docs/accuracy.md."""
+"""The author's own code except for its crops; measured in docs/accuracy-comparison.md."""
 
 GEOMETRIES = {"accurate": ACCURATE, "reference": REFERENCE}
 

@@ -20,7 +20,7 @@ _RGB, _BT709, _BT601 = 0, 1, 6
 _LIMITED_RANGE, _FULL_RANGE = 1, 2
 
 # Each encoder's name and options in FFmpeg. The quality is what its documentation calls visually
-# lossless, or near it; docs/folders.md has the decibels and bytes.
+# lossless, or near it; docs/folders-videos.md has the decibels and bytes.
 # x264's code for a machine's own instructions does not always give the same bytes, even there.
 _H264 = "libx264", {"crf": "18", "preset": "medium", "x264-params": "cpu-independent=1"}
 _VP9 = "libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4"}

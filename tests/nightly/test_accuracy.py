@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import accuracy, accuracy_sweep, accuracy_times, detectors
 from benchmarks.accuracy_models import REFERENCE
+from benchmarks.pages import page_with
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.evaluation.dataset import Dataset, LabelledImage, Metric
@@ -119,3 +120,23 @@ def test_times_are_ratios_to_the_reference_on_the_same_image(dataset: Dataset) -
     ]
     assert [row.median_ratio for row in times] == [1, 2, 1, 2]
     assert times[0].median_ms == 20
+
+
+def test_each_section_is_written_into_the_page_that_has_it(tmp_path: Path) -> None:
+    texts = {"times": "<!-- times -->\n<!-- /times -->", "equal": "<!-- equal -->\n<!-- /equal -->"}
+    pages = [tmp_path / f"{name}.md" for name in texts]
+    for page, text in zip(pages, texts.values(), strict=True):
+        page.write_text(text)
+    report = accuracy.Report(tmp_path / "figures" / "accuracy", pages)
+    report.write("equal", "a table", report.link("equal", "figures", report.figures))
+    assert pages[0].read_text() == texts["times"]
+    assert "a table\n\n[figures](figures/accuracy.json)" in pages[1].read_text()
+    with pytest.raises(ValueError, match="must contain <!-- landmarks -->; 0 do"):
+        report.write("landmarks", "a table")
+
+
+def test_the_pages_have_every_section_of_the_report() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    pages = [docs / name for name in accuracy.PAGES]
+    for section in ("precision", "differences", "equal", "thresholds", "landmarks", "times"):
+        assert page_with(pages, section) in pages
