@@ -56,7 +56,7 @@ def read_frames(path: Path) -> list[BGRImage]:
 
 
 def _view(at_s: float) -> Box:
-    """The part of the scene in view: the camera swings to and fro, and zooms."""
+    """The part of the scene in view: the camera swings back and forth, and zooms."""
     width, height = _SCENE_WH
     middle, swing = (_NEAREST + _FARTHEST) / 2, (_FARTHEST - _NEAREST) / 2
     share = middle + swing * math.cos(2 * math.pi * at_s / _TURN_S)
