@@ -27,6 +27,15 @@ PAGES = [
 ]
 
 
+def test_the_readme_begins_with_the_two_commands_that_set_everything_up() -> None:
+    first_block = README.split("```sh\n", 1)[1].split("```", 1)[0]
+    assert [line.split()[0] for line in first_block.splitlines()] == [
+        "scripts/serve",
+        "scripts/test",
+    ]
+    assert all((ROOT / command.split()[0]).exists() for command in first_block.splitlines())
+
+
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (ROOT / "docs/settings.md").read_text("utf-8")
     fields = ServiceSettings.model_fields | ClientSettings.model_fields
