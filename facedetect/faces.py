@@ -6,7 +6,7 @@ import cmath
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Self, TypeVar
 
 from facedetect.errors import FacedetectError, InvalidParams
@@ -122,8 +122,21 @@ class Face:
         object.__setattr__(self, "roll_deg", _roll_deg(self.landmarks))
 
     def to_dict(self) -> dict[str, Any]:
-        """The face as the service's JSON has it: nested dicts of numbers."""
-        return asdict(self)
+        """The face as the service's JSON has it: nested dicts of numbers.
+
+        They are rounded to what they mean: 0.01 px, 5 digits of the score, 0.1 degrees.
+        """
+        points = {name: _rounded(vars(point)) for name, point in vars(self.landmarks).items()}
+        return {
+            "box": _rounded(vars(self.box)),
+            "confidence": round(self.confidence, 5),
+            "landmarks": points,
+            "roll_deg": round(self.roll_deg, 1) + 0.0,  # -0.0 is 0
+        }
+
+
+def _rounded(place: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 2) + 0.0 for name, value in place.items()}
 
 
 @dataclass(frozen=True)

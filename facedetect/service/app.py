@@ -18,6 +18,7 @@ from facedetect.detector import Detector
 from facedetect.errors import FacedetectError, format_with_notes
 from facedetect.service.body_pieces import BodyPieces
 from facedetect.service.browser_security import SecurityHeaders, cors_middleware
+from facedetect.service.json_line import JSONLine
 from facedetect.service.page import add_page
 from facedetect.service.problems import PROBLEM_HANDLERS, answer_bug
 from facedetect.service.request_log import RequestLog
@@ -39,6 +40,7 @@ def create_app(settings: ServiceSettings, detector: Detector) -> FastAPI:
         summary="Finds faces in images: boxes, five landmarks and scores.",
         version=facedetect.__version__,
         redoc_url=None,
+        default_response_class=JSONLine,
         generate_unique_id_function=lambda route: route.name,  # what generated clients call it
         lifespan=lambda _: _lifespan(services),
         middleware=_middleware(services),

@@ -38,7 +38,7 @@ class CameraResponse(BaseModel):
         faces = [face for face in result.detection.faces if face.confidence >= min_confidence]
         predictions = [
             CameraFace(
-                confidence=face.confidence,
+                confidence=round(face.confidence, 5),
                 y_min=round(face.box.y_min),
                 x_min=round(face.box.x_min),
                 y_max=round(face.box.y_max),

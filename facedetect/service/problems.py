@@ -11,12 +11,13 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from facedetect import errors
+from facedetect.service.json_line import JSONLine
 from facedetect.service.request_context import current_request
 
 logger = logging.getLogger(__name__)
@@ -47,12 +48,12 @@ class CameraFailure(BaseModel):
     duration: int = 0
 
 
-def camera_failure(status: int, error: str, headers: dict[str, str]) -> JSONResponse:
+def camera_failure(status: int, error: str, headers: dict[str, str]) -> JSONLine:
     """Return the response to a call of DeepStack's that failed."""
-    return JSONResponse(CameraFailure(error=error).model_dump(), status, headers)
+    return JSONLine(CameraFailure(error=error).model_dump(), status, headers)
 
 
-class ProblemResponse(JSONResponse):
+class ProblemResponse(JSONLine):
     """A Problem with the status that it states."""
 
     media_type = "application/problem+json"

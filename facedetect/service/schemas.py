@@ -189,8 +189,6 @@ class ServedModel(BaseModel):
 class DetectedFace(BaseModel):
     """One face: its box and landmarks, px, and how sure the model is, 0 to 1."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     box: Box
     confidence: float
     landmarks: Landmarks
@@ -215,7 +213,7 @@ class DetectResponse(BaseModel):
         detection = result.detection
         return cls(
             image=ImageSize(width=detection.width, height=detection.height),
-            faces=[DetectedFace.model_validate(face) for face in detection.faces],
+            faces=[DetectedFace.model_validate(face.to_dict()) for face in detection.faces],
             parameters=result.params,
             model=ServedModel.from_ref(detection.model),
             timings_ms=result.timings_ms,
@@ -233,7 +231,7 @@ class DetectResponse(BaseModel):
         out.write(b',"annotated_png":"')
         for start in range(0, len(picture), _PIECE):
             out.write(base64.b64encode(picture[start : start + _PIECE]))
-        out.write(b'"}')
+        out.write(b'"}\n')
         return out.getvalue()
 
 

@@ -54,6 +54,27 @@ def test_the_answer_has_the_documented_shape(client: TestClient) -> None:
     assert "annotated_png" not in answer
 
 
+def test_numbers_are_as_exact_as_they_mean(make_client: MakeClient) -> None:
+    client = make_client(finding(face_at(10.123456, 5.6789, side=20, confidence=0.98765432)))
+    (face,) = client.post("/detect", files={"image": PHOTO}).json()["faces"]
+    assert face["confidence"] == 0.98765
+    assert (face["box"]["x_min"], face["box"]["y_min"]) == (10.12, 5.68)
+    digits = [str(value).partition(".")[2] for point in face["landmarks"].values() for value in point.values()]
+    assert max(map(len, digits)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/detect"), ("POST", "/detect?annotate=true"), ("POST", "/v1/vision/face")]
+    + [("GET", "/version"), ("GET", "/healthz"), ("GET", "/nowhere")],
+)
+def test_json_ends_with_a_newline(client: TestClient, method: str, path: str) -> None:
+    files = {"image": PHOTO} if method == "POST" else None
+    text = client.request(method, path, files=files).text
+    assert text.endswith("}\n")
+    assert not text.endswith("\n\n")
+
+
 def test_no_face_is_200_with_an_empty_list(make_client: MakeClient) -> None:
     response = make_client(FakeBackend()).post("/detect", files={"image": PHOTO})
     assert response.status_code == 200
