@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+JSON = "application/json"
+PICTURES = ("image/png", "image/jpeg", "image/webp")
 
 _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 
 
-def prefers_png(accept: str) -> bool:
-    """Whether an Accept header weighs image/png more than JSON, or as much and names it first."""
-    png = _preference(accept, "image", "png")
-    return png[0] > 0 and png > _preference(accept, "application", "json")
+def preferred_type(accept: str, offers: Sequence[str]) -> str:
+    """Return the media type that an Accept header weighs most, or of several that it names first.
+
+    Of those that it names at the same place, or if it accepts none, the first of `offers`.
+    """
+    return max(offers, key=lambda offer: _preference(accept, offer))
 
 
-def _preference(accept: str, kind: str, subtype: str) -> tuple[float, int]:
+def _preference(accept: str, media_type: str) -> tuple[float, int]:
     """The weight of a media type by the most specific range that it is in, and minus its place."""
-    ranges = ["*/*", f"{kind}/*", f"{kind}/{subtype}"]
+    ranges = ["*/*", media_type.partition("/")[0] + "/*", media_type]
     found = (-1, 0.0, 0)
     for place, item in enumerate(accept.split(",")):
         name, *parameters = (part.strip().lower() for part in item.split(";"))
         if name in ranges:
             found = max(found, (ranges.index(name), _weight(parameters), -place))
-    return found[1:]
+    _, weight, order = found
+    return (weight, order) if weight else (0.0, 0)
 
 
 def _weight(parameters: list[str]) -> float:

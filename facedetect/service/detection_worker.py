@@ -23,10 +23,15 @@ from facedetect.settings import ServiceSettings
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """How to render the faces: the `style`, and the `suffix` of the file format."""
+    """How to render the faces: the `style`, and the `media_type` of the file."""
 
     style: Style = "box"
-    suffix: str = ".png"
+    media_type: str = "image/png"
+
+    @property
+    def suffix(self) -> str:
+        """That of files of the media type."""
+        return "." + self.media_type.removeprefix("image/")
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class DetectionResult:
     detection: Detection
     params: DetectionParams
     rendered: bytes | None
+    media_type: str | None
     timings_ms: Timings
 
 
@@ -132,11 +138,12 @@ class DetectionWorker:
                 image, job.params, max_faces=job.max_faces, deadline=deadline, model=job.model
             )
         current_request().detections.append(detection)
-        rendered = None
+        rendered = media_type = None
         if job.render_options is not None:
+            media_type = job.render_options.media_type
             with time_stage("render"):
                 picture.draw(detection.faces, job.render_options.style)
                 rendered = picture.encode(job.render_options.suffix)
         total_ms = round((time.monotonic() - deadline + self._timeout_s) * 1000, 3)
         timings_ms = Timings(decode.ms, queue.ms, predict.ms, total_ms)
-        return DetectionResult(detection, job.params, rendered, timings_ms)
+        return DetectionResult(detection, job.params, rendered, media_type, timings_ms)

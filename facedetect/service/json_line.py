@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 
 class JSONLine(JSONResponse):
-    """A response in JSON that ends with a newline, so that the shell's prompt does not follow it."""
+    """A response in JSON with a newline, so that a shell's prompt stands on a line of its own."""
 
     def render(self, content: Any) -> bytes:
         return super().render(content) + b"\n"

@@ -159,7 +159,7 @@ def _describe(problem: dict[str, Any]) -> str:
     name = ".".join(map(str, problem["loc"][1:]))
     if problem["type"] == "extra_forbidden":
         return f"{name} is not a parameter of this endpoint; see /docs"
-    return f"{name} is {problem['input']!r}: {problem['msg']}"
+    return f"{name} is {repr(problem['input'])[:100]}: {problem['msg']}"
 
 
 async def _answer_error(_: Request, error: ReportableError) -> Response:

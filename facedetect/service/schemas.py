@@ -8,7 +8,15 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from fastapi.exceptions import RequestValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from facedetect.errors import InvalidParams
@@ -122,6 +130,20 @@ class FaceQuery(BaseModel):
         self.model_ref()
         return self
 
+    def with_body(self, params: dict[str, Any]) -> Self:
+        """Return the query with the parameters of a JSON body, where lists are lists.
+
+        Raises RequestValidationError and InvalidParams, also for what both have.
+        """
+        if twice := sorted(self.model_fields_set & params.keys()):
+            raise InvalidParams(f"{twice[0]} is in the query and in the body; send one of them")
+        given = {name: _as_in_query(value) for name, value in params.items() if value is not None}
+        try:
+            return self.model_validate({**self.model_dump(exclude_unset=True), **given})
+        except ValidationError as error:
+            problems = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
+            raise RequestValidationError(problems) from error
+
     def detection_params(self) -> DetectionParams:
         """Raises InvalidParams, also for thresholds that would cost others too much time."""
         given = self.model_dump(include=self.model_fields_set & _PARAMETERS)
@@ -138,6 +160,10 @@ class FaceQuery(BaseModel):
         return DetectionJob(
             data, self.detection_params(), self.max_faces, self.model_ref(), render_options
         )
+
+
+def _as_in_query(value: Any) -> Any:
+    return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _thresholds(text: str) -> tuple[float, float, float]:

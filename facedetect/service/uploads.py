@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 
 from facedetect.errors import (
@@ -17,8 +18,9 @@ from facedetect.errors import (
     UnsupportedImage,
     UploadTimeout,
 )
-from facedetect.service import forms
+from facedetect.service import forms, json_bodies
 from facedetect.service.forms import FormPart, read_form
+from facedetect.service.json_bodies import SentImage, max_json_bytes, parse_json_image
 from facedetect.service.request_context import current_request, time_stage
 from facedetect.settings import ServiceSettings
 
@@ -41,6 +43,7 @@ class Uploads:
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
         self._memory = _SharedMemory(settings.max_upload_memory)
+        self._json_limiter = CapacityLimiter(1)
 
     @property
     def held_bytes(self) -> int:
@@ -50,7 +53,7 @@ class Uploads:
     @contextmanager
     def open(self, request: Request) -> Iterator[Upload]:
         """Open the body of a request, whose bytes count as held until the block ends."""
-        upload = Upload(request, self.settings, self._memory)
+        upload = Upload(request, self.settings, self._memory, self._json_limiter)
         try:
             yield upload
         finally:
@@ -92,8 +95,15 @@ class _SharedMemory:
 class Upload:
     """The body of one request."""
 
-    def __init__(self, request: Request, settings: ServiceSettings, memory: _SharedMemory) -> None:
+    def __init__(
+        self,
+        request: Request,
+        settings: ServiceSettings,
+        memory: _SharedMemory,
+        json_limiter: CapacityLimiter,
+    ) -> None:
         self.held_bytes = 0
+        self._json_limiter = json_limiter
         self._caller_id = current_request().caller_id
         self._memory = memory
         self._settings = settings
@@ -117,8 +127,10 @@ class Upload:
         self._memory.hold(self._caller_id, count)
         self.held_bytes += count
 
-    async def read_image(self) -> bytes:
-        """Return the one image: a form's part `image`, or the whole body.
+    async def read_image(self) -> SentImage:
+        """Return the one image: a form's part `image`, the whole body, or base64 in JSON.
+
+        Only JSON has parameters with it.
 
         Raises ImageTooLarge as soon as the limit is exceeded, UnsupportedImage for a body of
         another type, InvalidParams for a form with other parts, InvalidImage for a malformed form,
@@ -132,13 +144,23 @@ class Upload:
                     f"the form has {len(images)} images; send {_ONE_IMAGE}, or several to "
                     "/detect/batch"
                 )
-            return images[0].data
+            return SentImage(images[0].data, {})
+        if self._media_type == json_bodies.MEDIA_TYPE:
+            return await self._read_json()
         if self._media_type.startswith("image/") or self._media_type in _ANY_BYTES:
             body = self._read(self._settings.max_image_bytes)
-            return b"".join([chunk async for chunk in body])
+            return SentImage(b"".join([chunk async for chunk in body]), {})
         raise self._unsupported(
-            f"{forms.MEDIA_TYPE} with a part named {IMAGE_PART!r}, or the image itself as image/*"
+            f"{forms.MEDIA_TYPE} with a part named {IMAGE_PART!r}, the image itself as image/*, or "
+            f"{json_bodies.MEDIA_TYPE} with base64"
         )
+
+    async def _read_json(self) -> SentImage:
+        """Base64 and image are both in memory for a moment: of one body at a time."""
+        share = self._settings.max_upload_memory // 2  # all that a caller can get
+        body = self._read(min(max_json_bytes(self._settings.max_image_bytes), share))
+        text = b"".join([chunk async for chunk in body])
+        return await to_thread.run_sync(parse_json_image, text, limiter=self._json_limiter)
 
     async def read_batch(self) -> list[FormPart]:
         """Return the images of a form: up to `max_batch_images`, in a third of the memory allowed.

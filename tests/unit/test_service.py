@@ -59,14 +59,20 @@ def test_numbers_are_as_exact_as_they_mean(make_client: MakeClient) -> None:
     (face,) = client.post("/detect", files={"image": PHOTO}).json()["faces"]
     assert face["confidence"] == 0.98765
     assert (face["box"]["x_min"], face["box"]["y_min"]) == (10.12, 5.68)
-    digits = [str(value).partition(".")[2] for point in face["landmarks"].values() for value in point.values()]
+    values = [value for point in face["landmarks"].values() for value in point.values()]
+    digits = [str(value).partition(".")[2] for value in values]
     assert max(map(len, digits)) <= 2
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/detect"), ("POST", "/detect?annotate=true"), ("POST", "/v1/vision/face")]
-    + [("GET", "/version"), ("GET", "/healthz"), ("GET", "/nowhere")],
+    [
+        ("POST", "/detect"),
+        ("POST", "/detect?annotate=true"),
+        ("POST", "/v1/vision/face"),
+        ("GET", "/version"),
+        ("GET", "/nowhere"),
+    ],
 )
 def test_json_ends_with_a_newline(client: TestClient, method: str, path: str) -> None:
     files = {"image": PHOTO} if method == "POST" else None
@@ -167,6 +173,35 @@ def test_accept_png_gives_the_picture(client: TestClient, accept: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("image/jpeg", "jpeg"),
+        ("image/webp, */*", "webp"),
+        ("image/*, image/png;q=0", "jpeg"),
+        ("image/jpeg;q=0.5, image/webp;q=0.6, application/json;q=0.1", "webp"),
+    ],
+)
+def test_accept_names_the_pictures_format(client: TestClient, accept: str, kind: str) -> None:
+    for path in ("/detect", "/annotate"):
+        response = client.post(path, files={"image": PHOTO}, headers={"Accept": accept})
+        assert response.headers["content-type"] == f"image/{kind}"
+        with Image.open(io.BytesIO(response.content)) as picture:
+            assert picture.format == kind.upper()
+
+
+def test_the_format_of_annotate_wins_over_accept(client: TestClient) -> None:
+    def answered(query: str, accept: str) -> str:
+        headers = {"Accept": accept}
+        response = client.post(f"/annotate{query}", files={"image": PHOTO}, headers=headers)
+        return str(response.headers["content-type"])
+
+    assert answered("?format=webp", "image/jpeg") == "image/webp"
+    assert answered("", "image/jpeg, image/*;q=0.1") == "image/jpeg"
+    assert answered("", "*/*") == "image/png"
+    assert answered("", "application/json") == "image/png"
+
+
+@pytest.mark.parametrize(
     "accept",
     [
         "*/*",
@@ -176,9 +211,8 @@ def test_accept_png_gives_the_picture(client: TestClient, accept: str) -> None:
         "image/png;q=0",
         "image/png;q=0, application/json",
         "image/png; q=0.000, */*",
-        "image/*, image/png;q=0",
         "image/png;q=0.3, application/json;q=0.5",
-        "image/jpeg, text/html",
+        "image/gif, text/html",
         "image/*;q=0.5, application/*",
         ";,;q=,q=1",
     ],

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from facedetect.service.accept import PICTURES, preferred_type
 from facedetect.service.detection_worker import RenderOptions
 from facedetect.service.routes.dependencies import TheServices, detect_upload
-from facedetect.service.routes.openapi import BINARY, IMAGE_BODY, IMAGE_PROBLEMS
+from facedetect.service.routes.openapi import BINARY, IMAGE_PROBLEMS, image_body
 from facedetect.service.schemas import AnnotateQuery
 
 router = APIRouter()
@@ -23,7 +24,7 @@ _OK = {
             "schema": {"type": "integer", "minimum": 0},
         }
     },
-    "content": {f"image/{format_}": {"schema": BINARY} for format_ in ("png", "jpeg", "webp")},
+    "content": {picture: {"schema": BINARY} for picture in PICTURES},
 }
 
 
@@ -31,13 +32,21 @@ _OK = {
     "/annotate",
     response_class=Response,
     responses={200: _OK, **IMAGE_PROBLEMS},
-    openapi_extra=IMAGE_BODY,
+    openapi_extra=image_body(AnnotateQuery),
 )
 async def annotate(
     request: Request, query: Annotated[AnnotateQuery, Query()], services: TheServices
 ) -> Response:
-    """Draw the faces or hide them irreversibly; the image's metadata is removed."""
-    render_options = RenderOptions(query.style, f".{query.format}")
+    """Draw the faces or hide them irreversibly; the image's metadata is removed.
+
+    Without `format`, the format is that of the `Accept` header, PNG if it accepts several.
+    """
+    accepted = preferred_type(request.headers.get("accept", ""), PICTURES)
+
+    def render_options(query: AnnotateQuery) -> RenderOptions:
+        is_chosen = "format" in query.model_fields_set
+        return RenderOptions(query.style, f"image/{query.format}" if is_chosen else accepted)
+
     result = await detect_upload(request, query, services, render_options)
     count = {_FACE_COUNT: str(len(result.detection.faces))}
-    return Response(result.rendered, media_type=f"image/{query.format}", headers=count)
+    return Response(result.rendered, media_type=result.media_type, headers=count)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
@@ -11,6 +12,8 @@ from facedetect.service.request_context import current_request
 from facedetect.service.schemas import FaceQuery
 from facedetect.service.services import Services
 from facedetect.service.uploads import watch_disconnect
+
+Query = TypeVar("Query", bound=FaceQuery)
 
 
 async def _services(request: Request) -> Services:
@@ -27,13 +30,19 @@ async def check_room(services: TheServices) -> None:
 
 
 async def detect_upload(
-    request: Request, query: FaceQuery, services: Services, render_options: RenderOptions | None
+    request: Request,
+    query: Query,
+    services: Services,
+    render_options: Callable[[Query], RenderOptions | None],
 ) -> DetectionResult:
     """Read the image of a request and find its faces.
 
-    Raises like `Upload.read_image` and `DetectionWorker.run`.
+    `render_options` gets the query with the parameters of the body, if that is JSON. Raises like
+    `Upload.read_image`, `FaceQuery.with_body` and `DetectionWorker.run`.
     """
     with services.uploads.open(request) as upload:
-        job = query.to_job(await upload.read_image(), render_options)
+        data, params = await upload.read_image()
+        query = query.with_body(params)
+        job = query.to_job(data, render_options(query))
         async with watch_disconnect(request) as disconnected:
             return await services.worker.run(job, disconnected)

@@ -7,13 +7,13 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 
-from facedetect.service.accept import prefers_png
+from facedetect.service.accept import JSON, PICTURES, preferred_type
 from facedetect.service.detection_worker import RenderOptions
 from facedetect.service.routes.dependencies import TheServices, detect_upload
 from facedetect.service.routes.openapi import (
     DETECTION_EXAMPLE,
-    IMAGE_BODY,
     IMAGE_PROBLEMS,
+    image_body,
     json_response,
 )
 from facedetect.service.schemas import DetectQuery, DetectResponse
@@ -23,7 +23,9 @@ router = APIRouter()
 # The picture is not among the documented content: generated clients would have to tell it from
 # the faces, and nobody asks them for it.
 _OK = json_response(
-    DETECTION_EXAMPLE, "The faces; with `Accept: image/png`, the image with the faces drawn"
+    DETECTION_EXAMPLE,
+    "The faces; with `Accept: image/png`, `image/jpeg` or `image/webp`, the image with the faces "
+    "drawn",
 )
 
 
@@ -32,22 +34,27 @@ _OK = json_response(
     response_model=DetectResponse,
     response_model_exclude_none=True,
     responses={200: _OK, **IMAGE_PROBLEMS},
-    openapi_extra=IMAGE_BODY,
+    openapi_extra=image_body(DetectQuery),
 )
 async def detect(
     request: Request, query: Annotated[DetectQuery, Query()], services: TheServices
 ) -> DetectResponse | Response:
-    """Find the faces in an image: the form part `image`, or the whole body.
+    """Find the faces in an image: the form part `image`, the whole body, or base64 in JSON.
 
-    The body's type may also be `image/*`, such as `image/jpeg`.
+    The body's type may also be `image/*`, such as `image/jpeg`. JSON may hold the parameters, too.
     """
-    wants_png = prefers_png(request.headers.get("accept", ""))
-    render_options = RenderOptions() if wants_png or query.annotate else None
+    accepted = preferred_type(request.headers.get("accept", ""), (JSON, *PICTURES))
+
+    def render_options(query: DetectQuery) -> RenderOptions | None:
+        if accepted != JSON:
+            return RenderOptions(media_type=accepted)
+        return RenderOptions() if query.annotate else None
+
     result = await detect_upload(request, query, services, render_options)
-    if wants_png:
-        return Response(result.rendered, media_type="image/png")
+    if accepted != JSON:
+        return Response(result.rendered, media_type=accepted)
     response = DetectResponse.from_result(result)
     if result.rendered is None:
         return response
     body = await to_thread.run_sync(response.to_json, result.rendered)
-    return Response(body, media_type="application/json")
+    return Response(body, media_type=JSON)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from facedetect import errors
+from facedetect.service.accept import JSON
 from facedetect.service.problems import KINDS, ProblemResponse
 from facedetect.service.uploads import IMAGE_PART
 
@@ -65,7 +68,7 @@ def request_body(content: dict[str, Any]) -> dict[str, Any]:
 
 def json_response(example: dict[str, Any], description: str) -> dict[str, Any]:
     """Return the documentation of a JSON response."""
-    return {"description": description, "content": {"application/json": {"example": example}}}
+    return {"description": description, "content": {JSON: {"example": example}}}
 
 
 def problem_responses(
@@ -92,12 +95,23 @@ def _problem_response(status: int, problems: list[dict[str, Any]]) -> dict[str, 
     return response
 
 
-IMAGE_BODY = request_body(
-    {
-        **form_content(BINARY),
-        "application/octet-stream": {"schema": BINARY},
+def image_body(query: type[BaseModel]) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route with one image; in JSON, it may have the query, too."""
+    image = {"type": "string", "description": "The image's bytes in base64, or as a `data:` URL."}
+    schema = {
+        "type": "object",
+        "properties": {IMAGE_PART: image, **query.model_json_schema()["properties"]},
+        "required": [IMAGE_PART],
+        "additionalProperties": False,
     }
-)
+    return request_body(
+        {
+            **form_content(BINARY),
+            "application/octet-stream": {"schema": BINARY},
+            JSON: {"schema": schema},
+        }
+    )
+
 
 IMAGE_PROBLEMS = problem_responses(*_EXAMPLES)
 
