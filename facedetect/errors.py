@@ -109,7 +109,14 @@ class Unauthorized(ServiceError):
 
 
 class Forbidden(ServiceError):
-    """A browser sends the request for a page, or to a host, that is not allowed."""
+    """A browser sends the request for a page, or to a host, that is not allowed.
+
+    `origin` is the page's, if it may read why.
+    """
+
+    def __init__(self, message: str, origin: str | None = None) -> None:
+        super().__init__(message)
+        self.origin = origin
 
 
 class UploadTimeout(ServiceError):

@@ -66,7 +66,8 @@ def check_origin(headers: Headers, allowed: Collection[str]) -> None:
 
     Without CORS a foreign page cannot read the response, but it could still make the service work.
     The check is that of Go's net/http.CrossOriginProtection: Sec-Fetch-Site decides, or Origin if
-    a browser does not send it (plain HTTP, old versions); other programs send neither.
+    a browser does not send it (plain HTTP, old versions); other programs send neither. The page may
+    read this refusal, which says nothing but what to set.
     """
     origin = headers.get("origin")
     if "*" in allowed or origin in allowed:
@@ -80,7 +81,8 @@ def check_origin(headers: Headers, allowed: Collection[str]) -> None:
     if is_foreign:
         raise Forbidden(
             f"cross-origin request from {origin or 'another site'}; add the origin to "
-            "FACEDETECT_CORS_ORIGINS to allow it"
+            "FACEDETECT_CORS_ORIGINS to allow it",
+            origin,
         )
 
 

@@ -142,6 +142,8 @@ def problem_headers(error: ReportableError) -> dict[str, str]:
             return {"Retry-After": str(math.ceil(error.retry_after_s))}
         case errors.BackendUnavailable() | errors.Stopping():
             return {"Retry-After": str(_UNAVAILABLE_RETRY_S)}
+        case errors.Forbidden(origin=str(origin)):
+            return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
         case errors.Unauthorized():
             return {"WWW-Authenticate": "Bearer"}
         case errors.UnsupportedEncoding():

@@ -154,6 +154,27 @@ def test_other_sites_may_not(make_client: MakeClient, backend: FakeBackend) -> N
     problem(detect(client, Origin="https://evil.example"), 403, "forbidden")
 
 
+def test_a_page_that_is_refused_may_read_why(client: TestClient) -> None:
+    refused = detect(client, Origin="https://evil.example", Sec_Fetch_Site="cross-site")
+    assert "FACEDETECT_CORS_ORIGINS" in problem(refused, 403, "forbidden")
+    assert refused.headers["access-control-allow-origin"] == "https://evil.example"
+    assert refused.headers["vary"] == "Origin"
+    unnamed = detect(client, Sec_Fetch_Site="cross-site")
+    assert "access-control-allow-origin" not in unnamed.headers
+
+
+def test_pages_that_may_call_read_every_refusal(
+    make_client: MakeClient, backend: FakeBackend
+) -> None:
+    settings = {"max_image_bytes": 50_000, "rate_limit": "2/hour", "allowed_hosts": "testserver"}
+    client = make_client(backend, cors_origins=SITE, **settings)
+    refused = [detect(client, Origin=SITE, Host="evil.example")]
+    refused += [detect(client, Origin=SITE) for _ in range(3)]
+    assert [response.status_code for response in refused] == [403, 413, 413, 429]
+    assert {response.headers["access-control-allow-origin"] for response in refused} == {SITE}
+    assert "Retry-After" in refused[-1].headers["access-control-expose-headers"]
+
+
 def test_a_star_is_every_site_without_its_cookies(
     make_client: MakeClient, backend: FakeBackend
 ) -> None:
