@@ -291,6 +291,12 @@ class ServiceSettings(DetectorSettings, KeysSettings):
         description="Origins whose pages may call the service from browsers, separated by commas: "
         "`https://app.example`; `*` allows all.",
     )
+    root_path: str | None = Field(
+        None,
+        pattern=r"^((/[\w.~-]+)+)?$",
+        description="Path below which a proxy offers the service: `/faces`. The proxy may remove "
+        "it or not.",
+    )
     allowed_hosts: Hosts = Field(
         (),
         description="Host names that requests may be addressed to, separated by commas: "

@@ -22,6 +22,7 @@ from facedetect.service.json_line import JSONLine
 from facedetect.service.page import add_page
 from facedetect.service.problems import PROBLEM_HANDLERS, answer_bug
 from facedetect.service.request_log import RequestLog
+from facedetect.service.root_path import RootPath
 from facedetect.service.routes import add_routes
 from facedetect.service.services import Services, build_services
 from facedetect.settings import ServiceSettings
@@ -56,7 +57,9 @@ def create_app(settings: ServiceSettings, detector: Detector) -> FastAPI:
 def _middleware(services: Services) -> list[Middleware]:
     """Return the middleware, outermost first."""
     origins = services.settings.cors_origins
+    root_path = services.settings.root_path
     return [
+        *([Middleware(RootPath, root_path)] if root_path else []),
         Middleware(BodyPieces),
         Middleware(RequestLog, services.metrics, services.tracing),
         Middleware(SecurityHeaders),

@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facedetect.errors import Forbidden
+from facedetect.service.root_path import path_in_service
 
 _POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; "
@@ -43,7 +44,8 @@ class SecurityHeaders:
 
 
 def _headers_for(scope: Scope) -> dict[str, str]:
-    is_docs = scope["path"] == "/docs" or scope["path"].startswith("/docs/")
+    path = path_in_service(scope)
+    is_docs = path == "/docs" or path.startswith("/docs/")
     headers = {**_HEADERS, "Content-Security-Policy": _POLICY_OF_DOCS if is_docs else _POLICY}
     if scope["method"] == "POST":  # responses with faces must not be cached
         headers["Cache-Control"] = "no-store"

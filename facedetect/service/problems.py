@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect
 from facedetect import errors
 from facedetect.service.json_line import JSONLine
 from facedetect.service.request_context import current_request
+from facedetect.service.root_path import path_in_service
 
 logger = logging.getLogger(__name__)
 
@@ -172,7 +173,7 @@ async def _answer_http_exception(request: Request, error: HTTPException) -> Resp
     phrase = HTTPStatus(error.status_code).phrase
     kind = ProblemKind(error.status_code, phrase.lower().replace(" ", "-"), phrase)
     detail = f"{error.detail}: {request.method} {request.url.path}; /docs lists the endpoints"
-    if request.url.path.startswith(_CAMERA_PREFIX):
+    if path_in_service(request.scope).startswith(_CAMERA_PREFIX):
         return camera_failure(error.status_code, detail, dict(error.headers or {}))
     return ProblemResponse(kind.problem(detail), dict(error.headers or {}))
 

@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from facedetect.errors import FacedetectError
 from facedetect.faces import Detection
+from facedetect.service.root_path import path_in_service
 
 StageName = Literal["upload", "queue", "decode", "predict", "render"]
 
@@ -92,13 +93,13 @@ class RequestContext:
         if "app_root_path" in scope:
             return str(scope["root_path"].removeprefix(scope["app_root_path"]))
         if "endpoint" in scope and not scope.get("path_params"):
-            return str(scope["path"])  # a route without parameters, which FastAPI does not name
+            return path_in_service(scope)  # a route without parameters, which FastAPI does not name
         return "unmatched"
 
     @property
     def is_probe(self) -> bool:
         """Whether a machine asks for the state of the service, as it does every few seconds."""
-        return self.scope["path"] in _PROBES
+        return path_in_service(self.scope) in _PROBES
 
 
 def caller_id_of(scope: Mapping[str, Any]) -> str:

@@ -40,8 +40,8 @@ def test_every_answer_but_pictures_and_metrics_has_one_type(document: dict[str, 
                 assert name in {"Problem", "CameraFailure"}
 
 
-def test_every_body_is_a_form_plain_bytes_or_json(document: dict[str, Any]) -> None:
-    kinds = {"multipart/form-data", "application/octet-stream", "application/json"}
+def test_every_body_is_a_form_or_plain_bytes(document: dict[str, Any]) -> None:
+    kinds = {"multipart/form-data", "application/octet-stream"}
     bodies = [call["requestBody"]["content"] for call in calls(document) if "requestBody" in call]
     assert len(bodies) > 3
     assert all(set(body) <= kinds for body in bodies)

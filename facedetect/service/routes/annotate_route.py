@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from facedetect.service.accept import PICTURES, preferred_type
 from facedetect.service.detection_worker import RenderOptions
 from facedetect.service.routes.dependencies import TheServices, detect_upload
-from facedetect.service.routes.openapi import BINARY, IMAGE_PROBLEMS, image_body
+from facedetect.service.routes.openapi import BINARY, IMAGE_BODY, IMAGE_PROBLEMS
 from facedetect.service.schemas import AnnotateQuery
 
 router = APIRouter()
@@ -32,7 +32,7 @@ _OK = {
     "/annotate",
     response_class=Response,
     responses={200: _OK, **IMAGE_PROBLEMS},
-    openapi_extra=image_body(AnnotateQuery),
+    openapi_extra=IMAGE_BODY,
 )
 async def annotate(
     request: Request, query: Annotated[AnnotateQuery, Query()], services: TheServices

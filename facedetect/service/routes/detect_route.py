@@ -12,8 +12,8 @@ from facedetect.service.detection_worker import RenderOptions
 from facedetect.service.routes.dependencies import TheServices, detect_upload
 from facedetect.service.routes.openapi import (
     DETECTION_EXAMPLE,
+    IMAGE_BODY,
     IMAGE_PROBLEMS,
-    image_body,
     json_response,
 )
 from facedetect.service.schemas import DetectQuery, DetectResponse
@@ -34,7 +34,7 @@ _OK = json_response(
     response_model=DetectResponse,
     response_model_exclude_none=True,
     responses={200: _OK, **IMAGE_PROBLEMS},
-    openapi_extra=image_body(DetectQuery),
+    openapi_extra=IMAGE_BODY,
 )
 async def detect(
     request: Request, query: Annotated[DetectQuery, Query()], services: TheServices

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from facedetect import errors
 from facedetect.service.accept import JSON
 from facedetect.service.problems import KINDS, ProblemResponse
@@ -61,9 +59,10 @@ def form_content(
     return {"multipart/form-data": {"schema": schema}}
 
 
-def request_body(content: dict[str, Any]) -> dict[str, Any]:
+def request_body(content: dict[str, Any], description: str = "") -> dict[str, Any]:
     """Return a route's `openapi_extra`: FastAPI knows nothing of bodies that the route reads."""
-    return {"requestBody": {"required": True, "content": content}}
+    body = {"required": True, "content": content}
+    return {"requestBody": {"description": description, **body} if description else body}
 
 
 def json_response(example: dict[str, Any], description: str) -> dict[str, Any]:
@@ -95,23 +94,15 @@ def _problem_response(status: int, problems: list[dict[str, Any]]) -> dict[str, 
     return response
 
 
-def image_body(query: type[BaseModel]) -> dict[str, Any]:
-    """Return the `openapi_extra` of a route with one image; in JSON, it may have the query, too."""
-    image = {"type": "string", "description": "The image's bytes in base64, or as a `data:` URL."}
-    schema = {
-        "type": "object",
-        "properties": {IMAGE_PART: image, **query.model_json_schema()["properties"]},
-        "required": [IMAGE_PART],
-        "additionalProperties": False,
-    }
-    return request_body(
-        {
-            **form_content(BINARY),
-            "application/octet-stream": {"schema": BINARY},
-            JSON: {"schema": schema},
-        }
-    )
-
+# JSON is not among the documented content: generators of clients would take it in place of forms.
+IMAGE_BODY = request_body(
+    {
+        **form_content(BINARY),
+        "application/octet-stream": {"schema": BINARY},
+    },
+    "Or `application/json`: the query's parameters, and the image in base64 or as a `data:` URL: "
+    '`{"image": "/9j/4AAQ...", "min_size": 40}`.',
+)
 
 IMAGE_PROBLEMS = problem_responses(*_EXAMPLES)
 
