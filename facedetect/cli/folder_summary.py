@@ -23,6 +23,9 @@ def print_summary(summary: RunSummary) -> None:
         f"{processed} in {summary.seconds:.1f} s: {counted(summary.faces, 'face')}, "
         f"{summary.without_face} without a face, {summary.failed} failed."
     )
+    if summary.videos:
+        tracks = counted(summary.tracks, "face track")
+        typer.echo(f"In videos: {tracks} in {counted(summary.frames, 'frame')}.")
     for reason, count in summary.failures.most_common():
         typer.echo(f"  {reason}: {count}")
     if summary.incomplete:

@@ -213,6 +213,8 @@ def test_the_summary_counts() -> None:
         summary.add(row)
     assert (summary.images, summary.videos, summary.faces, summary.without_face) == (3, 1, 4, 1)
     assert (summary.failed, summary.failures) == (1, {"ValueError": 1})
+    video = a_video("clip.mp4")["video"]
+    assert (summary.tracks, summary.frames) == (video["tracks"], video["frames"])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from facedetect.archive.reports.report_rows import Row
 class RunSummary:
     """Counts over the rows of one run, its duration, and the paths of its reports.
 
-    `images` and `videos` were processed. `faces` were found in them, one per track in a video.
+    `images` and `videos` were processed. `faces` were found in them, one per track in a video:
+    `tracks` of them, in so many `frames`.
     `without_face` counts files without any. `unchanged` files were finished by an earlier run; they
     are included in the other counts. `others` are files that are neither pictures nor videos, and
     folders that were not entered; `system` are files and folders of the system, such as its bin,
@@ -25,6 +26,8 @@ class RunSummary:
     images: int = 0
     videos: int = 0
     faces: int = 0
+    tracks: int = 0
+    frames: int = 0
     without_face: int = 0
     unchanged: int = 0
     others: int = 0
@@ -60,6 +63,8 @@ class RunSummary:
             return
         if "video" in row:
             self.videos += 1
+            self.tracks += row["video"]["tracks"]
+            self.frames += row["video"]["frames"]
         else:
             self.images += 1
         self.faces += len(row["faces"])
