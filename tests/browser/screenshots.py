@@ -10,8 +10,9 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
+from facedetect.service import page
 from tests.browser.visit import DESKTOP, PHONE, Visit, find_chromium, open_browser
-from tests.conftest import ASTRONAUT
+from tests.conftest import ASTRONAUT, GRACE_HOPPER
 from tests.processes import served
 
 USUAL = "localhost:8000"  # where the browser believes to be, whatever port was free
@@ -21,6 +22,11 @@ SHOTS: dict[str, dict[str, Any]] = {
     "page-desktop-dark.png": {**DESKTOP, "color_scheme": "dark"},
     "page-phone.png": {**PHONE, "color_scheme": "light"},
 }
+SHOTS_OF_SEVERAL: dict[str, dict[str, Any]] = {
+    "page-several.png": {**DESKTOP, "color_scheme": "light"},
+    "page-several-phone.png": {**PHONE, "color_scheme": "light"},
+}
+DEMONSTRATION = Path(page.__file__).with_name("static") / "demonstration.jpg"
 
 
 def take(browser: Browser, options: dict[str, Any]) -> bytes:
@@ -29,10 +35,25 @@ def take(browser: Browser, options: dict[str, Any]) -> bytes:
         visit = Visit(context.new_page(), f"http://{USUAL}")
         visit.page.get_by_role("button", name="No picture at hand?").click()
         expect(visit.boxes).to_have_count(2)
-        visit.page.mouse.move(0, 0)
-        visit.page.evaluate("document.activeElement.blur()")
-        visit.page.wait_for_timeout(300)
-        return visit.page.screenshot()
+        return shoot(visit)
+
+
+def take_several(browser: Browser, options: dict[str, Any]) -> bytes:
+    """Return a PNG of the page with several pictures, their faces hidden."""
+    with browser.new_context(**options) as context:
+        visit = Visit(context.new_page(), f"http://{USUAL}")
+        visit.pick([ASTRONAUT, GRACE_HOPPER, DEMONSTRATION])
+        expect(visit.page.locator("#gallery-count")).to_have_text("3 pictures, 4 faces")
+        visit.page.get_by_role("radio", name="Pixelated").check()
+        expect(visit.page.locator("#overlay.rendered")).to_be_attached()
+        return shoot(visit)
+
+
+def shoot(visit: Visit) -> bytes:
+    visit.page.mouse.move(0, 0)
+    visit.page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    visit.page.wait_for_timeout(300)
+    return visit.page.screenshot()
 
 
 def write_small(path: Path, png: bytes) -> None:
@@ -53,6 +74,8 @@ def main() -> None:
             with open_browser(chromium, camera, rule) as browser:
                 for name, options in SHOTS.items():
                     write_small(IMAGES / name, take(browser, options))
+                for name, options in SHOTS_OF_SEVERAL.items():
+                    write_small(IMAGES / name, take_several(browser, options))
 
 
 if __name__ == "__main__":

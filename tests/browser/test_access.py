@@ -80,6 +80,8 @@ def test_the_keyboard_alone(visit: Visit) -> None:
     visit.press("Escape")
     expect(tag).to_be_hidden()
 
+    tab_to(visit, "summary:focus")
+    visit.press("Enter")
     tab_to(visit, "#min_size:focus")
     visit.press("End")
     expect(visit.count).to_have_text("No faces")
@@ -135,7 +137,7 @@ def test_forced_colours_leave_what_is_chosen_to_be_seen(open_page: Open) -> None
 
     chosen = background("#theme label:has(:checked)")
     assert chosen != background("#theme label:has([value=dark])")
-    assert background(".switch-track") == chosen
+    assert background("#live + .switch-track") == chosen
     visit.page.get_by_role("switch", name="Live").uncheck()
-    assert background(".switch-track") != chosen
+    assert background("#live + .switch-track") != chosen
     assert background(".shutter") != background("body")

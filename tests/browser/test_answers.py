@@ -44,7 +44,7 @@ def test_a_failure_that_comes_too_late(open_page: Open) -> None:
     """Why a request failed is still being found out when the next one is answered."""
     visit = open_page()
     visit.page.evaluate(HOLDS_READING)
-    visit.page.route("**/detect?min_size=20&*", lambda route: route.abort())
+    visit.page.route("**/detect?preset=balanced", lambda route: route.abort())
     visit.pick(ASTRONAUT)
     visit.wait_until("Boolean(window.finish)")
     visit.slide("Smallest face", 40)
@@ -70,10 +70,10 @@ def test_a_download_waits_and_comes(open_page: Open) -> None:
     with visit.page.expect_download():
         visit.page.get_by_role("button", name="PNG").click()
         expect(visit.notice).to_contain_text("Trying again in 2 seconds.")
-        visit.page.locator("#min_size").focus()
+        visit.page.locator("summary").focus()
     expect(visit.notice).to_be_empty()
     expect(visit.page.get_by_role("button", name="PNG")).to_be_enabled()
-    expect(visit.page.locator("#min_size")).to_be_focused()
+    expect(visit.page.locator("summary")).to_be_focused()
     assert visit.refused == [429]
 
 

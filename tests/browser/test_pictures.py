@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Route, expect
 
-from facedetect.faces import FACTOR_BOUNDS, MIN_SIZE_BOUND, DetectionParams
+from facedetect.faces import FACTOR_BOUNDS, MIN_SIZE_BOUND
 from facedetect.images import ImageLimits, decode_image
+from facedetect.presets import PRESETS
 from tests.browser.conftest import Open
 from tests.browser.visit import Visit
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
@@ -130,15 +132,37 @@ def test_sliders_change_what_is_found(visit: Visit, tmp_path: Path) -> None:
     expect(visit.count).to_have_text("No faces")
 
 
-def test_the_sliders_start_and_end_where_the_service_does(visit: Visit) -> None:
-    defaults = DetectionParams()
-    sliders = visit.page.locator("#params input")
-    values = sliders.evaluate_all("all => all.map(one => Number(one.defaultValue))")
-    assert values == [defaults.min_size, *defaults.thresholds, defaults.factor]
+def test_presets_and_sliders_are_those_of_the_service(visit: Visit) -> None:
+    visit.pick(ASTRONAUT)
+    sliders = visit.page.locator("#params input[type=range]")
+    names = ["min_size", "proposal", "refinement", "output", "factor", "min_confidence"]
+    assert sliders.evaluate_all("all => all.map(one => one.name)") == names
     bounds = sliders.evaluate_all("all => all.map(one => [Number(one.min), Number(one.max)])")
     assert bounds[0][0] == MIN_SIZE_BOUND
     assert all(0 < low < high < 1 for low, high in bounds[1:4])
     assert bounds[4] == list(FACTOR_BOUNDS)
+    visit.page.get_by_role("radio", name="JSON").check()
+    for name in ("Few misses", "Few false alarms", "Balanced"):
+        visit.page.get_by_role("radio", name=name).check()
+        visit.wait_until("document.getElementById('stage').ariaBusy === 'false'")
+        used = json.loads(visit.page.locator("#snippet").inner_text())["parameters"]
+        values = sliders.evaluate_all("all => all.map(one => Number(one.value))")
+        shown = [used["min_size"], *used["thresholds"], used["factor"], used["min_confidence"]]
+        assert values == shown
+        turned = visit.page.get_by_role("switch", name="Pictures may be turned").is_checked()
+        assert turned == (used["rotations"] == "auto")
+        preset = PRESETS[name.lower().replace(" ", "-")]  # type: ignore[index]
+        assert (used["looks"], used["min_size"]) == (preset.looks, preset.min_size)
+
+
+def test_a_picture_on_its_side(visit: Visit, tmp_path: Path) -> None:
+    with Image.open(ASTRONAUT) as photo:
+        photo.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "side.png")
+    visit.pick(tmp_path / "side.png")
+    expect(visit.count).to_have_text("No faces")
+    with visit.page.expect_request("**/detect?preset=balanced&rotations=auto"):
+        visit.page.get_by_role("switch", name="Pictures may be turned").check()
+    expect(visit.count).to_have_text("1 face")
 
 
 def test_a_newer_wish_ends_the_older_request(visit: Visit) -> None:
@@ -149,11 +173,11 @@ def test_a_newer_wish_ends_the_older_request(visit: Visit) -> None:
     def hold(route: Route) -> None:
         held.append(route)
 
-    visit.page.route("**/detect?min_size=20&*", hold)
+    visit.page.route("**/detect?preset=balanced", hold)
     visit.pick(ASTRONAUT)
     visit.wait_until("document.getElementById('stage').ariaBusy === 'true'")
     visit.page.wait_for_timeout(100)
-    with visit.page.expect_response("**/detect?min_size=32&*"):
+    with visit.page.expect_response("**/detect?preset=balanced&min_size=32"):
         visit.page.locator("#min_size").evaluate(
             """slider => {
                 for (const size of [30, 31, 32]) {

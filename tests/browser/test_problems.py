@@ -54,8 +54,8 @@ def test_a_text_file(open_page: Open) -> None:
 def test_more_work_than_is_allowed(open_page: Open) -> None:
     visit = open_page()
     visit.page.route(
-        "**/detect?min_size=20&*",
-        lambda route: route.continue_(url=route.request.url.replace("min_size=20", "min_size=2")),
+        "**/detect?preset=balanced",
+        lambda route: route.continue_(url=f"{route.request.url}&min_size=2"),
     )
     visit.pick(ASTRONAUT)
     expect(visit.notice).to_contain_text("Invalid parameters")

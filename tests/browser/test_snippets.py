@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
@@ -30,7 +31,7 @@ def copied(visit: Visit, language: str) -> str:
     """What the button has put on the clipboard."""
     visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     visit.page.get_by_role("radio", name=language).check()
-    visit.page.get_by_role("button", name="Copy").click()
+    visit.page.get_by_role("button", name="Cop").click()
     expect(visit.page.get_by_text("Copied")).to_be_visible()
     visit.wait_until(_IS_COPIED)  # the words may be those of another language's copy
     return visit.page.locator("#snippet").inner_text()
@@ -69,6 +70,33 @@ def check_python(visit: Visit, photo: Path) -> None:
     )
     assert ended.stdout.startswith("Box(")
     assert len(ended.stdout.splitlines()) == 1
+
+
+def test_hidden_faces(open_page: Open, photo: Path) -> None:
+    visit = open_page()
+    visit.pick(photo)
+    visit.page.get_by_role("radio", name="Few false alarms").check()
+    visit.page.get_by_role("switch", name="Pictures may be turned").check()
+    visit.page.get_by_role("radio", name="Covered").check()
+    expect(visit.count).to_have_text("1 face")
+    hidden = photo.with_name(f"{photo.stem}-covered.png")
+    for language, command in (("curl", ["/bin/bash", "-c"]), ("Python", [sys.executable, "-c"])):
+        code = copied(visit, language)
+        assert "few-false-alarms" in code
+        assert "rotations" in code
+        subprocess.run([*command, code], cwd=photo.parent, check=True)
+        with Image.open(hidden) as picture:
+            assert max(picture.getpixel((220, 120))) == 0  # type: ignore[arg-type]
+        hidden.unlink()
+
+
+def test_json_is_the_answer(visit: Visit) -> None:
+    visit.pick(ASTRONAUT)
+    expect(visit.count).to_have_text("1 face")
+    shown = json.loads(copied(visit, "JSON"))
+    url = f"{visit.base_url}/detect"
+    answer = visit.page.request.post(url, data=ASTRONAUT.read_bytes()).json()
+    assert {**shown, "timings_ms": None} == {**answer, "timings_ms": None}
 
 
 def test_javascript(open_page: Open) -> None:

@@ -109,7 +109,14 @@ class Visit:
 
     def slide(self, name: str, value: float) -> None:
         """Move a slider as a pointer would: by one event of input."""
+        self.open_more()
         self.page.get_by_role("slider", name=name).fill(str(value))
+
+    def open_more(self) -> None:
+        """Show the settings that a preset hides."""
+        more = self.page.locator("details.more")
+        if more.get_attribute("open") is None:
+            more.locator("summary").click()
 
     def wait_until(self, condition: str) -> None:
         """Wait for a condition in JavaScript. Playwright's own way needs `eval` in the page."""

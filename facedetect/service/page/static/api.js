@@ -1,9 +1,14 @@
 // Requests to the service. Every failure becomes a Problem with a text to show.
 
-import { toQuery } from "./params.js";
+import { toPairs, toQuery } from "./params.js";
 import { recall, remember } from "./storage.js";
 
 const KEY = "facedetect-api-key";
+
+const TRIES = 5;
+
+// The statuses of what is wrong with a file or the parameters, and not with the service.
+export const OF_ONE_FILE = [400, 413, 415, 422];
 
 export class Problem extends Error {
   again = null; // what to retry, unless it is the detection
@@ -23,13 +28,25 @@ export const saveKey = (key) => remember("sessionStorage", KEY, key);
 
 // The faces in an image file: POST /detect.
 export function detect(file, params, signal) {
-  return post(`detect?${toQuery(Object.entries(params))}`, file, signal, readJson);
+  return post(`detect?${toQuery(toPairs(params))}`, file, signal, readJson);
 }
 
 // The picture with its faces drawn or hidden: POST /annotate.
 export function annotate(file, params, { style, format }, signal) {
-  const pairs = Object.entries({ style, format, ...params });
+  const pairs = [...Object.entries({ style, format }), ...toPairs(params)];
   return post(`annotate?${toQuery(pairs)}`, file, signal, readImage);
+}
+
+// Asks again when the service asks to wait.
+export async function patiently(ask, signal = null) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask();
+    } catch (problem) {
+      if (!problem.retryAfterS || tries === TRIES || signal?.aborted) throw problem;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * problem.retryAfterS));
+    }
+  }
 }
 
 export const version = () => ask("version", {}, readJson);

@@ -5,11 +5,13 @@ import { Camera, cameraIsAllowed, hasCameraApp } from "./camera.js";
 import { createDetector } from "./detector.js";
 import { createDownloads } from "./download.js";
 import { createFaceList, summary } from "./facelist.js";
+import { createGallery } from "./gallery.js";
 import { createLive } from "./live.js";
 import { createNotices } from "./notices.js";
 import { createOverlay } from "./overlay.js";
 import { createParams } from "./params.js";
 import { acceptPictures, openPicture } from "./picture_input.js";
+import { createQueue } from "./queue.js";
 import { createSnippets } from "./snippets.js";
 import { createState } from "./state.js";
 
@@ -31,7 +33,7 @@ function detectAgain(afterMs = 0) {
   if (view === "camera" && isLive && camera.isShowing) liveDetector.start();
 }
 
-async function show(file) {
+async function show(files, file = files[0]) {
   chosen = file;
   const picture = await openPicture(file);
   if (chosen !== file) {
@@ -40,8 +42,9 @@ async function show(file) {
   }
   leaveCamera();
   detector.clear();
-  const { picture: last } = state.get();
-  state.set({ view: "picture", picture, detection: null, hovered: null, selected: null });
+  const { picture: last, files: lastFiles, results: lastResults } = state.get();
+  const results = files === lastFiles ? lastResults : new Map();
+  state.set({ view: "picture", picture, files, results, detection: null, hovered: null, selected: null });
   if (last) URL.revokeObjectURL(last.url);
   detector.run();
 }
@@ -83,7 +86,7 @@ async function demonstrate() {
   chosen = "demonstration";
   try {
     const file = new File([await demonstration()], "demonstration.jpg", { type: "image/jpeg" });
-    if (chosen === "demonstration") await show(file);
+    if (chosen === "demonstration") await show([file]);
   } catch (problem) {
     if (chosen !== "demonstration") return;
     problem.again = demonstrate;
@@ -96,7 +99,7 @@ const actions = {
   camera: () => openCamera(),
   turn: () => openCamera(() => camera.flip()),
   close: closeCamera,
-  shoot: async () => camera.isShowing && show(await camera.frame()),
+  shoot: async () => camera.isShowing && show([await camera.frame()]),
   demonstrate,
 };
 
@@ -152,15 +155,20 @@ createNotices({
   notice: byId("notice"), dialog: byId("key-dialog"), form: byId("key-form"), about: byId("key-about"),
   cancel: byId("key-cancel"), work: byId("work"),
 }, state, { again: detectAgain, pick: actions.pick });
-createDownloads(document.querySelectorAll("[data-download]"), state);
+createDownloads({
+  buttons: document.querySelectorAll("[data-download]"), all: byId("download-all"), allText: byId("download-all-text"),
+}, state);
+createGallery({ gallery: byId("gallery"), tiles: byId("tiles"), count: byId("gallery-count") }, state, (file) =>
+  show(state.get().files, file));
+createQueue(state);
 state.onChange(keepFocus);
 state.onChange(drawVersion);
-const defaults = createParams(byId("params"), byId("reset"), state, () => {
+createParams({ form: byId("params"), about: byId("preset-about"), reset: byId("reset") }, state, () => {
   if (state.get().view === "picture") detectAgain(SLIDER_DELAY_MS); // live, the next frame uses them
 });
 createSnippets({
   languages: byId("languages"), snippet: byId("snippet"), button: byId("copy"), buttonText: byId("copy-text"),
-}, state, defaults);
+}, state);
 
 acceptPictures({ file: byId("file"), capture: byId("capture") }, show);
 document.addEventListener("click", (event) => {

@@ -5,7 +5,6 @@ import { annotate, detect } from "./api.js";
 export function createDetector(state) {
   let controller = new AbortController();
   let timer;
-  let detected = {}; // the picture and parameters that state.detection belongs to
 
   function stop() {
     clearTimeout(timer);
@@ -23,21 +22,29 @@ export function createDetector(state) {
   }
 
   async function request(signal) {
-    const { picture, params, style, detection } = state.get();
+    const { picture, params, style } = state.get();
     try {
-      if (!detection || detected.picture !== picture || detected.params !== params) {
-        state.set({ detection: await detect(picture.file, params, signal), hovered: null, selected: null });
-        detected = { picture, params };
+      const { results, detection } = state.get();
+      const known = results.get(picture.file);
+      if (known?.params !== params || !known.detection) {
+        keep(picture.file, { params, detection: await detect(picture.file, params, signal) });
+      } else if (detection !== known.detection) {
+        keep(picture.file, known);
       }
       if (style === "box" && picture.displayable) show(null);
       else show(await annotate(picture.file, params, { style, format: "png" }, signal));
       state.set({ busy: false });
     } catch (problem) {
       if (signal.aborted) return;
-      detected = {};
       show(null);
-      state.set({ busy: false, problem, detection: null });
+      const results = new Map(state.get().results).set(picture.file, { params, problem });
+      state.set({ busy: false, problem, detection: null, results });
     }
+  }
+
+  function keep(file, result) {
+    const results = new Map(state.get().results).set(file, result);
+    state.set({ results, detection: result.detection, hovered: null, selected: null });
   }
 
   function show(blob) {

@@ -6,7 +6,7 @@ import { activeFace } from "./state.js";
 const THUMBNAIL = 88; // twice its size on the page, for high-resolution screens
 const MARGIN = 0.2;
 
-const counted = (count) => (count === 1 ? "1 face" : `${count || "No"} faces`);
+export const counted = (count) => (count === 1 ? "1 face" : `${count || "No"} faces`);
 
 function emptyText({ view, live, problem }) {
   if (problem) return "No result";

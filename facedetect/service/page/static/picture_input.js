@@ -1,22 +1,23 @@
 // How pictures get onto the page: chosen, dropped anywhere, or pasted.
 
-export function acceptPictures({ file, capture }, onFile) {
+export function acceptPictures({ file, capture }, onFiles) {
   for (const input of [file, capture]) {
     input.addEventListener("change", () => {
-      if (input.files[0]) onFile(input.files[0]);
+      const files = [...input.files];
       input.value = ""; // so that the same file can be chosen again
+      if (files.length) onFiles(files);
     });
   }
-  acceptDrops(onFile);
+  acceptDrops(onFiles);
   document.addEventListener("paste", (event) => {
-    const pasted = event.clipboardData.files[0];
-    if (!pasted) return;
+    const pasted = [...event.clipboardData.files];
+    if (!pasted.length) return;
     event.preventDefault();
-    onFile(pasted);
+    onFiles(pasted);
   });
 }
 
-function acceptDrops(onFile) {
+function acceptDrops(onFiles) {
   const holdsFiles = (event) => event.dataTransfer.types.includes("Files");
   const showVeil = (shown) => document.body.classList.toggle("dragged-over", shown);
 
@@ -32,7 +33,8 @@ function acceptDrops(onFile) {
     showVeil(false);
     if (!holdsFiles(event)) return;
     event.preventDefault();
-    if (event.dataTransfer.files[0]) onFile(event.dataTransfer.files[0]);
+    const files = [...event.dataTransfer.files];
+    if (files.length) onFiles(files);
   });
 }
 

@@ -2,7 +2,9 @@
 //
 //   view       "empty", "picture" or "camera"
 //   picture    { file, name, url, displayable }: the chosen file; browsers cannot display every format
-//   params     { min_size, factor, thresholds }, as in the query of the service
+//   files      all files that were chosen together
+//   results    by file, { params, detection } or { params, problem }: what the service last said of it
+//   params     { preset, min_size, factor, ... }, as in the query of the service
 //   style      how faces are shown: "box", "blur", "pixelate" or "solid"
 //   detection  the response of /detect
 //   rendered   { url } of the picture as rendered by the service, if that is shown
@@ -14,6 +16,8 @@
 export const initialState = {
   view: "empty",
   picture: null,
+  files: [],
+  results: new Map(),
   params: null,
   style: "box",
   detection: null,
