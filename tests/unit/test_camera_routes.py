@@ -65,6 +65,8 @@ def test_parameters_may_be_in_the_query(client: TestClient, backend: FakeBackend
         ("", {"image": PHOTO}, {"min_confidence": "nan"}, 422, "min_confidence is 'nan'"),
         ("?min_size=1", {"image": PHOTO}, {}, 422, "min_size must be at least 8"),
         ("?max_faces=0", {"image": PHOTO}, {}, 422, "max_faces is '0'"),
+        ("?looks=2&looks=3", {"image": PHOTO}, {}, 422, "looks is given 2 times"),
+        ("", [("image", PHOTO), ("image", PHOTO)], {}, 422, "'image' more than once; send it once"),
     ],
 )
 def test_failures_have_deepstacks_format(

@@ -254,6 +254,8 @@ def test_a_photo_stored_sideways_is_upright_in_the_answer(
         ("max_faces=0", "max_faces is '0'"),
         ("annotate=perhaps", "annotate is 'perhaps'"),
         ("min_face_size=40", "min_face_size is not a parameter of this endpoint"),
+        ("rotations=0&rotations=180", "rotations is given 2 times; give it once, a list with"),
+        ("looks=2&looks=3", "looks is given 2 times"),
     ],
 )
 def test_wrong_parameters_are_named(client: TestClient, query: str, words: str) -> None:

@@ -36,6 +36,8 @@ from facedetect.service.uploads import IMAGE_PART, Upload, watch_disconnect
 _KEY_PART = "api_key"
 _CONFIDENCE_PART = "min_confidence"
 
+_OWN_PARTS = {IMAGE_PART, _KEY_PART, _CONFIDENCE_PART}
+
 # DeepStack's clients send more fields than it reads.
 _MAX_PARTS = 16
 
@@ -118,6 +120,8 @@ async def _read_form(
     """Return the parts by name; authenticate as soon as the key arrives, if one is needed."""
     parts: dict[str, FormPart] = {}
     async for part in upload.read_parts(max_parts=_MAX_PARTS):
+        if part.name in parts and part.name in _OWN_PARTS:
+            raise InvalidParams(f"the form has {part.name!r} more than once; send it once")
         parts[part.name] = part
         if needs_key and part.name == _KEY_PART:  # often sent before the image
             await services.access_control.admit(request, _text(part))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from facedetect.errors import InvalidParams
 from facedetect.service.detection_worker import DetectionResult, RenderOptions
 from facedetect.service.request_context import current_request
 from facedetect.service.schemas import FaceQuery
@@ -27,6 +29,17 @@ TheServices = Annotated[Services, Depends(_services)]
 async def check_room(services: TheServices) -> None:
     """Raise Overloaded, before the body is read, if there is no room for another image."""
     services.worker.admission.check_room(current_request().caller_id)
+
+
+async def check_query(request: Request) -> None:
+    """Raise InvalidParams if a parameter is given twice: taking the last would drop the others."""
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    for name, count in counts.items():
+        if count > 1:
+            raise InvalidParams(
+                f"{name[:40]} is given {count} times; give it once, a list with commas: "
+                "rotations=0,180"
+            )
 
 
 async def detect_upload(
