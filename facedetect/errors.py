@@ -1,34 +1,34 @@
-"""Everything facedetect raises on purpose.
+"""All errors that facedetect raises on purpose.
 
     FacedetectError
-    ├── ImageError                  one picture cannot be used; the next one can
-    │   ├── InvalidImage            bytes that do not decode whole, or no image at all
-    │   ├── UnsupportedImage        a format or pixel type that is not taken
-    │   │   └── UnsupportedEncoding a body that is compressed for its way
-    │   ├── ImageTooLarge           over a limit on bytes, pixels, frames, time or memory
-    │   ├── InvalidVideo            a video of which nothing decodes, or no video at all
-    │   └── UnsupportedVideo        a video that cannot be read, or written, here
-    ├── InvalidParams               detection parameters out of bounds, or too much work
-    ├── InvalidDataset              labelled pictures that cannot be read, or contradict themselves
-    ├── InvalidSettings             a setting, an option or a backend URL that cannot be right
-    ├── ServiceError                the service would not take the request
-    │   ├── Unauthorized            no API key, or one that is not known
-    │   ├── Forbidden               from a page, or for a host, that is not allowed
-    │   ├── UploadTimeout           the body came too slowly
-    │   ├── Stopping                the service was stopped before it could answer
-    │   └── Overloaded              more work than can be done in time; says when to come again
-    │       └── RateLimited         more requests than this caller may send
-    ├── ModelError                  while building, converting or reading a model
-    │   ├── InvalidModel            the file is not a model, or lacks something it needs
-    │   └── OutputExists            there is already a file where the result should go
-    └── BackendError                the model could not answer
-        ├── BackendUnavailable      not there, or not ready yet
-        │   └── ModelNotFound       the backend is there, the model or version is not
+    ├── ImageError                  this image cannot be processed; others can
+    │   ├── InvalidImage            damaged or truncated, or not an image
+    │   ├── UnsupportedImage        an unsupported format or pixel type
+    │   │   └── UnsupportedEncoding a request body with Content-Encoding
+    │   ├── ImageTooLarge           exceeds a limit on bytes, pixels, frames, time or memory
+    │   ├── InvalidVideo            nothing can be decoded, or not a video
+    │   └── UnsupportedVideo        the installed libraries cannot read or write it
+    ├── InvalidParams               detection parameters out of range, or too much work
+    ├── InvalidDataset              unreadable or contradictory labels or images
+    ├── InvalidSettings             an invalid setting, option or backend URL
+    ├── ServiceError                the service rejected the request
+    │   ├── Unauthorized            no API key, or an unknown one
+    │   ├── Forbidden               from an origin, or for a host, that is not allowed
+    │   ├── UploadTimeout           the request body arrived too slowly
+    │   ├── Stopping                the service shut down before it could answer
+    │   └── Overloaded              too much work; says when to retry
+    │       └── RateLimited         this caller has exceeded its rate limit
+    ├── ModelError                  a model cannot be built, converted or read
+    │   ├── InvalidModel            not a model, or something is missing from it
+    │   └── OutputExists            the output already exists
+    └── BackendError                the model did not answer
+        ├── BackendUnavailable      not reachable, or not ready yet
+        │   └── ModelNotFound       the backend does not have this model or version
         ├── BackendTimeout          no answer before the deadline
         └── BackendProtocolError    an answer of the wrong shape
 
-The messages say what was given, what is allowed and what to do. Nothing here knows of HTTP or of
-exit codes: `service.problems` and `cli.exit_codes` map each class to theirs.
+Messages say what was given, what is allowed and what to do. Nothing here knows about HTTP or exit
+codes: `service.problems` and `cli.exit_codes` map the classes to theirs.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from typing import TypeVar
 
 
 class FacedetectError(Exception):
-    """The root: catch it to catch everything below.
+    """The base class: catch it to catch every error of the package.
 
-    The message is for everybody; notes (`add_note`) are for those who run the service: addresses,
-    and the words of other systems.
+    The message is safe to show to clients. Notes (`add_note`) are for operators: addresses and
+    messages of other systems.
     """
 
 
 def format_with_notes(error: FacedetectError) -> str:
-    """Return the message with its notes: for logs and terminals, never to be sent to clients."""
+    """Return the message with its notes, for logs and terminals; never send it to clients."""
     return ": ".join([str(error), *getattr(error, "__notes__", [])])
 
 
@@ -53,7 +53,7 @@ E = TypeVar("E", bound=FacedetectError)
 
 
 def copy_error(error: FacedetectError, kind: type[E]) -> E:
-    """Return a new error of that class with the same message and notes, to raise from the first."""
+    """Return a new error of class `kind` with the same message and notes."""
     again = kind(str(error))
     for note in getattr(error, "__notes__", []):
         again.add_note(note)
@@ -61,15 +61,15 @@ def copy_error(error: FacedetectError, kind: type[E]) -> E:
 
 
 class ImageError(FacedetectError):
-    """A picture cannot be used."""
+    """An image cannot be processed."""
 
 
 class InvalidImage(ImageError):
-    """The bytes do not decode whole, or the array is not an image."""
+    """The file is damaged or truncated, or the input is not an image."""
 
 
 class UnsupportedImage(ImageError):
-    """The format or pixel type is not taken."""
+    """The format or pixel type is not supported."""
 
 
 class UnsupportedEncoding(UnsupportedImage):
@@ -77,60 +77,53 @@ class UnsupportedEncoding(UnsupportedImage):
 
 
 class ImageTooLarge(ImageError):
-    """The picture exceeds a limit on bytes, pixels or frames, or on what its decoder may take."""
+    """The image exceeds a limit on bytes, pixels or frames, or on its decoder's time or memory."""
 
 
 class InvalidVideo(ImageError):
-    """Nothing of the video decodes, or the file holds no moving pictures."""
+    """Nothing of the video can be decoded, or the file contains no video."""
 
 
 class UnsupportedVideo(ImageError):
-    """The video cannot be read, or written, by what is installed here."""
+    """The installed libraries cannot read or write the video."""
 
 
 class InvalidParams(FacedetectError):
-    """Detection parameters are out of bounds, or ask for more work than is allowed."""
+    """Detection parameters are out of range, or require more work than allowed."""
 
 
 class InvalidDataset(FacedetectError):
-    """Labelled pictures cannot be read, or their labels cannot be right."""
+    """A labelled image cannot be read, or its labels are invalid."""
 
 
 class InvalidSettings(FacedetectError):
-    """A setting, an option or a backend URL cannot be right."""
+    """A setting, an option or a backend URL is invalid."""
 
 
 class ServiceError(FacedetectError):
-    """The service would not take the request."""
+    """The service rejected the request."""
 
 
 class Unauthorized(ServiceError):
-    """The request has no API key, or one that is not known."""
+    """The request has no API key, or an unknown one."""
 
 
 class Forbidden(ServiceError):
-    """A browser sends the request for a page, or to a host, that is not allowed.
-
-    `origin` is the page's, if it may read why.
-    """
-
-    def __init__(self, message: str, origin: str | None = None) -> None:
-        super().__init__(message)
-        self.origin = origin
+    """The request comes from an origin, or is addressed to a host, that is not allowed."""
 
 
 class UploadTimeout(ServiceError):
-    """The request's body came too slowly."""
+    """The request body arrived too slowly."""
 
 
 class Stopping(ServiceError):
-    """The service was stopped before it could answer."""
+    """The service shut down before it could answer."""
 
 
 class Overloaded(ServiceError):
-    """There is more work than can be done in time.
+    """There is more work than the service can finish in time.
 
-    `retry_after_s` is when there will be less; `reason` names, for statistics, what has run out.
+    Retry after `retry_after_s` seconds; `reason` says, for metrics, which resource ran out.
     """
 
     def __init__(self, message: str, retry_after_s: float = 1.0, reason: str = "overload") -> None:
@@ -140,7 +133,7 @@ class Overloaded(ServiceError):
 
 
 class RateLimited(Overloaded):
-    """The caller has sent more requests than it may; `retry_after_s` is when it may again."""
+    """The caller has exceeded its rate limit; it may retry after `retry_after_s` seconds."""
 
 
 class ModelError(FacedetectError):
@@ -148,27 +141,27 @@ class ModelError(FacedetectError):
 
 
 class InvalidModel(ModelError):
-    """The file is no model, or lacks what was asked of it."""
+    """The file is not a model, or something is missing from it."""
 
 
 class OutputExists(ModelError):
-    """Something already stands where the result should go; it was left as it is."""
+    """The output already exists; it was not changed."""
 
 
 class BackendError(FacedetectError):
-    """The model could not answer."""
+    """The model did not answer."""
 
 
 class BackendUnavailable(BackendError):
-    """The backend is not there, or not ready yet."""
+    """The backend is not reachable, or not ready yet."""
 
 
 class ModelNotFound(BackendUnavailable):
-    """The backend is there, the model or its version is not."""
+    """The backend does not have this model or version."""
 
 
 class BackendTimeout(BackendError):
-    """There was no answer before the deadline."""
+    """The backend did not answer before the deadline."""
 
 
 class BackendProtocolError(BackendError):
@@ -176,4 +169,4 @@ class BackendProtocolError(BackendError):
 
 
 PER_IMAGE_ERRORS = (ImageError, InvalidParams, BackendTimeout, BackendProtocolError)
-"""What can be wrong with one image; after any other error the next image would fail as well."""
+"""Errors of a single image; after any other error the next image would fail, too."""

@@ -1,4 +1,4 @@
-"""The command line: `facedetect COMMAND`; one module for each command, imported when it runs."""
+"""The command line, `facedetect COMMAND`: one module per command, imported when it runs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Find faces in images. Exit codes: 0 success, 1 an image could not be used, "
-    "2 a wrong option or file, 3 the model could not answer, 4 no face if --fail-if-none.",
+    help="Find faces in images. Exit codes: 0 success, 1 an image could not be processed, "
+    "2 an invalid option or file, 3 the model is unavailable, 4 no face with --fail-if-none.",
 )
 
 
@@ -45,7 +45,7 @@ def root(
 
 
 def main() -> None:
-    """Run the command line; expected errors become one line and an exit code."""
+    """Run the command line; turn expected errors into one line and an exit code."""
     app.rich_markup_mode = help_markup()
     try:
         app()

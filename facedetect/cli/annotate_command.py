@@ -1,4 +1,4 @@
-"""`facedetect annotate`: one picture or video with its faces drawn, or hidden."""
+"""`facedetect annotate`: mark or hide the faces in one picture or video."""
 
 from __future__ import annotations
 
@@ -21,13 +21,11 @@ def annotate(  # noqa: PLR0913 - a command's options are its arguments
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="Output file; its suffix is the format.", show_default=False
+            "--output", "-o", help="Output file; its suffix selects the format.", show_default=False
         ),
     ],
     *,
-    style: Annotated[
-        DrawnStyle, typer.Option(help="How faces are shown: with a box, or hidden.")
-    ] = "box",
+    style: Annotated[DrawnStyle, typer.Option(help="Draw boxes, or hide the faces.")] = "box",
     shape: options.Shape = "rectangle",
     margin: options.Margin = options.DEFAULT_MARGIN,
     mask_image: options.MaskImage = None,

@@ -1,4 +1,4 @@
-"""`facedetect annotate-folder`: every picture and video below a folder."""
+"""`facedetect annotate-folder`: mark or hide faces in every picture and video of a folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     *,
     style: Annotated[
         DisplayStyle,
-        typer.Option(help="How faces are shown: with a box, or hidden; none writes no pictures."),
+        typer.Option(help="Draw boxes, or hide the faces; none writes no pictures."),
     ] = "box",
     shape: options.Shape = "rectangle",
     margin: options.Margin = options.DEFAULT_MARGIN,
@@ -42,77 +42,76 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     metadata: Annotated[
         Metadata | None,
         typer.Option(
-            help="Metadata that pictures keep: EXIF and colour profile, only the profile, or none.",
+            help="Metadata to keep: EXIF and colour profile, only the profile, or none.",
             show_default="keep; colour where faces are hidden",
         ),
     ] = None,
     crops: Annotated[
         CropStyle | None,
-        typer.Option(help="Also cut faces out: with a margin, or aligned to 112x112 px."),
+        typer.Option(help="Also save face crops: with a margin, or aligned to 112x112 px."),
     ] = None,
     clear_crops: Annotated[
-        bool, typer.Option("--clear-crops", help="Cut faces out even if the style hides them.")
+        bool, typer.Option("--clear-crops", help="Save face crops even if the style hides faces.")
     ] = False,
     report: Annotated[
         str, typer.Option(help="Reports, separated by commas: jsonl, csv, coco, parquet, html.")
     ] = "jsonl",
     params: DetectionParams,
-    videos: Annotated[bool, typer.Option(help="Process videos, too.")] = True,
+    videos: Annotated[bool, typer.Option(help="Also process videos.")] = True,
     stride: options.Stride = 1,
     exclude: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PATTERN",
-            help="Leave out files and folders, as in .gitignore: '*.png', 'private/', '2019/**'. "
-            "Repeatable; the case of letters does not matter.",
+            help="Skip matching files and folders, as in .gitignore: '*.png', 'private/', "
+            "'2019/**'. Repeatable; ignores case.",
         ),
     ] = None,
     include: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PATTERN",
-            help="Look at nothing else, and at folders of the system that match. Repeatable.",
+            help="Process only matching files and folders, system folders too. Repeatable.",
         ),
     ] = None,
     follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Enter linked folders.")
+        bool, typer.Option("--follow-links", help="Follow symbolic links to folders.")
     ] = False,
     workers: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Files processed at a time; with Ray the maximum pool size.",
+            help="Files processed in parallel; with Ray, the maximum number of workers.",
             show_default="one per core",
         ),
     ] = None,
     backend: options.Backend = None,
     engine: Annotated[
-        EngineName, typer.Option(help="This machine, or a Ray cluster of many.")
+        EngineName, typer.Option(help="Run on this machine or on a Ray cluster.")
     ] = "local",
     ray_address: Annotated[
         str | None,
         typer.Option(
             help="Ray cluster: HOST:6379, or auto on one of its machines.",
-            show_default="a local one",
+            show_default="a local cluster",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be done, and write nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")
     ] = False,
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Print the summary only: no progress or failures."),
+        typer.Option("--quiet", "-q", help="Print only the summary, without progress or failures."),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as a JSON object.")
     ] = False,
 ) -> None:
-    """Draw, or hide, the faces on every picture and video below the folder IN.
+    """Mark or hide the faces in every picture and video below the folder IN.
 
-    OUT mirrors the tree of IN, with a report that has a line for each file, including those without
-    a face and those that could not be used. The sources stay as they are. A run that ended early,
-    for whatever reason, resumes when the same command is run again; changed files are processed
-    again.
+    OUT mirrors the tree of IN. Its report has a row for every file, including those without faces
+    and those that failed. Sources are never changed. To resume an interrupted run, run the same
+    command again; files that changed are processed again.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`facedetect compare`: what another version of the model changes."""
+"""`facedetect compare`: what changes between two versions of a model."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def compare(
     params: DetectionParams,
     tolerance: Annotated[
         float,
-        typer.Option(min=0, help="Distance that a face may move and still count, px."),
+        typer.Option(min=0, help="Distance a face may move and still count as the same, px."),
     ] = 0.5,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per image, a line each.")
+        bool, typer.Option("--json", help="Print JSON Lines: one object per image.")
     ] = False,
     backend: options.Backend = None,
 ) -> None:
-    """Show what a new version of the model changes in the images below FOLDER.
+    """Compare what two versions of a model detect in the images below FOLDER.
 
     FIRST and SECOND are versions (numbers) or labels of the backend's model, or backend URLs.
-    Exits with 1 if a face was lost, is new or moved, or an image could not be processed.
+    Exits with 1 if any face was lost, new or moved, or an image could not be processed.
 
     Examples:
 
@@ -83,11 +83,11 @@ def compare(
 
 
 def backend_of(name: str, backend: BackendSpec) -> BackendSpec:
-    """The backend with the URL `name`, or `backend` with the version or label `name`."""
+    """Return the backend with the URL `name`, or `backend` with the version or label `name`."""
     if ":" in name:
         return BackendSpec.parse(name)
     if not name:
-        raise InvalidSettings("a version is ''; give a number, a label or a backend's URL")
+        raise InvalidSettings("the version is ''; give a number, a label or a backend URL")
     own = backend.model.name
     model = ModelRef(own, version=int(name)) if name.isdecimal() else ModelRef(own, label=name)
     return BackendSpec.parse(str(replace(backend, model=model)))

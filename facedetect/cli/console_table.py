@@ -1,4 +1,4 @@
-"""Tables on standard output: plain text, the same on a terminal and in a file."""
+"""Plain-text tables on standard output, identical on a terminal and in a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def print_table(
     title: str | None = None,
     justify: Literal["left", "right"] = "left",
 ) -> None:
-    """Print aligned columns, nothing cut; the texts may come from anybody."""
+    """Print aligned columns, never truncated; cells may hold untrusted text."""
     lines = [[printable(cell) for cell in line] for line in (header, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     if title is not None:

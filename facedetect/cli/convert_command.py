@@ -11,18 +11,20 @@ from facedetect.cli.options import parse_pair
 from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS
 from facedetect.images import DEFAULT_MAX_IMAGE_PIXELS
 
-_NAMES_HELP = "NAME=TENSOR, if the graph uses another name, or is not MTCNN. Repeatable."
+_NAMES_HELP = "NAME=TENSOR, if the graph's names differ or it is not MTCNN. Repeatable."
 
 
 def convert(  # noqa: PLR0913 - a command's options are its arguments
     source: Annotated[Path, typer.Argument(metavar="FROZEN", show_default=False)],
     output: Annotated[Path, typer.Argument(metavar="OUT", show_default=False)],
     *,
-    version: Annotated[int, typer.Option(min=0, help="Version number: the folder below OUT.")] = 1,
+    version: Annotated[
+        int, typer.Option(min=0, help="Version number, the name of the folder below OUT.")
+    ] = 1,
     inputs: Annotated[list[str] | None, typer.Option("--input", help=_NAMES_HELP)] = None,
     outputs: Annotated[list[str] | None, typer.Option("--output", help=_NAMES_HELP)] = None,
     max_pyramid_pixels: Annotated[
-        int, typer.Option(min=1, help="Maximum work per image, in pixels of its pyramid.")
+        int, typer.Option(min=1, help="Maximum work per image: pixels of its pyramid.")
     ] = DEFAULT_MAX_PYRAMID_PIXELS,
     max_image_pixels: Annotated[
         int, typer.Option(min=1, help="Maximum size of an encoded image, in pixels.")
@@ -30,15 +32,16 @@ def convert(  # noqa: PLR0913 - a command's options are its arguments
     batching: Annotated[
         bool,
         typer.Option(
-            "--batching", help="For a TensorFlow Serving with --enable_batching: MTCNN in batches."
+            "--batching",
+            help="For TensorFlow Serving with --enable_batching: run MTCNN on batches.",
         ),
     ] = False,
 ) -> None:
-    """Turn a frozen graph or a checkpoint into a SavedModel for TensorFlow Serving.
+    """Convert a frozen graph or a checkpoint to a SavedModel for TensorFlow Serving.
 
-    MTCNN's signatures take float32 pixels, uint8 pixels, or batches of encoded images with or
-    without parameters; the model itself rejects parameters that are out of bounds. Any other model
-    gets one signature, of the tensors that are named. `facedetect inspect` lists a graph's tensors.
+    MTCNN's signatures accept float32 pixels, uint8 pixels, or batches of encoded images with or
+    without parameters; the model rejects parameters that are out of range. Any other model gets one
+    signature, made of the tensors you name. `facedetect inspect` lists a graph's tensors.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`facedetect detect`: the faces of images, as text, JSON or CSV."""
+"""`facedetect detect`: find faces in images; print text, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -34,14 +34,16 @@ def detect(  # noqa: PLR0913 - a command's options are its arguments
     params: DetectionParams,
     max_faces: Annotated[
         int | None,
-        typer.Option(min=1, help="Maximum number of faces, the largest first.", show_default="all"),
+        typer.Option(
+            min=1, help="Return at most this many faces, largest first.", show_default="all"
+        ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per image, a line each.")
+        bool, typer.Option("--json", help="Print JSON Lines: one object per image.")
     ] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line for each face.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one line per face.")] = False,
     fail_if_none: Annotated[
-        bool, typer.Option("--fail-if-none", help="Exit with 4 if no image has a face.")
+        bool, typer.Option("--fail-if-none", help="Exit with 4 if no face is found in any image.")
     ] = False,
     backend: options.Backend = None,
     server: options.Server = None,
@@ -50,8 +52,7 @@ def detect(  # noqa: PLR0913 - a command's options are its arguments
 ) -> None:
     """Find the faces in images.
 
-    An IMAGE is a file, a folder, whose images are taken with those in folders below, or - for
-    standard input.
+    Each IMAGE is a file, a folder to search recursively, or - for standard input.
 
     Examples:
 
@@ -89,7 +90,7 @@ def detect(  # noqa: PLR0913 - a command's options are its arguments
 
 def _row_printer(*, as_json: bool, as_csv: bool, quiet: bool) -> RowPrinter:
     if as_json + as_csv + quiet > 1:
-        raise InvalidSettings("--json, --csv and --quiet each say what to print; give one")
+        raise InvalidSettings("--json, --csv and --quiet exclude each other; give one")
     if as_json:
         return lambda row: typer.echo(to_json_line(row), nl=False)
     if as_csv:

@@ -1,4 +1,4 @@
-"""The options of every command that looks for faces: one for each of DetectionParams' fields."""
+"""The options of every command that detects faces: one per field of DetectionParams."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DEFAULTS = DetectionParams()
 
 
 def takes_detection_params(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options in place of its argument `params`, which is made of them."""
+    """Replace a command's argument `params` by these options, from which it is built."""
     options = inspect.signature(_parse, eval_str=True).parameters
 
     @wraps(command)
@@ -37,56 +37,56 @@ def _parse(
     preset: Annotated[
         presets.Preset,
         typer.Option(
-            help="Parameters by their purpose; options that are given win. few-misses is made for "
-            "hiding faces."
+            help="Parameters for a purpose; explicit options override them. Use few-misses to hide "
+            "faces."
         ),
     ] = "balanced",
     min_size: Annotated[
         float | None,
         typer.Option(
-            help="Smallest face to find, side in px; larger is faster.",
+            help="Smallest face to find, px; larger is faster.",
             show_default=f"{_DEFAULTS.min_size:g}",
         ),
     ] = None,
     factor: Annotated[
         float | None,
         typer.Option(
-            help="Scale step of the pyramid, 0.1 to 0.95; larger finds more but is slower.",
+            help="Pyramid scale factor, 0.1 to 0.95; larger finds more but is slower.",
             show_default=f"{_DEFAULTS.factor:g}",
         ),
     ] = None,
     thresholds: Annotated[
         str | None,
         typer.Option(
-            help="Minimum scores of the three nets; higher means fewer false positives.",
+            help="Score thresholds of the three nets; higher means fewer false positives.",
             show_default=",".join(map(str, _DEFAULTS.thresholds)),
         ),
     ] = None,
     min_confidence: Annotated[
         float | None,
         typer.Option(
-            help="Leave out faces with a lower score, 0 to 1.",
+            help="Drop faces with a lower score, 0 to 1.",
             show_default=f"{_DEFAULTS.min_confidence:g}",
         ),
     ] = None,
     rotations: Annotated[
         str | None,
         typer.Option(
-            help="Turn the image by each of these degrees and search it: some of 0,90,180,270; or "
-            "auto: turned only if no face is found upright for sure.",
+            help="Rotations to search, degrees: any of 0,90,180,270; or auto to rotate only if no "
+            "upright face is found with certainty.",
             show_default="0",
         ),
     ] = None,
     looks: Annotated[
         int | None,
         typer.Option(
-            help="Search so many copies of the image, mirrored or resized, 1 to 6; the score is "
-            "their mean.",
+            help="Search this many mirrored or resized copies of the image, 1 to 6, and average "
+            "their scores.",
             show_default=f"{_DEFAULTS.looks}",
         ),
     ] = None,
 ) -> DetectionParams:
-    """Return the parameters that the options ask for; raises InvalidParams."""
+    """Build the parameters from the options; raises InvalidParams."""
     return presets.detection_params(
         preset,
         min_size=min_size,

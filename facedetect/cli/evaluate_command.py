@@ -1,4 +1,4 @@
-"""`facedetect evaluate`: measures the accuracy of detectors on labelled images."""
+"""`facedetect evaluate`: measure the accuracy of detectors on labelled images."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
     images: Annotated[
         Path | None,
         typer.Option(
-            help="Folder that image names are relative to.",
+            help="Folder that the image names are relative to.",
             show_default="LABELS/WIDER_val/images, or the folder of the JSON file",
         ),
     ] = None,
@@ -46,21 +46,21 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
     ] = None,
     one_based: Annotated[
         bool,
-        typer.Option("--one-based", help="In LABELS the top left pixel is (1, 1), not (0, 0)."),
+        typer.Option("--one-based", help="Coordinates in LABELS start at 1, not 0."),
     ] = False,
     detector: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=BACKEND",
-            help="A detector by its backend's URL; repeatable.",
-            show_default="the backend of the settings, named facedetect",
+            help="A detector, as NAME=BACKEND. Repeatable.",
+            show_default="facedetect with the configured backend",
         ),
     ] = None,
     external: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=COMMAND",
-            help="Another program as a detector, see docs/evaluation.md; repeatable.",
+            help="An external program as a detector; see docs/evaluation.md. Repeatable.",
             show_default=False,
         ),
     ] = None,
@@ -68,26 +68,28 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
         list[str] | None,
         typer.Option(
             metavar="NAME[=MIN_SIZE/FACTOR/T1,T2,T3]",
-            help="Detection parameters: defaults, recipe, or your own; repeatable.",
+            help="Detection parameters: defaults, recipe, or your own. Repeatable.",
             show_default="defaults",
         ),
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("evaluation"),
     iou: Annotated[
-        float, typer.Option(min=0.05, max=0.95, help="Lowest IoU of a detection and its face.")
+        float, typer.Option(min=0.05, max=0.95, help="Minimum IoU of a detection and its face.")
     ] = 0.5,
     threads: Annotated[int, typer.Option(min=1, help="Images processed in parallel.")] = 1,
     timeout: Annotated[
         float,
         typer.Option(
-            min=0.1, max=_MAX_TIMEOUT_S, help="Time limit of an external program's answer, seconds."
+            min=0.1,
+            max=_MAX_TIMEOUT_S,
+            help="Timeout for each answer of an external program, seconds.",
         ),
     ] = DEFAULT_TIMEOUT_S,
     bootstrap: Annotated[
         int, typer.Option(min=100, help="Bootstrap rounds for confidence intervals.")
     ] = 1000,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print neither progress nor failures.")
+        bool, typer.Option("--quiet", "-q", help="Print no progress and no failures.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the results as JSON instead of tables.")
@@ -95,9 +97,9 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
 ) -> None:
     """Measure the accuracy of detectors on labelled images.
 
-    LABELS is the folder of WIDER FACE, or a JSON file: COCO, or a row per image. The output folder
-    gets results.json, results.md, plots and all detections; run the same command again to resume an
-    interrupted evaluation. Exits with 1 if a detector failed on an image.
+    LABELS is the WIDER FACE folder, or a JSON file: COCO, or one row per image. The output folder
+    receives results.json, results.md, plots and all detections. To resume an interrupted
+    evaluation, run the same command again. Exits with 1 if a detector failed on an image.
 
     Examples:
 

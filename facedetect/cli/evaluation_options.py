@@ -1,4 +1,4 @@
-"""Parses the options of `facedetect evaluate` that name detectors and settings."""
+"""Parse the options of `facedetect evaluate` that name detectors and settings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def parse_settings(texts: Sequence[str]) -> dict[str, DetectionParams]:
     for text in texts:
         name, _, values = text.partition("=")
         if name in settings:
-            raise InvalidSettings(f"--setting {name} is given twice; give each its own name")
+            raise InvalidSettings(f"--setting {name} is given twice; use a different name for each")
         settings[name] = _NAMED.get(text) or _parse_params(text, values)
     return settings
 
@@ -41,9 +41,9 @@ def parse_settings(texts: Sequence[str]) -> dict[str, DetectionParams]:
 def opened_detectors(
     detectors: Sequence[str], externals: Sequence[str], settings: DetectorSettings, timeout_s: float
 ) -> Iterator[list[DetectorAdapter]]:
-    """Open all detectors before the first run, so that a wrong one is reported at once.
+    """Open all detectors before the first run, so that an invalid one is reported at once.
 
-    Without any option, the backend of the settings is opened. Raises InvalidSettings and
+    Without any option, open the configured backend. Raises InvalidSettings and
     BackendUnavailable.
     """
     programs = [

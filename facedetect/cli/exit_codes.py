@@ -7,11 +7,11 @@ from facedetect import errors
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
 CANNOT_WRITE = 1  # disk full, or permission denied
 
-NO_FACE = 4  # if --fail-if-none asks for it
+NO_FACE = 4  # with --fail-if-none
 
 EXIT_CODES: dict[type[errors.FacedetectError], int] = {
     errors.FacedetectError: 1,
-    # 1: an image could not be used
+    # 1: an image could not be processed
     errors.ImageError: 1,
     errors.InvalidImage: 1,
     errors.UnsupportedImage: 1,
@@ -19,7 +19,7 @@ EXIT_CODES: dict[type[errors.FacedetectError], int] = {
     errors.ImageTooLarge: 1,
     errors.InvalidVideo: 1,
     errors.UnsupportedVideo: 1,
-    # 2: a wrong option, file or setting
+    # 2: an invalid option, file or setting
     errors.InvalidParams: 2,
     errors.InvalidDataset: 2,
     errors.InvalidSettings: 2,

@@ -1,4 +1,4 @@
-"""What `annotate` and `hide` share: files go through a detector, one after the other."""
+"""What `annotate` and `hide` share: run files through a detector, one after the other."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def annotate_files(
     verbose: bool = False,
     **options: Unpack[FileOptions],
 ) -> None:
-    """Annotate each file as its output, and print a line for each.
+    """Annotate each file, write its output, and print a line for each.
 
-    Raises typer.Exit if one fails, and InvalidSettings, for what cannot be right, before any is
-    begun.
+    Raises typer.Exit if one fails, and InvalidSettings before the first one if the arguments are
+    invalid.
     """
     for source, output in outputs.items():
         if source.is_dir():
@@ -63,7 +63,7 @@ def annotate_files(
 def _annotate(
     annotate: Callable[[Path, Path], Row], source: Path, output: Path, *, quiet: bool, verbose: bool
 ) -> int:
-    """Annotate one file and tell of it; returns the exit code that it asks for."""
+    """Annotate one file, report the result, and return the exit code."""
     started = time.perf_counter()
     try:
         with as_file(source) as file:

@@ -1,4 +1,4 @@
-"""What finds the faces for `facedetect detect`: a model of its own, or a running service."""
+"""How `facedetect detect` finds faces: with its own model, or by calling a service."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ Finder = Callable[[Path | bytes], Detection]
 def open_finder(
     client: ClientSettings, backend: str | None, params: DetectionParams, max_faces: int | None
 ) -> Iterator[Finder]:
-    """Open the service that the settings name, or the detector, and load its model.
+    """Connect to the configured service, or open the detector and load its model.
 
     Raises InvalidSettings and BackendError's subclasses.
     """
     if client.server is not None:
         if backend is not None:
-            raise InvalidSettings("--server asks a service, which has its own backend; give one")
+            raise InvalidSettings(
+                "--server and --backend exclude each other: a service has its own backend; give one"
+            )
         from facedetect.client import Client
 
         options = asdict(params)

@@ -15,7 +15,9 @@ from facedetect.cli.formatting import counted, printable
 def print_summary(summary: RunSummary) -> None:
     """Print the counts, the reasons of failures and the paths of the reports."""
     if summary.interrupted:
-        typer.echo("Interrupted: run the same command again to resume; reports come at the end.")
+        typer.echo(
+            "Interrupted. Run the same command again to resume; reports are written at the end."
+        )
     processed = counted(summary.images, "image")
     if summary.videos:
         processed += f" and {counted(summary.videos, 'video')}"
@@ -30,16 +32,16 @@ def print_summary(summary: RunSummary) -> None:
         typer.echo(f"  {reason}: {count}")
     if summary.incomplete:
         files = counted(summary.incomplete, "file")
-        typer.echo(f"Without crops or thumbnail, as the report's `not_written` says: {files}.")
+        typer.echo(f"Crops or thumbnail not written (`not_written` in the report): {files}.")
     if summary.unchanged:
         typer.echo(f"Unchanged since an earlier run: {counted(summary.unchanged, 'file')}.")
     _print_skipped(summary)
     if summary.missing:
         missing = counted(summary.missing, "file")
-        typer.echo(f"Results kept although the source is gone or left out: {missing}.")
+        typer.echo(f"Results whose source is gone or excluded: {missing}.")
     if summary.missing_other_options:
         files = counted(summary.missing_other_options, "file")
-        typer.echo(f"  of which {files} made with other options: faces may show.")
+        typer.echo(f"  Of these, {files} made with other options; faces may be visible.")
     for report in summary.reports:
         typer.echo(f"Report: {printable(report)}")
 
@@ -51,11 +53,11 @@ def _print_skipped(summary: RunSummary) -> None:
         typer.echo(f"Excluded: {counted(summary.excluded, 'path')}.")
     if summary.system:
         paths = counted(summary.system, "path")
-        typer.echo(f"Left alone: {paths} of the system, such as bins and thumbnails.")
+        typer.echo(f"Not entered: {paths} of the system, such as recycle bins and thumbnails.")
 
 
 def print_json(summary: RunSummary) -> None:
-    """Print the same as a JSON object."""
+    """Print the summary as a JSON object."""
     failures = {"failed": summary.failed, "failures": dict(summary.failures.most_common())}
     typer.echo(json.dumps({**vars(summary), **failures, "seconds": round(summary.seconds, 3)}))
 
@@ -75,6 +77,6 @@ def print_preview(files: Iterable[PreviewedFile], *, quiet: bool, as_json: bool)
     typer.echo(
         f"{counted(counts['process'], 'file')} to process, {counts['unchanged']} unchanged, "
         f"{counted(counts['other'], 'other file')}, {counts['excluded']} excluded, "
-        f"{counts['system']} of the system, "
-        f"{counted(counts['unreadable'], 'folder')} that cannot be listed. Nothing was written."
+        f"{counts['system']} system paths, "
+        f"{counted(counts['unreadable'], 'folder')} that cannot be read. Nothing was written."
     )

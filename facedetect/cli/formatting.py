@@ -7,7 +7,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Escape characters that a terminal would act on or cannot show, in untrusted text."""
+    """Escape characters in untrusted text that a terminal would interpret or cannot display."""
     return (
         text
         if text.isprintable()

@@ -12,29 +12,30 @@ def freeze(
     output: Annotated[Path, typer.Argument(metavar="OUT.pb", show_default=False)],
     *,
     weights: Annotated[
-        Path | None, typer.Option(help="A .safetensors file.", show_default="the package's own")
+        Path | None, typer.Option(help="A .safetensors file.", show_default="built in")
     ] = None,
     caffe: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Folder with det1.caffemodel to det3.caffemodel; det4 refines landmarks.",
+            help="Folder with det1.caffemodel to det3.caffemodel; det4, if there, refines "
+            "landmarks.",
             show_default=False,
         ),
     ] = None,
     geometry: Annotated[
         Literal["accurate", "reference"],
-        typer.Option(help="accurate finds more faces; reference equals the tf-mtcnn graph."),
+        typer.Option(help="accurate finds more faces; reference matches the tf-mtcnn graph."),
     ] = "accurate",
     average_landmarks: Annotated[
         bool,
         typer.Option(
             "--average-landmarks",
-            help="Run O-Net twice more per face, once mirrored, for more accurate landmarks.",
+            help="Run O-Net two more times per face, once mirrored, for more accurate landmarks.",
         ),
     ] = False,
 ) -> None:
-    """Build MTCNN as one frozen graph.
+    """Build MTCNN as a single frozen graph.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`facedetect hide`: pictures and videos with their faces hidden."""
+"""`facedetect hide`: hide the faces in pictures and videos."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def hide(  # noqa: PLR0913 - a command's options are its arguments
     ],
     *,
     style: Annotated[
-        HidingStyle, typer.Option(help="What covers faces; an image of your own with --image.")
+        HidingStyle, typer.Option(help="How to hide faces; image needs --image.")
     ] = "blur",
     shape: options.Shape = "rectangle",
     margin: options.Margin = options.DEFAULT_MARGIN,
@@ -44,11 +44,11 @@ def hide(  # noqa: PLR0913 - a command's options are its arguments
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Hide the faces on copies of pictures and videos.
+    """Hide the faces in copies of pictures and videos.
 
-    The sources stay as they are; - is a picture on standard input. A face that is not found is not
-    hidden: check the results, and miss fewer with --preset few-misses. For whole folders there is
-    annotate-folder, which resumes.
+    Sources are never changed; - reads a picture from standard input. A face that is not found is
+    not hidden: check the results, and use --preset few-misses to miss fewer. For whole folders use
+    annotate-folder, which can resume.
 
     Examples:
 
@@ -72,7 +72,7 @@ def hide(  # noqa: PLR0913 - a command's options are its arguments
 
 
 def _outputs(files: list[Path], output: Path) -> dict[Path, Path]:
-    """Where each file's result goes; raises InvalidSettings if two would be one file."""
+    """Map each file to its output; raises InvalidSettings if two share an output."""
     if len(files) == 1 and not output.is_dir():
         return {files[0]: output}
     if output.exists() and not output.is_dir():
@@ -80,5 +80,7 @@ def _outputs(files: list[Path], output: Path) -> dict[Path, Path]:
     outputs = {file: output / output_name(file) for file in files}
     twice = [path for path, count in Counter(outputs.values()).items() if count > 1]
     if twice:
-        raise InvalidSettings(f"two files would become {twice[0]}; hide them one after the other")
+        raise InvalidSettings(
+            f"two files would be written to {twice[0]}; hide them in separate runs"
+        )
     return outputs

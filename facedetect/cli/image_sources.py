@@ -1,4 +1,4 @@
-"""The images that a command is given: files, folders, or `-` for standard input."""
+"""A command's images: files, folders, or `-` for standard input."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ STANDARD_INPUT = Path("-")
 
 
 def expand_folders(paths: Iterable[Path]) -> Iterator[Path]:
-    """Give each file, and in place of a folder all images below it, in the order of their names.
+    """Yield each file; replace a folder by all images below it, sorted by name.
 
-    A folder below that cannot be listed is given as it is. Raises InvalidSettings for a folder
+    A subfolder that cannot be listed is yielded as it is. Raises InvalidSettings for a folder
     without images.
     """
     for path in paths:
@@ -35,13 +35,13 @@ def expand_folders(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def image_source(path: Path) -> Path | bytes:
-    """The path of a file, or what standard input holds."""
+    """Return the path of a file, or the contents of standard input."""
     return sys.stdin.buffer.read() if path == STANDARD_INPUT else path
 
 
 @contextmanager
 def as_file(path: Path) -> Iterator[Path]:
-    """Give the path, or that of a temporary file with what standard input holds."""
+    """Yield the path, or that of a temporary file with the contents of standard input."""
     if path != STANDARD_INPUT:
         yield path
         return

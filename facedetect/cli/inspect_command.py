@@ -1,4 +1,4 @@
-"""`facedetect inspect`: list the tensors and signatures of a model."""
+"""`facedetect inspect`: list a model's tensors and signatures."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def inspect(
 
 
 def _shown(default: Any) -> str:
-    """Without the digits that float32 does not have."""
+    """Format values without the digits that float32 cannot hold."""
     if default is None:
         return ""
     values = default if isinstance(default, list) else [default]

@@ -1,4 +1,4 @@
-"""`facedetect keys`: manages the API keys of the HTTP service."""
+"""`facedetect keys`: manage the API keys of the HTTP service."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def add(
     *,
     expires: Annotated[
         str | None,
-        typer.Option(help="Expires after this time: 12h, 90d or 52w.", show_default="never"),
+        typer.Option(help="Lifetime, such as 12h, 90d or 52w.", show_default="never"),
     ] = None,
     rate_limit: Annotated[
         str | None,
@@ -51,7 +51,7 @@ def add(
     ] = None,
     file: File = None,
 ) -> None:
-    """Add a key and print it. It is shown only once: the file holds just a hash of it.
+    """Add a key and print it. It is shown only once: the file stores only a hash.
 
     A running service accepts it at once.
 
@@ -68,15 +68,15 @@ def add(
     typer.echo(text)
     until = "" if record.expires is None else f", valid until {_format_time(record.expires)}"
     typer.echo(
-        f"Added {record.id} ({name}) to {path}{until}. Copy the key now: it is not shown again. "
-        f"The service uses this file with FACEDETECT_KEYS_FILE={path}",
+        f"Added {record.id} ({name}) to {path}{until}. Copy the key now; it is not shown again. "
+        f"To use this file, start the service with FACEDETECT_KEYS_FILE={path}",
         err=True,
     )
 
 
 @app.command("list")
 def list_keys(file: File = None) -> None:
-    """List the keys, without their secrets.
+    """List the keys without their secrets.
 
     Examples:
 

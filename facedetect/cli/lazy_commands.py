@@ -1,4 +1,4 @@
-"""Commands that are imported when they run, so that `facedetect --help` imports none of them."""
+"""Commands are imported only when they run, so `facedetect --help` imports none of them."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any, Literal
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-# In the order of the help. A summary is the first line of the command's own docstring.
+# In the order the help lists them. Each summary is the first line of the command's docstring.
 COMMANDS = {
     "detect": "Find the faces in images.",
     "annotate": "Draw boxes, landmarks and scores on a copy of a picture or video.",
-    "hide": "Hide the faces on copies of pictures and videos.",
-    "annotate-folder": "Draw, or hide, the faces on every picture and video below the folder IN.",
-    "serve": "Serve POST /detect over HTTP.",
+    "hide": "Hide the faces in copies of pictures and videos.",
+    "annotate-folder": "Mark or hide the faces in every picture and video below the folder IN.",
+    "serve": "Run the HTTP service.",
     "model-server": (
-        "Serve a SavedModel as TensorFlow Serving does, where its binary is not available."
+        "Serve a SavedModel over TensorFlow Serving's protocols, for development and tests."
     ),
-    "freeze": "Build MTCNN as one frozen graph.",
-    "convert": "Turn a frozen graph or a checkpoint into a SavedModel for TensorFlow Serving.",
+    "freeze": "Build MTCNN as a single frozen graph.",
+    "convert": "Convert a frozen graph or a checkpoint to a SavedModel for TensorFlow Serving.",
     "inspect": "List a SavedModel's signatures, or the possible inputs and outputs of a graph.",
-    "compare": "Show what a new version of the model changes in the images below FOLDER.",
+    "compare": "Compare what two versions of a model detect in the images below FOLDER.",
     "evaluate": "Measure the accuracy of detectors on labelled images.",
     "keys": "Add, list and remove the API keys of the HTTP service.",
 }
-_NEED_NO_ARGUMENTS = {"serve", "model-server"}  # the others show their help
+_NEED_NO_ARGUMENTS = {"serve", "model-server"}  # the others print their help
 
 
 class LazyCommandGroup(TyperGroup):
-    """A group of the commands in COMMANDS."""
+    """The group of all commands in COMMANDS."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Click gives it
         return list(COMMANDS)
@@ -40,7 +40,7 @@ class LazyCommandGroup(TyperGroup):
 
 
 class LazyCommand(TyperCommand):
-    """Stands for a command in the group's help; the command itself takes its place to run."""
+    """A placeholder in the group's help; the real command replaces it when it runs."""
 
     def __init__(self, name: str) -> None:
         summary = COMMANDS[name]
@@ -49,17 +49,17 @@ class LazyCommand(TyperCommand):
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """Parse the arguments with the command itself, which is imported now."""
+        """Import the command and let it parse the arguments."""
         return load_command(str(self.name)).make_context(info_name, args, parent, **extra)
 
 
 def help_markup() -> Literal["markdown"] | None:
-    """How helps and usage errors are laid out: in boxes on a terminal, else as plain text."""
+    """Return the layout of help and usage errors: boxes on a terminal, plain text elsewhere."""
     return "markdown" if sys.stdout.isatty() and sys.stderr.isatty() else None
 
 
 def load_command(name: str) -> Any:
-    """Import the command: its module's Typer `app`, or the function that is called as it is."""
+    """Import the command: its module's Typer `app`, or its function."""
     attribute = name.replace("-", "_")
     module = import_module(f"facedetect.cli.{attribute}_command")
     loaded = getattr(module, "app", None)

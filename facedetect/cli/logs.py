@@ -12,12 +12,12 @@ from structlog.typing import EventDict, WrappedLogger
 from facedetect.cli.formatting import printable
 from facedetect.settings import LogFormat, LogLevel
 
-# Other loggers start at WARNING: at DEBUG some of them print the contents of uploads.
+# Other loggers start at WARNING: at DEBUG some print the contents of uploads.
 _OURS = ("facedetect", "uvicorn")
 
 
 def set_up_logs(log_format: LogFormat, level: LogLevel) -> None:
-    """Send all log records and warnings to standard error; `auto` is text on a terminal."""
+    """Log all records and warnings to standard error; `auto` means text on a terminal."""
     is_terminal = sys.stderr.isatty()
     as_json = log_format == "json" or (log_format == "auto" and not is_terminal)
     handler = logging.StreamHandler()
@@ -29,7 +29,7 @@ def set_up_logs(log_format: LogFormat, level: LogLevel) -> None:
 
 
 def make_formatter(*, as_json: bool, colors: bool = False) -> logging.Formatter:
-    """One line per record, whatever it contains; in text a traceback follows, indented."""
+    """Return a formatter of one line per record; in text, an indented traceback follows."""
     rendering = [structlog.processors.JSONRenderer()] if as_json else [_escape, _text(colors)]
     return ProcessorFormatter(
         processors=[
@@ -57,8 +57,8 @@ def _text(colors: bool) -> structlog.dev.ConsoleRenderer:
 
 
 def _order_fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Time and level first; the text as `message`, the name that log collectors expect."""
-    event.pop("color_message", None)  # uvicorn adds the message again, coloured
+    """Put time and level first, and the text under `message`, as log collectors expect."""
+    event.pop("color_message", None)  # uvicorn's coloured copy of the message
     message = str(event.pop("event")).strip()
     return {
         "timestamp": event.pop("timestamp"),
@@ -69,7 +69,7 @@ def _order_fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _escape(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Untrusted text must not break lines or move the cursor; JSON escapes it anyway."""
+    """Escape untrusted text, so that it cannot break lines or move the cursor (JSON does)."""
     for key, value in event.items():
         if key == "exception":
             event[key] = "\n".join(f"    {printable(line)}" for line in value.splitlines())

@@ -1,4 +1,4 @@
-"""`facedetect model-server`: TensorFlow Serving's protocols, for development."""
+"""`facedetect model-server`: speaks TensorFlow Serving's protocols, for development."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.2
 
-# What TensorFlow Serving takes and has no meaning here.
+# TensorFlow Serving's flags that have no effect here.
 _IGNORED_FLAGS = {
     *("allow_version_labels_for_unavailable_models", "batching_parameters_file"),
     *("enable_batching", "enable_cors_support", "enable_grpc_healthcheck_service"),
@@ -52,7 +52,7 @@ _ConfigFile = Annotated[
         "--model_config_file",
         exists=True,
         dir_okay=False,
-        help="TensorFlow Serving's ModelServerConfig: several models, their versions and labels.",
+        help="TensorFlow Serving's ModelServerConfig: models, versions and labels.",
     ),
 ]
 _Name = Annotated[str, typer.Option("--name", "--model_name", help="Name of the model.")]
@@ -68,16 +68,14 @@ _RestPort = Annotated[
     ),
 ]
 _Versions = Annotated[
-    str, typer.Option(help="Versions to serve: latest, all, or numbers such as 1,3.")
+    str, typer.Option(help="Versions to serve: latest, all, or a list such as 1,3.")
 ]
-_Labels = Annotated[
-    list[str] | None, typer.Option("--label", help="LABEL=VERSION; may be repeated.")
-]
+_Labels = Annotated[list[str] | None, typer.Option("--label", help="LABEL=VERSION. Repeatable.")]
 _Wait = Annotated[
     bool,
     typer.Option(
         "--wait-for-model",
-        help="Open the ports once each model has a version that can be called.",
+        help="Open the ports only once every model has a loaded version.",
     ),
 ]
 _MaxThreads = Annotated[
@@ -86,25 +84,25 @@ _MaxThreads = Annotated[
         "--grpc_max_threads",
         min=3,
         show_default="no limit",
-        help="Refuse calls above two less than this at a time: RESOURCE_EXHAUSTED.",
+        help="Run two calls fewer than this at a time; reject more with RESOURCE_EXHAUSTED.",
     ),
 ]
 _Cert = Annotated[
-    Path | None, typer.Option(exists=True, dir_okay=False, help="Certificate for gRPC, PEM.")
+    Path | None, typer.Option(exists=True, dir_okay=False, help="TLS certificate for gRPC (PEM).")
 ]
 _Key = Annotated[
     Path | None,
-    typer.Option(exists=True, dir_okay=False, help="Private key of the certificate, PEM."),
+    typer.Option(exists=True, dir_okay=False, help="Private key of the certificate (PEM)."),
 ]
 
 
 class _ServingCommand(TyperCommand):
-    """Takes TensorFlow Serving's flags, so that its command lines work as they are."""
+    """Accepts TensorFlow Serving's flags, so that its command lines work unchanged."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ignored = [a for a in args if a.removeprefix("--").split("=")[0] in _IGNORED_FLAGS]
         if ignored:
-            typer.echo(f"no meaning here, ignored: {' '.join(ignored)}", err=True)
+            typer.echo(f"ignored, no effect here: {' '.join(ignored)}", err=True)
         return super().parse_args(ctx, [arg for arg in args if arg not in ignored])
 
 
@@ -128,12 +126,11 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
     tls_cert: _Cert = None,
     tls_key: _Key = None,
 ) -> None:
-    """Serve a SavedModel as TensorFlow Serving does, where its binary is not available.
+    """Serve a SavedModel over TensorFlow Serving's protocols, for development and tests.
 
-    It is for development and tests: use TensorFlow Serving in production. FOLDER contains a
-    folder for each version, named by its number, and is watched: a complete version moved in is
-    served within seconds without failed calls; when it is removed, the one before is served again.
-    TensorFlow Serving's own flags are taken, too.
+    Use TensorFlow Serving itself in production. FOLDER contains a numbered folder per version and
+    is watched: move in a complete version, and it is served within seconds without failed calls;
+    remove it, and the previous one is served again. TensorFlow Serving's own flags work, too.
 
     Examples:
 
@@ -145,7 +142,7 @@ def model_server(  # noqa: PLR0913 - a command's options are its arguments
     """
     if sum(given is not None for given in (folder, base_path, config_file)) > 1:
         raise InvalidSettings(
-            "FOLDER, --model_base_path and --model_config_file each say what to serve; give one"
+            "FOLDER, --model_base_path and --model_config_file exclude each other; give one"
         )
     policy, versions_by_label = _parse_versions(versions), _parse_labels(labels or [])
     if (tls_cert is None) != (tls_key is None):
@@ -187,7 +184,7 @@ def _parse_versions(text: str) -> VersionPolicy | None:
         wanted = {int(number) for number in text.split(",")}
     except ValueError as error:
         raise InvalidSettings(
-            f"--versions {text!r} is neither latest nor all nor numbers such as 1,3"
+            f"--versions {text!r} is not valid; give latest, all, or a list such as 1,3"
         ) from error
     return wanted.intersection
 
@@ -196,5 +193,7 @@ def _parse_labels(pairs: list[str]) -> dict[str, int]:
     labels = dict(parse_pair("label", pair, "stable=1") for pair in pairs)
     for label, version in labels.items():
         if not version.isdecimal():
-            raise InvalidSettings(f"--label {label}={version} has no version, such as stable=1")
+            raise InvalidSettings(
+                f"--label {label}={version} has no version; give one, as in stable=1"
+            )
     return {label: int(version) for label, version in labels.items()}

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ Backend = Annotated[
     ),
 ]
 
-Shape = Annotated[MaskShape, typer.Option(help="Shape of what hides a face.")]
+Shape = Annotated[MaskShape, typer.Option(help="Shape of the mask that hides a face.")]
 Margin = Annotated[
     float,
-    typer.Option(help="How far a mask reaches beyond the face, a share of its size, 0 to 2."),
+    typer.Option(help="How far a mask extends beyond the face, as a fraction of its size, 0 to 2."),
 ]
 MaskImage = Annotated[
     Path | None,
-    typer.Option("--image", help="Image for --style image, shown on each face.", dir_okay=False),
+    typer.Option("--image", help="Image to put over each face with --style image.", dir_okay=False),
 ]
 Stride = Annotated[
-    int, typer.Option(min=1, help="Search every n-th frame of a video and track faces between.")
+    int, typer.Option(min=1, help="Search every n-th frame of a video; track faces in between.")
 ]
 Server = Annotated[
     str | None,
     typer.Option(
-        help="Ask a running facedetect service, such as http://localhost:8000; its API key is in "
+        help="Use a running service, such as http://localhost:8000; its API key is read from "
         "FACEDETECT_API_KEY.",
         show_default="FACEDETECT_SERVER, or none",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Print what was done, and how long it took, too.")
+    bool, typer.Option("--verbose", "-v", help="Also print what was done and how long it took.")
 ]
 
 
 def parse_mask(shape: MaskShape, margin: float, image: Path | None) -> Mask:
-    """The mask that the options describe; raises InvalidSettings and InvalidImage."""
+    """Build the mask from the options; raises InvalidSettings and InvalidImage."""
     return Mask(shape, margin, b"" if image is None else read_mask_image(image))
 
 
 def parse_pair(option: str, text: str, example: str) -> tuple[str, str]:
-    """Parse the value of an option that gives something a name; raises InvalidSettings."""
+    """Parse an option's NAME=VALUE; raises InvalidSettings."""
     match = _PAIR.fullmatch(text)
     if match is None:
         raise InvalidSettings(f"--{option} {text!r} is not NAME=VALUE, such as {example}")

@@ -1,4 +1,4 @@
-"""Progress of long commands: a bar on a terminal, elsewhere a line every ten seconds."""
+"""Progress of long commands: a bar on a terminal, a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from facedetect.cli.formatting import counted, printable
 
-if TYPE_CHECKING:  # neither command needs the other's part of the package
+if TYPE_CHECKING:  # no command needs another's part of the package
     from facedetect.archive import FolderProgress, FrameProgress
     from facedetect.evaluation.evaluation_run import EvaluationProgress
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SHOWN_IN_SECONDS = 120
-_FIRST_RATE_S = 1.0  # before, the rate would be that of the first few
+_FIRST_RATE_S = 1.0  # earlier, the first few items would distort the rate
 _MAX_FAILURE_LENGTH = 300
 
 
 @contextmanager
 def folder_progress(console: Console) -> Iterator[Callable[[FolderProgress], None]]:
-    """Give a callback for `annotate_folder` that shows its progress and each file that fails."""
+    """Yield a callback for `annotate_folder` that shows progress and each failure."""
     with ProgressDisplay(console, "files") as display:
 
         def show(progress: FolderProgress) -> None:
@@ -44,7 +44,7 @@ def folder_progress(console: Console) -> Iterator[Callable[[FolderProgress], Non
 
 @contextmanager
 def frame_progress(console: Console) -> Iterator[Callable[[FrameProgress], None]]:
-    """Give a callback for `annotate_file` that shows how far a video is."""
+    """Yield a callback for `annotate_file` that shows a video's progress."""
     with ProgressDisplay(console, "frames") as display:
         shown: tuple[str, str] | None = None
 
@@ -61,7 +61,7 @@ def frame_progress(console: Console) -> Iterator[Callable[[FrameProgress], None]
 
 @contextmanager
 def evaluation_progress(console: Console) -> Iterator[Callable[[EvaluationProgress], None]]:
-    """Give a callback for `evaluate` that shows each run's progress and each image that fails."""
+    """Yield a callback for `evaluate` that shows each run's progress and each failure."""
     with ProgressDisplay(console, "images") as display:
 
         def show(progress: EvaluationProgress) -> None:
@@ -77,7 +77,7 @@ def evaluation_progress(console: Console) -> Iterator[Callable[[EvaluationProgre
 
 
 class ProgressDisplay:
-    """Shows how far one task after the other is, in so many of a `unit`."""
+    """Shows the progress of one task after the other, counted in `unit`."""
 
     def __init__(
         self, console: Console, unit: str, clock: Callable[[], float] = time.monotonic
@@ -101,9 +101,9 @@ class ProgressDisplay:
         self._bars.stop()
 
     def begin(self, task: str) -> None:
-        """Begin a task; the one before has ended."""
+        """Begin a task; this ends the previous one."""
         for earlier in self._bars.tasks:
-            if earlier.total is None:  # its bar would move for ever
+            if earlier.total is None:  # its bar would never stop moving
                 self._bars.remove_task(earlier.id)
         self._bar = self._bars.add_task(task, total=None, text="")
         self._task = task
@@ -111,7 +111,7 @@ class ProgressDisplay:
         self._printed = -math.inf
 
     def update(self, done: int, total: int | None, details: str = "", *, skipped: int = 0) -> None:
-        """Show how much of the task is done; `skipped` was done before, and took no time."""
+        """Show how much of the task is done; `skipped` items took no time."""
         now = self._clock()
         elapsed_s = now - self._started
         of_total = "" if total is None else f" of {total:,}"

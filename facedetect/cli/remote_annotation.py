@@ -1,4 +1,4 @@
-"""`facedetect annotate --server`: a running service draws."""
+"""`facedetect annotate --server`: a running service annotates the image."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def annotate_at_server(
     style: DrawnStyle,
     mask: Mask,
 ) -> None:
-    """Have the service that the settings name annotate an image, and write its answer.
+    """Let the configured service annotate an image, and write the result.
 
-    Raises InvalidSettings for what a service does not do, and the errors of Client.
+    Raises InvalidSettings for what a service does not support, and the errors of Client.
     """
     if source.suffix.lower() in VIDEO_SUFFIXES:
-        raise InvalidSettings("a service takes no videos; leave out --server")
+        raise InvalidSettings("a service does not accept videos; leave out --server")
     output_format = _FORMATS.get(output.suffix.lower())
     if output_format is None:
         raise InvalidSettings(
@@ -59,7 +59,6 @@ def annotate_at_server(
 def _service_style(style: DrawnStyle, mask: Mask) -> AnnotationStyle:
     if style == "image" or mask != DEFAULT_MASK:
         raise InvalidSettings(
-            "a service covers faces in its own way: leave out --shape, --margin and --image, or "
-            "--server"
+            "a service has its own masks: leave out --shape, --margin and --image, or --server"
         )
     return style

@@ -9,10 +9,10 @@ import typer
 
 from facedetect.settings import ServiceSettings
 
-# Beside one a thread: for the headers of images that will wait, and for light work.
+# In addition to one per thread: for the headers of images in the queue, and for light work.
 _MORE_DECODERS = 2
 
-_NOT_STARTED = 3  # another program took the port just now, for one
+_NOT_STARTED = 3  # for example, another program has just taken the port
 
 
 def serve(
@@ -27,14 +27,12 @@ def serve(
         bool, typer.Option("--without-keys", help="Accept requests without an API key.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log warnings only.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Log at the level debug.")
-    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log at debug level.")] = False,
 ) -> None:
-    """Serve POST /detect over HTTP.
+    """Run the HTTP service.
 
-    Settings are environment variables such as FACEDETECT_PORT, or stand in a file;
-    docs/settings.md lists them.
+    Configure it with environment variables such as FACEDETECT_PORT, or in a file;
+    docs/settings.md lists all settings.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""Stopping a long command early, without losing work."""
+"""Stop a long command early without losing work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 @contextmanager
 def stopped_by_signals(stop: Event) -> Iterator[None]:
-    """Set the event on Ctrl-C and SIGTERM, so that work in progress ends; a second one kills."""
+    """Set the event on Ctrl-C or SIGTERM to finish work in progress; a second signal kills."""
 
     def request_stop(number: int, _: object) -> None:
         stop.set()
@@ -29,7 +29,7 @@ def stopped_by_signals(stop: Event) -> Iterator[None]:
 
 
 def _die(number: int, _: object) -> None:
-    """Die of the signal, after showing the cursor, which a progress bar hides."""
+    """Show the cursor, which a progress bar hides, and die of the signal."""
     if sys.stderr.isatty():
         sys.stderr.write(_SHOW_CURSOR)
         sys.stderr.flush()

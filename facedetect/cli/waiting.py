@@ -1,4 +1,4 @@
-"""Telling what a command is waiting for, once it has been silent for a second."""
+"""Say what a command is waiting for once it has been silent for a second."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def waiting(text: str) -> Iterator[None]:
 
 
 class Spinner:
-    """Starts in the timer's thread, and never after `stop`."""
+    """A spinner that starts in the timer's thread, and never after `stop`."""
 
     def __init__(self, text: str, terminal: TextIO) -> None:
         self._text = text
@@ -39,7 +39,9 @@ class Spinner:
         self._is_stopped = False
 
     def start(self) -> None:
-        from rich.console import Console  # most commands are over before these would be needed
+        from rich.console import (
+            Console,  # slow to import, and most commands end before it is needed
+        )
         from rich.text import Text
 
         with self._lock:

@@ -176,9 +176,9 @@ def test_a_running_service_finds_and_draws(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["annotate", "clip.mp4", "-o", "out.mp4"], "takes no videos"),
+        (["annotate", "clip.mp4", "-o", "out.mp4"], "does not accept videos"),
         (["annotate", "a.png", "-o", "out.tif"], "does not write .tif"),
-        (["annotate", "a.png", "-o", "out.png", "--shape", "ellipse"], "in its own way"),
+        (["annotate", "a.png", "-o", "out.png", "--shape", "ellipse"], "its own masks"),
         (["detect", "a.png", "--backend", "embedded:"], "has its own backend"),
     ],
 )

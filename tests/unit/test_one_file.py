@@ -99,7 +99,7 @@ def test_hide_writes_a_file_or_into_a_folder(tmp_path: Path, astronaut: BGRImage
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a/x.jpg", "b/x.jpg", "-o", "out"], "two files would become out/x.jpg"),
+        (["a/x.jpg", "b/x.jpg", "-o", "out"], "two files would be written to out/x.jpg"),
         (["a", "-o", "out.jpg"], "a is a folder; use facedetect annotate-folder"),
         (["a/x.jpg", "b/x.jpg", "-o", "a/x.jpg"], "a/x.jpg is a file; give a folder"),
         (["a/x.jpg", "-o", "a"], "is the input file"),
