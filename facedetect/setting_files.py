@@ -18,24 +18,24 @@ DOTENV = Path(".env")
 
 @dataclass(frozen=True)
 class StoredSetting:
-    """A setting's value, and where it stands."""
+    """A setting's value, and where it is set."""
 
     value: Any
     origin: str
 
 
 def default_config_file() -> Path:
-    """Where the configuration file is if nothing says otherwise; it need not be there."""
+    """Return the default path of the configuration file, which need not exist."""
     return user_config_path("facedetect") / "config.toml"
 
 
 def read_setting_files(
     config: Path | None, prefix: str, known: Collection[str]
 ) -> dict[str, StoredSetting]:
-    """Return the settings in `.env` and in the configuration file, by their names in lower case.
+    """Return the settings in `.env` and in the configuration file, by lower-case name.
 
-    `.env` wins; it may hold other programs' variables. `config` must be there if it is given, and
-    hold nothing that is not `known`. Raises InvalidSettings.
+    `.env` takes precedence and may contain other programs' variables. `config`, if given, must
+    exist and contain only `known` settings. Raises InvalidSettings.
     """
     return _read_config(config, known) | _read_dotenv(prefix, known)
 
@@ -65,7 +65,7 @@ def _read_config(config: Path | None, known: Collection[str]) -> dict[str, Store
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise InvalidSettings(
-            f"{path} sets {unknown[0]!r}, which is no setting; those of docs/settings.md are "
-            "written in lower case and without FACEDETECT_, as in port = 9000"
+            f"{path} sets {unknown[0]!r}, which is not a setting; write the names of "
+            "docs/settings.md in lower case and without FACEDETECT_, as in port = 9000"
         )
     return {name: StoredSetting(value, f"{name} in {path}") for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""Settings from FACEDETECT_* variables and files: each command reads the class of what it uses."""
+"""Settings from FACEDETECT_* variables and files: one class for each group of commands."""
 
 from __future__ import annotations
 
@@ -78,13 +78,16 @@ Origins = Annotated[
 
 
 class _EnvironmentSettings(BaseSettings):
-    """Each field is the environment variable FACEDETECT_<NAME>, or stands in a file."""
+    """Each field is the environment variable FACEDETECT_<NAME>, or set in a file."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
-        """Read environment and files; `overrides` that are not None win. Raises InvalidSettings."""
+        """Read environment and files, then apply `overrides` that are not None.
+
+        Raises InvalidSettings.
+        """
         given = {name: value for name, value in overrides.items() if value is not None}
         variables = {name.upper() for name in os.environ}
         stored = {
@@ -106,7 +109,7 @@ class _EnvironmentSettings(BaseSettings):
 
 
 def _read_files() -> dict[str, StoredSetting]:
-    """The settings of all classes that stand in files."""
+    """Return the settings of all classes that are set in files."""
     classes = (ServiceSettings, ClientSettings)
     known = {name for settings in classes for name in settings.model_fields}
     config = os.environ.get(_CONFIG)
@@ -123,7 +126,7 @@ _MAX_PYRAMID_PIXELS_DESCRIPTION = (
 
 
 class DetectorSettings(_EnvironmentSettings):
-    """The model and the limits on images: what every command that finds faces reads."""
+    """The model and the image limits, for every command that detects faces."""
 
     backend: Annotated[BackendSpec, NoDecode, BeforeValidator(_parse_backend)] = Field(
         BackendSpec.parse(DEFAULT_BACKEND),
@@ -168,7 +171,7 @@ class DetectorSettings(_EnvironmentSettings):
 
     @property
     def backend_with_threads(self) -> BackendSpec:
-        """The backend; its engine has FACEDETECT_THREADS if that is set and the URL gives none."""
+        """Return the backend, with FACEDETECT_THREADS threads unless its URL sets them."""
         spec = self.backend
         if spec.scheme != "embedded" or "threads" not in self.model_fields_set:
             return spec
@@ -177,12 +180,12 @@ class DetectorSettings(_EnvironmentSettings):
     def open_detector(self, decoders: int = 0) -> Detector:
         """Open the detector that these settings describe.
 
-        It decodes files in so many processes, or in this one if there are none or they cannot be.
+        It decodes files in `decoders` processes, or in this process if that is 0 or unsupported.
         """
         isolate = self.isolate and decoders > 0
         if isolate and not is_supported():
             logger.warning(
-                "files are decoded in this process, where nothing bounds a decoder: "
+                "decoding files in this process, without limits on a decoder's time and memory: "
                 "FACEDETECT_ISOLATE needs Linux"
             )
             isolate = False
@@ -197,7 +200,7 @@ class DetectorSettings(_EnvironmentSettings):
 
 
 class ClientSettings(_EnvironmentSettings):
-    """The service that `facedetect detect` and `annotate` ask instead of a model of their own."""
+    """The service that `facedetect detect` and `annotate` call instead of their own model."""
 
     server: str | None = Field(
         None, description="Service to ask, such as `http://faces.example:8000`; `--server` wins."
@@ -206,7 +209,7 @@ class ClientSettings(_EnvironmentSettings):
 
 
 class KeysSettings(_EnvironmentSettings):
-    """Where the API keys are: what `facedetect keys` reads."""
+    """The location of the API keys, for `facedetect keys`."""
 
     keys_file: Path | None = Field(
         None,
@@ -216,7 +219,7 @@ class KeysSettings(_EnvironmentSettings):
 
 
 class ServiceSettings(DetectorSettings, KeysSettings):
-    """Everything that the HTTP service reads."""
+    """All settings of the HTTP service."""
 
     max_image_bytes: int = Field(32 * 2**20, ge=1, description=_MAX_IMAGE_BYTES_DESCRIPTION)
     max_pyramid_pixels: int = Field(
@@ -332,7 +335,7 @@ class ServiceSettings(DetectorSettings, KeysSettings):
         return value
 
     def require_keys_on_public_host(self) -> None:
-        """Raise InvalidSettings if the network could call without a key and nobody allowed it."""
+        """Raise InvalidSettings for a public host without keys, unless explicitly allowed."""
         if self.keys_file is not None and self.without_keys:
             raise InvalidSettings(
                 f"FACEDETECT_KEYS_FILE={self.keys_file} requires keys, FACEDETECT_WITHOUT_KEYS "
@@ -340,9 +343,10 @@ class ServiceSettings(DetectorSettings, KeysSettings):
             )
         if self.keys_file is None and not self.without_keys and not _is_loopback(self.host):
             raise InvalidSettings(
-                f"listening on {self.host!r} without API keys would let anybody on the network "
-                "call; make a key with facedetect keys add NAME --file FILE and set "
-                "FACEDETECT_KEYS_FILE=FILE, or listen on 127.0.0.1, or allow it with "
+                f"listening on {self.host!r} without API keys would accept requests from anybody "
+                "on "
+                "the network; create a key with facedetect keys add NAME --file FILE and set "
+                "FACEDETECT_KEYS_FILE=FILE, listen on 127.0.0.1, or allow it with "
                 "--without-keys (FACEDETECT_WITHOUT_KEYS=true)"
             )
 

@@ -55,7 +55,7 @@ def test_errors_name_the_file(here: Path) -> None:
     with pytest.raises(InvalidSettings, match=r"^threads in .*facedetect\.toml=0: "):
         DetectorSettings.load()
     config.write_text("prot = 9000")
-    with pytest.raises(InvalidSettings, match="sets 'prot', which is no setting"):
+    with pytest.raises(InvalidSettings, match="sets 'prot', which is not a setting"):
         DetectorSettings.load()
     config.write_text("port 9000")
     with pytest.raises(InvalidSettings, match="cannot be read"):
