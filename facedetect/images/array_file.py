@@ -1,4 +1,4 @@
-"""Image files whose pixels are put together here, since Pillow does not know their layout."""
+"""Image files in layouts that Pillow does not support; their pixels are assembled here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ArrayFile(ImageFile):
-    """A Pillow image that reads its pixels itself once they are needed.
+    """A Pillow image that reads its own pixels when they are first needed.
 
     `_open` sets mode and size, as in every plugin.
     """
@@ -27,10 +27,10 @@ class ArrayFile(ImageFile):
 
     @abstractmethod
     def read_pixels(self) -> NDArray[np.uint8]:
-        """Decode the pixels: [height, width, channels of the mode], or [height, width] in grey."""
+        """Decode the pixels: [height, width, channels], or [height, width] for greyscale."""
 
     def load(self) -> PixelAccess | None:
-        """Decode the pixels if they are not decoded yet."""
+        """Decode the pixels unless they are already decoded."""
         if self._im is None:
             pixels = np.ascontiguousarray(self.read_pixels())
             self.im = Image.frombytes(self.mode, self.size, pixels.data).im

@@ -17,9 +17,9 @@ from facedetect.images.limits import truncated_error
 _PIXELS_AT, _HEADER_AT, _MASKS_AT = 10, 14, 54
 _UNCOMPRESSED, _BIT_FIELDS, _ALPHA_BIT_FIELDS = 0, 3, 6
 _MASKED_BITS = (16, 32)
-_CORE_HEADER_BYTES = 12  # OS/2's, which knows no compression
+_CORE_HEADER_BYTES = 12  # OS/2's, without compression
 _HEADER_WITH_ALPHA_BYTES = 56
-# Red, green, blue where the file does not say.
+# Red, green, blue if the file does not define them.
 _USUAL_MASKS = {16: (0x7C00, 0x3E0, 0x1F), 32: (0xFF0000, 0xFF00, 0xFF)}
 _INCH_IN_METRES = 0.0254
 
@@ -41,7 +41,7 @@ def open_bmp(data: bytes) -> Image.Image:
 
 
 class _MaskedBmp(ArrayFile):
-    """Pixels of 16 or 32 bits, in which masks say where the channels are."""
+    """Pixels of 16 or 32 bits; masks locate the channels."""
 
     format = "BMP"
 
@@ -65,7 +65,7 @@ class _MaskedBmp(ArrayFile):
             self.info["dpi"] = across * _INCH_IN_METRES, down * _INCH_IN_METRES
 
     def read_pixels(self) -> NDArray[np.uint8]:
-        """Decode the pixels; an alpha channel without a single value means that there is none."""
+        """Decode the pixels; an alpha channel of only zeros counts as none."""
         width, height = self.size
         row_bytes = (width * self._bits + 31) // 32 * 4
         start = int.from_bytes(self.data[_PIXELS_AT : _PIXELS_AT + 4], "little")
@@ -81,7 +81,7 @@ class _MaskedBmp(ArrayFile):
 
 
 def _channel(stored: NDArray[np.unsignedinteger], mask: int) -> NDArray[np.uint8]:
-    """The bits of a mask, scaled to 0..255."""
+    """Return the bits under a mask, scaled to 0..255."""
     shift = max((mask & -mask).bit_length() - 1, 0)
     most = mask >> shift
     values = (stored & stored.dtype.type(mask)) >> stored.dtype.type(shift)

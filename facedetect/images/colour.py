@@ -1,4 +1,4 @@
-"""Colour profiles (ICC.1): whether one fits an image, and conversion to sRGB."""
+"""Colour profiles (ICC.1): check that one fits an image, and convert to sRGB."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from PIL import Image, ImageCms
 
 MAX_PROFILE_BYTES = 4 * 2**20
-"""Colour profiles have 3 kB; those of printers, which are tables, some hundreds."""
+"""Colour profiles have about 3 kB; printer profiles are tables and have hundreds."""
 
 # The fields of a profile's header (7.2).
 _COLOURS, _SIGNATURE_AT, _SIGNATURE = slice(16, 20), slice(36, 40), b"acsp"
@@ -16,7 +16,7 @@ _SPACES = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK"}
 
 
 def profile_fits(profile: bytes, mode: str) -> bool:
-    """Whether a profile is for pixels of Pillow's mode "L", "RGB" or "CMYK", by its header."""
+    """Return whether a profile's header is for Pillow's mode "L", "RGB" or "CMYK"."""
     return (
         len(profile) < MAX_PROFILE_BYTES
         and profile[_SIGNATURE_AT] == _SIGNATURE
@@ -25,7 +25,7 @@ def profile_fits(profile: bytes, mode: str) -> bool:
 
 
 def converter_to_srgb(profile: bytes, mode: str) -> Callable[[Image.Image], Image.Image] | None:
-    """What turns images of that profile into sRGB; None if it does not fit or is damaged."""
+    """Return a converter to sRGB; None if the profile does not fit or is damaged."""
     if not profile_fits(profile, mode):
         return None
     try:

@@ -20,11 +20,11 @@ JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".mpo")
 ENCODED_SUFFIXES = (".png", *JPEG_SUFFIXES, ".webp", ".bmp", ".tif", ".tiff")
 
 WEBP_LONGEST_SIDE = 16383
-# No loss is visible. Lossless takes many times the time and memory of PNG, and OpenCV's encoder
-# nearly twice the time of Pillow's with this method.
+# Visually lossless. Lossless WebP takes many times the time and memory of PNG, and OpenCV's
+# encoder takes nearly twice as long as Pillow's with this method.
 WEBP_OPTIONS = {"quality": 90, "method": 2}
 
-# The formats of which OpenCV writes the colour profile.
+# The formats for which OpenCV writes the colour profile.
 _WITH_PROFILE = (".png", ".jpg")
 
 
@@ -34,10 +34,10 @@ def encode_image(
     """Encode an image in the format of a file name's `suffix` (".png", ".jpg", ...).
 
     `quality`, 1 to 100, is for JPEG (95 by default) and WebP (90 by default); the other formats are
-    lossless. `icc_profile` is the image's; JPEG, PNG and WebP keep it, for other formats the pixels
-    are converted to sRGB. One that is not for RGB is ignored.
-    Raises InvalidSettings if `suffix` is not in ENCODED_SUFFIXES, ImageTooLarge if a side has more
-    pixels than the format allows.
+    lossless. JPEG, PNG and WebP keep the image's `icc_profile`; for other formats the pixels are
+    converted to sRGB. A profile that is not for RGB is ignored.
+    Raises InvalidSettings if `suffix` is not in ENCODED_SUFFIXES, ImageTooLarge if a side is longer
+    than the format allows.
     """
     check_encoded_suffix(suffix)
     kind = ".jpg" if suffix.lower() in JPEG_SUFFIXES else suffix.lower()
@@ -61,7 +61,7 @@ def encode_image(
 def _encode(
     image: BGRImage, kind: str, options: list[int], icc_profile: bytes = b""
 ) -> bytes | None:
-    """Encode with OpenCV; None for too many pixels a side, or a profile that libpng refuses."""
+    """Encode with OpenCV; None if a side is too long or libpng rejects the profile."""
     types = [cv2.IMAGE_METADATA_ICCP] if icc_profile else []
     metadata = [np.frombuffer(icc_profile, np.uint8)] if icc_profile else []
     try:
@@ -89,9 +89,9 @@ def _converted(image: BGRImage, convert: Callable[[Image.Image], Image.Image]) -
 
 
 def side_too_long_error(image: BGRImage, suffix: str) -> ImageTooLarge:
-    """The error for an image with more pixels a side than its format allows."""
+    """Return the error for an image with a side longer than its format allows."""
     height, width = image.shape[:2]
-    return ImageTooLarge(f"{width}x{height} pixels are too large for {suffix}; write a .png")
+    return ImageTooLarge(f"{width}x{height} pixels are too large for {suffix}; use .png")
 
 
 def write_image(path: str | os.PathLike[str], image: BGRImage, *, icc_profile: bytes = b"") -> None:
@@ -105,7 +105,7 @@ def write_image(path: str | os.PathLike[str], image: BGRImage, *, icc_profile: b
 
 
 def check_encoded_suffix(suffix: str) -> None:
-    """Raise InvalidSettings if images cannot be written with this suffix of a file name."""
+    """Raise InvalidSettings if images cannot be written with this file name suffix."""
     if suffix.lower() not in ENCODED_SUFFIXES:
         raise InvalidSettings(
             f"images cannot be written as {suffix or 'a file without a suffix'}; "

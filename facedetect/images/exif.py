@@ -1,7 +1,7 @@
-"""EXIF data about the photograph, without anything that shows it.
+"""EXIF data about a photograph, without anything that shows its contents.
 
-A directory of fields and nested directories (TIFF 6.0, section 2; CIPA DC-008). Fields are copied
-byte for byte, in their byte order, since only the programs that read them know what they mean.
+EXIF is a directory of fields and nested directories (TIFF 6.0, section 2; CIPA DC-008). Fields are
+copied byte for byte, in their byte order: only the programs that read them know their meaning.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _HEADER_BYTES = 8
 
 _SHORT, _LONG = 3, 4
-# The length of the numbers that a value is made of, by its type.
+# The size of one number of a value, by the value's type.
 _NUMBER_BYTES = VALUE_BYTES | {5: 4, 10: 4}
 
-# What fits into a JPEG file's segment, and far more than photographs have.
+# What fits into a JPEG segment; far more than photographs have.
 _MAX_BYTES = 65_000
 
 _ORIENTATION, _WIDTH, _HEIGHT = 274, 40962, 40963
-# Directories by the tags that point to them; none points to the first.
+# Directories by the tag that points to them; none points to the first.
 _FIRST, _EXPOSURE, _GPS, _INTEROPERABILITY = -1, 34665, 34853, 40965
 
 
@@ -38,8 +38,8 @@ def _ranges(*ranges: tuple[int, int]) -> frozenset[int]:
     return frozenset(tag for first, last in ranges for tag in range(first, last + 1))
 
 
-# All other tags are dropped: previews, the makers' notes, which may hold some, and the place of the
-# subject, which was true before the picture was turned.
+# All other tags are dropped: previews, maker notes, which may contain previews, and the subject's
+# position, which no longer holds once the picture is upright.
 _KEPT_TAGS = {
     _FIRST: _ranges((269, 272), (274, 274), (282, 283), (296, 296), (305, 306), (315, 316))
     | _ranges((18246, 18246), (18249, 18249), (33432, 33432), (40091, 40095))
@@ -60,11 +60,11 @@ ExifDirectory = dict[int, "ExifField | ExifDirectory"]
 
 
 def filter_exif(data: bytes, width: int, height: int) -> bytes:
-    """Keep the fields of EXIF data, or of a TIFF file, that are true of an upright result.
+    """Keep the fields of EXIF data, or of a TIFF file, that still hold for an upright result.
 
-    `width` and `height` are the result's, px. Returns the data as PNG and WebP hold it; JPEG has
-    `Exif` and two zeros before it. It is empty if there are no fields, or if they are damaged or
-    too long: a picture does not fail for them.
+    `width` and `height` are the result's, px. Returns the data as PNG and WebP store it; JPEG puts
+    `Exif` and two zero bytes before it. Empty if there are no fields, or if they are damaged or too
+    long: a picture never fails because of its metadata.
     """
     data = data.removeprefix(_PREFIX)
     order = _ORDERS.get(data[:4], "")
@@ -83,7 +83,7 @@ def filter_exif(data: bytes, width: int, height: int) -> bytes:
 
 
 def add_exif_to_tiff(tiff: bytes, exif: bytes) -> bytes:
-    """Add filtered EXIF data to a TIFF file of one page and 8 bits; it takes on the byte order."""
+    """Add filtered EXIF data to a one-page 8-bit TIFF file, which adopts its byte order."""
     old_order, order = _ORDERS[tiff[:4]], _ORDERS[exif[:4]]
     fields = read_fields(memoryview(tiff), TiffLayout(old_order), to_number(tiff[4:8], old_order))
     directory: ExifDirectory = {
@@ -100,9 +100,9 @@ def add_exif_to_tiff(tiff: bytes, exif: bytes) -> bytes:
 def _read_directory(
     data: memoryview, order: str, at: int, pointer: int, corrected: dict[int, ExifField]
 ) -> ExifDirectory:
-    """The kept fields of the directory at `at`; empty if it is damaged."""
+    """Return the kept fields of the directory at `at`; empty if it is damaged."""
     try:
-        # Each tag once: directories that name the same one again and again would take hours.
+        # Each tag once: a directory that repeats one could take hours.
         kept = {
             tag: (value_type, value)
             for tag, value_type, value in read_fields(data, TiffLayout(order), at)
@@ -120,7 +120,7 @@ def _read_directory(
 
 
 def _directory_bytes(directory: ExifDirectory, order: str, at: int) -> bytes:
-    """A directory for the offset `at`, followed by all that it points to."""
+    """Serialise a directory for the offset `at`, followed by everything it points to."""
     entries = [struct.pack(f"{order}H", len(directory))]
     content = bytearray()
     content_at = at + 2 + 12 * len(directory) + 4
@@ -136,11 +136,11 @@ def _directory_bytes(directory: ExifDirectory, order: str, at: int) -> bytes:
             count = len(value) // VALUE_BYTES[value_type]
             entries.append(struct.pack(f"{order}HHI4s", tag, value_type, count, inline))
             content += b"" if is_inline else value
-        content += bytes(len(content) % 2)  # values begin at even offsets
+        content += bytes(len(content) % 2)  # values start at even offsets
     return b"".join([*entries, bytes(4), content])
 
 
 def _reordered(value: memoryview, value_type: int, old: str, new: str) -> bytes:
-    """The value in another byte order."""
+    """Convert a value to another byte order."""
     size = _NUMBER_BYTES[value_type]
     return np.frombuffer(value, f"{old}u{size}").astype(f"{new}u{size}").tobytes()

@@ -1,4 +1,4 @@
-"""The supported formats: their signatures, and what opens their files."""
+"""The supported formats: their signatures and openers."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ from facedetect.images.webp import WebPHeader
 
 _SUPPORTED_FORMATS = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP, TIFF, JPEG 2000 or JPEG XL"
 
-# Pillow warns of what is odd in a stranger's file: that should neither fill the log nor be kept for
-# each new text, as Python does. The filter is the process's, since many threads decode.
+# Pillow warns about oddities in untrusted files. That must not fill the log, nor the memory of
+# Python, which remembers each new text. The filter is global, since many threads decode.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1"}
 _CANON_RAW_BRAND = b"crx "
 _MAX_FTYP_BYTES = 1024
-# Canon's CR3 says it in its brand. These are Fujifilm, Olympus, Panasonic, Sigma, old Canon and
+# Canon's CR3 has its own brand. These are Fujifilm, Olympus, Panasonic, Sigma, old Canon and
 # Minolta.
 _RAW_SIGNATURES = (
     b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"II\x1a\0\0\0HEAPCCDR",
     b"\0MRM",
 )  # fmt: skip
-# Phase One's are TIFF files of a thumbnail.
+# Phase One files are TIFF files with a thumbnail.
 _PHASE_ONE, _PHASE_ONE_AT = (b"IIII", b"MMMM"), 8
 
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """A format's name, and what opens its files as a Pillow image, whose pixels are not decoded.
+    """A format's name, and how to open its files as a Pillow image without decoding pixels.
 
-    `open_header` opens what tells size, frames and EXIF data, where `open` takes much more memory.
+    `open_header` reads only size, frames and EXIF data, where `open` needs much more memory.
     """
 
     name: str
@@ -79,9 +79,9 @@ _RAW = _format("RAW", open_raw)
 
 
 def detect_format(data: bytes) -> ImageFormat:
-    """Detect a file's format by its first bytes; raises UnsupportedImage.
+    """Detect a file's format from its first bytes; raises UnsupportedImage.
 
-    Pillow's other plugins are never asked.
+    Pillow's other plugins are never used.
     """
     for signatures, image_format in _BY_SIGNATURE.items():
         if data.startswith(signatures):
@@ -98,19 +98,19 @@ def detect_format(data: bytes) -> ImageFormat:
     if brands & _HEIC_BRANDS:
         return _HEIC
     raise UnsupportedImage(
-        f"the bytes are no image in a supported format; send {_SUPPORTED_FORMATS}"
+        f"the file is not an image in a supported format; send {_SUPPORTED_FORMATS}"
     )
 
 
 def load_plugins() -> None:
-    """Import the optional plugins that are installed, for a process that soon opens no files."""
+    """Import the installed optional plugins, for a process that is about to lose file access."""
     for load in (heif_plugin, jpeg_xl_plugin):
         with suppress(UnsupportedImage):
             load()
 
 
 def _brands(data: bytes) -> set[bytes]:
-    """The brands in the first box of an ISO media file; empty for other files."""
+    """Return the brands in the first box of an ISO media file; empty for other files."""
     if data[4:8] != b"ftyp":
         return set()
     end = min(int.from_bytes(data[:4]), _MAX_FTYP_BYTES)

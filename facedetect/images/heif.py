@@ -11,14 +11,14 @@ from PIL.AvifImagePlugin import AvifImageFile
 
 from facedetect.errors import UnsupportedImage
 
-# The entry in a file's list of items that says "this one is EXIF data" (ISO 14496-12, 8.11.6).
+# The entry in a file's item list that marks EXIF data (ISO 14496-12, 8.11.6).
 _EXIF_ITEM = re.compile(rb"(infe[\2\3]...(?:..|....)..)Exif", re.DOTALL)
-# A type of boxes, which no item has.
+# A box type that no item has.
 _NO_TYPE = rb"\1free"
 
 
 def open_heic(data: bytes) -> Image.Image:
-    """Open the primary picture; raises UnsupportedImage where pillow-heif is not installed."""
+    """Open the primary picture; raises UnsupportedImage if pillow-heif is not installed."""
     return heif_plugin()(io.BytesIO(data))
 
 
@@ -36,7 +36,7 @@ def heif_plugin() -> Callable[[io.BytesIO], Image.Image]:
 
 
 def open_avif(data: bytes) -> Image.Image:
-    """Open an AVIF file; without its EXIF data if that is damaged, for which Pillow refuses it."""
+    """Open an AVIF file; drop damaged EXIF data, which would make Pillow reject the file."""
     try:
         return AvifImageFile(io.BytesIO(data))
     except Exception:

@@ -1,4 +1,4 @@
-"""JPEG files: what their pixels need, and whether those are all there."""
+"""JPEG files: keep what the pixels need, and check that all pixels are there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from facedetect.images.limits import truncated_error
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess
 
-# Not 0, which escapes a 255 in the pixel data; not 255, which is padding; no restart markers.
+# Not 0, which escapes a 255 in the pixel data, nor 255, which is padding, nor restart markers.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _WITHOUT_CONTENT = {0x01, _START, _END}
@@ -26,23 +26,23 @@ _APP1, _APP2 = 0xE1, 0xE2
 # APP0 (JFIF) and APP14 (Adobe) define the colour space, so they stay.
 _METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}
 _EXIF = b"Exif\0\0"
-# Part of a colour profile: the marker, the length, this name, the part's number and their total.
+# Part of a colour profile: marker, length, this name, the part's number and the number of parts.
 _PROFILE = b"ICC_PROFILE\0"
 _MIN_PROFILE_BYTES = 4 + len(_PROFILE) + 2
 
 _END_MARK = b"\xff\xd9"
-# Bits that decode to something else than the zeros which libjpeg takes after the end: more than
-# any block of pixels has, and behind each restart marker that may be due.
+# Bits that decode differently from the zeros that libjpeg assumes after the end: more than any
+# block of pixels has, after each restart marker that may be due.
 _SOME_BITS = b"\xaa" * 4096
 _OTHER_BITS = _SOME_BITS + b"".join(bytes([0xFF, 0xD0 + n]) + _SOME_BITS for n in range(8))
 
 
 def open_jpeg(data: bytes) -> Image.Image:
-    """Open a JPEG file without what its first picture does not need, but for a colour profile.
+    """Open a JPEG file, reduced to what its first picture needs and the colour profile.
 
-    Pillow refuses files with damaged metadata or stray bytes between segments. Phones append depth
-    maps, previews and videos. Raises InvalidImage for a file that ends too early, UnsupportedImage
-    for samples of more than 8 bits.
+    Pillow rejects files with damaged metadata or stray bytes between segments. Phones append depth
+    maps, previews and videos. Raises InvalidImage for a truncated file, UnsupportedImage for
+    samples of more than 8 bits.
     """
     parts, exif, has_end = _without_metadata(data)
     if has_end:
@@ -54,10 +54,10 @@ def open_jpeg(data: bytes) -> Image.Image:
 
 
 class _JpegWithoutEnd(JpegImageFile):
-    """A JPEG file without its end mark, which cameras forget: pixels may be missing, or none.
+    """A JPEG file without its end marker, which some cameras omit: pixels may be missing or not.
 
-    libjpeg makes up what is missing. So it decodes the file twice, with different bits behind the
-    end; pixels that are all there do not depend on them.
+    libjpeg invents missing pixels. So the file is decoded twice, with different bits appended: if
+    no pixel is missing, both results are the same.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -75,7 +75,7 @@ class _JpegWithoutEnd(JpegImageFile):
 
 
 def _without_metadata(data: bytes) -> tuple[list[memoryview], bytes, bool]:
-    """The parts up to the end mark, the EXIF data, and whether there is an end mark."""
+    """Return the parts up to the end marker, the EXIF data, and whether the marker is there."""
     view, exif = memoryview(data), b""
     parts = [view[:2]]
     scans: _Scans | None = None
@@ -102,12 +102,12 @@ def _without_metadata(data: bytes) -> tuple[list[memoryview], bytes, bool]:
 
 
 class _Scans:
-    """Tells which pixels' coefficients the scans so far lack (ITU T.81, B.2.2, B.2.3 and G.1.1)."""
+    """Tracks which coefficients the scans so far lack (ITU T.81, B.2.2, B.2.3 and G.1.1)."""
 
     def __init__(self, frame_marker: int, frame: bytes) -> None:
         if frame[:1] > b"\x08":
             raise UnsupportedImage(
-                f"the JPEG file has {frame[0]} bits a sample; save it with 8, or as a 16-bit PNG"
+                f"the JPEG file has {frame[0]} bits per sample; save it with 8, or as a 16-bit PNG"
             )
         self._is_progressive = frame_marker in _PROGRESSIVE_FRAMES
         coefficients = range(64 if self._is_progressive else 1)
@@ -121,18 +121,18 @@ class _Scans:
         count = scan[0] if scan else 0
         names, (first, last, precision) = scan[1 : 1 + 2 * count : 2], scan[-3:].rjust(3)
         coefficients = range(first, last + 1) if self._is_progressive else range(1)
-        if not self._is_progressive or precision % 16 == 0:  # else later scans add further bits
+        if not self._is_progressive or precision % 16 == 0:  # else later scans add bits
             self._missing -= {(name, number) for name in names for number in coefficients}
 
 
 def _is_profile(marker: int, start: int, end: int, content: bytes) -> bool:
-    """Whether a segment is part of a colour profile that Pillow does not stumble over."""
+    """Return whether a segment is part of a colour profile that Pillow can read."""
     is_long_enough = end - start >= _MIN_PROFILE_BYTES
     return marker == _APP2 and is_long_enough and content.startswith(_PROFILE)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of each segment."""
+    """Yield marker, start and end of each segment."""
     at = 2
     while found := _MARKER.search(data, at):
         marker, at = data[found.end() - 1], found.end()

@@ -15,17 +15,17 @@ from facedetect.errors import InvalidImage, UnsupportedImage
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess
 
-# The picture's first bytes, alone or in a box (ISO 18181-2, 9.8 and 9.9).
+# The picture's first bytes, bare or in a box (ISO 18181-2, 9.8 and 9.9).
 _PICTURE = re.compile(rb"(?:^|jxlc|jxlp....)\xff\x0a", re.DOTALL)
 _HEADER_BYTES = 16
-# A side's bits after the two that select one of these, and the ratio of the sides (18181-1, D.2).
+# The bits of a side, selected by the two bits before, and the aspect ratios (18181-1, D.2).
 _SIDE_BITS = (9, 13, 18, 30)
 _RATIOS = (None, (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _FIRST_SWAPPED_ORIENTATION = 5
 
 
 def open_jpeg_xl(data: bytes) -> Image.Image:
-    """Open a JPEG XL file; raises UnsupportedImage where pillow-jxl-plugin is not installed."""
+    """Open a JPEG XL file; raises UnsupportedImage if pillow-jxl-plugin is not installed."""
     return _JpegXl(data)
 
 
@@ -43,9 +43,9 @@ def jpeg_xl_plugin() -> Callable[[io.BytesIO], Image.Image]:
 
 
 class _JpegXl(ImageFile):
-    """A JPEG XL file, of which the plugin decodes all at once: mode and metadata come with pixels.
+    """A JPEG XL file. The plugin decodes it in one go: mode and metadata come with the pixels.
 
-    The size is upright, and so are the pixels.
+    Size and pixels are upright.
     """
 
     format = "JXL"
@@ -63,7 +63,7 @@ class _JpegXl(ImageFile):
         if self._im is None:
             with self._plugin(io.BytesIO(self._data)) as file:
                 file.load()
-                # The plugin leaves pictures that were JPEG as they were.
+                # The plugin returns transcoded JPEG files as they were.
                 upright = ImageOps.exif_transpose(file) if getattr(file, "jpeg", False) else file
                 self.info = dict(file.info)
                 self.im, self._mode, self._size = upright.im, upright.mode, upright.size
@@ -73,7 +73,7 @@ class _JpegXl(ImageFile):
 def _read_upright_size(data: bytes) -> tuple[int, int]:
     picture = _PICTURE.search(data)
     if picture is None:
-        raise InvalidImage("the JPEG XL file has no picture; send the original, complete file")
+        raise InvalidImage("the JPEG XL file contains no picture; send the original, complete file")
     bits = _Bits(data[picture.end() : picture.end() + _HEADER_BYTES])
     is_small = bits.read(1)
     height = _read_side(bits, is_small)
@@ -91,7 +91,7 @@ def _read_side(bits: _Bits, is_small: int) -> int:
 
 
 class _Bits:
-    """Reads numbers from the lowest bit of each byte on."""
+    """Reads numbers from bytes, lowest bit first."""
 
     def __init__(self, data: bytes) -> None:
         self._left = int.from_bytes(data, "little")

@@ -1,4 +1,4 @@
-"""Limits that are checked before an image is decoded."""
+"""Limits checked before an image is decoded."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ DEFAULT_MAX_IMAGE_PIXELS = 8192 * 8192
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """Limits that are checked before an image is decoded.
+    """Limits checked before an image is decoded.
 
     `max_bytes` of the file, `max_pixels` (width times height), `max_frames` of an animation or
-    pages of a document, of which only the first is decoded.
+    pages of a document; only the first is decoded.
     """
 
     max_bytes: int = 2**30
@@ -26,7 +26,7 @@ def check_byte_count(count: int, limits: ImageLimits) -> None:
     """Raise ImageTooLarge if a file of `count` bytes is over the limit."""
     if count > limits.max_bytes:
         raise ImageTooLarge(
-            f"the image has more than the {limits.max_bytes} bytes allowed; send a smaller one or "
+            f"the image has more than the {limits.max_bytes} bytes allowed; send a smaller image, "
             "compress it more, or raise FACEDETECT_MAX_IMAGE_BYTES"
         )
 
@@ -41,7 +41,7 @@ def check_pixel_count(width: int, height: int, limits: ImageLimits) -> None:
 
 
 def check_frame_count(format_name: str, count: int, limits: ImageLimits) -> None:
-    """Raise ImageTooLarge if a file of so many frames or pages is over the limit."""
+    """Raise ImageTooLarge if a file of `count` frames or pages is over the limit."""
     if count > limits.max_frames:
         raise ImageTooLarge(
             f"the {format_name} file has more frames or pages than the {limits.max_frames} "
@@ -50,5 +50,5 @@ def check_frame_count(format_name: str, count: int, limits: ImageLimits) -> None
 
 
 def truncated_error() -> InvalidImage:
-    """The error for a file whose end is missing."""
+    """Return the error for a truncated file."""
     return InvalidImage("the image file is truncated; send the original, complete file")

@@ -1,4 +1,4 @@
-"""Load an upright BGR image from whatever holds it."""
+"""Load an upright BGR image from any kind of source."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def load_image(
 ) -> BGRImage:
     """Return any image as an upright BGR image.
 
-    `channels` is the order of an array's colours; transparency (BGRA, RGBA) is laid over white.
-    The limits do not apply to arrays, which are decoded already.
+    `channels` is the order of an array's colours; transparency (BGRA, RGBA) is composited over
+    white. The limits do not apply to arrays, which are already decoded.
     Raises InvalidImage, UnsupportedImage or ImageTooLarge.
     """
     limits = limits or ImageLimits()
@@ -66,25 +66,25 @@ def file_bytes(source: ImageFile, limits: ImageLimits) -> bytes:
 
 
 def _wrong_type_error(source: object) -> InvalidImage:
-    """The error for what is no image, with what probably happened."""
+    """Return the error for an input that is not an image, with its likely cause."""
     if source is None:
         return InvalidImage(
-            "the image is None, which cv2.imread returns for a file that it cannot read; check the "
-            "path, or give it instead of the array"
+            "the image is None, which cv2.imread returns for a file it cannot read; check the "
+            "path, or pass the path itself"
         )
     if isinstance(source, list | tuple):
         return InvalidImage(
-            f"the image is a {type(source).__name__}; give images one by one, or all of them to "
-            "detect_batch, and pixels as a NumPy array"
+            f"the image is a {type(source).__name__}; pass one image at a time, or all of them to "
+            "detect_batch; pass pixels as a NumPy array"
         )
     return InvalidImage(
-        f"the image is a {type(source).__name__}; give a path, bytes, an open file, a NumPy array "
+        f"the image is a {type(source).__name__}; pass a path, bytes, an open file, a NumPy array "
         "or a Pillow image"
     )
 
 
 def decode_image(data: bytes, limits: ImageLimits) -> BGRImage:
-    """Decode an image file's bytes, see `SourceImage.decode`.
+    """Decode an image file's bytes; see `SourceImage.decode`.
 
     Raises InvalidImage, UnsupportedImage or ImageTooLarge.
     """

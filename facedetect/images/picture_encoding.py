@@ -1,4 +1,4 @@
-"""Result pictures: in the format and quality, and with the metadata, of their source."""
+"""Encode results in the format and quality, and with the metadata, of their source."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Metadata = Literal["keep", "colour", "strip"]
 _LONGEST_SIDE = dict.fromkeys(JPEG_SUFFIXES, 65500) | {".webp": WEBP_LONGEST_SIDE}
 
 _JPEG_QUALITY = 95
-# A photograph takes an eighth of the time of OpenCV's lossless encoder.
+# An eighth of the time of OpenCV's lossless encoder for a photograph.
 _LOSSLESS_WEBP_OPTIONS = {"lossless": True, "quality": 0, "method": 0}
 
 _PLAIN_TIFF = ("raw", "packbits")
@@ -40,7 +40,7 @@ _PLAIN_TIFF = ("raw", "packbits")
 _PREDICTED_TIFF = "tiff_lzw"
 _PREDICTOR, _DIFFERENCES = 317, 2
 
-# Pillow's buffer for progressive JPEG files; its encoder fails beyond it.
+# Pillow's buffer for progressive JPEG files; larger files make its encoder fail.
 _PROGRESSIVE_BYTES_PER_PIXEL = 1.8
 
 _PNG_HEADER_BYTES = 33
@@ -67,12 +67,12 @@ def encode_picture(
     encoding: SourceEncoding,
     metadata: Metadata,
 ) -> bytes:
-    """Encode an upright image in the format of `suffix`, as close to `encoding` as possible.
+    """Encode an upright image in the format of `suffix`, as close as possible to `encoding`.
 
-    JPEG keeps its source's quantisation tables and chroma subsampling, WebP whether it is lossless,
-    TIFF its compression; grey stays grey. The same arguments give the same bytes.
-    Raises InvalidSettings if `suffix` is not in ENCODED_SUFFIXES, ImageTooLarge if a side has more
-    pixels than the format allows.
+    JPEG keeps its source's quantisation tables and chroma subsampling, WebP stays lossy or
+    lossless, TIFF keeps its compression; grey stays grey. Equal arguments give equal bytes.
+    Raises InvalidSettings if `suffix` is not in ENCODED_SUFFIXES, ImageTooLarge if a side is longer
+    than the format allows.
     """
     check_encoded_suffix(suffix)
     suffix = suffix.lower()
@@ -144,14 +144,14 @@ def _webp(image: Image.Image, is_lossy: bool, kept: _KeptMetadata) -> bytes:
 def _tiff(image: Image.Image, compression: str | None, kept: _KeptMetadata) -> bytes:
     if compression not in _PLAIN_TIFF:
         compression = _PREDICTED_TIFF
-    # Differences of neighbours compress far better than the pixels themselves.
+    # Differences of neighbouring pixels compress far better than the pixels themselves.
     info = {_PREDICTOR: _DIFFERENCES} if compression == _PREDICTED_TIFF else {}
     data = _saved(image, "TIFF", compression=compression, tiffinfo=info, **kept.options())
     return add_exif_to_tiff(data, kept.exif) if kept.exif else data
 
 
 def _with_chunks(png: bytes, kept: _KeptMetadata) -> bytes:
-    """Add metadata to a PNG file from OpenCV, which takes a quarter of Pillow's time."""
+    """Add metadata to a PNG file from OpenCV, which encodes in a quarter of Pillow's time."""
     result = io.BytesIO()
     result.write(png[:_PNG_HEADER_BYTES])
     if kept.icc_profile:

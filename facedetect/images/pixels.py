@@ -1,4 +1,4 @@
-"""Convert pixels of every type to upright 8-bit BGR."""
+"""Convert pixels of any type to upright 8-bit BGR."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ BGRImage = NDArray[np.uint8]
 """uint8 [height, width, 3] in OpenCV's order: blue, green, red."""
 
 Allocate = Callable[[int, int], BGRImage]
-"""Gives memory for an image of a height and a width, px."""
+"""Allocates memory for an image of a given height and width, px."""
 
 _EXIF_SIDES = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
 _ORIENTATION_TAG = 0x0112
 SIDES_SWAPPED = range(5, 9)
-"""EXIF orientations of images that are stored with width and height swapped."""
+"""EXIF orientations that swap width and height."""
 
 _BAND_ROWS = 256
 _WHITE = np.uint8(255)
 
 
 def upright_size(header: Image.Image) -> tuple[int, int]:
-    """Width and height once the orientation is applied; decodes no pixels."""
+    """Return width and height with the orientation applied; decodes no pixels."""
     width, height = header.size
     return (height, width) if are_sides_swapped(header) else (width, height)
 
 
 def are_sides_swapped(header: Image.Image) -> bool:
     """Whether the orientation swaps width and height."""
-    if isinstance(header, TiffImageFile):  # its plugin applies the orientation itself
+    if isinstance(header, TiffImageFile):  # Pillow's plugin applies the orientation itself
         return False
     return _orientation(header) in SIDES_SWAPPED
 
@@ -52,19 +52,19 @@ def check_pixel_type(header: Image.Image) -> None:
 
 
 def new_pixels(height: int, width: int) -> BGRImage:
-    """An image of that size, its pixels not set."""
+    """Return an image of that size with undefined pixels."""
     return np.empty((height, width, 3), np.uint8)
 
 
 def pillow_to_bgr(image: Image.Image, allocate: Allocate = new_pixels) -> BGRImage:
-    """Decode a Pillow image: orientation applied, transparency laid over white, CMYK as sRGB.
+    """Decode a Pillow image: apply the orientation, composite over white, convert CMYK to sRGB.
 
-    Raises UnsupportedImage for 32-bit or Lab pixels, and whatever Pillow meets while decoding.
+    Raises UnsupportedImage for 32-bit or Lab pixels, and any exception of Pillow's decoders.
     """
     check_pixel_type(image)
     image.load()
     width, height = image.size
-    check_pixel_type(image)  # a JPEG XL file's is known now
+    check_pixel_type(image)  # only now known for a JPEG XL file
     orientation = _orientation(image)
     upright = allocate(*((width, height) if orientation in SIDES_SWAPPED else (height, width)))
     stored = _as_stored(upright, orientation)
@@ -81,7 +81,7 @@ def pillow_to_bgr(image: Image.Image, allocate: Allocate = new_pixels) -> BGRIma
 
 
 def turn_upright(pixels: BGRImage, orientation: int) -> BGRImage:
-    """Undo the turn or mirroring that the EXIF orientation stands for."""
+    """Undo the rotation or mirroring that the EXIF orientation describes."""
     if orientation in SIDES_SWAPPED:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in {3, 4, 7, 8}:
@@ -92,7 +92,7 @@ def turn_upright(pixels: BGRImage, orientation: int) -> BGRImage:
 
 
 def _as_stored(upright: BGRImage, orientation: int) -> BGRImage:
-    """The same memory as a file with this orientation stores it."""
+    """Return a view of the same memory in the file's own orientation."""
     if orientation in {2, 3, 6, 7}:
         upright = upright[:, ::-1]
     if orientation in {3, 4, 7, 8}:
@@ -123,20 +123,20 @@ def array_to_bgr(array: NDArray[np.uint8]) -> BGRImage:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation; 1 if there is none, it is damaged, or the image was turned since."""
+    """Return the EXIF orientation; 1 if missing, damaged, or already applied to the pixels."""
     try:
         exif = image.getexif()
         value = exif.get(_ORIENTATION_TAG, 1)
         is_turned = value in SIDES_SWAPPED and _was_turned(image, exif)
-    except Exception:  # noqa: BLE001 - a photograph is worth more than its broken metadata
+    except Exception:  # noqa: BLE001 - broken metadata must not lose a photograph
         return 1
     return value if isinstance(value, int) and not is_turned else 1
 
 
 def _was_turned(image: Image.Image, exif: Image.Exif) -> bool:
-    """Whether a program has turned the pixels: Pillow copies EXIF data to whatever it makes.
+    """Return whether a program has rotated the pixels: Pillow copies EXIF data to derived images.
 
-    The sides say so: EXIF tells those of the file. Images straight from a file have a format.
+    The sides show it: EXIF has those of the file. Images straight from a file have a format.
     """
     if image.format is not None:
         return False
@@ -146,7 +146,7 @@ def _was_turned(image: Image.Image, exif: Image.Exif) -> bool:
 
 
 def _converter_of_cmyk(image: Image.Image) -> Callable[[Image.Image], Image.Image] | None:
-    """What turns CMYK into sRGB by its profile: results are never CMYK, so could not keep it."""
+    """Return a converter from CMYK to sRGB by its profile, which an RGB result cannot keep."""
     profile = image.info.get("icc_profile")
     return converter_to_srgb(profile, "CMYK") if image.mode == "CMYK" and profile else None
 
@@ -166,7 +166,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _cut_to_8_bits(image: Image.Image) -> NDArray[np.uint8]:
     deep = np.asarray(image).astype(np.uint16)
     grey = (deep >> 8).astype(np.uint8)
-    transparent = image.info.get("transparency")  # Pillow applies it to 8 bits only
+    transparent = image.info.get("transparency")  # Pillow applies it only to 8 bits
     if isinstance(transparent, int):
         grey[deep == transparent] = _WHITE
     return grey

@@ -14,7 +14,7 @@ from facedetect.images.colour import MAX_PROFILE_BYTES
 from facedetect.images.limits import ImageLimits, check_frame_count, truncated_error
 
 _SIGNATURE_BYTES = 8
-# Length, name and checksum around a chunk's content.
+# Length, name and checksum around a chunk's contents.
 _CHUNK_BYTES = 12
 _END = b"IEND"
 _NEEDED_FOR_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", _END}
@@ -26,10 +26,10 @@ _METRES_PER_INCH = 0.0254
 
 
 def open_png(data: bytes, limits: ImageLimits) -> Image.Image:
-    """Open a PNG file with nothing but the chunks that the pixels of the first frame need.
+    """Open a PNG file, reduced to the chunks that the first frame's pixels need.
 
-    Pillow refuses files whose texts, profiles or other chunks are damaged.
-    Raises ImageTooLarge for an animation, InvalidImage for a file that ends too early.
+    Pillow rejects files whose text, profile or other chunks are damaged.
+    Raises ImageTooLarge for an animation, InvalidImage for a truncated file.
     """
     view, exif = memoryview(data), b""
     parts = [view[:_SIGNATURE_BYTES]]
@@ -59,7 +59,7 @@ def read_png_metadata(data: bytes) -> dict[str, Any]:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of each chunk up to the last; raises InvalidImage without a last."""
+    """Yield name, start and end of each chunk; raises InvalidImage if the last is missing."""
     at = _SIGNATURE_BYTES
     while at + _CHUNK_BYTES <= len(data):
         length, name = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
@@ -74,7 +74,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _decompress_profile(content: bytes) -> bytes:
-    """Decompress an iCCP chunk, which has a name and the method before it; empty if damaged."""
+    """Decompress the profile after an iCCP chunk's name and method; empty if damaged."""
     _, _, compressed = content.partition(b"\0")
     try:
         return zlib.decompressobj().decompress(compressed[1:], MAX_PROFILE_BYTES)

@@ -1,4 +1,4 @@
-"""Photographs as a camera's sensor saw them (DNG, NEF, CR2, ARW, ...): the preview inside."""
+"""RAW photographs (DNG, NEF, CR2, ARW, ...): open the preview inside."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SENSOR = {32803, 34892}
 _CANON = b"CR"
 _CANON_AT = 8
 _JPEG = b"\xff\xd8\xff"
-# Of the photograph's pixels; a sensor has some more at its edges, previews for screens far fewer.
+# A preview's share of all pixels: a sensor has a few more, previews for screens have far fewer.
 _MIN_SHARE = 0.5
 
 
 def is_raw(data: bytes) -> bool:
-    """Whether a TIFF file holds what a sensor saw."""
+    """Return whether a TIFF file holds raw sensor data."""
     if data.startswith(_CANON, _CANON_AT):
         return True
     try:
@@ -50,10 +50,9 @@ def open_raw(data: bytes) -> Image.Image:
 
 
 def raw_error() -> UnsupportedImage:
-    """The error for a RAW file without a preview that would do."""
+    """Return the error for a RAW file without a suitable preview."""
     return UnsupportedImage(
-        "the file is a RAW photograph without a preview of its full size; develop it, and send the "
-        "JPEG"
+        "the file is a RAW photograph without a full-size preview; develop it and send the JPEG"
     )
 
 
@@ -70,7 +69,7 @@ def _pixels(picture: TiffDirectory) -> int:
 
 
 def _open_preview(data: bytes, picture: TiffDirectory) -> Image.Image | None:
-    """The picture in a directory; None for the sensor's, and for what cannot be decoded."""
+    """Open the picture in a directory; None for sensor data and for what cannot be decoded."""
     if picture.number(_PHOTOMETRIC) in _SENSOR:
         return None
     with suppress(ImageError, OSError, SyntaxError, ValueError, TypeError, struct.error):

@@ -1,4 +1,4 @@
-"""How an image file is encoded, so that a result can be encoded in the same way."""
+"""How an image file is encoded, so that a result can be encoded the same way."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from facedetect.images.webp import is_lossless_webp
 _GREY_MODES = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I;16N")
 _DPI_BOUNDS = (1, 65535)
 
-# Pillow's numbers by how many pixels one of colour stands for, across and down.
+# Pillow's numbers, by how many pixels share one colour sample, across and down.
 _SUBSAMPLINGS: dict[tuple[float, float], int] = {(1, 1): 0, (2, 1): 1, (2, 2): 2}
 
 
 @dataclass(frozen=True)
 class JpegCoding:
-    """What decides the quality of a JPEG file, for the upright image.
+    """What determines the quality of a JPEG file, for the upright image.
 
     `tables`: a quantisation table for each component, or one for all. `subsampling`: Pillow's
     number.
@@ -36,9 +36,9 @@ class JpegCoding:
 class SourceEncoding:
     """How an image file is encoded, and its metadata.
 
-    `exif` is as in the file, or the whole file if that is a TIFF. `dpi` is of the upright image,
-    across and down. `jpeg` is None for CMYK and other formats. `compression` is Pillow's name for
-    a TIFF file's.
+    `exif` is as in the file, or the whole file for a TIFF. `dpi` is the upright image's, across and
+    down. `jpeg` is None for CMYK and for other formats. `compression` is Pillow's name of a TIFF
+    file's compression.
     """
 
     is_grey: bool
@@ -51,9 +51,9 @@ class SourceEncoding:
 
 
 def read_source_encoding(pillow: Image.Image, format_name: str, data: bytes) -> SourceEncoding:
-    """Read the encoding of an image file from its opened image and all of its bytes.
+    """Read how an image file is encoded, from the opened image and its bytes.
 
-    No pixels are decoded, but JPEG XL's. Raises InvalidImage, and whatever Pillow raises.
+    Decodes no pixels, except for JPEG XL. Raises InvalidImage, and whatever Pillow raises.
     """
     info: dict[Any, Any] = dict(pillow.info)
     match format_name:  # what Pillow's `info` lacks
@@ -81,7 +81,7 @@ def _bytes_in(info: dict[Any, Any], key: str) -> bytes:
 
 
 def _dpi(value: Any, image: Image.Image) -> tuple[float, float] | None:
-    """The upright image's resolution; None if there is none, or none that can be written."""
+    """Return the upright image's resolution; None if missing or not writable."""
     try:
         across, down = (float(side) for side in value)
     except (TypeError, ValueError, ArithmeticError):
@@ -93,7 +93,7 @@ def _dpi(value: Any, image: Image.Image) -> tuple[float, float] | None:
 
 
 def _jpeg_coding(image: JpegImageFile) -> JpegCoding | None:
-    """None for four components, and if a table is missing."""
+    """Return the coding; None for four components or if a table is missing."""
     components = image.layer[: image.layers]
     try:
         tables = [image.quantization[table] for *_, table in components]
@@ -110,7 +110,7 @@ def _jpeg_coding(image: JpegImageFile) -> JpegCoding | None:
 
 
 def _subsampling(factors: list[tuple[int, int]], is_swapped: bool) -> int:
-    """The file's subsampling if Pillow can write it; else none, which loses nothing."""
+    """Return the file's subsampling if Pillow can write it, else 4:4:4, which loses nothing."""
     (across, down), *colours = factors
     if not colours or len(set(colours)) > 1:
         return 0

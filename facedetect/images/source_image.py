@@ -1,4 +1,4 @@
-"""An image file that is opened once for all that is asked of it."""
+"""An image file that is opened once for everything that needs it."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from facedetect.images.pixels import (
 )
 from facedetect.images.source_encoding import SourceEncoding, read_source_encoding
 
-# Pillow takes an orientation from XMP where EXIF tells none. Viewers and browsers do not.
+# Pillow reads the orientation from XMP if EXIF has none. Viewers and browsers do not.
 _XMP = ("xmp", "XML:com.adobe.xmp")
-# Those of PNG and TIFF are counted while opening; other pictures in a HEIC file do not count.
+# PNG and TIFF are counted on opening; other pictures in a HEIC file do not count.
 _FRAMES_COUNTED_BY_PILLOW = ("GIF", "WebP", "AVIF")
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """The size of the upright image, px, and the name of the file's format."""
+    """The upright image's size, px, and the name of the file's format."""
 
     width: int
     height: int
@@ -49,7 +49,7 @@ class ImageHeader:
 class SourceImage:
     """An image file within the limits: its header, its encoding and its pixels.
 
-    Threads may pass it on, but not use it at the same time.
+    May be handed between threads, but not used by two at a time.
     """
 
     def __init__(self, data: bytes, image_format: ImageFormat, limits: ImageLimits) -> None:
@@ -77,9 +77,9 @@ class SourceImage:
             return read_source_encoding(self._opened(), self._format.name, self._data)
 
     def decode(self, allocate: Allocate = new_pixels) -> BGRImage:
-        """Decode the pixels and close the file: orientation applied, transparency over white.
+        """Decode the pixels and close the file; apply the orientation, composite over white.
 
-        Grey, palette, CMYK and 16-bit pixels become 8-bit BGR, in the array that `allocate` gives.
+        Grey, palette, CMYK and 16-bit pixels become 8-bit BGR, in the array from `allocate`.
         Raises InvalidImage.
         """
         with self, decoding_errors():
@@ -87,15 +87,15 @@ class SourceImage:
         height, width = image.shape[:2]
         if (width, height) != (self.header.width, self.header.height):
             raise InvalidImage(
-                f"the image has {width}x{height} pixels, and its header says {self.header.width}x"
+                f"the image has {width}x{height} pixels, but its header says {self.header.width}x"
                 f"{self.header.height}; send the original, complete file"
             )
         return image
 
     def close(self) -> None:
-        """Free what an open file holds.
+        """Free the resources of an open file.
 
-        Anything that is asked for afterwards opens the file again.
+        Any later use opens the file again.
         """
         if self._pillow is not None:
             self._pillow.close()
@@ -126,10 +126,10 @@ class SourceImage:
 
 @contextmanager
 def decoding_errors() -> Iterator[None]:
-    """Turn whatever Pillow raises while decoding into our errors.
+    """Translate any exception that Pillow raises while decoding into the package's errors.
 
-    Its plugins raise what their parsers run into (SyntaxError, struct.error, IndexError, ...), so
-    every exception means the same: bytes that cannot be decoded.
+    Its plugins raise whatever their parsers run into (SyntaxError, struct.error, IndexError, ...),
+    so every exception means the same: the bytes cannot be decoded.
     """
     try:
         yield

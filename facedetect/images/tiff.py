@@ -1,4 +1,4 @@
-"""TIFF files: which page is the picture, and what decodes it."""
+"""TIFF files: find the page with the picture, and choose its decoder."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _EXTRA_SAMPLES, _SAMPLE_FORMAT = 338, 339
 _ONE_PLANE, _RAW = 1, 1
 _PALETTE, _YCBCR, _LAB = 3, 6, 8
 
-# Numbers of samples and of bits, of one plane and without alpha.
+# Samples and bits per sample, in one plane and without alpha.
 _PILLOW_LAYOUTS = {(1,), (1, 1), (1, 2), (1, 4), (1, 8), (3, 8)}
-# A codec that holds whole pictures rather than samples, and those for black and white.
+# Codecs for whole pictures rather than samples, and those for black and white.
 _JPEG, _FAX = 7, {2, 3, 4}
 _REFUSED_COMPRESSIONS = {
     6: "old-style JPEG", 34661: "JBIG", 34712: "JPEG 2000", 33003: "JPEG 2000", 33005: "JPEG 2000",
@@ -38,9 +38,9 @@ _REFUSED_COMPRESSIONS = {
 
 
 def open_tiff(data: bytes, limits: ImageLimits) -> Image.Image:
-    """Open the first page that is a picture: thumbnails, smaller copies and masks are none.
+    """Open the first page with a picture; skip thumbnails, smaller copies and masks.
 
-    Raises ImageTooLarge for several pages, UnsupportedImage for what cannot be decoded.
+    Raises ImageTooLarge for several pages, UnsupportedImage for an unsupported layout.
     """
     try:
         pages = list(read_pages(data))
@@ -57,9 +57,9 @@ def open_page(data: bytes, page: TiffDirectory) -> Image.Image:
     """Open one page; raises UnsupportedImage, or whatever Pillow raises."""
     compression = page.number(_COMPRESSION, _RAW)
     if compression not in {*COMPRESSIONS, *_FAX, _JPEG}:
-        name = _REFUSED_COMPRESSIONS.get(compression, f"number {compression}")
+        name = _REFUSED_COMPRESSIONS.get(compression, f"unknown ({compression})")
         raise UnsupportedImage(
-            f"the TIFF file has the compression {name}, which is not supported; "
+            f"the TIFF file uses {name} compression, which is not supported; "
             "save it with LZW or deflate"
         )
     if len(page.numbers(_TILE_OFFSETS) or page.numbers(_STRIP_OFFSETS)) < _needed_parts(page):
@@ -82,15 +82,15 @@ def _is_reduced_or_mask(page: TiffDirectory) -> bool:
 
 
 def _is_left_to_pillow(page: TiffDirectory, compression: int) -> bool:
-    """Whether Pillow decodes it right: pictures, and samples of up to 8 bits without extra ones."""
-    if page.layout == TiffLayout(">", is_big=True):  # Pillow takes its offsets for 32 bits
+    """Return whether Pillow decodes it correctly: up to 8 bits, without extra samples."""
+    if page.layout == TiffLayout(">", is_big=True):  # Pillow reads its offsets as 32 bits
         return False
     if compression in _FAX:
         return page.number(_SAMPLES, 1) == page.number(_BITS, 1) == 1
     if compression == _JPEG or page.number(_PHOTOMETRIC) in {_PALETTE, _LAB}:
         return True
     if page.number(_PHOTOMETRIC) == _YCBCR:
-        return compression != _RAW  # Pillow does not know that its colours have fewer pixels
+        return compression != _RAW  # Pillow ignores its chroma subsampling
     return (
         (page.number(_SAMPLES, 1), *set(page.numbers(_BITS))) in _PILLOW_LAYOUTS
         and set(page.numbers(_SAMPLE_FORMAT)) <= {1}
@@ -100,24 +100,24 @@ def _is_left_to_pillow(page: TiffDirectory, compression: int) -> bool:
 
 
 def _ends_behind(page: TiffDirectory, end: int) -> bool:
-    """Whether a strip ends behind the end of the file."""
+    """Return whether a strip extends beyond the end of the file."""
     places = zip(page.numbers(_STRIP_OFFSETS), page.numbers(_STRIP_BYTES), strict=False)
     return any(start + size > end for start, size in places)
 
 
 def _needed_parts(page: TiffDirectory) -> int:
-    """How many strips or tiles hold the page."""
+    """Return how many strips or tiles make up the page."""
     width, height = page.number(_WIDTH), page.number(_LENGTH)
     tile_width = page.number(_TILE_WIDTH) or width
     rows = page.number(_TILE_LENGTH) or page.number(_ROWS) or height
     planes = 1 if page.number(_PLANAR, _ONE_PLANE) == _ONE_PLANE else page.number(_SAMPLES, 1)
     if not width or not height:
-        raise InvalidImage("the TIFF file does not say its size; send the original, complete file")
+        raise InvalidImage("the TIFF file does not give its size; send the original, complete file")
     return planes * -(-width // tile_width) * -(-height // rows)
 
 
 def _starting_with(data: bytes, page: TiffDirectory) -> bytes:
-    """The file with this page as its first one."""
+    """Return the file with this page as its first."""
     layout = page.layout
     offset, at = struct.pack(layout.offset, page.at), layout.first_offset_at
     if data.startswith(offset, at):

@@ -1,4 +1,4 @@
-"""The directories of a TIFF file, also of one with offsets of 64 bits (BigTIFF)."""
+"""The directories of a TIFF file, including BigTIFF with 64-bit offsets."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-"""The length of a value by its type."""
+"""The size of one value in bytes, by its type."""
 VALUE_BYTES |= {129: 1}  # text in UTF-8, since EXIF 3.0
 VALUE_BYTES |= {16: 8, 17: 8, 18: 8}  # BigTIFF's
 INLINE_BYTES = 4
-"""As many bytes are stored in a directory itself."""
+"""Values of at most this many bytes are stored in the directory itself."""
 
 _NUMBERS = {1: "B", 3: "H", 4: "I", 5: "I", 7: "B", 13: "I", 16: "Q", 18: "Q"}
 _FRACTION = 5
@@ -29,18 +29,18 @@ class TiffLayout:
 
     @classmethod
     def of(cls, data: bytes) -> TiffLayout:
-        """The layout of a file, by its first bytes."""
+        """Read the layout from a file's first bytes."""
         order = "<" if data.startswith(b"II") else ">"
         return cls(order, b"+" in data[2:4])
 
     @property
     def first_offset_at(self) -> int:
-        """Where the header says the place of the first directory."""
+        """The position of the first directory's offset in the header."""
         return 8 if self.is_big else 4
 
     @property
     def offset(self) -> str:
-        """The format of an offset in the file."""
+        """The struct format of an offset."""
         return f"{self.order}{'Q' if self.is_big else 'I'}"
 
 
@@ -54,7 +54,7 @@ class TiffDirectory:
     following: int
 
     def numbers(self, tag: int) -> tuple[int, ...]:
-        """The values of a tag, those of fractions in pairs; empty without the tag or if damaged."""
+        """Return a tag's values, fractions as pairs; empty if the tag is missing or damaged."""
         value_type, value = self.fields.get(tag, (0, memoryview(b"")))
         if value_type not in _NUMBERS:
             return ()
@@ -62,12 +62,12 @@ class TiffDirectory:
         return tuple(np.frombuffer(value, number).tolist())
 
     def number(self, tag: int, default: int = 0) -> int:
-        """The first value of a tag."""
+        """Return a tag's first value."""
         return next(iter(self.numbers(tag)), default)
 
 
 def read_pages(data: bytes) -> Iterator[TiffDirectory]:
-    """Read the directories of a file one after the other; raises struct.error if one is cut."""
+    """Yield a file's directories in turn; raises struct.error if one is truncated."""
     layout = TiffLayout.of(data)
     (at,) = struct.unpack_from(layout.offset, data, layout.first_offset_at)
     seen: set[int] = set()
@@ -79,7 +79,7 @@ def read_pages(data: bytes) -> Iterator[TiffDirectory]:
 
 
 def read_sub_directories(data: bytes, page: TiffDirectory) -> Iterator[TiffDirectory]:
-    """Read the directories that belong to a page: a photograph's raw pixels and previews of it."""
+    """Yield a page's subdirectories: a photograph's raw pixels and its previews."""
     for at in page.numbers(_SUB_DIRECTORIES):
         yield _read_directory(data, page.layout, at)
 
@@ -87,10 +87,10 @@ def read_sub_directories(data: bytes, page: TiffDirectory) -> Iterator[TiffDirec
 def read_fields(
     data: memoryview, layout: TiffLayout, at: int
 ) -> Iterator[tuple[int, int, memoryview]]:
-    """Read tag, type and bytes of each field of the directory at `at`.
+    """Yield tag, type and bytes of each field of the directory at `at`.
 
-    There are no bytes if they are not all in the file, or of an unknown type. Raises struct.error
-    for a truncated directory.
+    The bytes are empty if the file does not contain all of them or their type is unknown. Raises
+    struct.error for a truncated directory.
     """
     count_format, entry_format = ("Q", "HHQQ") if layout.is_big else ("H", "HHII")
     inline_bytes = 8 if layout.is_big else INLINE_BYTES
@@ -106,7 +106,7 @@ def read_fields(
 
 
 def to_number(value: bytes | memoryview, order: str) -> int:
-    """The value of a single number."""
+    """Decode a single number."""
     return int.from_bytes(value, "little" if order == "<" else "big")
 
 

@@ -1,7 +1,7 @@
-"""TIFF pages put together from their samples, whatever their number, depth and order.
+"""TIFF pages assembled from their samples, whatever their number, depth and order.
 
-libtiff unpacks the bytes of a strip or tile, through Pillow, as if they were grey pixels of 8 bits.
-What they mean is told by the page's fields (TIFF 6.0, sections 3 to 6, 14 to 16 and 18).
+Through Pillow, libtiff unpacks the bytes of a strip or tile as if they were 8-bit grey pixels.
+The page's fields say what they mean (TIFF 6.0, sections 3 to 6, 14 to 16 and 18).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COMPRESSIONS = {
     1: "raw", 5: "tiff_lzw", 8: "tiff_adobe_deflate", 32773: "packbits", 32946: "tiff_deflate",
     34925: "lzma", 50000: "zstd",
 }  # fmt: skip
-"""The compressions of samples, with Pillow's names."""
+"""The supported compressions, with Pillow's names."""
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIP_OFFSETS, _SAMPLES, _ROWS, _STRIP_BYTES, _PLANAR, _PREDICTOR = 273, 277, 278, 279, 284, 317
@@ -47,7 +47,7 @@ _PREMULTIPLIED, _STRAIGHT = 1, 2
 _MAX_BITS = 16
 _BAND_ROWS = 256
 _LONG, _RAW = 4, 1
-_STRIP_AT = 128  # behind the directory
+_STRIP_AT = 128  # after the directory
 _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -55,7 +55,7 @@ Bytes = bytes | memoryview
 
 
 def describe_layout(page: TiffDirectory) -> str:
-    """The layout of a page for an error: "32-bit floating-point RGB pixels with 3 samples"."""
+    """Describe a page's layout: "32-bit floating-point RGB pixels with 3 samples"."""
     bits = "/".join(str(bits) for bits in sorted(set(page.numbers(_BITS)) or {1}))
     kind = _KINDS.get(page.number(_SAMPLE_FORMAT, 1), " unknown")
     photometric = page.number(_PHOTOMETRIC, _BLACK_IS_ZERO)
@@ -64,7 +64,7 @@ def describe_layout(page: TiffDirectory) -> str:
 
 
 def is_known_layout(page: TiffDirectory) -> bool:
-    """Whether SampledTiff can put the page together."""
+    """Return whether SampledTiff can assemble the page."""
     bits, count = set(page.numbers(_BITS)) or {1}, page.number(_SAMPLES, 1)
     mode = _MODES.get(page.number(_PHOTOMETRIC, _BLACK_IS_ZERO))
     has_differences = page.number(_PREDICTOR, 1) != 1
@@ -81,7 +81,7 @@ def is_known_layout(page: TiffDirectory) -> bool:
 
 
 class SampledTiff(ArrayFile):
-    """A page of a layout that `is_known_layout`, opaque: transparency is laid over white."""
+    """A page for which `is_known_layout` holds; transparency is composited over white."""
 
     format = "TIFF"
 
@@ -112,7 +112,7 @@ class SampledTiff(ArrayFile):
         self.getexif()[ExifTags.Base.Orientation] = page.number(ExifTags.Base.Orientation, 1)
 
     def read_pixels(self) -> NDArray[np.uint8]:
-        """Decode a tile or some strips at a time, since samples may take more than the pixels."""
+        """Decode a tile or a few strips at a time: samples may take more memory than pixels."""
         width, height = self.size
         pixels = np.empty((height, width, _COLOURS[self.mode]), np.uint8)
         count = 1 if self._tile_width else max(_BAND_ROWS // self._part_rows, 1)
@@ -129,7 +129,7 @@ class SampledTiff(ArrayFile):
         return pixels
 
     def _planes(self, parts: slice, rows: int) -> list[NDArray[np.uint8]]:
-        """Unpack the bytes of the first rows of a tile or strips, an array a plane."""
+        """Unpack the first rows of a tile or of strips, one array per plane."""
         planes = self._count // self._per_pixel
         per_plane = len(self._starts) // planes
         unpacked = []
@@ -140,7 +140,7 @@ class SampledTiff(ArrayFile):
         return unpacked
 
     def _unpacked(self, spans: list[tuple[int, int]], rows: int) -> NDArray[np.uint8]:
-        """Rows of bytes of the strips or the tile that are at these places of the file."""
+        """Unpack rows of bytes from the strips or the tile at these positions in the file."""
         row_bytes = (self._part_width * self._per_pixel * self._bits + 7) // 8
         compression = self._page.number(_COMPRESSION, _RAW)
         part_bytes = self._part_rows * row_bytes
@@ -158,14 +158,14 @@ class SampledTiff(ArrayFile):
             return np.asarray(file, np.uint8)[:rows]
 
     def _stored(self, start: int, size: int) -> Bytes:
-        """Bytes of the file, the first pixel in the highest bits."""
+        """Read bytes of the file, with the first pixel in the highest bits."""
         stored = memoryview(self.data)[start : start + size]
         if self._page.number(_FILL_ORDER) == _LSB_FIRST:
             return bytes(stored).translate(_REVERSED_BITS)
         return stored
 
     def _samples(self, rows: NDArray[np.uint8]) -> NDArray[np.uint16]:
-        """Samples of rows of bytes, [height, width, samples]."""
+        """Convert rows of bytes to samples, [height, width, samples]."""
         bits, shape = self._bits, (len(rows), self._part_width, self._per_pixel)
         if bits in {8, 16}:
             number = np.dtype(f"{self._page.layout.order}u{bits // 8}")
@@ -178,7 +178,7 @@ class SampledTiff(ArrayFile):
         return samples.astype(np.uint16)
 
     def _colours(self, samples: NDArray[np.uint16]) -> NDArray[np.uint8]:
-        """8-bit pixels of the mode, without transparency."""
+        """Convert samples to 8-bit pixels of the mode, without transparency."""
         eight_bits = _to_8_bits(samples, self._bits)
         count = _COLOURS[self.mode]
         colours = eight_bits[..., :count]
@@ -186,7 +186,7 @@ class SampledTiff(ArrayFile):
             colours = 255 - colours
         extras = self._page.numbers(_EXTRA_SAMPLES)
         if not extras and self._count == _COLOURS["RGB"] + 1 and self.mode == "RGB":
-            extras = (_STRAIGHT,)  # programs forget to say what the fourth sample is
+            extras = (_STRAIGHT,)  # programs often omit what the fourth sample is
         kind = next((kind for kind in extras if kind in {_PREMULTIPLIED, _STRAIGHT}), None)
         if kind is None:
             return colours
@@ -215,7 +215,7 @@ def _resolution(page: TiffDirectory) -> tuple[float, float] | None:
 def _grey_tiff(
     strips: list[Bytes], compression: int, strip_rows: int, shape: tuple[int, int]
 ) -> bytes:
-    """A TIFF file of 8-bit grey pixels, [height, width]."""
+    """Wrap strips as a TIFF file of 8-bit grey pixels, [height, width]."""
     sizes = np.array([len(strip) for strip in strips])
     lists = {_STRIP_OFFSETS: _STRIP_AT + 8 * len(strips) + sizes.cumsum() - sizes}
     lists |= {_STRIP_BYTES: sizes}

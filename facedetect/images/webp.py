@@ -15,13 +15,13 @@ _EXIF, _FRAME = b"EXIF", b"ANMF"
 
 
 class WebPHeader(Image.Image):
-    """A WebP file's size, EXIF data and number of frames, without its pixels.
+    """A WebP file's size, EXIF data and frame count, without its pixels.
 
-    Pillow's own plugin makes room for the pixels, twice, as soon as it opens a file.
+    Pillow's own plugin allocates memory for the pixels, twice, as soon as it opens a file.
     """
 
     def __init__(self, data: bytes) -> None:
-        """Raises InvalidImage if the size is not where it should be."""
+        """Raises InvalidImage if the size is missing."""
         super().__init__()
         chunks = list(_chunks(data))
         self._mode = "RGBA"
@@ -35,12 +35,12 @@ class WebPHeader(Image.Image):
 
 
 def is_lossless_webp(data: bytes) -> bool:
-    """Whether the pixels are stored without loss."""
+    """Return whether the file is lossless."""
     return any(kind == _LOSSLESS for kind, _, _ in _chunks(data))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Each chunk's kind, and where its content starts and ends."""
+    """Yield each chunk's kind, and the start and end of its contents."""
     at = _CHUNKS_OFFSET
     while at + _CHUNK_HEAD_BYTES <= len(data):
         start = at + _CHUNK_HEAD_BYTES
@@ -50,13 +50,13 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _size(data: bytes, kind: bytes, start: int, end: int) -> tuple[int, int]:
-    """Width and height by the first chunk; zeros if it is none that says them."""
+    """Read width and height from the first chunk; zeros if it has none."""
     content = data[start : min(end, start + 10)]
     if kind == _EXTENDED:
         return _number(content[4:7], 24) + 1, _number(content[7:10], 24) + 1
-    if kind == _LOSSY:  # the frame's head: 3 bytes, 3 bytes of signature, the sides
+    if kind == _LOSSY:  # frame header: 3 bytes, 3 bytes of signature, the sides
         return _number(content[6:8], 14), _number(content[8:10], 14)
-    if kind == _LOSSLESS:  # a byte of signature, then 14 bits for each side
+    if kind == _LOSSLESS:  # a signature byte, then 14 bits per side
         sides = _number(content[1:5], 28)
         return (sides & 0x3FFF) + 1, (sides >> 14) + 1
     return 0, 0

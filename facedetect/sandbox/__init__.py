@@ -1,8 +1,8 @@
-"""Strangers' files in processes of their own, whose time and memory the kernel bounds.
+"""Decode untrusted files in separate processes whose time and memory the kernel limits.
 
-A decoder is a library of a hundred thousand lines that trusts what a file says. Whatever it does,
-its process may take only so many seconds and bytes, opens no file and no connection, and is ended
-and replaced when it is over its limits. Needs Linux.
+A decoder is a library of a hundred thousand lines that trusts its input. Whatever it does, its
+process has a limited number of seconds and bytes, cannot open files or connections, and is killed
+and replaced when it exceeds its limits. Needs Linux.
 """
 
 from __future__ import annotations
@@ -11,5 +11,5 @@ import sys
 
 
 def is_supported() -> bool:
-    """Whether this system can: it takes Linux's sealed shared memory."""
+    """Return whether this system supports it: it needs Linux's sealed shared memory."""
     return sys.platform == "linux"

@@ -1,4 +1,4 @@
-"""What a decoder process may take for one file."""
+"""The time and memory that a decoder process may use for one file."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from facedetect.images import ImageHeader
 _MEGA = 1_000_000
 
 # Measured with noise, the worst case, at 2.4 GHz (docs/security.md): photographs take 0.01 (JPEG)
-# to 0.04 s a megapixel (HEIC), noise up to 0.12 (HEIC); encoding takes up to 0.3 (WebP).
+# to 0.04 s per megapixel (HEIC), noise up to 0.12 (HEIC); encoding takes up to 0.3 (WebP).
 _HEADER_CPU_S = 0.5
 _CPU_S = 2.0
 _CPU_S_PER_MEGAPIXEL = 0.3
-# A JPEG takes 9 bytes a pixel, AVIF 15, lossless WebP 27; three for drawing.
+# Per pixel, JPEG takes 9 bytes, AVIF 15, lossless WebP 27; drawing takes another 3.
 _MEMORY = 64 * 2**20
 _MEMORY_PER_PIXEL = 30
 _MEMORY_PER_FILE_BYTE = 3
 
-# Results that are encoded as their source is may be lossless WebP, of which encoders are slow.
+# Results encoded like their source may be lossless WebP, which is slow to encode.
 _FAITHFUL_CPU_S_PER_MEGAPIXEL = 4.0
 _FAITHFUL_MEMORY_PER_PIXEL = 50
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Processor seconds, and bytes of memory beside those that are shared."""
+    """CPU seconds, and bytes of memory in addition to shared memory."""
 
     cpu_s: float
     memory: int
 
 
 def header_budget(byte_count: int) -> Budget:
-    """For reading the header of a file of this length."""
+    """Return the budget for reading the header of a file of this size."""
     return Budget(_HEADER_CPU_S, _MEMORY + _MEMORY_PER_FILE_BYTE * byte_count)
 
 
 def picture_budget(header: ImageHeader, byte_count: int) -> Budget:
-    """For decoding a picture, drawing on it, or encoding it."""
+    """Return the budget for decoding a picture, drawing on it, or encoding it."""
     pixels = header.pixel_count
     return Budget(
         _CPU_S + _CPU_S_PER_MEGAPIXEL * pixels / _MEGA,
@@ -47,7 +47,7 @@ def picture_budget(header: ImageHeader, byte_count: int) -> Budget:
 
 
 def faithful_budget(header: ImageHeader, byte_count: int) -> Budget:
-    """For encoding a picture in the way of its source."""
+    """Return the budget for encoding a picture like its source."""
     pixels = header.pixel_count
     return Budget(
         _CPU_S + _FAITHFUL_CPU_S_PER_MEGAPIXEL * pixels / _MEGA,
@@ -56,8 +56,8 @@ def faithful_budget(header: ImageHeader, byte_count: int) -> Budget:
 
 
 def over_budget_error(what: str) -> ImageTooLarge:
-    """The error for a file whose decoder would need more than it may take."""
+    """Return the error for a file whose decoder exceeds its budget."""
     return ImageTooLarge(
-        f"the image takes more than {what}, the most for a file and a picture of its size; save it "
+        f"the image takes more than {what}, the limit for its file size and dimensions; save it "
         "again as a plain JPEG or PNG, or scale it down"
     )

@@ -1,4 +1,4 @@
-"""The pool of decoder processes, and pictures that are decoded in them."""
+"""The pool of decoder processes, and the pictures decoded in them."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from facedetect.sandbox.decoder_slot import DecoderSlot, deadline_error, seconds
 from facedetect.sandbox.fork_server_client import ForkServerClient
 from facedetect.sandbox.protocol import Message, face_message, mask_message
 
-# Decoders that open headers, or keep pixels while the model runs elsewhere.
+# Decoders that read headers, or keep pixels while the model runs elsewhere.
 _MORE_THAN_CORES = 2
 
 
 class DecoderPool:
     """Opens pictures in decoder processes, `size` at a time; safe to share between threads.
 
-    A process that is over its budget, crashes or does not answer before the deadline is killed, and
-    replaced when the next picture needs one.
+    A process that exceeds its budget, crashes or misses the deadline is killed, and replaced when
+    the next picture needs one.
     """
 
     def __init__(self, size: int, limits: ImageLimits) -> None:
         self._limits = limits
         self._fork_server = ForkServerClient(limits)
-        # The one used last is taken first: its memory is there.
+        # Last in, first out: its memory is already mapped.
         self._free: queue.LifoQueue[DecoderSlot] = queue.LifoQueue()
         self._decoders = [DecoderSlot(self._fork_server, limits) for _ in range(size)]
         for decoder in self._decoders:
             self._free.put(decoder)
 
     def open(self, data: bytes, deadline: float | None = None) -> SandboxedPicture:
-        """Open an image file once a decoder is free; all ends at that time of `time.monotonic`.
+        """Open an image file once a decoder is free; `deadline` is a time of `time.monotonic`.
 
         Raises InvalidImage, UnsupportedImage or ImageTooLarge.
         """
@@ -51,36 +51,39 @@ class DecoderPool:
         return SandboxedPicture(self, data, deadline)
 
     def warm_up(self) -> None:
-        """Start the decoders that can work at the same time; others start when they are needed."""
+        """Start as many decoders as can work at the same time; others start on demand."""
         with ExitStack() as taken:
             for _ in range(min(self._free.qsize(), available_cores() + _MORE_THAN_CORES)):
                 try:
                     decoder = self._free.get_nowait()
-                except queue.Empty:  # the others are in use, so they have been started
+                except queue.Empty:  # the others are in use, so they have already started
                     break
                 taken.callback(self.give_back, decoder)
                 decoder.start()
 
     def close(self) -> None:
-        """End all decoders; pictures that are still open fail."""
+        """Kill all decoders; pictures that are still open fail."""
         self._fork_server.close()
         for decoder in self._decoders:
             decoder.close()
 
     def take(self, deadline: float | None) -> DecoderSlot:
-        """Take a free decoder, to be given back; raises ImageTooLarge after the deadline."""
+        """Wait for a free decoder, to be returned with `give_back`.
+
+        Raises ImageTooLarge at the deadline.
+        """
         try:
             return self._free.get(timeout=seconds_until(deadline))
         except queue.Empty:
             raise deadline_error() from None
 
     def give_back(self, decoder: DecoderSlot) -> None:
-        """Let the next picture have a decoder."""
+        """Return a decoder to the pool."""
         self._free.put(decoder)
 
 
 class SandboxedPicture:
-    """A `Picture` that is decoded, drawn and encoded in a decoder process."""
+    """A `Picture` whose decoding, drawing and encoding run in a decoder process."""
 
     def __init__(self, pool: DecoderPool, data: bytes, deadline: float | None) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""A decoder's own side: it gives up what it does not need, then answers one request at a time."""
+"""The decoder process: it drops its rights, then answers one request at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from facedetect.sandbox.budget import Budget, over_budget_error
 from facedetect.sandbox.protocol import MAX_MESSAGE_BYTES, Message, error_message, to_face, to_mask
 from facedetect.sandbox.shared_memory import SharedMemory
 
-# From <sys/prctl.h>: end with the parent; no memory for debuggers; no program with more rights.
+# From <sys/prctl.h>: die with the parent; no debugger access; no gain of privileges.
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _PROCESS_OPTIONS = (
     (_PR_SET_PDEATHSIG, signal.SIGKILL),
@@ -34,13 +34,13 @@ _PROCESS_OPTIONS = (
     (_PR_SET_NO_NEW_PRIVS, 1),
 )
 
-# Those of files whose memory is given back afterwards.
+# Files of this size: their memory is released afterwards.
 _LARGE_PIXELS = 5_000_000
 _LARGE_BYTES = 4 * 2**20
 
 
 def rehearse() -> None:
-    """Import all that decoders use, which they could not open any more: do it all once."""
+    """Run every decoder once, to import what they can no longer open afterwards."""
     Image.init()
     load_plugins()
     point = Point(1, 1)
@@ -55,7 +55,7 @@ def rehearse() -> None:
 
 
 def run_decoder(socket_fd: int, memory_fd: int, settings: dict[str, Any]) -> None:
-    """Answer requests until the other side is gone. Called in a process just forked."""
+    """Answer requests until the other side closes. Call it in a newly forked process."""
     limits = ImageLimits(*settings["limits"])
     memory = SharedMemory(memory_fd, limits)
     decoder = _Decoder(memory, limits)
@@ -67,18 +67,18 @@ def run_decoder(socket_fd: int, memory_fd: int, settings: dict[str, Any]) -> Non
 
 
 def _give_up_rights() -> None:
-    """No new files or connections, no core file, no life longer than the fork server's."""
+    """Forbid new files and connections and core dumps, and die with the fork server."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     for option, value in _PROCESS_OPTIONS:
         if prctl(option, value, 0, 0, 0):
             raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         resource.setrlimit(limit, (0, 0))
-    gc.freeze()  # what was imported is shared with all other decoders: do not touch its pages
+    gc.freeze()  # imports are shared with all decoders: do not touch their pages
 
 
 class _Decoder:
-    """The picture that is open, and what can be asked of it."""
+    """Holds the open picture and answers requests about it."""
 
     def __init__(self, memory: SharedMemory, limits: ImageLimits) -> None:
         self._memory = memory
@@ -88,7 +88,7 @@ class _Decoder:
         self._base_data = _data_bytes()
 
     def answer(self, request: Message) -> Message:
-        """Carry out a request within its budget; whatever goes wrong is in the answer."""
+        """Carry out a request within its budget; report any error in the answer."""
         self._keep_to(Budget(request["cpu_s"], request["memory"]))
         try:
             return self._run(request)
@@ -96,13 +96,13 @@ class _Decoder:
             return error_message(over_budget_error(f"{request['memory'] >> 20} MB of memory"))
         except FacedetectError as error:
             return error_message(error)
-        except Exception:  # noqa: BLE001 - a bug, to be reported by the side that has a log
+        except Exception:  # noqa: BLE001 - a bug; the parent logs it
             return {"bug": traceback.format_exc()}
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
 
     def _keep_to(self, budget: Budget) -> None:
-        # The signal ends the process; unlike RLIMIT_CPU the timer counts fractions of a second.
+        # The signal kills the process; unlike RLIMIT_CPU, the timer counts fractions of a second.
         signal.setitimer(signal.ITIMER_PROF, budget.cpu_s)
         most = self._base_data + budget.memory
         resource.setrlimit(resource.RLIMIT_DATA, (most, resource.RLIM_INFINITY))
@@ -167,7 +167,7 @@ class _Decoder:
 
 
 def _data_bytes() -> int:
-    """What RLIMIT_DATA counts of this process so far."""
+    """Return this process's current size as RLIMIT_DATA counts it."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmData:"):
             return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""One place of the pool of decoders, which one process after the other has."""
+"""One slot of the decoder pool, filled by one process after the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from facedetect.sandbox.fork_server_client import ForkServerClient
 from facedetect.sandbox.protocol import MAX_MESSAGE_BYTES, Message, to_error
 from facedetect.sandbox.shared_memory import SharedMemory
 
-# Longer than any budget of processor time takes on a busy machine.
+# Longer than any CPU budget takes on a busy machine.
 _LONGEST_CALL_S = 600.0
 
 _CLOSE_BUDGET = Budget(2.0, 64 * 2**20)
@@ -24,7 +24,7 @@ _CLOSE_S = 10.0
 
 
 class DecoderSlot:
-    """One place of the pool: its memory, and the process that has it now, if there is one."""
+    """One slot of the pool: its memory, and its current process, if there is one."""
 
     def __init__(self, fork_server: ForkServerClient, limits: ImageLimits) -> None:
         self.memory = SharedMemory.create(limits)
@@ -33,7 +33,7 @@ class DecoderSlot:
         self._pid: int | None = None
 
     def start(self) -> None:
-        """Start a process unless one is running; raises OSError if none can be started."""
+        """Start a process unless one is running; raises OSError if it cannot be started."""
         if self._socket is not None and _is_closed(self._socket):
             self.kill()
         if self._socket is None:
@@ -58,7 +58,7 @@ class DecoderSlot:
             self.kill()
             raise deadline_error() from None
         except OSError:
-            pass  # it has ended
+            pass  # the process has ended
         if not answer:
             raise _error_of(self.kill(), budget)
         message = json.loads(answer)
@@ -69,14 +69,14 @@ class DecoderSlot:
         return dict(message)
 
     def forget_picture(self) -> None:
-        """Make ready for the next picture."""
+        """Get ready for the next picture."""
         if self._socket is not None:
             with suppress(FacedetectError):
                 self.ask({"do": "close"}, _CLOSE_BUDGET, time.monotonic() + _CLOSE_S)
         self.memory.give_back()
 
     def kill(self) -> int | None:
-        """End the process; returns its exit code, minus a signal's number."""
+        """Kill the process; returns its exit code, negative for a signal."""
         if self._socket is None:
             return None
         self._socket.close()
@@ -91,36 +91,37 @@ class DecoderSlot:
 
 
 def deadline_error() -> ImageTooLarge:
-    """The error for an image that a decoder does not finish in time."""
+    """Return the error for an image that misses its deadline."""
     return ImageTooLarge(
         "the image was not processed before the request's deadline; scale it down, or send it again"
     )
 
 
 def seconds_until(deadline: float | None) -> float:
-    """How long to wait at most for a time of `time.monotonic`."""
+    """Return the time left until a time of `time.monotonic`, s."""
     if deadline is None:
         return _LONGEST_CALL_S
     return max(0.001, deadline - time.monotonic())
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Whether the other side of an idle connection is gone."""
-    poll = select.poll()  # takes any file descriptor, unlike select
+    """Return whether the other side has closed an idle connection."""
+    poll = select.poll()  # accepts any file descriptor, unlike select
     poll.register(connection, select.POLLIN)
     return bool(poll.poll(0))
 
 
 def _error_of(exit_code: int | None, budget: Budget) -> FacedetectError:
-    """The error of a picture whose decoder has ended."""
+    """Return the error of a picture whose decoder has died."""
     match exit_code:
         case code if code == -signal.SIGPROF:
-            return over_budget_error(f"{budget.cpu_s:.1f} s of processor time")
+            return over_budget_error(f"{budget.cpu_s:.1f} s of CPU time")
         case None | 0:
-            return InvalidImage("the image was not decoded: its decoder was ended; send it again")
+            return InvalidImage(
+                "the image was not decoded: its decoder process was killed; send it again"
+            )
         case code if code == -signal.SIGKILL:  # by the kernel: out of memory
-            return over_budget_error("the memory there is")
+            return over_budget_error("the available memory")
     return InvalidImage(
-        f"the image makes its decoder crash (signal {-exit_code}); save it again with another "
-        "program"
+        f"the image crashes its decoder (signal {-exit_code}); save it again with another program"
     )

@@ -1,7 +1,7 @@
-"""The process that starts decoders: it has imported what they need, so that each is a fork.
+"""The process that forks decoders; it has already imported what they need.
 
-It runs one thread and never sees a stranger's byte. `DecoderPool` starts it, asks for decoders over
-a socket, and lets it end when that socket is closed.
+It has a single thread and never sees untrusted data. `DecoderPool` starts it and requests decoders
+over a socket; it exits when that socket is closed.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _FDS_OF_A_DECODER = 2
 
 
 def serve(control: socket.socket) -> None:
-    """Start and end decoders as asked; return when the other side is gone.
+    """Start and kill decoders on request; return when the other side closes the socket.
 
-    A request may name a decoder to end, `{"end": PID}`, and bring the socket and the shared memory
-    of one to start. The answer has the exit status of the first and the process id of the second.
+    A request may name a decoder to kill, `{"end": PID}`, and carry the socket and shared memory of
+    one to start. The answer has the exit status of the former and the process id of the latter.
     """
     running: set[int] = set()
     try:
@@ -48,8 +48,8 @@ def serve(control: socket.socket) -> None:
 
 
 def _end(pid: int) -> int:
-    """Kill a decoder if it still runs; return its exit code, minus a signal's number."""
-    os.kill(pid, signal.SIGKILL)  # it is not reaped yet, so its number is no other process's
+    """Kill a decoder if it is still running; return its exit code, negative for a signal."""
+    os.kill(pid, signal.SIGKILL)  # not reaped yet, so its PID cannot have been reused
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status)
 
@@ -67,8 +67,8 @@ def _fork(control: socket.socket, fds: list[int], request: dict[str, object]) ->
 
 
 def main() -> None:
-    """Serve the socket whose number is the only argument."""
-    # Ctrl-C goes to all processes of a terminal: those that asked say when it is over.
+    """Serve the socket whose file descriptor is the only argument."""
+    # Ctrl-C reaches every process of the terminal; only the parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     rehearse()
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,4 +1,4 @@
-"""The caller's side of the process that decoders are forked from."""
+"""The client of the fork server."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from facedetect.images import ImageLimits
 from facedetect.sandbox.protocol import MAX_MESSAGE_BYTES
 from facedetect.sandbox.shared_memory import SharedMemory
 
-# A fork copies the locks that other threads hold, but not the threads that would release them: a
-# decoder that needs one hangs. Libraries' threads also cost more than they bring for one image.
+# A fork copies locks that other threads hold, but not the threads that would release them: a
+# decoder that needs one hangs. Also, threads cost more than they gain for a single image.
 _ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -23,7 +23,7 @@ _ONE_THREAD = {
 
 
 class ForkServerClient:
-    """The process that decoders are forked from; started with the first, and again if it ends."""
+    """The fork server: started with the first decoder, and restarted if it dies."""
 
     def __init__(self, limits: ImageLimits) -> None:
         self._limits = [limits.max_bytes, limits.max_pixels, limits.max_frames]
@@ -32,7 +32,7 @@ class ForkServerClient:
         self._control: socket.socket | None = None
 
     def start(self, theirs: socket.socket, memory: SharedMemory) -> int:
-        """Start a decoder with this end of a socket; returns its process id."""
+        """Start a decoder with `theirs` as its socket; returns its process id."""
         message = json.dumps({"limits": self._limits}).encode()
         with self._lock:
             control = self._running()
@@ -40,7 +40,7 @@ class ForkServerClient:
             return int(json.loads(self._answer(control))["pid"])
 
     def end(self, pid: int | None) -> int | None:
-        """End a decoder; returns its exit code, None if this process has ended itself."""
+        """Kill a decoder; returns its exit code, or None if the fork server itself has died."""
         with self._lock:
             if self._control is None:
                 return None
@@ -52,7 +52,7 @@ class ForkServerClient:
             return None if status is None else int(status)
 
     def close(self) -> None:
-        """End the process, and with it all decoders."""
+        """Stop the fork server, and with it all decoders."""
         with self._lock:
             if self._control is not None and self._process is not None:
                 self._control.close()
@@ -79,5 +79,5 @@ class ForkServerClient:
     def _answer(control: socket.socket) -> bytes:
         answer = control.recv(MAX_MESSAGE_BYTES)
         if not answer:
-            raise OSError("the process that starts decoders has ended; see its output above")
+            raise OSError("the fork server has died; see its output above")
         return answer

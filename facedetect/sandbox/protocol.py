@@ -1,6 +1,6 @@
-"""What is said between a decoder process and the one that asked: one JSON object a message.
+"""The protocol between a decoder process and its parent: one JSON object per message.
 
-Nothing that is received is ever executed or unpickled.
+Received data is never executed or unpickled.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ _ERRORS: dict[str, type[errors.FacedetectError]] = {
 
 
 def error_message(error: errors.FacedetectError) -> Message:
-    """How a decoder reports an error of the picture."""
+    """Encode an error of the picture."""
     return {"error": type(error).__name__, "text": str(error)}
 
 
 def to_error(message: Message) -> errors.FacedetectError:
-    """The error that a decoder reported."""
+    """Decode an error that a decoder reported."""
     return _ERRORS.get(str(message["error"]), errors.InvalidImage)(str(message.get("text")))
 
 
 def face_message(face: Face) -> Message:
-    """A face as JSON."""
+    """Encode a face."""
     return asdict(face)
 
 
 def to_face(message: Message) -> Face:
-    """A face from `face_message`."""
+    """Decode a face from `face_message`."""
     points = {name: Point(**point) for name, point in message["landmarks"].items()}
     return Face(Box(**message["box"]), message["confidence"], Landmarks(**points))
 
 
 def mask_message(mask: Mask) -> Message:
-    """A mask as JSON."""
+    """Encode a mask."""
     return asdict(mask) | {"image": b64encode(mask.image).decode()}
 
 
 def to_mask(message: Message) -> Mask:
-    """A mask from `mask_message`."""
+    """Decode a mask from `mask_message`."""
     return Mask(**message | {"image": b64decode(message["image"])})

@@ -1,4 +1,4 @@
-"""Memory that a decoder and the one that asked share: a file's bytes, its pixels, a result."""
+"""Memory shared by a decoder and its parent: a file's bytes, its pixels and a result."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from facedetect.images import BGRImage, ImageLimits
 
 _CHANNELS = 3
-# Pages that stay for the next picture, so that they are not made anew: those of 5 megapixels.
+# Pages kept for the next picture, to avoid mapping them again: enough for 5 megapixels.
 _KEPT_BYTES = 16 * 2**20
-# Uncompressed, with the file's own structure and metadata.
+# Uncompressed pixels, plus the file's structure and metadata.
 _MAX_RESULT_OVERHEAD = 16 * 2**20
 
 
 class SharedMemory:
-    """Three regions: the file, its pixels and the result that was made last.
+    """Three regions: the file, its pixels and the latest result.
 
-    Pages exist once they are written. The length is sealed: a decoder that is not itself any more
-    cannot shrink what the other side reads.
+    Pages are allocated when first written. The length is sealed: a compromised decoder cannot
+    shrink what the parent reads.
     """
 
     def __init__(self, fd: int, limits: ImageLimits) -> None:
@@ -33,22 +33,22 @@ class SharedMemory:
 
     @classmethod
     def create(cls, limits: ImageLimits) -> SharedMemory:
-        """New memory, for files within these limits."""
+        """Create memory for files within these limits."""
         fd = os.memfd_create("facedetect", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(fd, _byte_count(limits))
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
         return cls(fd, limits)
 
     def write_file(self, data: bytes) -> None:
-        """Put the file's bytes."""
+        """Store the file's bytes."""
         self._view[: len(data)] = data
 
     def read_file(self, count: int) -> bytes:
-        """A copy of the file's bytes, which cannot change any more while they are parsed."""
+        """Return a copy of the file's bytes, so that they cannot change while being parsed."""
         return bytes(self._view[:count])
 
     def pixels(self, height: int, width: int) -> BGRImage:
-        """The upright image, in place; raises ValueError if the region cannot hold that many."""
+        """Return the upright image in place; raises ValueError if it does not fit the region."""
         count = _CHANNELS * height * width
         if min(height, width) < 1 or count > self._result_at - self._pixels_at:
             raise ValueError(f"no room for {width}x{height} pixels")
@@ -56,17 +56,17 @@ class SharedMemory:
         return np.frombuffer(region, np.uint8).reshape(height, width, _CHANNELS)
 
     def write_result(self, data: bytes) -> None:
-        """Put a result; raises ValueError if it is larger than the region."""
+        """Store a result; raises ValueError if it is larger than the region."""
         self._view[self._result_at : self._result_at + len(data)] = data
 
     def read_result(self, count: int) -> bytes:
-        """A copy of a result; raises ValueError if the region is not that long."""
+        """Return a copy of a result; raises ValueError if it exceeds the region."""
         if not 0 <= count <= len(self._view) - self._result_at:
             raise ValueError(f"no result has {count} bytes")
         return bytes(self._view[self._result_at : self._result_at + count])
 
     def give_back(self) -> None:
-        """Give the pages back to the system, but for those that most pictures need."""
+        """Release the pages to the system, except those that most pictures need."""
         for start, end in (
             (0, self._pixels_at),
             (self._pixels_at, self._result_at),
@@ -77,7 +77,7 @@ class SharedMemory:
                 self._map.madvise(mmap.MADV_REMOVE, kept, end - kept)
 
     def close(self) -> None:
-        """Close the file; what still looks at the pixels keeps them."""
+        """Close the file; arrays of its pixels remain valid."""
         os.close(self.fd)
 
 

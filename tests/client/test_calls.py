@@ -153,7 +153,7 @@ def test_the_styles_are_those_of_drawing() -> None:
 
 
 def test_errors_of_the_service_are_the_packages_own(client: AnyClient, url: str) -> None:
-    with pytest.raises(UnsupportedImage, match="no image in a supported format") as caught:
+    with pytest.raises(UnsupportedImage, match="not an image in a supported format") as caught:
         client.detect(b"GIF? no")
     assert caught.value.__notes__ == [f"{url}/detect answered 415"]
     with pytest.raises(InvalidImage, match="send the original, complete file"):

@@ -58,7 +58,7 @@ def test_parameters_may_be_in_the_query(client: TestClient, backend: FakeBackend
     ("query", "files", "data", "status", "message"),
     [
         ("", {"image": b""}, {}, 400, "the image is empty"),
-        ("", {"image": b"text"}, {}, 415, "no image in a supported format"),
+        ("", {"image": b"text"}, {}, 415, "not an image in a supported format"),
         ("", {"photo": PHOTO}, {}, 422, "the form has 'photo'; send a file named 'image'"),
         ("", {"image": PHOTO}, {"min_confidence": "high"}, 422, "min_confidence is 'high'"),
         ("", {"image": PHOTO}, {"min_confidence": "-1"}, 422, "min_confidence is '-1'"),

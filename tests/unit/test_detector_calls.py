@@ -87,7 +87,7 @@ def test_a_client_takes_arrays_in_either_order(noise: BGRImage, a_face: Face) ->
     [
         (None, "cv2.imread returns"),
         ([ASTRONAUT], "detect_batch"),
-        (7, "the image is a int; give a path"),
+        (7, "the image is a int; pass a path"),
         (io.StringIO("text"), "text mode"),
         (np.zeros((4, 4, 3)), "it must be uint8"),
     ],

@@ -135,7 +135,7 @@ def test_a_page_or_script_in_front_of_an_image_is_no_image(noise: BGRImage) -> N
 
 @pytest.mark.parametrize("kind", ["ICO", "PPM", "PCX", "TGA", "PDF", "EPS", "ICNS", "SGI"])
 def test_formats_that_others_take_are_not_reached(kind: str) -> None:
-    with pytest.raises(UnsupportedImage, match="no image in a supported format"):
+    with pytest.raises(UnsupportedImage, match="not an image in a supported format"):
         read_header(encode(Image.new("RGB", (32, 32)), kind), LIMITS)
 
 

@@ -84,7 +84,7 @@ def test_metadata_of_a_false_length_is_no_reason_to_refuse_a_photograph(
 def test_a_jpeg_of_12_bits_is_named(noise: BGRImage) -> None:
     data = bytearray(encode(rgb(noise), "JPEG"))
     data[data.index(b"\xff\xc0") + 4] = 12
-    with pytest.raises(UnsupportedImage, match="12 bits a sample"):
+    with pytest.raises(UnsupportedImage, match="12 bits per sample"):
         read_header(bytes(data), LIMITS)
 
 

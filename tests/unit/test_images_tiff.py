@@ -149,11 +149,11 @@ def test_deep_tiffs_are_turned(noise: BGRImage, orientation: int) -> None:
         (Layout(16, photometric=3), "16-bit palette"),
         (Layout(8, photometric=32845), "8-bit LogLuv"),
         (Layout(8, photometric=6), "8-bit YCbCr"),
-        (Layout(compression=34887), "compression LERC"),
+        (Layout(compression=34887), "uses LERC compression"),
         (Layout(compression=4), "8-bit RGB"),
-        (Layout(compression=50001), "compression WebP"),
-        (Layout(compression=6), "compression old-style JPEG"),
-        (Layout(compression=65535), "compression number 65535"),
+        (Layout(compression=50001), "uses WebP compression"),
+        (Layout(compression=6), "uses old-style JPEG compression"),
+        (Layout(compression=65535), r"uses unknown \(65535\) compression"),
     ],
 )
 def test_other_layouts_are_named(layout: Layout, words: str) -> None:

@@ -172,7 +172,7 @@ def test_a_format_may_have_no_room(suffix: str, side: int) -> None:
     source = encode(Image.new("RGB", (8, 8)))
     for shape in ((1, side, 3), (side, 1, 3)):
         image = np.zeros(shape, np.uint8)
-        with pytest.raises(ImageTooLarge, match=r"are too large for .*; write a .png"):
+        with pytest.raises(ImageTooLarge, match=r"are too large for .*; use .png"):
             encode_like(source, image, suffix, "keep")
         assert encode_like(
             source, image[:-1] if side == shape[0] else image[:, :-1], suffix, "keep"

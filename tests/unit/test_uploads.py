@@ -63,7 +63,7 @@ def test_bytes_are_looked_at_whatever_they_are_called(service: Live, type_: str)
     assert (answer.status_code, answer.json()["image"]["width"]) == (200, 512)
     answer = service.client.post("/detect", content=b"text", headers=fields)
     told = problem(answer, 415, "unsupported-image")
-    assert "no image in a supported format" in told
+    assert "not an image in a supported format" in told
 
 
 @pytest.mark.parametrize("path", ["/detect", "/annotate", "/detect/batch", "/v1/vision/face"])
