@@ -1,4 +1,4 @@
-"""Files of pictures and videos: one of them, `annotate_file`, or any number, `annotate_folder`."""
+"""Process picture and video files: one with `annotate_file`, many with `annotate_folder`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from facedetect.archive.processing import FileOptions, FrameProgress, RunInterrupted
     from facedetect.archive.reports import RunSummary
 else:
-    # `facedetect detect` reports rows as annotate-folder does, without all that this needs.
+    # `facedetect detect` prints the same rows, but must not import all of this.
     __getattr__ = lazy_attributes(
         __name__,
         {

@@ -1,4 +1,4 @@
-"""`annotate_folder`: every picture and video of a folder, in one call."""
+"""`annotate_folder`: process every picture and video of a folder in one call."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Stage = Literal["loading the model", "processing", "writing the reports"]
 
 
 class FolderOptions(FileOptions, total=False):
-    """The options of `annotate_folder` and `preview_folder`: those of FileOptions, and more.
+    """The options of `annotate_folder` and `preview_folder`, in addition to FileOptions.
 
-    The style "none" writes no pictures. `crops`: cut faces out, too, "plain" or "aligned"; where
-    faces are hidden, with `clear_crops` alone. `reports`: "jsonl" by default. `videos`: process
-    videos, too. `exclude`, `include`: patterns as in .gitignore of what is left out, or looked at
-    alone. `follow_links`: enter linked folders. `workers`: files at a time, one for each core by
-    default. `engine`: "ray" runs on a cluster, at `ray_address`. `settings`: backend and limits,
-    from the environment by default.
+    The style "none" writes no pictures. `crops`: also save face crops, "plain" or "aligned"; if
+    faces are hidden, only with `clear_crops`. `reports`: "jsonl" by default. `videos`: also process
+    videos. `exclude`, `include`: patterns as in .gitignore for paths to skip, or the only ones to
+    process. `follow_links`: follow symbolic links to folders. `workers`: files processed in
+    parallel, by default one per core. `engine`: "ray" runs on the cluster at `ray_address`.
+    `settings`: backend and limits, by default from the environment.
     """
 
     crops: CropStyle | None
@@ -52,9 +52,9 @@ class FolderOptions(FileOptions, total=False):
 
 @dataclass(frozen=True)
 class FolderProgress:
-    """How far a run is.
+    """The progress of a run.
 
-    `row` is the report row of the file that has just finished, None at the start of a stage.
+    `row` is the report row of the file that just finished, None at the start of a stage.
     `summary` has the counts so far, `total` the number of files once it is known.
     """
 
@@ -68,9 +68,9 @@ class FolderProgress:
 class PreviewedFile:
     """A file as a run would treat it.
 
-    `result` is the path of its result; `action` says whether it would be processed, is unchanged
-    since an earlier run, is a folder that cannot be listed, or why it would be skipped: it is no
-    picture or video, excluded, or the system's.
+    `result` is the path of its result. `action` says whether it would be processed, is unchanged
+    since an earlier run, is a folder that cannot be listed, or why it would be skipped: not a
+    picture or video, excluded, or a system file.
     """
 
     name: str
@@ -86,19 +86,19 @@ def annotate_folder(
     stop: Event | None = None,
     **options: Unpack[FolderOptions],
 ) -> RunSummary:
-    """Draw, or hide, the faces on every picture and video below a folder.
+    """Mark or hide the faces in every picture and video below a folder.
 
         summary = annotate_folder("photos", "public", style="blur", reports=["html", "csv"])
         print(summary.faces, summary.failures)
 
-    `output` mirrors the tree of `source`, with reports that have a row for every file. The sources
-    stay as they are. Both may be addresses, such as s3://bucket/photos. A run that ended early, for
-    whatever reason, resumes when it is called again; changed files are processed again.
+    `output` mirrors the tree of `source`; its reports have a row for every file. Sources are never
+    changed. Both may be URLs, such as s3://bucket/photos. Call it again to resume an interrupted
+    run; files that changed are processed again.
 
     `on_progress` is called at the start of each stage and after each file. Set `stop` from another
-    thread to end the run early: files that were begun are finished. See FolderOptions for the rest.
+    thread to end the run early: files in progress are finished. See FolderOptions for the rest.
 
-    A file that cannot be used is a row of the reports, not an error. Raises InvalidSettings,
+    A file that fails becomes a row of the reports, not an error. Raises InvalidSettings,
     BackendUnavailable, and OSError if results cannot be written.
     """
     stop = stop or Event()
@@ -125,7 +125,7 @@ def preview_folder(
     stop: Event | None = None,
     **options: Unpack[FolderOptions],
 ) -> Iterator[PreviewedFile]:
-    """Tell what `annotate_folder` would do with each file; writes nothing.
+    """Yield what `annotate_folder` would do with each file; writes nothing.
 
     Raises what `annotate_folder` raises.
     """
@@ -178,13 +178,13 @@ def _open_run(
 
 
 def _check_crops(options: FolderOptions) -> None:
-    """Raise InvalidSettings if crops would show what is hidden, and nobody allowed it."""
+    """Raise InvalidSettings if crops would show hidden faces without `clear_crops`."""
     style, crops = options.get("style", "box"), options.get("crops")
     if style not in {"box", "none"} and crops is not None and not options.get("clear_crops"):
         raise InvalidSettings(
-            f"the style {style} hides faces, and crops ({crops}) would show them in the same "
-            "folder; write them into another one with --style none --crops, or allow them with "
-            "--clear-crops (clear_crops=True)"
+            f"the style {style} hides faces, but crops ({crops}) would show them in the same "
+            "folder; write the crops to another folder with --style none --crops, or allow them "
+            "with --clear-crops (clear_crops=True)"
         )
 
 
@@ -197,7 +197,7 @@ def _checked_reports(options: FolderOptions) -> Sequence[ReportName]:
 
 @contextmanager
 def _counted(plan: Plan) -> Iterator[Callable[[], int | None]]:
-    """Count the files beside the work, which needs a second walk; gives None until it is done."""
+    """Count the files in the background with a second walk; yields None until it is done."""
     ended = Event()
     totals: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Processing one file: read, decode, detect, draw, encode, write."""
+"""Process one file: read, decode, detect, draw, encode, write."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _LOG = logging.getLogger(__name__)
 
 
 class FileProcessor:
-    """Processes files, one after the other or several at a time.
+    """Processes files; thread-safe.
 
-    Of a video, `workers` frames are searched for faces at a time; `on_frame` is called after each
-    frame, and `stop` ends it unfinished.
+    `workers` frames of a video are searched in parallel; `on_frame` is called after each frame, and
+    `stop` abandons it.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class FileProcessor:
         self._frames = FrameDetectionPool(workers)
 
     def process(self, file: SourceFile) -> FileResult:
-        """Find the faces of a file and write its results; an error of the file becomes its row.
+        """Find the faces in a file and write its results; an error of the file becomes its row.
 
-        A file that fails leaves no results. Raises errors that end the run (see `is_fatal`).
+        A failed file leaves no results. Raises errors that must end the run (see `is_fatal`).
         """
         try:
             return self.process_or_raise(file)
@@ -72,7 +72,7 @@ class FileProcessor:
             return FileResult(file, _failed_row(file, error), {})
 
     def process_or_raise(self, file: SourceFile) -> FileResult:
-        """The same, but for errors of the file, which it raises."""
+        """Do the same, but raise errors of the file."""
         if self._stop.is_set():
             raise RunInterrupted
         outputs = OutputWriter(self._output)
@@ -104,7 +104,7 @@ class FileProcessor:
     def _write_results(
         self, file: SourceFile, picture: Picture, faces: list[Face], outputs: OutputWriter
     ) -> dict[str, object]:
-        """Write the files that are made of a picture; returns their names by their kinds."""
+        """Write all output files of a picture; returns their names by kind."""
         options = self._options
         results: dict[str, object] = {}
         if options.style != "none":
@@ -142,18 +142,20 @@ def _unreadable_as(kind: type[ImageError]) -> Iterator[None]:
 def _crops(
     file: SourceFile, picture: Picture, faces: list[Face], style: CropStyle
 ) -> Iterator[tuple[str, bytes]]:
-    """Give the name and bytes of each face's crop: JPEG if the source is, lossless otherwise."""
+    """Yield name and bytes of each face crop: JPEG if the source is JPEG, else lossless."""
     suffix = ".jpg" if file.result.lower().endswith(JPEG_SUFFIXES) else ".png"
     for number, face in enumerate(faces, 1):
         yield crop_path(file.result, number, suffix), picture.crop(face, style, suffix)
 
 
 def _failed_row(file: SourceFile, error: Exception) -> Row:
-    """Return the row of a file that failed; unexpected errors are logged with their traceback.
+    """Return the row of a failed file; log unexpected errors with their traceback.
 
-    One odd file of ten million is no reason to stop.
+    One odd file in ten million is no reason to stop.
     """
-    if isinstance(error, OSError):  # without the storage's path: rows are the same everywhere
+    if isinstance(
+        error, OSError
+    ):  # without the storage's path, so that rows are the same everywhere
         message = f"the results cannot be written: {error.strerror or error}"
         return failed_row(file.name, error, message)
     if not isinstance(error, PER_IMAGE_ERRORS):

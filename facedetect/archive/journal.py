@@ -1,4 +1,4 @@
-"""What has been done, kept beside the results, so that a run resumes where it ended."""
+"""The record of finished files, kept next to the results, so that a run can resume."""
 
 from __future__ import annotations
 
@@ -25,25 +25,26 @@ CREATE INDEX IF NOT EXISTS outputs_of ON outputs (owner);
 _SCHEMA_VERSION = 1
 _SCHEMA_NAMES = {"files", "begun", "outputs", "outputs_of"}
 
-# Names, and states (which contain names), are bytes: they sort as the walk does and need not be
-# UTF-8.
+# Names, and states (which contain names), are bytes: they sort in the order of the walk and need
+# not be UTF-8.
 
 
 class Journal:
-    """An SQLite database of finished files, for one process and thread at a time.
+    """An SQLite database of finished files, used by one process and thread at a time.
 
-    What is recorded survives a kill at any moment. Raises InvalidSettings if another run has it
+    Records survive a kill at any moment. Raises InvalidSettings if another run has the database
     open or it cannot be read, OSError if it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the journal at `path`; a new one is created."""
+        """Open the journal at `path`; create it if it does not exist."""
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_symlink():
             raise InvalidSettings(
-                f"{path} is a symbolic link, which a journal never is; remove it to start over, or "
-                "use another output folder"
+                f"{path} is a symbolic link, not a journal; remove it to start over, or use "
+                "another "
+                "output folder"
             )
         with self._errors_translated():
             self._database = sqlite3.connect(path, timeout=0)
@@ -61,9 +62,9 @@ class Journal:
             self._database.close()
 
     def find_done(self, name: str, state: str, work: str) -> tuple[Row, dict[str, int]] | None:
-        """Return the row and output sizes of a file that succeeded, if its state is the same.
+        """Return the row and output sizes of a file that succeeded, if its state is unchanged.
 
-        `work` is the fingerprint of the options, which must be the same, too.
+        `work` is the fingerprint of the options, which must be unchanged, too.
         """
         query = "SELECT row, outputs FROM files WHERE name = ? AND state = ? AND work = ?"
         for found in self._select(query, os.fsencode(name), os.fsencode(state), work):
@@ -73,17 +74,17 @@ class Journal:
         return None
 
     def rows(self) -> Iterator[Row]:
-        """Give the rows of all files of this run, in the order of their names' bytes."""
+        """Yield the rows of all files of this run, ordered by the bytes of their names."""
         query = "SELECT row FROM files WHERE seen = ? ORDER BY name"
         return (json.loads(row) for (row,) in self._select(query, self._run))
 
     def unfinished_results(self) -> list[str]:
-        """Return the results of files that a killed run had begun."""
+        """Return the results of files that were in progress when a run was killed."""
         found = self._select("SELECT result FROM begun ORDER BY name")
         return [os.fsdecode(result) for (result,) in found]
 
     def stale_outputs(self) -> list[str]:
-        """Return outputs of earlier runs that were not written again when their source was.
+        """Return outputs of earlier runs that were not rewritten when their source was processed.
 
         `forget_output` drops them.
         """
@@ -96,7 +97,7 @@ class Journal:
     def count_missing(self, work: str) -> tuple[int, int]:
         """Count the files with results that earlier runs saw and this one did not.
 
-        Also returns how many of them had other options: faces hidden now may show there.
+        Also returns how many of them were made with other options: faces may be visible in them.
         """
         query = (
             "SELECT COUNT(*), COALESCE(SUM(work != ?), 0) FROM files "
@@ -106,9 +107,9 @@ class Journal:
         return count, others
 
     def begin(self, results: dict[str, str]) -> None:
-        """Note that files, given by name and result, are about to be processed.
+        """Record that files, given by name and result, are about to be processed.
 
-        What was known of them no longer counts.
+        Earlier records of them become invalid.
         """
         for name, result in results.items():
             pair = os.fsencode(name), os.fsencode(result)
@@ -117,12 +118,12 @@ class Journal:
         self._commit("begin", results)
 
     def clear_unfinished(self) -> None:
-        """Forget what was begun and never recorded, once its files are removed."""
+        """Forget files that were begun but never recorded, once their outputs are removed."""
         self._execute("DELETE FROM begun")
         self._commit("clear_unfinished")
 
     def record(self, row: Row, state: str, work: str, outputs: dict[str, int]) -> None:
-        """Record the result of a file; unless it failed, it is finished from then on."""
+        """Record the result of a file; unless it failed, it is now finished."""
         name = os.fsencode(row["file"])
         texts = os.fsencode(state), work, json.dumps(row), json.dumps(outputs)
         insert = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -134,12 +135,12 @@ class Journal:
         self._commit("record", row, state, work, outputs)
 
     def forget_output(self, path: str) -> None:
-        """Drop an output that has been removed."""
+        """Delete the record of a removed output."""
         self._execute("DELETE FROM outputs WHERE path = ?", os.fsencode(path))
         self._commit("forget_output", path)
 
     def mark_seen(self, name: str) -> None:
-        """Include a file that an earlier run finished in this run's report."""
+        """Include a file finished by an earlier run in this run's report."""
         self._execute("UPDATE files SET seen = ? WHERE name = ?", self._run, os.fsencode(name))
         self._commit()
 
@@ -152,7 +153,7 @@ class Journal:
             self._database.execute(statement, values)
 
     def _commit(self, *_change: Any) -> None:
-        """Keep a change, given as a method's name and arguments; none if only this run needs it."""
+        """Persist a change, given as method name and arguments; empty if only this run needs it."""
         with self._errors_translated():
             self._database.commit()
 
@@ -161,7 +162,7 @@ class Journal:
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._check_ours()  # before anything is written
         self._database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
-        # All of it or nothing, even if the process is killed: part of it would not be ours.
+        # Atomic even if the process is killed: a partial schema would look like another program's.
         self._database.executescript(
             f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;"
         )
@@ -169,7 +170,7 @@ class Journal:
         return int(run)
 
     def _check_ours(self) -> None:
-        """Raise InvalidSettings for a database of another program or version."""
+        """Raise InvalidSettings for another program's or version's database."""
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         if version not in {0, _SCHEMA_VERSION}:
             raise InvalidSettings(
@@ -180,7 +181,7 @@ class Journal:
         names = {name for name in names if not name.startswith("sqlite_")}
         if names and names != _SCHEMA_NAMES:
             raise InvalidSettings(
-                f"{self._path} is a database of another program, with "
+                f"{self._path} is another program's database, with "
                 f"{', '.join(sorted(names))[:200]}; move it away, or use another output folder"
             )
 
@@ -195,7 +196,7 @@ class Journal:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return InvalidSettings(
-                f"another run is using {self._path}; wait for it to end, or use another folder"
+                f"another run is using {self._path}; wait for it to finish, or use another folder"
             )
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             return InvalidSettings(f"{self._path} is damaged ({error}); remove it to start over")

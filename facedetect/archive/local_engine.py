@@ -1,4 +1,4 @@
-"""The engine of one machine: threads, each of which takes a file from reading to writing."""
+"""The engine for one machine: each thread takes a file from reading to writing."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.plan import SourceFile
 from facedetect.archive.processing import FileResult, RunInterrupted
 
-# While one file is processed, the next one's name waits: no thread is idle while rows are recorded.
+# One file per thread waits in the queue, so that no thread is idle while rows are recorded.
 _QUEUED_PER_THREAD = 2
 
 
 class LocalEngine:
-    """Processes files in `processor.workers` threads: the libraries below release the GIL.
+    """Processes files in `processor.workers` threads; the libraries release the GIL.
 
-    That many images are in memory at once, however many files there are.
+    Only that many images are in memory at once, however many files there are.
     """
 
     def __init__(self, processor: FileProcessor) -> None:

@@ -1,4 +1,4 @@
-"""Which files are pictures and videos, by their names, and which formats can be written."""
+"""File suffixes of pictures and videos, and the formats that can be written."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ VIDEO_SUFFIXES = frozenset(CONTAINERS) | {
     ".tod", ".trp", ".ts", ".vob", ".wmv",
 }  # fmt: skip
 TEXT_SUFFIXES = frozenset({".mod", ".mts", ".ts"})
-"""Those of videos that also stand for text: TypeScript, translations, Go's modules."""
+"""Video suffixes that are also used for text: TypeScript, translations, Go modules."""
 
 
-# None of these is in a text: all below the space but tab and ends of lines and pages.
+# Bytes never found in text: control characters except tab, line ends and form feed.
 _CONTROL = re.compile(r"[\0-\x08\x0b\x0e-\x1f]")
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -37,7 +37,7 @@ def suffix_of(name: str) -> str:
 
 
 def is_text(data: bytes) -> bool:
-    """Whether a file is a text in UTF-8 or UTF-16, not empty."""
+    """Return whether a file is non-empty text in UTF-8 or UTF-16."""
     try:
         text = data.decode("utf-16" if data.startswith(_UTF_16_MARKS) else "utf-8")
     except UnicodeDecodeError:
@@ -46,9 +46,9 @@ def is_text(data: bytes) -> bool:
 
 
 def added_suffix(suffix: str) -> str:
-    """Return what a result's name gets after its source's suffix; "" if it can be written as is."""
+    """Return the suffix to append to a result's name; "" if its format can be written."""
     if suffix in VIDEO_SUFFIXES:
         return "" if suffix in CONTAINERS else ".mp4"
-    if suffix in RAW_SUFFIXES:  # what is read of them is a JPEG
+    if suffix in RAW_SUFFIXES:  # their preview is a JPEG
         return ".jpg"
     return "" if suffix in ENCODED_SUFFIXES else ".png"

@@ -1,4 +1,4 @@
-"""File names that are too long, or that some places take for the same."""
+"""File names that are too long, or that some file systems treat as equal."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from uuid import uuid4
 
 from facedetect.archive.storage import STATE, Storage
 
-# Of nearly every file system.
+# The limit of nearly every file system.
 LONGEST_NAME_BYTES = 255
 _HASH_DIGITS = 8
 
 
 def folded(name: str) -> str:
-    """Return what names have in common that differ in case or in how accents are encoded."""
+    """Return the same text for names that differ only in case or in the encoding of accents."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def shortened(stem: str, suffix: str, longest: int = LONGEST_NAME_BYTES) -> str:
-    """Return stem and suffix; if that has too many bytes, the stem's end becomes a hash of it."""
+    """Return stem and suffix; if too long, replace the end of the stem by a hash."""
     if _byte_count(stem + suffix) <= longest:
         return stem + suffix
     digest = hashlib.sha256(os.fsencode(stem)).hexdigest()
@@ -32,16 +32,16 @@ def shortened(stem: str, suffix: str, longest: int = LONGEST_NAME_BYTES) -> str:
 
 
 def folds_names(output: Storage, *, dry_run: bool) -> bool:
-    """Whether names that differ in case or in how accents are encoded are one file there.
+    """Return whether names that differ in case or in the encoding of accents are one file there.
 
-    A dry run writes nothing, so it only sees it where an earlier run has been. Raises OSError.
+    A dry run writes nothing, so it can tell only after an earlier run. Raises OSError.
     """
     if dry_run:
         with suppress(FileNotFoundError):
             return bool(output.entries(STATE.upper()))
         return False
     probe = f"{STATE}/unfinished/{uuid4().hex}"
-    output.write(f"{probe}\u00e9", b"")  # one character; below, a letter and an accent
+    output.write(f"{probe}\u00e9", b"")  # one character; below, a letter plus an accent
     try:
         return any(_exists(output, probe + other) for other in ("\u00c9", "e\u0301"))
     finally:

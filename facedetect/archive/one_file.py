@@ -1,4 +1,4 @@
-"""`annotate_file`: one picture or video, as `annotate_folder` processes each of its own."""
+"""`annotate_file`: process one picture or video as `annotate_folder` does."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def annotate_file(
     stop: Event | None = None,
     **options: Unpack[FileOptions],
 ) -> Row:
-    """Draw, or hide, the faces on a copy of a picture or video; returns its row of the reports.
+    """Mark or hide the faces in a copy of a picture or video; returns its report row.
 
         with Detector() as detector:
             annotate_file(detector, "party.mp4", "public.mp4", style="blur")
 
-    A file is a video if its suffix is one's; `output` has the suffix of the format to write. It is
-    written whole or not at all. `on_frame` is called after each frame of a video. Set `stop` from
-    another thread to end early: RunInterrupted is raised. See FileOptions for the rest.
+    The suffix decides whether a file is a video, and the format of `output`, which is written
+    atomically. `on_frame` is called after each frame of a video. Set `stop` from another thread to
+    end early: RunInterrupted is raised. See FileOptions for the rest.
 
     Raises ImageError's and BackendError's subclasses, InvalidParams, InvalidSettings, and OSError
     if the result cannot be written.
@@ -58,12 +58,12 @@ def annotate_file(
 
 
 def output_name(source: Path) -> str:
-    """The name of a file's result in another folder: its own, if its format can be written."""
+    """Return the name of a file's result: its own name, if its format can be written."""
     return source.name + added_suffix(source.suffix.lower())
 
 
 def check_output(source: Path, output: Path) -> None:
-    """Raise InvalidSettings unless `output` is another file, of a format that can be written."""
+    """Raise InvalidSettings unless `output` is another file in a writable format."""
     if output.exists() and source.exists() and output.samefile(source):
         raise InvalidSettings(f"{output} is the input file; give another output file")
     suffix = output.suffix.lower()

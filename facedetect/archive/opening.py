@@ -1,4 +1,4 @@
-"""Opening what a run needs: the source, the output, the journal and the engine."""
+"""Open what a run needs: the source, the output, the journal and the engine."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ _JOURNAL = f"{STATE}/journal.sqlite"
 
 
 def open_storages(source: str, output: str, *, follow_links: bool) -> tuple[Storage, Storage]:
-    """Open both folders by their paths or addresses; output within the source is not processed.
+    """Open both folders by path or URL; an output within the source is not processed.
 
     Raises InvalidSettings if results could overwrite sources, or anything but earlier results.
     """
     for name, text in (("source", source), ("output", output)):
         if not text:
-            raise InvalidSettings(f"the {name} folder is ''; give a path or an address")
+            raise InvalidSettings(f"the {name} folder is ''; give a path or a URL")
     results = open_storage(output)
     excluded = results.root if isinstance(results, LocalStorage) else None
     pictures = open_storage(source, excluded=excluded, follow_links=follow_links)
     if _is_within(pictures, results):
         raise InvalidSettings(
             f"the results in {output} could overwrite the sources in {source}; "
-            "give a folder that does not contain them"
+            "give an output folder that does not contain them"
         )
     if isinstance(results, RemoteStorage) and _is_within(results, pictures):
         raise InvalidSettings(
-            f"the output {output} is within the source {source}, and would be processed with it; "
-            "give an address outside of it"
+            f"the output {output} is inside the source {source} and would be processed, too; give "
+            "an output outside of it"
         )
     _check_output(results, output)
     return pictures, results
@@ -74,12 +74,14 @@ def open_journal(output: Storage, *, dry_run: bool) -> Iterator[Journal]:
 def open_engine(
     name: EngineName, job: ClusterJob, stop: Event
 ) -> Iterator[tuple[ModelRef, FileEngine]]:
-    """Load the model, and give it with the engine that processes files with it.
+    """Load the model; yield it with the engine that processes files with it.
 
     Raises InvalidSettings, BackendUnavailable.
     """
     if name == "local" and job.address is not None:
-        raise InvalidSettings(f"the Ray address {job.address} needs the engine ray (--engine ray)")
+        raise InvalidSettings(
+            f"the Ray address {job.address} requires the ray engine; add --engine ray"
+        )
     workers = job.workers or available_cores()
     settings = _for_workers(job.settings, workers if name == "local" else 1)
     job = replace(job, settings=settings)
@@ -102,7 +104,7 @@ def _is_within(inner: Storage, outer: Storage) -> bool:
 
 
 def _check_output(output: Storage, text: str) -> None:
-    """Results replace files of the same names, so the folder must contain nothing else."""
+    """Check that the folder contains only results, which replace files of the same names."""
     try:
         entries = output.entries("")
     except FileNotFoundError:
@@ -111,18 +113,18 @@ def _check_output(output: Storage, text: str) -> None:
         raise InvalidSettings(f"{text} is a file; give a folder for the results") from None
     if entries and not any(entry.name == STATE for entry in entries):
         raise InvalidSettings(
-            f"{text} contains files that are not results of an earlier run; give a new or empty "
-            "folder, since results replace files of the same names"
+            f"{text} contains files that are not results of an earlier run and could be "
+            "overwritten; give a new or empty folder"
         )
     if isinstance(output, LocalStorage) and Path(output.root, STATE).is_symlink():
         raise InvalidSettings(f"{text}/{STATE} is a link; remove it")
 
 
 def _for_workers(settings: DetectorSettings, cores: int) -> DetectorSettings:
-    """Give the model a core for each worker, and its files by absolute paths.
+    """Give each worker's model one core, and make its paths absolute.
 
-    Without its own number of threads one worker would have all cores, and several would compete
-    for them. Workers need not run in this directory.
+    Otherwise each worker would use all cores, and several would compete for them. Workers need not
+    run in this directory.
     """
     spec = settings.backend
     if spec.scheme == "embedded":

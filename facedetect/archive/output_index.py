@@ -1,4 +1,4 @@
-"""Which result files exist: whole folders are listed, since one query for each file is slow."""
+"""An index of existing result files: listing folders is faster than one query per file."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from functools import lru_cache
 from facedetect.archive.output_layout import folders_of, outputs_pattern
 from facedetect.archive.storage import Storage
 
-# A picture, its crops and its thumbnail are in three folders; the next picture's are in the same.
+# A picture, its crops and its thumbnail are in three folders, mostly the same for the next picture.
 _MAX_CACHED_FOLDERS = 4
 
 
 class OutputIndex:
-    """The sizes of a storage's files, as they were when their folder was first needed."""
+    """The sizes of a storage's files, as of when their folder was first needed."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._sizes = lru_cache(_MAX_CACHED_FOLDERS)(self._list)
 
     def has(self, outputs: dict[str, int]) -> bool:
-        """Whether all these files, given with their sizes in bytes, exist. Raises OSError."""
+        """Return whether all these files exist with these sizes, bytes. Raises OSError."""
         return all(
             self._sizes(path.rpartition("/")[0]).get(path) == size for path, size in outputs.items()
         )
 
     def files_of(self, result: str) -> list[str]:
-        """Return every file that may have been written with a result, given by its path."""
+        """Return every file that may belong to the result at this path."""
         pattern = outputs_pattern(result)
         paths = (path for folder in sorted(folders_of(result)) for path in self._sizes(folder))
         return [path for path in paths if pattern.fullmatch(path)]
 
     def _list(self, folder: str) -> dict[str, int]:
-        """The paths and sizes of a folder's files."""
+        """Return the paths and sizes of a folder's files."""
         try:
             entries = self._storage.entries(folder)
         except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Writing the result files of one source file."""
+"""Write the result files of one source file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facedetect.archive.storage import Storage
 
 
 class OutputWriter:
-    """Writes files and remembers their `sizes`, bytes, so that later runs can check them.
+    """Writes files and records their `sizes`, bytes, so that later runs can check them.
 
     Raises OSError.
     """
@@ -28,7 +28,7 @@ class OutputWriter:
         return name
 
     def write_extra(self, kind: str, name: str, data: bytes) -> list[str]:
-        """Write a file that the result does not depend on; returns its name if it is written."""
+        """Write an optional file; returns its name if it was written."""
         try:
             return [self.write(name, data)]
         except OSError as error:
@@ -38,19 +38,19 @@ class OutputWriter:
             return []
 
     def failed_extras(self) -> dict[str, list[str]]:
-        """Return what a row's results say of extras that could not be written; else nothing."""
+        """Return the row's entry for optional files that could not be written; empty if none."""
         return {"not_written": self._not_written} if self._not_written else {}
 
     @contextmanager
     def local_draft(self, name: str) -> Iterator[Path]:
-        """Give a path to write to; it becomes the file `name` if the block succeeds."""
+        """Yield a path to write to; it becomes the file `name` if the block succeeds."""
         with self._storage.local_draft(name) as path:
             yield path
             size = path.stat().st_size
         self.sizes[name] = size
 
     def discard(self) -> None:
-        """Remove what was written, since the file failed or is left unfinished."""
+        """Remove what was written: the file failed or was interrupted."""
         for name in self.sizes:
             self._storage.remove(name)
         self.sizes.clear()

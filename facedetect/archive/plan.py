@@ -1,4 +1,4 @@
-"""Which pictures and videos a folder holds, and where each one's result goes."""
+"""Find the pictures and videos in a folder, and decide where each result goes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from facedetect.errors import InvalidSettings
 
 MediaKind = Literal["image", "video"]
 
-# Bytes; whatever is larger is none that people write.
+# Bytes; nobody writes larger text files.
 _LARGEST_TEXT = 2**20
 
 
@@ -41,7 +41,7 @@ class SourceFile:
 
     @property
     def state(self) -> str:
-        """A changed state means: process again. The bytes have changed, or the result's name."""
+        """Changes with the file's bytes or its result's name; it must then be processed again."""
         return f"{self.size} {self.version} {self.result}"
 
 
@@ -60,7 +60,7 @@ SkipReason = Literal["other", "excluded", "system"]
 class Skipped:
     """A file that is neither a picture nor a video, or a folder that is not entered.
 
-    `reason` says what was asked to be left out, and what belongs to the system.
+    `reason` tells excluded paths and system paths apart.
     """
 
     name: str
@@ -72,9 +72,9 @@ WalkStep = SourceFile | UnreadableFolder | Skipped
 
 @dataclass(frozen=True)
 class Plan:
-    """The files of one run, found while it runs: a storage may hold ten million files.
+    """The files of one run, listed lazily: a storage may hold ten million files.
 
-    `is_folding` tells apart the results of names that differ in case alone.
+    With `is_folding`, names that differ only in case get distinct results.
     """
 
     source: Storage
@@ -92,12 +92,12 @@ class Plan:
             ) from error
 
     def source_files(self) -> Iterator[SourceFile]:
-        """Walk the whole storage and give the pictures and videos alone."""
+        """Walk the whole storage and yield only pictures and videos."""
         return (step for step in self.walk() if isinstance(step, SourceFile))
 
     def walk(self) -> Iterator[WalkStep]:
-        """Walk the whole storage, in the order of the names' bytes."""
-        # No recursion: folders may lie deeper than Python's calls.
+        """Walk the whole storage, ordered by the bytes of the names."""
+        # No recursion: folders may be nested deeper than Python's call stack.
         root = _Folder("", "", None, is_included=not self.selection.include)
         open_folders = [(root, self._list(root))]
         while open_folders:
@@ -125,7 +125,7 @@ class Plan:
             yield self._skipped_text(step) if isinstance(step, SourceFile) else step
 
     def _step(self, entry: StorageEntry, folder: _Folder, result: str) -> WalkStep | _Folder:
-        """What to do with an entry of a folder whose result has this name; "" if there is none."""
+        """Decide what to do with a folder's entry; `result` is its result's name, or ""."""
         path = _join(folder.path, entry.name)
         is_named = self.selection.includes(path, is_folder=entry.is_folder)
         is_included = folder.is_included or is_named
@@ -144,15 +144,15 @@ class Plan:
         return SourceFile(path, kind, _join(folder.result, result), entry.size, entry.version)
 
     def _is_media(self, entry: StorageEntry) -> bool:
-        """By the suffix; on foreign disks macOS stores ._NAME beside each file NAME."""
+        """Decide by the suffix; macOS stores ._NAME next to each file NAME on foreign disks."""
         suffixes = IMAGE_SUFFIXES | VIDEO_SUFFIXES if self.videos else IMAGE_SUFFIXES
         return suffix_of(entry.name) in suffixes and not entry.name.startswith("._")
 
     def _skipped_text(self, file: SourceFile) -> WalkStep:
-        """Skip what is named like a video and is a text, such as TypeScript."""
+        """Skip text files with the suffix of a video, such as TypeScript."""
         if suffix_of(file.name) not in TEXT_SUFFIXES or file.size > _LARGEST_TEXT:
             return file
-        with suppress(OSError):  # processing it will say so
+        with suppress(OSError):  # processing will report it
             if is_text(self.source.read(file.name)):
                 return Skipped(file.name)
         return file
@@ -160,7 +160,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder to enter; `is_included` if all of it is wanted."""
+    """A folder to enter; `is_included` if everything in it is wanted."""
 
     path: str
     result: str
@@ -173,5 +173,5 @@ def _join(folder: str, name: str) -> str:
 
 
 def _sort_key(entry: StorageEntry) -> bytes:
-    """Sort whole paths by sorting each folder: a folder's name is followed by a slash."""
+    """Sort key for one folder's entries that sorts whole paths: folders end in a slash."""
     return os.fsencode(f"{entry.name}/" if entry.is_folder else entry.name)

@@ -1,4 +1,4 @@
-"""What to do with each file of a folder, and what came of it."""
+"""What to do with each file of a folder, and the outcome."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from facedetect.images import Metadata
 from facedetect.model_ref import ModelRef
 
 DisplayStyle = Literal["box", "blur", "pixelate", "solid", "image", "none"]
-"""How faces are shown in the results; none writes no pictures."""
+"""How results show faces; "none" writes no pictures."""
 
 VideoStage = Literal["finding faces", "writing"]
 
 _OUTAGES = (ConnectionError, TimeoutError)
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
-# Increase it when the same options give other bytes than before, so that files are processed again.
+# Increase it when equal options produce different bytes than before, to process files again.
 _RESULTS_VERSION = 2
 
 
@@ -33,9 +33,9 @@ _RESULTS_VERSION = 2
 class ProcessingOptions:
     """What to do with each file.
 
-    `style` is how faces are shown on the pictures, "none" writes no pictures; `mask` is what covers
-    hidden ones; `metadata` is what pictures and videos keep of their source's; `thumbnails` are for
-    the contact sheet; of a video every `stride`-th frame is searched for faces.
+    `style` is how pictures show faces, "none" writes no pictures; `mask` covers hidden faces;
+    `metadata` is what pictures and videos keep of their source's metadata; `thumbnails` are for the
+    contact sheet; every `stride`-th frame of a video is searched for faces.
     """
 
     params: DetectionParams = field(default_factory=DetectionParams)
@@ -50,7 +50,7 @@ class ProcessingOptions:
         check_mask(self.style, self.mask)
 
     def fingerprint(self, model: ModelRef) -> str:
-        """Return everything that the results depend on, apart from the sources."""
+        """Return everything that results depend on, except the sources."""
         values = [_RESULTS_VERSION, asdict(self), asdict(model)]
         return json.dumps(values, sort_keys=True, default=_digest)
 
@@ -60,13 +60,12 @@ def _digest(data: bytes) -> str:
 
 
 class FileOptions(TypedDict, total=False):
-    """How files are annotated; all may be left out.
+    """How to annotate files; every option may be omitted.
 
-    `params`: how faces are found. `style`: how they are shown, "box" by default; "blur",
-    "pixelate", "solid" and "image" hide them. `mask`: the shape, margin and image that cover hidden
-    faces. `metadata`: what results keep of their sources': "keep" (EXIF and colour profile),
-    "colour" (the profile; the default where faces are hidden), "strip". `stride`: search every n-th
-    frame of a video.
+    `params`: how to find faces. `style`: how to show them, "box" by default; "blur", "pixelate",
+    "solid" and "image" hide them. `mask`: the shape, margin and image that cover hidden faces.
+    `metadata`: what results keep of their source's: "keep" (EXIF and colour profile), "colour" (the
+    profile; the default if faces are hidden), "strip". `stride`: search every n-th video frame.
     """
 
     params: DetectionParams
@@ -95,7 +94,7 @@ def processing_options(
 
 @dataclass(frozen=True)
 class FileResult:
-    """What came of a file: its row of the report, and the sizes of the files written, bytes."""
+    """The outcome of a file: its report row, and the sizes of the files written, bytes."""
 
     file: SourceFile
     row: Row
@@ -104,7 +103,7 @@ class FileResult:
 
 @dataclass(frozen=True)
 class FrameProgress:
-    """How far a video is: `done` of about `total` frames, which its header tells, in this pass.
+    """The progress of a pass over a video: `done` of about `total` frames, by its header.
 
     A video is read twice: faces are detected first, then frames are written.
     """
@@ -116,14 +115,14 @@ class FrameProgress:
 
 
 class RunInterrupted(Exception):
-    """The run is stopping: a file was not begun, or left unfinished."""
+    """The run is stopping: a file was not started, or was abandoned."""
 
 
 def is_fatal(error: Exception) -> bool:
-    """Whether the next file would fail for the same reason.
+    """Return whether the next file would fail for the same reason.
 
-    So it is if the model or a storage cannot be reached, the disk is full, a setting is wrong, or
-    the run is stopping.
+    This is so if the model or a storage cannot be reached, the disk is full, a setting is invalid,
+    or the run is stopping.
     """
     if isinstance(error, OSError):
         return error.errno in _DISK_FULL or isinstance(error, _OUTAGES)

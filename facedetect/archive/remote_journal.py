@@ -1,4 +1,4 @@
-"""The journal of a remote output, where no database can be: a local one, and its log there."""
+"""The journal for a remote output: a local database whose log is uploaded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FOLDER = f"{STATE}/journal"
 _PARALLEL_READS = 16
 _DAMAGES = (gzip.BadGzipFile, zlib.error, EOFError, KeyError, TypeError, ValueError)
 
-# What the log holds: the names of these methods, and their arguments.
+# The log holds the names of these methods and their arguments.
 _CHANGES = {
     method.__name__: method
     for method in (Journal.begin, Journal.clear_unfinished, Journal.record, Journal.forget_output)
@@ -31,11 +31,11 @@ _CHANGES = {
 
 
 class RemoteJournal(Journal):
-    """A journal in a temporary folder whose changes are uploaded to `storage` every `flush_s`.
+    """A journal in a temporary folder; its changes are uploaded to `storage` every `flush_s`.
 
-    What is begun is uploaded at once. The log is read back at the start: a killed process loses the
-    last seconds, and those files are processed again with the same results. Besides what Journal's
-    methods raise, all raise OSError if the storage fails.
+    Files about to be processed are uploaded at once. The log is replayed at the start: a killed
+    process loses the last seconds, and those files are processed again with the same results. In
+    addition to Journal's errors, all methods raise OSError if the storage fails.
     """
 
     def __init__(self, storage: Storage, *, flush_s: float = 5.0) -> None:
@@ -43,7 +43,7 @@ class RemoteJournal(Journal):
         self._flush_s = flush_s
         self._pending: list[tuple[Any, ...]] = []
         self._segments = 0
-        self._flushed = math.inf  # never, while the log is read back
+        self._flushed = math.inf  # never, while the log is replayed
         self._folder = TemporaryDirectory(prefix="facedetect-", ignore_cleanup_errors=True)
         try:
             super().__init__(Path(self._folder.name, "journal.sqlite"))
@@ -71,10 +71,10 @@ class RemoteJournal(Journal):
             self._flush()
 
     def _flush(self) -> None:
-        """Upload the pending changes as a new segment; segments never change."""
+        """Upload the pending changes as a new, immutable segment."""
         if self._pending:
             lines = "".join(json.dumps(change) + "\n" for change in self._pending)
-            # Names sort by run and time, and differ between two runs at the same time.
+            # Names sort by run and time, and differ between concurrent runs.
             name = f"{self._run:08}-{self._segments:08}-{uuid4().hex[:8]}.jsonl.gz"
             self._storage.write(f"{_FOLDER}/{name}", gzip.compress(lines.encode(), 6, mtime=0))
             self._segments += 1
@@ -83,7 +83,7 @@ class RemoteJournal(Journal):
         self._flushed = time.monotonic()
 
     def _read_back(self) -> None:
-        """Replay the log of earlier runs, each under its number; this run gets the next one."""
+        """Replay the log of earlier runs under their numbers; this run gets the next number."""
         last = 0
         for name, data in self._read_segments():
             last = self._run = int(name.partition("-")[0])
@@ -93,8 +93,8 @@ class RemoteJournal(Journal):
                     _CHANGES[change](self, *values)
             except _DAMAGES as error:
                 raise InvalidSettings(
-                    f"{self._storage}/{_FOLDER}/{name} cannot be read ({error}); remove it to have "
-                    "its files processed again"
+                    f"{self._storage}/{_FOLDER}/{name} cannot be read ({error}); remove it to "
+                    "process its files again"
                 ) from error
             self._pending.clear()
             super()._commit()

@@ -1,4 +1,4 @@
-"""Remote folders: `s3://bucket/photos`, and whatever else fsspec supports."""
+"""Remote folders: `s3://bucket/photos`, and anything else that fsspec supports."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from facedetect.archive.storage import STATE, LocalStorage, Storage, StorageEntr
 from facedetect.errors import InvalidSettings
 
 _PROTOCOL = re.compile(r"[a-z][a-z0-9+.-]*", re.IGNORECASE)
-# Bytes that are not UTF-8 have become surrogates; s3fs takes ?versionId= for a version.
+# Surrogates stand for bytes that are not UTF-8; s3fs interprets ?versionId= as a version.
 _INVALID = re.compile(r"\?versionId=|[\0\ud800-\udfff]")
 _SAME = {"s3a": "s3", "gcs": "gs", "az": "abfs", "abfss": "abfs"}
 
 _DRAFTS = f"{STATE}/unfinished"
 
-# Object stores write atomically, and their folders are only prefixes of names.
+# Object stores write atomically, and their folders are only name prefixes.
 _OBJECT_STORES = frozenset({"s3", "gs", "abfs"})
 
 # Attributes that change with a file's bytes, best first.
 _VERSIONS = ("ETag", "etag", "generation", "mtime", "LastModified", "last_modified", "created")
 
-# Cached listings could hide changes; every request needs a timeout.
+# Cached listings would hide changes; every request needs a timeout.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {
         "use_listings_cache": False,
@@ -47,7 +47,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _TYPE_OPTIONS = {"s3": "ContentType", "gs": "content_type"}
 
-# Classes of errors, also of libraries that do not derive theirs from OSError, by name.
+# Error classes by name, including those that do not derive from OSError.
 _ERRNOS = {
     "FileNotFoundError": errno.ENOENT,
     "PermissionError": errno.EACCES,
@@ -64,10 +64,10 @@ _ERRNOS = {
 
 
 def open_storage(text: str, *, excluded: Path | None = None, follow_links: bool = False) -> Storage:
-    """Open the folder at an address (`s3://bucket/photos`) or a local path.
+    """Open the folder at a URL (`s3://bucket/photos`) or a local path.
 
-    The options are those of LocalStorage. Makes no request yet. Raises InvalidSettings if no
-    installed library supports the address.
+    The options are those of LocalStorage. Sends no request yet. Raises InvalidSettings if no
+    installed library supports the URL.
     """
     protocol, is_address, rest = text.partition("://")
     if not is_address or not _PROTOCOL.fullmatch(protocol):
@@ -84,18 +84,18 @@ def open_storage(text: str, *, excluded: Path | None = None, follow_links: bool 
 
 @dataclass(frozen=True, repr=False)
 class RemoteStorage:
-    """A remote folder; fsspec opens and keeps the connections of each process."""
+    """A remote folder; fsspec keeps the connections of each process."""
 
     url: str
 
     def __str__(self) -> str:
-        """The address without a password."""
+        """Return the URL without its password."""
         return re.sub(r"(?<=//)([^/@:]*):[^/@]*@", r"\1:***@", self.url)
 
     __repr__ = __str__
 
     def check_supported(self) -> None:
-        """Raise InvalidSettings if no library for the address is installed."""
+        """Raise InvalidSettings if no installed library supports the URL."""
         try:
             from fsspec import get_filesystem_class
 
@@ -103,11 +103,11 @@ class RemoteStorage:
         except ImportError as error:
             raise InvalidSettings(
                 f"no installed library supports {self}: {error}; install facedetect with its extra "
-                "s3 for s3://, with ray and fsspec's own library for other addresses"
+                "s3 for s3://, or fsspec's library for this kind of URL"
             ) from error
         except ValueError as error:
             raise InvalidSettings(
-                f"the address {self} is of no known kind; use s3://BUCKET/FOLDER, "
+                f"the URL {self} has an unknown scheme; use s3://BUCKET/FOLDER, "
                 "gs://BUCKET/FOLDER or a local folder"
             ) from error
 
@@ -162,7 +162,7 @@ class RemoteStorage:
         return self.url.partition("://")[0]
 
     def _reach(self, name: str) -> tuple[Any, str]:
-        """Return the file system and the path within it; fsspec caches one per process."""
+        """Return the file system, which fsspec caches per process, and the path within it."""
         from fsspec.core import url_to_fs
 
         if _INVALID.search(name):
@@ -173,13 +173,13 @@ class RemoteStorage:
         return files, f"{root.rstrip('/')}/{name}" if name else root
 
     def _content_type(self, name: str) -> dict[str, str]:
-        """The content type for browsers, if the store keeps one."""
+        """Return the content type for browsers, if the store supports it."""
         option, kind = _TYPE_OPTIONS.get(self._protocol), mimetypes.guess_type(name)[0]
         return {option: kind} if option and kind else {}
 
     @contextmanager
     def _draft(self, name: str) -> Iterator[tuple[Any, str]]:
-        """Give where to write a file so that it appears atomically."""
+        """Yield where to write a file so that it appears atomically."""
         files, path = self._reach(name)
         if self._protocol in _OBJECT_STORES:
             yield files, path
@@ -197,7 +197,7 @@ class RemoteStorage:
 
     @contextmanager
     def _errors_translated(self, name: str) -> Iterator[None]:
-        """Turn all errors of the libraries into OSErrors that name the address."""
+        """Translate all errors of the libraries into OSErrors that name the URL."""
         try:
             yield
         except Exception as error:
@@ -205,12 +205,12 @@ class RemoteStorage:
             raise OSError(*_errno_and_message(error, address), address) from error
 
     def _error(self, number: int, message: str, name: str) -> OSError:
-        """An OSError of the subclass for the errno."""
+        """Create an OSError of the errno's subclass."""
         return OSError(number, message, f"{self}/{name}" if name else str(self))
 
 
 def _entry(found: dict[str, Any], folder: str) -> StorageEntry | None:
-    """None for keys that are not usable as file names: empty parts, or parts like `..`."""
+    """Convert an entry; None for keys unusable as file names: with empty parts or `..`."""
     name = str(found["name"]).removeprefix(folder.rstrip("/")).strip("/")
     if name in {"", ".", ".."} or "/" in name or "\0" in name:
         return None
@@ -223,7 +223,7 @@ def _entry(found: dict[str, Any], folder: str) -> StorageEntry | None:
 
 
 def _move(files: Any, unfinished: str, path: str) -> None:
-    """Rename, or copy if the file system cannot; [ and * are not patterns."""
+    """Rename, or copy if the file system cannot rename; [ and * are taken literally."""
     from fsspec import AbstractFileSystem
 
     if type(files).mv is AbstractFileSystem.mv:
@@ -238,5 +238,5 @@ def _errno_and_message(error: Exception, address: str) -> tuple[int, str]:
     if not isinstance(error, OSError):
         return known, f"{type(error).__name__}: {error}"
     number, message = error.errno or known, error.strerror or str(error)
-    # Some errors contain no more than the path.
+    # Some errors contain only the path.
     return number, os.strerror(number) if message in address else message

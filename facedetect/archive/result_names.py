@@ -1,4 +1,4 @@
-"""The names of results: their sources', unless two would be one or cannot be written."""
+"""The names of results: their source's, unless that clashes or cannot be written."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from facedetect.archive.names import folded, shortened
 from facedetect.archive.output_layout import RESERVED
 
 ResultNames = dict[tuple[str, bool], str]
-"""By a source's name and whether it is a folder."""
+"""Result names by source name and whether it is a folder."""
 
 
 def result_names(files: Iterable[str], folders: Iterable[str], *, is_folding: bool) -> ResultNames:
     """Return the name of the result of each picture, video and folder within one folder.
 
-    It is the source's name if its format can be written. Otherwise a suffix is added, as often as
-    it takes to be unique in the folder. `is_folding` says that names which differ in case alone are
-    not; all but the first get a number.
+    It is the source's name if its format can be written. Otherwise a suffix is appended, repeatedly
+    until the name is unique in the folder. With `is_folding`, names that differ only in case count
+    as equal; all but the first get a number.
     """
     key: Callable[[str], str] = folded if is_folding else str
     folders = dict.fromkeys(folders)
-    # Names that stay come first, so that none depends on what others are changed to.
+    # Unchanged names come first, so that none depends on how others change.
     ordered = sorted(((name, False) for name in files), key=lambda source: _is_added(source[0]))
     names: ResultNames = {}
     taken: set[str] = set()
     for name, is_folder in [*((name, True) for name in folders), *ordered]:
-        # An object store may have a file and a folder of one name.
+        # An object store may have a file and a folder of the same name.
         own = set() if is_folder or name not in folders else {name}
         found = next(n for n in _candidates(name, is_folder) if key(n) not in taken or n in own)
         names[name, is_folder] = found
@@ -37,7 +37,7 @@ def result_names(files: Iterable[str], folders: Iterable[str], *, is_folding: bo
 
 
 def avoid_reserved(folder: str, *, is_folding: bool) -> str:
-    """A source folder with the name of one of ours gets another _ in the output."""
+    """Append a _ to a source folder whose name is reserved in the output."""
     name = folded(folder) if is_folding else folder
     return f"{folder}_" if name.rstrip("_") in RESERVED else folder
 
@@ -47,7 +47,7 @@ def _is_added(name: str) -> bool:
 
 
 def _candidates(name: str, is_folder: bool) -> Iterator[str]:
-    """The names that a result may have, best first."""
+    """Yield possible names of a result, best first."""
     if not is_folder and _is_added(name):
         added = added_suffix(suffix_of(name))
         return (shortened(name, added * times) for times in count(1))

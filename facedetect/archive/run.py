@@ -1,4 +1,4 @@
-"""One run over a folder: files to process go to an engine, results to the journal."""
+"""One run over a folder: pass files to an engine, and results to the journal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from facedetect.archive.reports import (
 )
 from facedetect.archive.storage import Storage
 
-# Noting one file in a remote journal takes as long as processing a picture.
+# Recording one file in a remote journal takes as long as processing a picture.
 _BEGUN_AT_ONCE = 128
 
 
@@ -31,19 +31,19 @@ class FileEngine(Protocol):
     """Processes files, many at a time."""
 
     def run(self, files: Iterator[SourceFile]) -> Iterator[FileResult]:
-        """Process all files and give their results, in any order.
+        """Process all files and yield their results, in any order.
 
-        Files are taken as they are needed, in the calling thread. Raises BackendUnavailable, and
-        OSError if results cannot be written; the results given until then are complete.
+        Files are consumed lazily, in the calling thread. Raises BackendUnavailable, and OSError if
+        results cannot be written; results yielded before are complete.
         """
         ...
 
 
 @dataclass(frozen=True)
 class ArchiveRun:
-    """One run; `fingerprint` identifies what is done (see `ProcessingOptions.fingerprint`).
+    """One run; `fingerprint` identifies its options (see `ProcessingOptions.fingerprint`).
 
-    `summary` is updated as files finish. When `stop` is set, no further file is begun.
+    `summary` is updated as files finish. Once `stop` is set, no more files are started.
     """
 
     plan: Plan
@@ -58,7 +58,7 @@ class ArchiveRun:
         return OutputIndex(self.output)
 
     def finished_row(self, file: SourceFile) -> Row | None:
-        """Return the row of a file that an earlier run finished, if its results still exist."""
+        """Return the row of a file finished by an earlier run, if its results still exist."""
         found = self.journal.find_done(file.name, file.state, self.fingerprint)
         if found is None:
             return None
@@ -68,9 +68,9 @@ class ArchiveRun:
     def execute(
         self, engine: FileEngine, on_row: Callable[[Row], None] = lambda _: None
     ) -> RunSummary:
-        """Process the files that are not finished; `on_row` gets the row of each file.
+        """Process all unfinished files; `on_row` receives the row of each file.
 
-        However it ends, the journal holds what was finished. Raises what the engine raises.
+        However it ends, the journal has all finished files. Raises what the engine raises.
         """
         self._remove_unfinished()
         for result in engine.run(self._begin_files(on_row)):
@@ -83,8 +83,8 @@ class ArchiveRun:
     def write_reports(self, reports: Sequence[ReportName]) -> None:
         """Write the reports of a completed run, and complete the summary.
 
-        Removes outputs of earlier runs that this run did not write again for the same sources: the
-        crop of a face that is no longer found, or a report that is no longer wanted.
+        Removes outputs of earlier runs that this run did not rewrite for the same sources, such as
+        the crop of a face no longer found, or a report no longer wanted.
         """
         for path in self.journal.stale_outputs():
             self.output.remove(path)
@@ -98,9 +98,9 @@ class ArchiveRun:
         self.summary.missing, self.summary.missing_other_options = missing
 
     def _remove_unfinished(self) -> None:
-        """Remove what a killed run wrote and did not record.
+        """Remove what a killed run wrote but did not record.
 
-        It may have had other options than this run: faces that must be hidden could show in it.
+        It may have had other options than this run, so faces to be hidden could be visible.
         """
         self.output.remove_partial_files()
         index = OutputIndex(self.output)
@@ -110,7 +110,7 @@ class ArchiveRun:
         self.journal.clear_unfinished()
 
     def _begin_files(self, on_row: Callable[[Row], None]) -> Iterator[SourceFile]:
-        """Give the files to process, each noted in the journal first."""
+        """Yield the files to process, after recording them in the journal."""
         files = self._files_to_process(on_row)
         while batch := list(islice(files, _BEGUN_AT_ONCE)):
             self.journal.begin({file.name: file.result for file in batch})

@@ -1,4 +1,4 @@
-"""Which files and folders of the source are looked at."""
+"""Select which files and folders of the source to process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Self
 from facedetect.archive.names import folded
 from facedetect.errors import InvalidSettings
 
-# Bins, thumbnails, snapshots and databases that systems keep between one's own files.
+# Recycle bins, thumbnails, snapshots and databases that systems keep among users' files.
 _SYSTEM_NAMES = (
     # Synology, QNAP and other network storage
     "@eadir", "#recycle", "#snapshot", "@tmp", "@sharesnap", "@recycle", "@recently-snapshot",
@@ -32,9 +32,9 @@ _SYSTEM = re.compile("|".join(map(translate, _SYSTEM_NAMES)))
 
 @dataclass(frozen=True)
 class Selection:
-    """What is looked at: what `include` matches, or everything, without what `exclude` matches.
+    """Selects what `include` matches, or everything, except what `exclude` matches.
 
-    Folders of the system are left alone unless `include` matches them.
+    System folders are skipped unless `include` matches them.
     """
 
     include: tuple[Pattern, ...] = ()
@@ -49,20 +49,20 @@ class Selection:
         )
 
     def includes(self, path: str, *, is_folder: bool) -> bool:
-        """Whether a path, or all that is in a folder, is wanted."""
+        """Return whether a path, or everything in a folder, is wanted."""
         return any(pattern.matches(path, is_folder=is_folder) for pattern in self.include)
 
     def excludes(self, path: str, *, is_folder: bool) -> bool:
-        """Whether a path is not wanted."""
+        """Return whether a path is excluded."""
         return any(pattern.matches(path, is_folder=is_folder) for pattern in self.exclude)
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern as in .gitignore, whatever the case of letters.
+    """A case-insensitive pattern as in .gitignore.
 
-    Without a slash it is for names in any folder, else for paths from the top. `*` and `?` match no
-    slash, `**` any number of folders. A slash at the end is for folders alone.
+    Without a slash it matches names in any folder, otherwise paths from the top. `*` and `?` do not
+    match slashes; `**` matches any number of folders. A trailing slash matches only folders.
     """
 
     parts: tuple[str, ...]
@@ -74,7 +74,8 @@ class Pattern:
         path = folded(text).strip("/")
         if not path:
             raise InvalidSettings(
-                f"--{option} {text!r} is no pattern; give a name such as '*.png' or a path such as "
+                f"--{option} {text!r} is not a pattern; give a name such as '*.png' or a path "
+                "such as "
                 "'2019/private'"
             )
         is_anchored = "/" in folded(text).rstrip("/")
@@ -82,14 +83,14 @@ class Pattern:
         return cls(tuple(parts), text.endswith("/"))
 
     def matches(self, path: str, *, is_folder: bool) -> bool:
-        """Whether a path within the source matches."""
+        """Return whether a path within the source matches."""
         if self.folders_only and not is_folder:
             return False
         return _matches(tuple(folded(path).split("/")), self.parts)
 
 
 def is_system(name: str) -> bool:
-    """Whether a file or folder of this name is one of the system's."""
+    """Return whether a file or folder of this name belongs to the system."""
     return _SYSTEM.match(name.casefold()) is not None
 
 

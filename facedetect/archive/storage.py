@@ -1,4 +1,4 @@
-"""Where files are read and written: a local folder, or one in an object store."""
+"""Storages that files are read from and written to: local folders and object stores."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from typing import Protocol
 from facedetect.errors import InvalidSettings
 from facedetect.files import atomic_draft, write_atomically
 
-# Folder within the output that holds the run's own files.
+# The folder within the output for the run's own files.
 STATE = ".facedetect"
 
 
 @dataclass(frozen=True)
 class StorageEntry:
-    """One entry of a folder: a file with its `size` in bytes, or a folder.
+    """A folder's entry: a file with its `size` in bytes, or a folder.
 
-    `version` changes when the file's bytes do. `identity` is the same for a folder that is reached
-    by two names. `is_skipped` marks a folder that must not be entered.
+    `version` changes with the file's bytes. `identity` is the same for a folder that has two names.
+    `is_skipped` marks a folder that must not be entered.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Storage(Protocol):
     """
 
     def entries(self, folder: str) -> list[StorageEntry]:
-        """List a folder ("" is the storage itself), in no order."""
+        """List a folder ("" is the storage itself), in no particular order."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -50,23 +50,23 @@ class Storage(Protocol):
         ...
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file atomically, and create the folders it needs."""
+        """Write a file atomically; create missing folders."""
         ...
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
         ...
 
     def remove_partial_files(self) -> None:
-        """Remove files that killed processes left half written; nobody else may be writing."""
+        """Remove partial files of killed processes; nobody else may be writing."""
         ...
 
     def as_local_file(self, name: str) -> AbstractContextManager[Path]:
-        """Give a local file with the same bytes, for libraries that need a path."""
+        """Yield a local file with the same bytes, for libraries that need a path."""
         ...
 
     def local_draft(self, name: str) -> AbstractContextManager[Path]:
-        """Give a path to write to; it becomes the file `name` if the block succeeds."""
+        """Yield a path to write to; it becomes the file `name` if the block succeeds."""
         ...
 
 
@@ -75,8 +75,7 @@ class LocalStorage:
     """A local folder.
 
     `excluded` is a folder within it that is not listed; neither are links to its files. Links to
-    folders are followed if `follow_links`. Nothing is written through a link that leads out of the
-    folder.
+    folders are followed if `follow_links`. Nothing is written through a link that leads outside.
     """
 
     root: Path
@@ -122,7 +121,7 @@ class LocalStorage:
     def _entry(self, found: os.DirEntry[str]) -> StorageEntry:
         try:
             state = found.stat()
-        except OSError:  # a broken link: reading it will say so
+        except OSError:  # a broken link: reading it will report the error
             return StorageEntry(found.name, is_folder=False)
         if not stat.S_ISDIR(state.st_mode):
             version = str(state.st_mtime_ns)
@@ -132,7 +131,7 @@ class LocalStorage:
         return StorageEntry(found.name, is_folder=True, identity=identity, is_skipped=is_skipped)
 
     def _leads_elsewhere(self, link: os.DirEntry[str]) -> bool:
-        """Whether a link leads to none of the folders that contain this one."""
+        """Return whether a link leads to none of the folders that contain this one."""
         return not is_within(self.root, Path(link))
 
     def _is_excluded(self, found: os.DirEntry[str]) -> bool:
@@ -141,7 +140,7 @@ class LocalStorage:
         return is_within(Path(found), self.excluded)
 
     def _target(self, name: str) -> Path:
-        """Where to write a file; a linked folder could lead to the sources, or anywhere else."""
+        """Return where to write a file; rejects linked folders that lead elsewhere."""
         target = self.root / name
         if not target.parent.resolve().is_relative_to(self.root.resolve()):
             raise InvalidSettings(
@@ -151,7 +150,7 @@ class LocalStorage:
 
 
 def is_within(inner: Path, outer: Path) -> bool:
-    """Whether a path is a folder or lies within it, whatever names lead there."""
+    """Return whether a path is a folder or within it, under any of its names."""
     # Path.resolve raises on a link to itself.
     real = Path(os.path.realpath(inner))
     return any(_is_same(path, outer) for path in (real, *real.parents))

@@ -1,7 +1,7 @@
-"""One video of a folder: faces are detected, tracked, drawn or hidden, and reported.
+"""Process one video: detect, track, mark or hide, and report its faces.
 
-The file is read twice: where faces are in a frame is known only once later frames have been
-processed, and frames are too large to be kept until then.
+The file is read twice: the faces of a frame are known only after later frames have been processed,
+and frames are too large to keep until then.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from facedetect.video import (
     open_video_writer,
 )
 
-# Times in reports: microseconds, as fine as any container's.
+# Times in reports have microseconds, as fine as any container's.
 _DIGITS = 6
 
 
 @dataclass
 class _FirstPass:
-    """The result of reading the video once."""
+    """The result of the first pass over the video."""
 
     frame_size: FrameSize
     tracking: TrackingResult
@@ -56,7 +56,7 @@ class _FirstPass:
     fullest_frame: int
 
     def best_faces(self) -> dict[int, list[tuple[int, Face]]]:
-        """By frame number, the tracks whose best observation is there, with their faces."""
+        """Map frame numbers to the tracks with their best observation there, and its face."""
         faces: dict[int, list[tuple[int, Face]]] = {}
         for track in self.tracking.tracks:
             faces.setdefault(track.best.frame_number, []).append((track.number, track.best.face))
@@ -65,7 +65,7 @@ class _FirstPass:
 
 @dataclass(frozen=True)
 class VideoJob:
-    """One video and what to do with it; faces are detected in the `pool`."""
+    """One video and what to do with it; detection runs in the `pool`."""
 
     detector: Detector
     file: SourceFile
@@ -76,7 +76,7 @@ class VideoJob:
     on_frame: Callable[[FrameProgress], None] = lambda _: None
 
     def run(self, path: Path) -> Row:
-        """Process the video; returns its row of the reports.
+        """Process the video; returns its report row.
 
         Raises ImageError's subclasses, InvalidParams, BackendError's, OSError if the results cannot
         be written, and RunInterrupted when `stop` is set.
@@ -88,7 +88,7 @@ class VideoJob:
         return _row(self.file, found, {**results, "frames": name})
 
     def _find(self, path: Path, lines_path: Path) -> _FirstPass:
-        """Detect and track the faces; writes a line for each processed frame."""
+        """Detect and track the faces; write a line for each processed frame."""
         tracker = Tracker()
         looked_at = most = fullest = 0
         with (
@@ -124,7 +124,7 @@ class VideoJob:
     def _watched(
         self, frames: Iterator[DecodedFrame], reader: VideoReader, stage: VideoStage
     ) -> Iterator[DecodedFrame]:
-        """Give the frames, tell how far they are, and end when `stop` is set."""
+        """Yield the frames, report progress, and end when `stop` is set."""
         total = reader.expected_frames
         for frame in frames:
             if self.stop.is_set():
@@ -133,7 +133,7 @@ class VideoJob:
             self.on_frame(FrameProgress(self.file, stage, frame.number + 1, total))
 
     def _show(self, path: Path, found: _FirstPass) -> dict[str, object]:
-        """Write the video, the crops and the thumbnail, as far as they are asked for."""
+        """Write the video, the crops and the thumbnail, as requested."""
         with open_video_reader(path, self.detector.limits) as reader:
             if self.options.style == "none":
                 return self._read_again(reader, found, None)
@@ -155,7 +155,7 @@ class VideoJob:
     def _read_again(
         self, reader: VideoReader, found: _FirstPass, writer: VideoWriter | None
     ) -> dict[str, object]:
-        """Render, crop and write each frame as asked for; ends early where nothing is left."""
+        """Render, crop and write each frame as requested; stop early if nothing is left to do."""
         best_faces = found.best_faces() if self.options.crops is not None else {}
         for_thumbnail = {found.fullest_frame} if self.options.thumbnails else set()
         last = max([*best_faces, *for_thumbnail], default=-1)
@@ -193,7 +193,7 @@ class VideoJob:
 
 
 def _frame_row(detections: FrameDetections, track_numbers: list[int]) -> Row:
-    """A frame's line: its faces with their tracks."""
+    """Return a frame's line: its faces with their tracks."""
     pairs = zip(track_numbers, detections.faces, strict=True)
     return {
         "frame": detections.frame_number,
@@ -218,7 +218,7 @@ def _row(file: SourceFile, found: _FirstPass, results: dict[str, object]) -> Row
 
 
 def _track_row(number: int, best: Observation, first_s: float, last_s: float) -> Row:
-    """A track's best observation, and when its face was first and last detected."""
+    """Return a track's best observation, and when its face was first and last detected."""
     return {
         **asdict(best.face),
         "track": number,

@@ -1,4 +1,4 @@
-"""What runs on the cluster: actors that process files, and the pool that hands files to them."""
+"""The actors that process files on the cluster, and the pool that distributes files to them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from facedetect.archive.reports import failed_row
 from facedetect.errors import BackendUnavailable, FacedetectError, InvalidImage
 
 _CORES_WITH_MODEL_SERVER = 0.5
-# One is processed, one waits at the actor, one is on its way.
+# One in progress, one waiting at the actor, one in transit.
 _FILES_PER_ACTOR = 3
 _MAX_DEATHS = 3
 _WAIT_S = 0.2
 _CONTROL = "control"
-# After any other of Ray's errors the whole cluster is of no use.
+# Any other error of Ray means that the whole cluster is unusable.
 _ACTOR_DIED = (RayActorError, OutOfMemoryError, WorkerCrashedError, NodeDiedError, ObjectLostError)
 
 
@@ -42,7 +42,7 @@ class FileActor:
         self._stop = Event()
 
     def open(self) -> None:
-        """Load the model; not in __init__, whose errors Ray passes on as text."""
+        """Load the model; not in __init__, whose errors Ray reports only as text."""
         job = self._job
         detector = job.settings.open_detector(decoders=1)
         detector.warm_up()
@@ -55,7 +55,7 @@ class FileActor:
         return self._processor.process(file)
 
     def stop(self) -> None:
-        """Begin no more files, and leave a video half done."""
+        """Start no more files, and abandon a video in progress."""
         self._stop.set()
 
 
@@ -69,10 +69,10 @@ class PooledActor:
 
 
 class ActorPool:
-    """Hands files to actors; the files of an actor that dies go to others.
+    """Distributes files to actors; the files of an actor that dies go to others.
 
-    The pool starts actors while files wait, up to the job's number of workers, and no more than the
-    files need. The cluster starts them when it has room.
+    The pool requests actors while files are waiting, up to the job's number of workers. The cluster
+    starts them when it has room.
     """
 
     def __init__(self, job: ClusterJob) -> None:
@@ -95,10 +95,10 @@ class ActorPool:
     def exchange(
         self, items: list[SourceFile], is_last: bool, is_stopping: bool
     ) -> list[FileResult | Exception]:
-        """Accept files, wait a moment, and return one result for each file finished by now.
+        """Accept files, wait a moment, and return a result for each file finished so far.
 
-        `is_last` says that no more files will come. If `is_stopping`, no more files are begun: the
-        result of a file that was not processed is RunInterrupted. Any other error must end the run.
+        `is_last` means that no more files follow. If `is_stopping`, no more files are started, and
+        the result of an unprocessed file is RunInterrupted. Any other error must end the run.
         """
         self._waiting.extend(items)
         results = self._interrupt() if is_stopping else []
@@ -124,7 +124,7 @@ class ActorPool:
         return [RunInterrupted() for _ in range(count)]
 
     def _release_idle(self) -> None:
-        """Free the cores of actors without files, also of those that have not started yet."""
+        """Free the cores of actors without files, including those not started yet."""
         if self._waiting:
             return
         for pooled in [pooled for pooled in self._actors if not any(pooled.calls.values())]:
@@ -132,7 +132,7 @@ class ActorPool:
             self._actors.remove(pooled)
 
     def _start_missing(self) -> None:
-        """Have an actor for each file that waits, within the pool's size."""
+        """Start an actor for each waiting file, up to the pool's size."""
         starting = sum(not pooled.is_open for pooled in self._actors)
         missing = min(len(self._waiting) - starting, self._size - len(self._actors))
         for _ in range(missing):
@@ -144,25 +144,25 @@ class ActorPool:
         while self._waiting and opened:
             pooled = min(opened, key=self._load)
             load = self._load(pooled)
-            # Alone, a file that an actor died of cannot be blamed for another's fault: the result
-            # before a death may be lost on its way.
+            # A file that may have killed an actor runs alone, so that it is not blamed for another
+            # file: the last result before a death may be lost in transit.
             if load == _FILES_PER_ACTOR or (load and self._deaths[self._waiting[0]]):
                 return
             file = self._waiting.popleft()
             pooled.calls[pooled.actor.process.remote(file)] = file
 
     def _load(self, pooled: PooledActor) -> int:
-        """How many files an actor has; some fill it.
+        """Return an actor's load in files; some files fill it.
 
-        Files behind a video would wait for long; what an actor died of is processed alone.
+        Files behind a video would wait long; a file that killed an actor is processed alone.
         """
         files = pooled.calls.values()
         is_full = any(file and (file.kind == "video" or self._deaths[file]) for file in files)
         return _FILES_PER_ACTOR if is_full else len(pooled.calls)
 
     def _result(self, call: Any, pooled: PooledActor) -> list[FileResult | Exception]:
-        """The result of a finished call; nothing if it loaded a model or its file waits again."""
-        if call not in pooled.calls:  # an earlier call has shown that the actor died
+        """Return a finished call's result; empty if it loaded a model or the file is requeued."""
+        if call not in pooled.calls:  # an earlier call revealed that the actor died
             return []
         try:
             result = ray.get(call)
@@ -178,9 +178,9 @@ class ActorPool:
         return [result]
 
     def _drop(self, pooled: PooledActor) -> list[FileResult | Exception]:
-        """Let the files of a dead actor wait again; fail the file that killed too many actors.
+        """Queue a dead actor's files again; fail a file that has killed too many actors.
 
-        The actor died of the first of its calls: it executes them in order.
+        The actor died of its first pending call, since it executes calls in order.
         """
         _check_own_node()
         ray.kill(pooled.actor)  # it may be alive but unreachable
@@ -192,7 +192,7 @@ class ActorPool:
         results: list[FileResult | Exception] = []
         if executed is None and self._deaths[None] == _MAX_DEATHS * self._size:
             results.append(
-                BackendUnavailable("the workers on the Ray cluster died on loading the model")
+                BackendUnavailable("the workers on the Ray cluster died while loading the model")
             )
         elif executed is not None and self._deaths[executed] == _MAX_DEATHS:
             died = InvalidImage(f"the worker died {_MAX_DEATHS} times while processing this file")
@@ -203,21 +203,21 @@ class ActorPool:
 
 
 def _actors_that_fit(cores: float) -> int:
-    """How many actors the cluster has room for now."""
+    """Return how many more actors the cluster can run now."""
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return max(1, int(resources.get("CPU", 1) / cores))
 
 
 def _check_own_node() -> None:
-    """All actors die with the node of their driver, and new ones would wait without end."""
+    """Raise if the driver's node has died: its actors die with it, and new ones never start."""
     own = ray.get_runtime_context().get_node_id()
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     if not any(node["Alive"] for node in nodes if node["NodeID"] == own):
-        raise BackendUnavailable("the Ray node of this machine has died; start it again")
+        raise BackendUnavailable("the Ray node on this machine has died; restart it")
 
 
 def _cause(error: RayTaskError) -> Exception:
-    """The error that the actor raised, with its traceback if it is a bug."""
+    """Return the error that the actor raised, with its traceback if it is a bug."""
     cause: Exception = error.cause
     if not isinstance(cause, FacedetectError | OSError):
         cause.add_note(str(error))

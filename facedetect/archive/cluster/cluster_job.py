@@ -1,4 +1,4 @@
-"""What one run asks of a Ray cluster."""
+"""The configuration of a run on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from facedetect.settings import DetectorSettings
 class ClusterJob:
     """The cluster, and what each of its workers needs to process files.
 
-    `address` is `HOST:6379`, or `auto` on one of the cluster's machines; None starts a Ray of this
-    machine for the run. `workers` is the largest number of workers; None is one per core of the
-    cluster, or two where the model runs elsewhere.
+    `address` is `HOST:6379`, or `auto` on one of the cluster's machines; None starts Ray locally
+    for the run. `workers` is the maximum number of workers; None means one per core of the
+    cluster, or two if the model runs elsewhere.
     """
 
     settings: DetectorSettings

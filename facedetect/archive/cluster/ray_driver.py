@@ -1,4 +1,4 @@
-"""The process that joins a Ray cluster and passes files to the actors there."""
+"""The process that joins a Ray cluster and passes files to its actors."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from typing import Any
 from facedetect.archive.cluster.cluster_job import ClusterJob
 from facedetect.errors import BackendUnavailable, FacedetectError, InvalidSettings
 
-# Ray's name for the switch between the address that other machines reach and 127.0.0.1.
+# Ray's variable that chooses between 127.0.0.1 and an address that other machines can reach.
 _LOCALHOST_ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _CONNECT_S = 10.0
-_OBJECT_STORE_BYTES = 100 * 2**20  # names and rows pass through it, pictures do not
+_OBJECT_STORE_BYTES = 100 * 2**20  # for names and rows only, not pictures
 
 
 def drive(connection: Connection, job: ClusterJob) -> None:
-    """Answer the requests of a `RayEngine` until it closes the connection.
+    """Serve a `RayEngine` until it closes the connection.
 
-    The first message is how many files may be in progress. A request is the arguments of
-    `ActorPool.exchange`, and its answer what that returns. An error is sent and ends the process.
+    The first message sent is the number of files that may be in progress. A request holds the
+    arguments of `ActorPool.exchange`; the answer is its result. An error is sent and ends the
+    process.
     """
     _detach()
     try:
@@ -36,19 +37,19 @@ def drive(connection: Connection, job: ClusterJob) -> None:
                 connection.send(pool.exchange(*connection.recv()))
     except FacedetectError as error:
         _send(connection, error)
-    except Exception as error:  # noqa: BLE001 - Ray has many errors; none of them is expected
+    except Exception as error:  # noqa: BLE001 - Ray has many errors, all unexpected
         failure = BackendUnavailable("the Ray cluster failed")
         failure.add_note(f"{type(error).__name__}: {_last_line(error)}")
         _send(connection, failure)
 
 
 def _last_line(error: Exception) -> str:
-    """Ray's messages hold tracebacks; the error itself comes last."""
+    """Return the error itself, which follows the traceback in Ray's messages."""
     return next((line for line in reversed(str(error).splitlines()) if line.strip()), "").strip()
 
 
 def _detach() -> None:
-    """Leave the terminal: its Ctrl-C is for the command alone, and Ray prints to stdout."""
+    """Detach from the terminal: Ctrl-C is for the command only, and Ray prints to stdout."""
     os.setsid()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
@@ -62,7 +63,7 @@ def _send(connection: Connection, message: object) -> None:
 
 @contextmanager
 def _cluster(job: ClusterJob) -> Iterator[None]:
-    """Be part of the cluster at the address, or of one that lives as long as the block."""
+    """Join the cluster at the address, or run a local one for the duration of the block."""
     if job.address is None:
         os.environ[_LOCALHOST_ALONE] = "0"
     elif job.address != "auto":
@@ -83,7 +84,7 @@ def _cluster(job: ClusterJob) -> Iterator[None]:
 
 
 def _check_reach(address: str) -> None:
-    """Ray itself would try for minutes."""
+    """Fail fast: Ray itself would try for minutes."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()

@@ -28,12 +28,12 @@ _SHUTDOWN_S = 60.0
 class RayEngine:
     """Processes files on a Ray cluster; the files of a machine that dies are processed again.
 
-    The Ray driver is a process of its own. Ray ends its process if the cluster's head dies, without
-    an exception: the journal would not be closed. It also replaces the handler of SIGTERM.
+    The Ray driver runs in a separate process: if the cluster's head dies, Ray exits its process
+    without an exception, and the journal would not be closed. It also replaces the SIGTERM handler.
     """
 
     def __init__(self, job: ClusterJob, stop: Event) -> None:
-        """Raises InvalidSettings if Ray is not installed, or the address has another form."""
+        """Raises InvalidSettings if Ray is not installed or the address is malformed."""
         if find_spec("ray") is None:
             raise InvalidSettings("Ray is not installed; install facedetect with its extra ray")
         if job.address and not _ADDRESS.fullmatch(job.address):
@@ -71,7 +71,7 @@ class RayEngine:
 
 
 def _absolute(storage: Storage) -> Storage:
-    """Workers may run in another folder than the command."""
+    """Make paths absolute: workers may run in another directory than the command."""
     if not isinstance(storage, LocalStorage):
         return storage
     excluded = storage.excluded.absolute() if storage.excluded else None
@@ -80,7 +80,7 @@ def _absolute(storage: Storage) -> Storage:
 
 @contextmanager
 def _driver(job: ClusterJob) -> Iterator[Connection]:
-    """Run `drive` in another process while the block lasts; gives the connection to it."""
+    """Run `drive` in another process during the block; yields the connection to it."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=drive, args=(theirs, job), name="ray driver")
@@ -105,7 +105,7 @@ def _exchange(connection: Connection, request: tuple[list[SourceFile], bool, boo
 
 
 def _receive(connection: Connection) -> Any:
-    """Return the driver's next message; an error is raised."""
+    """Return the driver's next message, or raise it if it is an error."""
     try:
         message = connection.recv()
     except (EOFError, OSError) as error:
@@ -117,5 +117,5 @@ def _receive(connection: Connection) -> Any:
 
 def _ended() -> BackendUnavailable:
     return BackendUnavailable(
-        "the Ray driver process has ended; is the head of the cluster running?"
+        "the Ray driver process has exited; is the cluster's head node running?"
     )

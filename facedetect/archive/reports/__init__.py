@@ -1,4 +1,4 @@
-"""Reports of a run: a row for each file, and the report files made from all rows."""
+"""Reports of a run: a row per file, and the report files built from all rows."""
 
 from facedetect.archive.reports.report_rows import Row, failed_row, found_row, to_json_line
 from facedetect.archive.reports.report_writers import (

@@ -1,4 +1,4 @@
-"""The report as a COCO dataset, for tools that label images and train models."""
+"""The report as a COCO dataset, for labelling and training tools."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _START: dict[str, Any] = {
 
 
 def write_coco(read_rows: RowReader, path: Path) -> None:
-    """Write the processed images, and their faces as annotations. Raises OSError.
+    """Write the processed images with their faces as annotations. Raises OSError.
 
-    The rows are read twice, as both are arrays of one JSON object.
+    The rows are read twice, once for each of the two JSON arrays.
     """
     with path.open("w", encoding="utf-8") as report:
         report.write(json.dumps(_START)[:-1] + ', "images": [')

@@ -17,13 +17,13 @@ CSV_COLUMNS = (
     "roll_deg",
 )
 
-# Spreadsheets read text with such a start as a formula, and a formula can run commands and leak
-# cells: https://owasp.org/www-community/attacks/CSV_Injection
+# Spreadsheets treat text that starts like this as a formula, which can run commands and leak cells:
+# https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def write_csv(read_rows: RowReader, path: Path) -> None:
-    """Write one line per face, and one for each file without faces. Raises OSError."""
+    """Write one line per face, and one per file without faces. Raises OSError."""
     with path.open("w", encoding="utf-8", newline="") as report:
         write = csv_row_writer(report)
         for row in read_rows():
@@ -31,8 +31,8 @@ def write_csv(read_rows: RowReader, path: Path) -> None:
 
 
 def csv_row_writer(report: TextIO) -> Callable[[Row], None]:
-    """Write the header, and return what writes each row's lines."""
-    # All text is quoted, so that names survive a spreadsheet that splits at semicolons.
+    """Write the header, and return a function that writes a row's lines."""
+    # Quote all text, so that names survive spreadsheets that split at semicolons.
     writer = csv.writer(report, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     return lambda row: writer.writerows(_csv_lines(row))
@@ -59,7 +59,7 @@ def _face_cells(face: dict[str, Any]) -> list[Any]:
 
 
 def _text_cell(text: str | None) -> str | None:
-    """Prefix what looks like a formula with an apostrophe: every spreadsheet reads that as text."""
+    """Prefix apparent formulas with an apostrophe, which makes them text in any spreadsheet."""
     if text is None:
         return None
     return f"'{to_utf8(text)}" if text.startswith(_FORMULA_STARTS) else to_utf8(text)

@@ -1,4 +1,4 @@
-"""The report as JSON Lines: the rows as they are."""
+"""The report as JSON Lines: the rows, unchanged."""
 
 from __future__ import annotations
 

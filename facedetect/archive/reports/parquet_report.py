@@ -12,7 +12,7 @@ from facedetect.errors import InvalidSettings
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# A row group is written once it has this many rows or faces: no more than that is in memory.
+# A row group is written once it has this many rows or faces, which bounds memory.
 _ROWS_PER_GROUP = 5_000
 _FACES_PER_GROUP = 20_000
 
@@ -29,7 +29,7 @@ def check_parquet() -> None:
 
 
 def write_parquet(read_rows: RowReader, path: Path) -> None:
-    """Write a row for each file, with its faces as a list.
+    """Write a row per file, with its faces as a list.
 
     Call check_parquet first. Raises OSError.
     """
@@ -44,7 +44,7 @@ def write_parquet(read_rows: RowReader, path: Path) -> None:
 
 
 def parquet_schema() -> pa.Schema:
-    """Return the columns: the keys of a report row, nested as there."""
+    """Return the schema: the keys of a report row, with the same nesting."""
     import pyarrow as pa
 
     text, whole, number = pa.string(), pa.int64(), pa.float64()
@@ -84,7 +84,7 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _in_utf8(value: Any) -> Any:
-    """Copy a value with all its text in UTF-8. Faces hold only numbers and are not copied."""
+    """Copy a value with all text as UTF-8. Faces hold only numbers and are not copied."""
     if isinstance(value, str):
         return to_utf8(value)
     if isinstance(value, dict):

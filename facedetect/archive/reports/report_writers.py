@@ -1,4 +1,4 @@
-"""Write, check and remove the reports by their names."""
+"""Write, check and remove reports by name."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _WRITERS: dict[ReportName, _Writer] = {
 
 
 def check_report(name: ReportName) -> None:
-    """Raise InvalidSettings if there is no such report, or a package that it needs is missing."""
+    """Raise InvalidSettings if the report does not exist or needs a missing package."""
     if name not in get_args(ReportName):
         known = ", ".join(get_args(ReportName))
-        raise InvalidSettings(f"{name!r} is not a report; the reports are {known}")
+        raise InvalidSettings(f"{name!r} is not a report; choose from {known}")
     if name == "parquet":
         check_parquet()
 
 
 def write_report(name: ReportName, read_rows: RowReader, output: Storage) -> str:
-    """Write a report and return its path; an earlier one is replaced at once.
+    """Write a report and return its path; replace an earlier one atomically.
 
     Rows keep their order. They are streamed, so memory does not grow with their number; some
     reports read them twice. Raises InvalidSettings (see check_report) and OSError.
@@ -53,7 +53,7 @@ def write_report(name: ReportName, read_rows: RowReader, output: Storage) -> str
 
 
 def remove_report(name: ReportName, output: Storage) -> None:
-    """Remove an earlier run's report, if there is one. Raises OSError."""
+    """Remove an earlier run's report, if any. Raises OSError."""
     if name == "html":
         contact_sheet.remove_contact_sheet(output)
     else:

@@ -12,15 +12,14 @@ from facedetect.archive.reports.report_rows import Row
 class RunSummary:
     """Counts over the rows of one run, its duration, and the paths of its reports.
 
-    `images` and `videos` were processed. `faces` were found in them, one per track in a video:
-    `tracks` of them, in so many `frames`.
-    `without_face` counts files without any. `unchanged` files were finished by an earlier run; they
-    are included in the other counts. `others` are files that are neither pictures nor videos, and
-    folders that were not entered; `system` are files and folders of the system, such as its bin,
-    `excluded` those that were asked to be left out. `missing` counts files with results whose
-    sources this run did not see, `missing_other_options` those of them that were made with other
-    options: faces that are hidden now may show there. `incomplete` have a result, without crops or
-    the thumbnail, which could not be written.
+    `images` and `videos` were processed. `faces` were found in them, one per track in a video.
+    `without_face` counts files without any. `unchanged` files were finished by an earlier run; the
+    other counts include them. `others` are files that are neither pictures nor videos, and folders
+    that were not entered; `system` are files and folders of the system, such as its recycle bin;
+    `excluded` were excluded by an option. `missing` counts results whose sources this run did not
+    see; `missing_other_options` are those made with other options: faces that are now hidden may be
+    visible in them. `incomplete` files have a result, but their crops or thumbnail could not be
+    written.
     """
 
     images: int = 0
@@ -47,17 +46,17 @@ class RunSummary:
 
     @property
     def done(self) -> int:
-        """The files that have a row."""
+        """The number of files with a row."""
         return self.images + self.videos + self.failed
 
     def skip(self, reason: str) -> None:
-        """Count a file or folder that is not looked at; the reason is a `SkipReason`."""
+        """Count a skipped file or folder; the reason is a `SkipReason`."""
         self.others += reason == "other"
         self.system += reason == "system"
         self.excluded += reason == "excluded"
 
     def add(self, row: Row) -> None:
-        """Count a row; what is not in rows, such as `unchanged`, is up to the caller."""
+        """Count a row; the caller counts what rows do not contain, such as `unchanged`."""
         if row["status"] == "failed":
             self.failures[row["reason"]] += 1
             return

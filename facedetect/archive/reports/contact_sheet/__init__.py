@@ -1,4 +1,4 @@
-"""The report as HTML pages that open from a disk, without a server or a network."""
+"""The report as HTML pages that work from a disk, without server or network."""
 
 from facedetect.archive.reports.contact_sheet.sheet_writer import (
     remove_contact_sheet,

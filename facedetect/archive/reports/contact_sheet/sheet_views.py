@@ -1,6 +1,6 @@
-"""What the contact sheet's templates show: counts over all rows, and filters that word one value.
+"""The data of the contact sheet's templates: counts over all rows, and text filters.
 
-Filters return valid UTF-8 that is not escaped: the templates escape everything.
+Filters return unescaped, valid UTF-8; the templates escape everything.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _REASONS = {
 }
 
 NumberedRow = tuple[int, Row]
-"""A row with its place in the whole sheet, from 1."""
+"""A row with its position in the whole sheet, from 1."""
 
 
 @dataclass
 class SheetIndex:
-    """What the pages show about the whole sheet: counts, failures by reason, and folders.
+    """The pages' data about the whole sheet: counts, failures by reason, and folders.
 
     Its size is bounded: `failures` has the first 100 files per reason. `folders` counts the files
-    of the first 1,000 folders at the top; `folder_starts` has the place of each one's first file.
+    of the first 1,000 top-level folders; `folder_starts` has the position of each one's first file.
     """
 
     summary: RunSummary = field(default_factory=RunSummary)
@@ -52,7 +52,7 @@ class SheetIndex:
 
     @property
     def pages(self) -> int:
-        """The number of pages; an empty sheet has one."""
+        """The number of pages; even an empty sheet has one."""
         return max(1, -(-self.rows // TILES_PER_PAGE))
 
     def add(self, row: Row) -> None:
@@ -69,18 +69,18 @@ class SheetIndex:
             self.folder_starts.setdefault(folder, self.rows)
 
     def reasons(self) -> list[tuple[str, int]]:
-        """Return the reasons of failures and their numbers of files, the most frequent first."""
+        """Return the reasons for failures with their file counts, most frequent first."""
         counts = self.summary.failures.items()
         return sorted(counts, key=lambda counted: (-counted[1], counted[0]))
 
 
 def group_by_folder(rows: Iterable[NumberedRow]) -> Iterator[tuple[str, Iterator[NumberedRow]]]:
-    """Give rows by folder, "" at the top, as long as it stays the same; none is kept."""
+    """Yield consecutive rows of the same folder ("" at the top) without storing them."""
     return groupby(rows, key=lambda numbered: _split_path(numbered[1]["file"])[0])
 
 
 def linked_pages(number: int, last: int) -> list[int]:
-    """Return the pages that a page links to by number: those around it and both ends."""
+    """Return the page numbers a page links to: its neighbours, the first and the last."""
     around = range(max(1, number - _PAGES_AROUND), min(last, number + _PAGES_AROUND) + 1)
     return sorted({1, last, *around})
 
@@ -91,19 +91,19 @@ def page_name(number: int) -> str:
 
 
 def tile_link(number: int) -> str:
-    """Return the link to the tile of a row, given by its place in the sheet."""
+    """Return the link to the tile of a row, given its position in the sheet."""
     return f"{page_name((number - 1) // TILES_PER_PAGE + 1)}#f{number}"
 
 
 def file_name(path: str) -> str:
-    """Return the last part of a path. Names of folders end with "/"."""
+    """Return the last part of a path; folder names end with "/"."""
     return to_utf8(_split_path(path)[1])
 
 
 def output_link(path: str) -> str:
-    """Return the address of an output file, relative to the sheet's pages.
+    """Return the URL of an output file, relative to the sheet's pages.
 
-    It is made of the name's bytes, so it works for names that are not UTF-8 as well.
+    It encodes the name's bytes, so it also works for names that are not UTF-8.
     """
     inside = path.removeprefix(f"{CONTACT_SHEET}/")
     relative = inside if inside != path else f"../{path}"
@@ -122,7 +122,7 @@ def minutes(seconds: float) -> str:
 
 
 def describe_reason(reason: str) -> str:
-    """Return what an error class means, in words for the reader."""
+    """Return what an error class means, in words for readers."""
     return _REASONS.get(reason, "Other error")
 
 

@@ -29,10 +29,10 @@ _ASSETS = ("style.css", "script.js", "icon.svg")
 
 
 def write_contact_sheet(read_rows: RowReader, output: Storage) -> None:
-    """Write pages of 200 tiles each, and remove those that only an earlier sheet had.
+    """Write pages of 200 tiles each, and remove an earlier sheet's extra pages.
 
-    The rows are read twice, as every page shows counts over all of them. The first page is written
-    last, so that an earlier sheet stays until the new one is complete. Raises OSError.
+    The rows are read twice, because every page shows counts over all rows. The first page is
+    written last, so that an earlier sheet stays until the new one is complete. Raises OSError.
     """
     index = SheetIndex()
     for row in read_rows():
@@ -72,7 +72,7 @@ def _render_pages(rows: Iterable[Row], index: SheetIndex) -> Iterator[bytes]:
 
 
 def _load_template() -> Template:
-    # Imported here, as every command loads this module and only this report needs Jinja2.
+    # Imported here: every command loads this module, but only this report needs Jinja2.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
