@@ -1,4 +1,4 @@
-"""Where the model runs. `open_backend` picks one by its URL."""
+"""Backends, which run the model; `open_backend` selects one by its URL."""
 
 from facedetect.backends.base import Backend, InferenceRequest, RawDetections
 from facedetect.backends.open import open_backend

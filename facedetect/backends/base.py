@@ -1,4 +1,4 @@
-"""The seam: an image and parameters in, raw tensors out."""
+"""The interface of backends: an image and parameters in, raw tensors out."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FloatArray = NDArray[np.float32]
 class InferenceRequest:
     """One image to run the model on.
 
-    `image` is uint8 BGR, [height, width, 3]. `deadline` is a time of `time.monotonic`; None waits
-    as long as the backend does. `model` asks for another version than the backend's own.
+    `image` is uint8 BGR, [height, width, 3]. `deadline` is a time of `time.monotonic`; None uses
+    the backend's own timeout. `model` selects another version than the backend's default.
     """
 
     image: BGRImage
@@ -68,7 +68,9 @@ class RawDetections:
                 f"expected {expected}: is it an MTCNN model?"
             )
         if not all(np.isfinite(array).all() for array in (self.prob, self.landmarks, self.box)):
-            raise BackendProtocolError(f"model {self.model.name} returned numbers not finite")
+            raise BackendProtocolError(
+                f"model {self.model.name} returned values that are not finite"
+            )
 
 
 class Backend(Protocol):
@@ -76,7 +78,7 @@ class Backend(Protocol):
 
     @property
     def instruction_set(self) -> str | None:
-        """What the native engine runs on; None before it has started, and for other backends."""
+        """The native engine's instruction set; None before it starts and for other backends."""
         ...
 
     def predict(self, request: InferenceRequest) -> RawDetections:
@@ -88,15 +90,15 @@ class Backend(Protocol):
         ...
 
     def check_ready(self) -> ModelRef:
-        """Return the model that would answer now; raises BackendUnavailable if none would."""
+        """Return the model that would answer now; raises BackendUnavailable if none is ready."""
         ...
 
     def close(self) -> None:
-        """Free what the backend holds; it cannot be used afterwards."""
+        """Free the backend's resources; it cannot be used afterwards."""
         ...
 
 
 def guard_message(error_message: str) -> str | None:
-    """Extract what one of the model's guards says from a TensorFlow error; None if none did."""
+    """Extract the message of one of the model's guards from a TensorFlow error, or None."""
     found = re.search(r"assertion failed: \[(.*?)\] \[(.*?)\]", error_message)
     return f"{found[1]} {found[2]}" if found else None

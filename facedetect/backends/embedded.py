@@ -1,4 +1,4 @@
-"""The package's own engine in this process: no TensorFlow."""
+"""The package's own engine, in-process and without TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from facedetect.mtcnn.geometry import named_geometry
 if TYPE_CHECKING:
     from facedetect.engine.engine import Engine
 
-# What the engine itself takes. Detectors have lower limits, which users may raise.
+# The engine's own limit. Detectors have lower limits, which users may raise.
 _MAX_PYRAMID_PIXELS = 2_000_000_000
 
 
 class EmbeddedBackend(InProcessBackend):
-    """Runs the native engine with the package's own weights, or those of a .safetensors file.
+    """Runs the native engine with the built-in weights, or those of a .safetensors file.
 
-    The first call starts the engine. `threads` and `instruction_set` are the engine's own choice
-    unless given. Raises InvalidSettings as `named_geometry` does.
+    The first call starts the engine. By default, the engine chooses `threads` and
+    `instruction_set`. Raises InvalidSettings as `named_geometry` does.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class _LoadedEngine:
 
 
 def _check_image(request: InferenceRequest) -> None:
-    """Refuse what the guards of a served model refuse, in their words."""
+    """Reject what a served model's guards reject, with the same messages."""
     shape, dtype = request.image.shape, request.image.dtype
     if dtype != "uint8":
         raise InvalidParams(f"the image must be uint8; it is {dtype}")
@@ -87,7 +87,7 @@ def _check_image(request: InferenceRequest) -> None:
 
 
 def _model_ref(weights: Path | None, geometry: str, *, averages_landmarks: bool) -> ModelRef:
-    """Name the model after its weights and all that is not the default: other models, other names.
+    """Name the model after its weights and all non-default options, so that names are unique.
 
     Only the built-in weights have a version.
     """

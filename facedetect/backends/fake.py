@@ -1,4 +1,4 @@
-"""A backend that runs a function instead of a model, to test everything above the seam."""
+"""A backend that calls a function instead of a model, to test everything above it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class FakeBackend:
 
         backend = FakeBackend(lambda request: [face])
 
-    `ready` returns the model, or raises BackendUnavailable. Both functions may be replaced at any
-    time. `requests` has all requests so far.
+    `ready` returns the model or raises BackendUnavailable. Both functions may be replaced at any
+    time. `requests` records all requests so far.
     """
 
     instruction_set: str | None = None
@@ -46,7 +46,7 @@ class FakeBackend:
 
 
 def to_raw_detections(faces: Sequence[Face], model: ModelRef) -> RawDetections:
-    """Turn faces into the tensors that a model would return."""
+    """Convert faces to the tensors that a model would return."""
     boxes = [(f.box.y_min, f.box.x_min, f.box.y_max, f.box.x_max) for f in faces]
     points = [list(face.landmarks) for face in faces]
     rows = [[p.y for p in row] + [p.x for p in row] for row in points]

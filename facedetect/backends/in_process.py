@@ -1,4 +1,4 @@
-"""What backends share whose model is in this process's memory."""
+"""The common base of backends whose model is in this process."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class LoadedModel(Protocol):
         ...
 
     def close(self) -> None:
-        """Free the model; running calls fail with a BackendError."""
+        """Free the model; calls in progress fail with a BackendError."""
         ...
 
 
 class InProcessBackend(ABC):
-    """A Backend that loads its model in the first call that needs it.
+    """A Backend that loads its model on first use.
 
-    That call's deadline is later by the time of loading, which nothing ends; other calls wait for
-    the model until their own.
+    The time for loading does not count toward the first call's deadline; other calls wait for the
+    model until their own deadline.
 
-    `name` is what errors call the model.
+    `name` names the model in errors.
     """
 
     def __init__(self, name: str) -> None:
@@ -57,7 +57,7 @@ class InProcessBackend(ABC):
 
     @abstractmethod
     def _load_model(self) -> LoadedModel:
-        """Load the model, which takes seconds at most; every error becomes BackendUnavailable."""
+        """Load the model within seconds; any error becomes BackendUnavailable."""
 
     @property
     def instruction_set(self) -> str | None:
@@ -83,7 +83,7 @@ class InProcessBackend(ABC):
             return model.ref
         if self._failure is not None:
             raise copy_error(self._failure, type(self._failure)) from self._failure
-        raise BackendUnavailable("the model is being loaded; try again in some seconds")
+        raise BackendUnavailable("the model is loading; try again in a few seconds")
 
     def close(self) -> None:
         with self._lock:
@@ -94,14 +94,14 @@ class InProcessBackend(ABC):
                 model.close()
 
     def _load(self, deadline: float | None) -> tuple[LoadedModel, float]:
-        """Load the model, or wait for the thread that does; a failed attempt may be repeated.
+        """Load the model, or wait for the thread that does; the next call retries after a failure.
 
-        Returns the model and how long this thread loaded it, s. The deadline ends the wait, not
-        the loading, which the next call has use for.
+        Returns the model and the time this thread spent loading it, s. The deadline ends the wait
+        but not the loading, which serves the next call.
         """
         timeout_s = -1 if deadline is None else max(0.0, deadline - time.monotonic())
         if not self._lock.acquire(timeout=timeout_s):
-            raise BackendTimeout("the model was still being loaded at the deadline")
+            raise BackendTimeout("the model was still loading at the deadline")
         try:
             return self._load_once()
         except BackendUnavailable as error:

@@ -1,4 +1,4 @@
-"""Which signature of a model to call, and how: any SavedModel of MTCNN has one that will do."""
+"""Choose which signature of an MTCNN SavedModel to call, and how."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from facedetect.tfserving.api import DEFAULT_SIGNATURE, Arrays
 from facedetect.tfserving.serving_pb2 import DT_FLOAT, DT_STRING, DT_UINT8
 
 Shape = tuple[int | None, ...]
-"""The sizes of a tensor's dimensions, None for any."""
+"""The sizes of a tensor's dimensions, None for any size."""
 
-# What a signature must have, by name.
+# What a signature must have, with shapes by name.
 _PARAMETERS: dict[str, Shape] = {"min_size": (), "thresholds": (3,), "factor": ()}
 _OUTPUTS: dict[str, Shape] = {"prob": (None,), "landmarks": (None, 10), "box": (None, 4)}
 _COUNT = "count"
 
 
 class ImageForm(Enum):
-    """How a signature takes the image: pixels, or a batch of JPEG or PNG files."""
+    """How a signature accepts the image: pixels, or a batch of JPEG or PNG files."""
 
     UINT8 = DT_UINT8, (None, None, 3)
     FLOAT32 = DT_FLOAT, (None, None, 3)
@@ -37,7 +37,7 @@ class ImageForm(Enum):
 
     @property
     def is_batch(self) -> bool:
-        """Whether parameters and outputs have the batch as their first dimension, too."""
+        """Whether parameters and outputs have a batch dimension, too."""
         return self is ImageForm.ENCODED_BATCH
 
     def encode(self, image: BGRImage) -> NDArray[Any]:
@@ -48,15 +48,15 @@ class ImageForm(Enum):
 
 
 PIXELS_FIRST = (ImageForm.UINT8, ImageForm.FLOAT32, ImageForm.ENCODED_BATCH)
-"""The cheapest form of a decoded image first (docs/benchmark-serving.md)."""
+"""The cheapest form for a decoded image first (docs/benchmark-serving.md)."""
 
 FILES_FIRST = (ImageForm.ENCODED_BATCH, ImageForm.UINT8, ImageForm.FLOAT32)
-"""For REST: its JSON would spell out every value of every pixel."""
+"""For REST, whose JSON would spell out every value of every pixel."""
 
 
 @dataclass(frozen=True)
 class MtcnnSignature:
-    """A signature that runs MTCNN: its name, its image input, its outputs by `_OUTPUTS`' names."""
+    """A signature of MTCNN: its name, its image input, and its outputs by their usual names."""
 
     name: str
     image_input: str
@@ -65,7 +65,7 @@ class MtcnnSignature:
 
     @property
     def fetched(self) -> tuple[str, ...]:
-        """The outputs to ask for."""
+        """The outputs to request."""
         return (*self.outputs.values(), *([_COUNT] if self.form.is_batch else []))
 
     def inputs(self, request: InferenceRequest) -> Arrays:
@@ -76,7 +76,7 @@ class MtcnnSignature:
         return {self.image_input: self.form.encode(request.image), **parameters}
 
     def read(self, answer: Arrays, model: ModelRef) -> RawDetections:
-        """Read the answer for one image; raises BackendProtocolError if it is no MTCNN's."""
+        """Read the answer for one image; raises BackendProtocolError if it is not MTCNN's."""
         missing = [name for name in self.fetched if name not in answer]
         wrong = [n for n in self.outputs.values() if n not in missing and answer[n].dtype != "f4"]
         if missing or wrong:
@@ -88,7 +88,7 @@ class MtcnnSignature:
         if self.form.is_batch:
             tensors = _first_of_batch(tensors, answer[_COUNT], model)
         for role, array in tensors.items():
-            if array.size == 0:  # the JSON of no faces does not show how wide their rows are
+            if array.size == 0:  # an empty JSON list does not show the width of its rows
                 tensors[role] = array.reshape(0, *_OUTPUTS[role][1:])
         return RawDetections(**tensors, model=model)
 
@@ -98,9 +98,9 @@ def choose_signature(
 ) -> MtcnnSignature:
     """Choose the signature whose form of the image comes first in `preferred`.
 
-    `signatures` are SignatureDefs, ours or TensorFlow's. The image's input has any name; where the
-    outputs have other names than prob, landmarks and box, their shapes must tell them apart. Raises
-    BackendUnavailable, which says what `model` lacks, if no signature will do.
+    `signatures` are SignatureDefs, ours or TensorFlow's. The image input may have any name; outputs
+    with names other than prob, landmarks and box must be distinguishable by their shapes. Raises
+    BackendUnavailable, which says what `model` lacks, if no signature is suitable.
     """
     lacks: dict[str, list[str]] = {}
     usable: list[MtcnnSignature] = []
@@ -118,8 +118,8 @@ def choose_signature(
     if nearest is not None:
         problem = f"its signature {nearest} lacks {', '.join(lacks[nearest])}"
     raise BackendUnavailable(
-        f"{model} cannot find faces: {problem}; `facedetect convert` makes a model that can from "
-        "a frozen graph or a checkpoint of MTCNN"
+        f"{model} cannot detect faces: {problem}; `facedetect convert` builds a suitable model "
+        "from a frozen graph or a checkpoint of MTCNN"
     )
 
 
@@ -151,7 +151,7 @@ def _missing(
 
 
 def _image_input(signature: Any) -> tuple[str, ImageForm | None]:
-    """The one input that is no parameter, and how it takes the image."""
+    """Return the one input that is not a parameter, and how it accepts the image."""
     others = {name: info for name, info in signature.inputs.items() if name not in _PARAMETERS}
     if len(others) != 1:
         return "", None
@@ -160,7 +160,7 @@ def _image_input(signature: Any) -> tuple[str, ImageForm | None]:
 
 
 def _output_names(signature: Any, prefix: Shape) -> dict[str, str] | None:
-    """The outputs by their usual names, or the only way in which their shapes fit."""
+    """Map the usual output names to actual ones, if their names or shapes allow only one way."""
     shapes = [(*prefix, *shape) for shape in _OUTPUTS.values()]
 
     def fits(names: Sequence[str]) -> bool:
@@ -177,7 +177,7 @@ def _output_names(signature: Any, prefix: Shape) -> dict[str, str] | None:
 
 
 def _is_compatible(info: Any, dtype: int, shape: Shape) -> bool:
-    """Whether a TensorInfo may stand for a tensor of that type and shape."""
+    """Return whether a TensorInfo is compatible with that type and shape."""
     if info is None or info.dtype != dtype:
         return False
     if info.tensor_shape.unknown_rank:

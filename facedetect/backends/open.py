@@ -1,4 +1,4 @@
-"""Opening the backend that a URL names."""
+"""Open the backend that a URL names."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from facedetect.errors import InvalidSettings
 def open_backend(spec: BackendSpec | str) -> Backend:
     """Open a backend by its spec or its URL (see `BackendSpec.parse`).
 
-    Nothing heavy happens before its first use. Raises InvalidSettings if the URL cannot be right,
-    or a certificate or key that it names cannot be read.
+    The model is loaded on first use. Raises InvalidSettings if the URL is invalid, or a certificate
+    or key that it names cannot be read.
     """
     if isinstance(spec, str):
         spec = BackendSpec.parse(spec)
@@ -43,7 +43,7 @@ def _open_saved_model(spec: BackendSpec) -> Backend:
     from facedetect.backends.saved_model_backend import SavedModelBackend
 
     if spec.folder is None:
-        raise InvalidSettings(f"the backend {spec} names no folder")
+        raise InvalidSettings(f"the backend {spec} has no folder")
     return SavedModelBackend(
         spec.folder,
         version=spec.model.version,
@@ -78,11 +78,11 @@ def _file_errors(spec: BackendSpec) -> Iterator[None]:
     try:
         yield
     except ssl.SSLError as error:
-        raise InvalidSettings(f"the backend {spec}: its ca_file holds no certificate") from error
+        raise InvalidSettings(f"the backend {spec}: its ca_file contains no certificate") from error
     except OSError as error:
         raise InvalidSettings(
             f"the backend {spec} names {error.filename or 'a file'}, which cannot be read: "
             f"{error.strerror}"
         ) from error
     except ValueError as error:
-        raise InvalidSettings(f"the backend {spec} cannot be right: {error}") from error
+        raise InvalidSettings(f"the backend {spec} is invalid: {error}") from error

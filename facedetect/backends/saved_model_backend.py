@@ -1,4 +1,4 @@
-"""A SavedModel in this process, run by TensorFlow itself."""
+"""A SavedModel that TensorFlow runs in-process."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class SavedModelBackend(InProcessBackend):
-    """Runs one version of the SavedModel in `folder`, by default the highest.
+    """Runs one version of the SavedModel in `folder`, by default the latest.
 
     The first call loads the model and warms it up. `intra_op_threads` and `inter_op_threads` are
-    TensorFlow's (see `model.session.Threads`): 1 and one a core unless given.
+    TensorFlow's (see `model.session.Threads`): by default 1 and one per core.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class SavedModelBackend(InProcessBackend):
 
 @dataclass(frozen=True)
 class _LoadedSavedModel:
-    """A SavedModel in memory, what is called of it, and which one it is."""
+    """A SavedModel in memory, the signature to call, and its ModelRef."""
 
     saved_model: SavedModel
     signature: MtcnnSignature

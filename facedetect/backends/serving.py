@@ -23,16 +23,16 @@ from facedetect.tfserving.serving_pb2 import Code, ModelVersionStatus
 
 _STATES = {number: name for name, number in ModelVersionStatus.State.items()}
 
-# For callers without a deadline: a call that hangs helps nobody.
+# For callers without a deadline, so that no call hangs forever.
 _LONGEST_CALL_S = 300.0
 _STATUS_TIMEOUT_S = 3.0
 
 
 class ServingBackend:
-    """Runs a model of TensorFlow Serving; errors name the server by its `address`.
+    """Runs a model in TensorFlow Serving; `address` names the server in errors.
 
-    It asks for each version's signatures once, and calls the one whose form of the image comes
-    first in `forms`.
+    It fetches each version's signatures once, and calls the one whose image form comes first in
+    `forms`.
     """
 
     instruction_set = None
@@ -44,7 +44,7 @@ class ServingBackend:
         self._model = model
         self._address = address
         self._forms = forms
-        # By a model with its version; and the version that answered last for each model asked for.
+        # Keyed by model with version; and the version that last answered each requested model.
         self._signatures: dict[ModelRef, MtcnnSignature] = {}
         self._answering: dict[ModelRef, ModelRef] = {}
 
@@ -57,7 +57,7 @@ class ServingBackend:
             except ServingError as error:
                 if not _may_be_other_signature(error):
                     raise
-                # Another version, with other signatures, may have taken its place.
+                # A version with other signatures may have replaced it.
                 known, signature = signature, self._ask(model, _timeout_s(request))
                 if signature == known:
                     raise
@@ -82,7 +82,7 @@ class ServingBackend:
         return self._signatures.get(self._answering.get(model, model))
 
     def _ask(self, model: ModelRef, timeout_s: float) -> MtcnnSignature:
-        """Ask for the signatures of the version that would answer; raises BackendUnavailable."""
+        """Fetch the signatures of the version that would answer; raises BackendUnavailable."""
         metadata = self._client.metadata(model, timeout_s=timeout_s)
         exact = ModelRef(model.name, metadata.version)
         self._signatures.pop(exact, None)
@@ -112,7 +112,7 @@ class ServingBackend:
         states = ", ".join(f"version {s.version} is {_STATES.get(s.state)}" for s in statuses)
         error = BackendUnavailable(f"no version of {model.name} is AVAILABLE: {states}")
         messages = "; ".join(status.status.error_message for status in statuses)
-        error.add_note(f"{self._address} said {messages}")
+        error.add_note(f"{self._address} answered {messages}")
         raise error
 
     def close(self) -> None:
@@ -135,7 +135,7 @@ class ServingBackend:
         else:
             kind, message = _ERRORS.get(error.code, (BackendProtocolError, "failed"))
             translated = kind(f"the model server {message}")
-        translated.add_note(f"{self._address} said {error}")
+        translated.add_note(f"{self._address} answered {error}")
         return translated
 
 
@@ -154,12 +154,12 @@ def _timeout_s(request: InferenceRequest) -> float:
 
 
 def _is_missing(error: ServingError) -> bool:
-    """TensorFlow Serving calls an unknown label an invalid argument."""
+    """Return whether the model is missing; an unknown label is an INVALID_ARGUMENT there."""
     is_label = error.code == Code.INVALID_ARGUMENT and "version label" in str(error)
     return error.code == Code.NOT_FOUND or is_label
 
 
 def _may_be_other_signature(error: ServingError) -> bool:
-    """Whether the server may have refused the call for the signature's name, inputs or outputs."""
+    """Return whether the server may have rejected the signature's name, inputs or outputs."""
     is_refused = error.code in {Code.FAILED_PRECONDITION, Code.INVALID_ARGUMENT}
     return is_refused and guard_message(str(error)) is None and not _is_missing(error)

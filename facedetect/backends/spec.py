@@ -20,7 +20,7 @@ _DEFAULT_PORTS = {"grpc": 8500, "grpcs": 8500, "http": 8501, "https": 8501}
 
 @dataclass(frozen=True)
 class _Option:
-    """One option of a URL: what its value looks like, in words too, and how it is read."""
+    """One option of a URL: the pattern and description of its value, and its parser."""
 
     pattern: str
     description: str
@@ -56,9 +56,8 @@ _OPTIONS_OF: dict[str, tuple[str, ...]] = {
 class BackendSpec:
     """Where the model runs.
 
-    `address` is a model server's HOST:PORT, `folder` holds the SavedModel of a `savedmodel:`
-    backend. `model` is what the backend serves by default. The other fields are the URL's options;
-    see `parse`.
+    `address` is a model server's HOST:PORT, `folder` contains the SavedModel of a `savedmodel:`
+    backend. `model` is the backend's default. The other fields are the URL's options; see `parse`.
     """
 
     scheme: Scheme
@@ -81,25 +80,26 @@ class BackendSpec:
     def parse(cls, url: str) -> Self:
         """Parse a backend's URL.
 
-        `embedded:` runs the native engine in this process. Options follow as in
-        `?threads=4&landmarks=averaged`: `threads` (one a core by default), `instruction_set` (the
-        fastest that the processor has), `geometry` (accurate, or reference), `landmarks` (single,
-        or averaged), `weights` (a .safetensors file; the package's own).
+        `embedded:` runs the native engine in-process. Options follow as in
+        `?threads=4&landmarks=averaged`: `threads` (default: one per core), `instruction_set`
+        (default: the CPU's fastest), `geometry` (accurate or reference), `landmarks` (single or
+        averaged), `weights` (a .safetensors file; default: built in).
 
-        `savedmodel:PATH` runs the SavedModel in the folder PATH in this process, with TensorFlow.
-        Options: `version` (the highest), `intra_op_threads` (1), `inter_op_threads` (one a core).
+        `savedmodel:PATH` runs the SavedModel in the folder PATH in-process, with TensorFlow.
+        Options: `version` (default: the latest), `intra_op_threads` (default: 1),
+        `inter_op_threads` (default: one per core).
 
-        `grpc://HOST:8500/MODEL` and `http://HOST:8501/MODEL` ask TensorFlow Serving, `grpcs://` and
-        `https://` over TLS. Options: `version` or `label` (the latest version by default); for gRPC
-        `dns=HOST:PORT`, the name server to ask; for TLS `ca_file`, in PEM form, and for grpcs
+        `grpc://HOST:8500/MODEL` and `http://HOST:8501/MODEL` call TensorFlow Serving, `grpcs://`
+        and `https://` use TLS. Options: `version` or `label` (default: the latest version); for
+        gRPC `dns=HOST:PORT`, the name server to use; for TLS `ca_file` (PEM), and for grpcs
         `cert_file` and `key_file`.
 
-        Raises InvalidSettings if the URL cannot be right.
+        Raises InvalidSettings for an invalid URL.
         """
         parts = urlsplit(url)
         if parts.scheme not in _OPTIONS_OF or parts.fragment:
             raise InvalidSettings(
-                f"the backend {url!r} is of no known kind; use embedded:, savedmodel:PATH, "
+                f"the backend {url!r} has an unknown scheme; use embedded:, savedmodel:PATH, "
                 "grpc://HOST:8500/MODEL, grpcs://HOST:8500/MODEL or http://HOST:8501/MODEL"
             )
         scheme = cast("Scheme", parts.scheme)
@@ -110,11 +110,11 @@ class BackendSpec:
             spec = cls(scheme, address, folder, model, **options)
             named_geometry(spec.geometry, averages_landmarks=spec.averages_landmarks)
         except (InvalidParams, InvalidSettings) as error:
-            raise InvalidSettings(f"the backend {url!r} cannot be right: {error}") from error
+            raise InvalidSettings(f"the backend {url!r} is invalid: {error}") from error
         return spec
 
     def __str__(self) -> str:
-        """The URL: `parse` reads it back."""
+        """Return the URL; `parse` reads it back."""
         place = f"//{self.address}/" if self.address else str(self.folder or "")
         values = {"version": self.model.version, "label": self.model.label}
         values |= {f.name: getattr(self, f.name) for f in fields(self) if f.name in _OPTIONS}
@@ -139,7 +139,7 @@ class BackendSpec:
 
 
 def _parse_place(url: str, parts: SplitResult) -> tuple[str, Path | None, str]:
-    """The server's address, the folder, and the model's name: what the scheme has of them."""
+    """Return the server's address, the folder and the model's name, as the scheme has them."""
     if parts.scheme == "embedded":
         _refuse_path(url, parts)
         return "", None, ""
@@ -151,7 +151,7 @@ def _parse_place(url: str, parts: SplitResult) -> tuple[str, Path | None, str]:
 def _refuse_path(url: str, parts: SplitResult) -> None:
     if parts.netloc or parts.path:
         raise InvalidSettings(
-            f"the backend {url!r} names a model, but embedded: runs the package's own; for a "
+            f"the backend {url!r} names a model, but embedded: runs the built-in one; for a "
             f"SavedModel in a folder write savedmodel:{parts.netloc}{parts.path}"
         )
 
@@ -159,8 +159,8 @@ def _refuse_path(url: str, parts: SplitResult) -> None:
 def _parse_folder(url: str, parts: SplitResult) -> Path:
     if parts.netloc or not parts.path:
         raise InvalidSettings(
-            f"the backend {url!r} names no folder; write savedmodel:PATH, such as "
-            "savedmodel:models/mtcnn, or embedded: for the package's own model"
+            f"the backend {url!r} has no folder; write savedmodel:PATH, such as "
+            "savedmodel:models/mtcnn, or embedded: for the built-in model"
         )
     return Path(parts.path)
 
@@ -173,7 +173,7 @@ def _parse_address(url: str, parts: SplitResult) -> str:
         port = 0
     if not parts.hostname or parts.username is not None or port == 0:
         raise InvalidSettings(
-            f"the backend {url!r} names no server; use {parts.scheme}://HOST:{default_port}/MODEL"
+            f"the backend {url!r} has no server; use {parts.scheme}://HOST:{default_port}/MODEL"
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{host}:{port or default_port}"
@@ -183,7 +183,7 @@ def _parse_model_name(url: str, parts: SplitResult) -> str:
     name = unquote(parts.path).strip("/")
     if not name or "/" in name:
         raise InvalidSettings(
-            f"the backend {url!r} names no model; use {parts.scheme}://{parts.netloc}/mtcnn"
+            f"the backend {url!r} has no model; use {parts.scheme}://{parts.netloc}/mtcnn"
         )
     return name
 
@@ -196,7 +196,7 @@ def _parse_options(url: str, parts: SplitResult) -> dict[str, Any]:
         if option is None or len(given) != 1 or not re.fullmatch(option.pattern, given[0]):
             allowed = ", ".join(f"{key} ({known[key].description})" for key in known)
             raise InvalidSettings(
-                f"the backend {url!r} has the option {name}={','.join(given)}; it takes {allowed}"
+                f"the backend {url!r} has the option {name}={','.join(given)}; it accepts {allowed}"
             )
         values[name] = option.read(given[0])
     return values

@@ -1,4 +1,4 @@
-"""A client of the HTTP service: typed results, the package's own errors, retries with a deadline.
+"""A client for the HTTP service: typed results, the package's errors, retries with a deadline.
 
 `Client` runs an `AsyncClient` in a background thread.
 """

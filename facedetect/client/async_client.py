@@ -1,4 +1,4 @@
-"""The client for asyncio."""
+"""The asyncio client."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from facedetect.model_ref import ModelRef
 
 S = TypeVar("S", bound=SendableImage)
 
-# How often `wait_until_ready` asks.
+# How often `wait_until_ready` polls.
 _READINESS_INTERVAL_S = 0.25
 
 
 class AsyncClient:
-    """`Client` for asyncio: the same arguments, methods and errors; methods are awaited.
+    """`Client` for asyncio: the same arguments, methods and errors, with awaitable methods.
 
         async with AsyncClient("http://localhost:8000") as client:
             detection = await client.detect("group.jpg")
 
-    Cancelling a call closes its connection, so that the service can drop the work.
+    Cancelling a call closes its connection, so that the service stops working on it.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class AsyncClient:
         return parse_json(await self._post("/detect", image, options), to_detection)
 
     async def annotate(self, image: SendableImage, **options: Unpack[AnnotateOptions]) -> bytes:
-        """Return an image file in which each face is framed, blurred, pixelated or blacked out."""
+        """Return an image file with each face framed, blurred, pixelated or blacked out."""
         return parse_image(await self._post("/annotate", image, options))
 
     def detect_batch(
@@ -87,8 +87,8 @@ class AsyncClient:
     ) -> AsyncIterator[ImageResult[S]]:
         """Find the faces in many images, `concurrency` at a time; yields results in their order.
 
-        `images` is read at most twice the concurrency ahead of the results taken; an image's file
-        is read when its turn comes. An error is a result, too, and the next image follows.
+        `images` is read ahead of the consumed results by at most twice the concurrency; each file
+        is read when its turn comes. An error becomes that image's result; the batch continues.
         """
         check_concurrency(concurrency)
         return self._detect_each(images, concurrency, options)
@@ -98,7 +98,7 @@ class AsyncClient:
         return await self._check_ready(self._timeout_s)
 
     async def wait_until_ready(self, timeout_s: float = 60.0) -> ModelRef:
-        """Wait for the service and its model; at the timeout raises why they are not ready."""
+        """Wait for the service and its model; at the timeout, raise why they are not ready."""
         now = asyncio.get_running_loop().time
         deadline = now() + timeout_s
         while True:
@@ -109,7 +109,7 @@ class AsyncClient:
                     raise
                 not_ready = error
             await self._sleep(min(_READINESS_INTERVAL_S, deadline - now()))
-            # A try that the deadline cuts off would say less than the one before it.
+            # An attempt cut off by the deadline would say less than the previous one.
             if now() + _READINESS_INTERVAL_S >= deadline:
                 raise not_ready
 
@@ -121,7 +121,7 @@ class AsyncClient:
 
     async def _check_ready(self, timeout_s: float) -> ModelRef:
         request = self._http.build_request("GET", "/readyz")
-        # "Not ready" is an answer, too.
+        # "Not ready" is a valid answer.
         response = await self._send(request, timeout_s, NO_RETRIES)
         return parse_json(response, to_ready_model)
 

@@ -7,16 +7,16 @@ from typing import Literal
 from facedetect.faces import Channels
 from facedetect.presets import DetectionOptions
 
-# Also in facedetect.render, whose imports a client does without.
+# Same as in facedetect.render, whose imports a client does not need.
 AnnotationStyle = Literal["box", "blur", "pixelate", "solid"]
 AnnotationFormat = Literal["png", "jpeg", "webp"]
 
 
 class DetectOptions(DetectionOptions, total=False):
-    """How to detect faces: a preset, the fields of DetectionParams, and more.
+    """How to detect faces: a preset, the fields of DetectionParams, and the following.
 
-    The service has defaults for what is left out. `max_faces` keeps only the largest faces.
-    `channels` is the order of an array's, "BGR" by default, or "RGB". `model_version` or
+    The service has defaults for omitted options. `max_faces` keeps only the largest faces.
+    `channels` is the channel order of arrays, "BGR" (default) or "RGB". `model_version` or
     `model_label` selects another version of the model.
     """
 
@@ -27,7 +27,7 @@ class DetectOptions(DetectionOptions, total=False):
 
 
 class AnnotateOptions(DetectOptions, total=False):
-    """How to detect faces and to mark or hide them: by default framed (`box`), as `png`."""
+    """How to detect faces and mark or hide them; by default framed (`box`), as `png`."""
 
     style: AnnotationStyle
     format: AnnotationFormat

@@ -1,4 +1,4 @@
-"""The connections to the service: address, credentials and trust, all checked."""
+"""The connections to the service, with checked URL, key and certificates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx2
 import facedetect
 from facedetect.errors import InvalidSettings
 
-# Shorter than the service's five seconds, so that no request is sent on a connection as it closes.
+# Shorter than the service's five seconds, so that no request goes out on a closing connection.
 _KEEP_ALIVE_S = 4.0
 
 _EXAMPLE = "give it as http://HOST:PORT or https://HOST/PATH"
@@ -33,14 +33,14 @@ def open_connection_pool(
         verify=verify,
         proxy=None if proxy is None else httpx2.Proxy(_parse_url("proxy", proxy)),
         trust_env=False,
-        timeout=None,  # send_with_retries has one deadline for all steps
+        timeout=None,  # send_with_retries applies one deadline to all steps
         limits=httpx2.Limits(max_keepalive_connections=20, keepalive_expiry=_KEEP_ALIVE_S),
     )
 
 
 def _parse_base_url(base_url: str) -> httpx2.URL:
     url = _parse_url("base_url", base_url)
-    if url.userinfo or url.query or url.fragment:  # errors show the URL: name no password here
+    if url.userinfo or url.query or url.fragment:  # errors show the URL: do not include a password
         raise InvalidSettings(
             f"base_url for {url.host} has a user, a query or a fragment; {_EXAMPLE}, "
             "and the key as api_key"
@@ -64,6 +64,6 @@ def _parse_url(name: str, url: str) -> httpx2.URL:
 def _check_key(api_key: str) -> str:
     if not (api_key.isascii() and api_key.isprintable()) or " " in api_key or not api_key:
         raise InvalidSettings(
-            "api_key is empty or has characters that no key has; check for spaces and line breaks"
+            "api_key is empty or has invalid characters; check for spaces and line breaks"
         )
     return api_key

@@ -1,4 +1,4 @@
-"""Turns the service's responses into results or into the package's errors."""
+"""Parse the service's responses into results or the package's errors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ERRORS_BY_SLUG: dict[str, type[errors.FacedetectError]] = {
     "backend-protocol-error": errors.BackendProtocolError,
     "internal": errors.ServiceError,
 }
-"""The last part of a problem's type -> the error that the service made it from."""
+"""The last part of a problem's type -> the error it reports."""
 
 _ERRORS_BY_STATUS: dict[int, type[errors.FacedetectError]] = {
     401: errors.Unauthorized,
@@ -47,7 +47,7 @@ _ERRORS_BY_STATUS: dict[int, type[errors.FacedetectError]] = {
     503: errors.BackendUnavailable,
     504: errors.BackendTimeout,
 }
-"""For responses without a problem of ours, such as a proxy's."""
+"""For responses without one of our problems, such as a proxy's."""
 
 # What parsing JSON of an unexpected shape may raise.
 _PARSE_ERRORS = (
@@ -65,7 +65,7 @@ _PARSE_ERRORS = (
 class ServiceVersion:
     """The versions of the service and of its model; `model` is None while none is ready.
 
-    `instruction_set` is what the engine runs on, None if the model runs elsewhere.
+    `instruction_set` is the native engine's, None if the model runs elsewhere.
     """
 
     facedetect: str
@@ -82,7 +82,7 @@ def parse_json(response: httpx2.Response, to_value: Callable[[Any], T]) -> T:
 
 
 def parse_image(response: httpx2.Response) -> bytes:
-    """Return the body; raises BackendProtocolError if its content type is no image."""
+    """Return the body; raises BackendProtocolError if its content type is not an image's."""
     if not response.headers.get("content-type", "").startswith("image/"):
         raise errors.BackendProtocolError(_describe_foreign(response))
     return response.content
@@ -131,7 +131,7 @@ def parse_error(response: httpx2.Response) -> errors.FacedetectError:
     if problem is None:
         error = (known or errors.BackendProtocolError)(_describe_foreign(response))
     else:
-        # A newer service may have problems that are not known here.
+        # A newer service may have unknown problems.
         slug = str(problem["type"]).removeprefix(_TYPE_PREFIX)
         kind = ERRORS_BY_SLUG.get(slug) or known or errors.ServiceError
         error = kind(str(problem["detail"]))
@@ -143,7 +143,7 @@ def parse_error(response: httpx2.Response) -> errors.FacedetectError:
 
 
 def _parse_problem(response: httpx2.Response) -> dict[str, Any] | None:
-    """The problem (RFC 9457) if the service sent one, else None."""
+    """Return the problem (RFC 9457) if the service sent one, else None."""
     try:
         problem = json.loads(response.content)
         is_ours = str(problem["type"]).startswith(_TYPE_PREFIX) and "detail" in problem
@@ -163,5 +163,5 @@ def _describe_foreign(response: httpx2.Response) -> str:
 
 
 def url_of(message: httpx2.Request | httpx2.Response) -> str:
-    """Return the URL without its query: for error messages."""
+    """Return the URL without its query, for error messages."""
     return str(message.url.copy_with(query=None))

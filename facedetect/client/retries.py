@@ -1,4 +1,4 @@
-"""When to retry, and how long to wait before."""
+"""When to retry, and how long to wait first."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from facedetect.errors import InvalidSettings
 class Retries:
     """Up to `count` retries, each after a pause, all within the client's timeout.
 
-    A pause is random, from 0 to a maximum ("full jitter", so that clients that failed together do
-    not return together). The maximum is `first_pause_s` and doubles with each try up to
-    `longest_pause_s`. A Retry-After of the service is added to it. `draw` returns a number from 0
-    to 1. Raises InvalidSettings for a negative count, or pauses that are negative or not in order.
+    Pauses are random, from 0 to a maximum ("full jitter", so that clients that failed together do
+    not retry together). The maximum starts at `first_pause_s` and doubles with each attempt, up to
+    `longest_pause_s`. The service's Retry-After is added to it. `draw` returns a number from 0 to
+    1. Raises InvalidSettings for a negative count, or pauses that are negative or out of order.
     """
 
     count: int = 4
@@ -35,7 +35,7 @@ class Retries:
             )
 
     def pause_s(self, tries: int, retry_after_s: float | None) -> float:
-        """How long to wait after that many failed tries."""
+        """Return how long to wait after that many failed attempts."""
         longest_s: float = min(self.longest_pause_s, self.first_pause_s * 2 ** (tries - 1))
         return (retry_after_s or 0.0) + self.draw() * longest_s
 
@@ -45,9 +45,9 @@ NO_RETRIES = Retries(count=0)
 
 
 def parse_retry_after(header: str, now: datetime | None = None) -> float | None:
-    """Seconds from now that a Retry-After header asks for; None if it cannot be parsed.
+    """Return the delay that a Retry-After header requests, s; None if it cannot be parsed.
 
-    `now` is the system's time unless given.
+    `now` is by default the system time.
     """
     if header.isascii() and header.isdecimal():
         return float(header)
@@ -55,6 +55,6 @@ def parse_retry_after(header: str, now: datetime | None = None) -> float | None:
         date = parsedate_to_datetime(header)
     except (ArithmeticError, ValueError):  # years and zones outside the calendar
         return None
-    if date.tzinfo is None:  # "-0000": UTC, of an unknown zone
+    if date.tzinfo is None:  # "-0000": UTC, zone unknown
         date = date.replace(tzinfo=UTC)
     return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())

@@ -1,4 +1,4 @@
-"""The images that a client takes, and their conversion into an image file."""
+"""The images a client accepts, and their conversion to image files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from facedetect.errors import InvalidImage
 from facedetect.faces import Channels
 from facedetect.files import is_open_file, read_open_file
 
-if TYPE_CHECKING:  # a client must import neither
+if TYPE_CHECKING:  # a client must not import either
     from numpy.typing import NDArray
     from PIL import Image
 
@@ -20,9 +20,9 @@ SendableImage = Union[str, os.PathLike[str], Bytes, BinaryIO, "NDArray[Any]", "I
 
 
 def to_image_file(image: SendableImage, channels: Channels = "BGR") -> bytes:
-    """Return an image file's bytes: files as they are, pixels as PNG, which is lossless.
+    """Return an image file's bytes: files unchanged, pixels as lossless PNG.
 
-    Open files are read from their position to the end, and stay open.
+    Open files are read from their position to the end and stay open.
     Raises InvalidImage if a file cannot be read.
     """
     if isinstance(image, Bytes):
@@ -31,7 +31,7 @@ def to_image_file(image: SendableImage, channels: Channels = "BGR") -> bytes:
         return _read_path(Path(image))
     if is_open_file(image):
         return read_open_file(image)
-    # Slow to import; whoever has an array or a Pillow image has imported most of it already.
+    # Slow to import; callers with an array or a Pillow image have imported most of it already.
     from facedetect.images import encode_image, load_image
 
     return encode_image(load_image(image, channels=channels), ".png")
@@ -42,5 +42,5 @@ def _read_path(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidImage(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # a zero byte, or another character that paths cannot have
+    except ValueError as error:  # a NUL byte, or another character not allowed in paths
         raise InvalidImage(f"{str(path)!r} cannot be read: {error}") from error

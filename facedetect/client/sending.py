@@ -1,4 +1,4 @@
-"""Sending a request: one deadline for all tries, retries, the package's own errors."""
+"""Send a request with retries and a single deadline; raise the package's errors."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from facedetect.errors import (
 Sleep = Callable[[float], Awaitable[object]]
 
 _RETRIED_STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-# Nothing was sent yet. Later failures may be the image's doing, and are not retried.
+# Nothing was sent yet. Later failures may be caused by the image, and are not retried.
 _RETRIED_FAILURES = (httpx2.ConnectError, httpx2.ProxyError)
 
-# httpx2 has no class of its own for a connection that is closed instead of a response.
+# httpx2 has no class for a connection that is closed without a response.
 _NO_RESPONSE = "Server disconnected"
 
 
@@ -38,7 +38,7 @@ async def send_with_retries(
 ) -> httpx2.Response:
     """Return the response with status 200. Raises FacedetectError's subclasses.
 
-    Retries until the timeout, and starts no pause that would outlast it.
+    Retries until the timeout, but never waits past it.
     """
     now = asyncio.get_running_loop().time
     deadline = now() + timeout_s
@@ -66,7 +66,7 @@ async def _try_once(
 
 
 def _pause_s(outcome: httpx2.Response | Exception, tries: int, retries: Retries) -> float | None:
-    """How long to wait before the next try; None if there is none."""
+    """Return how long to wait before the next attempt; None for no further attempt."""
     retry_after_s = None
     if isinstance(outcome, httpx2.Response):
         is_retried = outcome.status_code in _RETRIED_STATUSES
@@ -77,21 +77,21 @@ def _pause_s(outcome: httpx2.Response | Exception, tries: int, retries: Retries)
 
 
 def is_tls_refusal(error: Exception) -> bool:
-    """Return whether TLS does not trust the service, which waiting does not change."""
+    """Return whether TLS rejects the service's certificate, which retrying cannot fix."""
     cause = _system_error(error)
-    # A server that is being restarted may close the connection amid the handshake: EOF.
+    # A restarting server may close the connection during the handshake: EOF.
     return isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError)
 
 
 def _system_error(error: BaseException) -> OSError | None:
-    """The operating system's or TLS' error below httpx2's, which may say less."""
+    """Return the underlying error of the system or of TLS, which may say more than httpx2's."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, BaseExceptionGroup):  # one for each of the host's addresses
             cause = cause.exceptions[0]
         if isinstance(cause, OSError) and cause.errno is not None:
             return cause
-        cause = cause.__cause__ or cause.__context__  # httpcore2's errors have the latter alone
+        cause = cause.__cause__ or cause.__context__  # httpcore2's errors have only the latter
     return None
 
 
@@ -99,7 +99,7 @@ def _to_error(outcome: httpx2.Response | Exception, url: str, timeout_s: float) 
     match outcome:
         case httpx2.Response():
             return parse_error(outcome)
-        case TimeoutError() | httpx2.TimeoutException():  # the latter from the system's TCP
+        case TimeoutError() | httpx2.TimeoutException():  # the latter from the system's TCP stack
             return BackendTimeout(f"{url} did not answer within {timeout_s:.3g} s")
         case httpx2.ConnectError() | httpx2.ProxyError():
             reason = _system_error(outcome) or outcome
@@ -107,5 +107,5 @@ def _to_error(outcome: httpx2.Response | Exception, url: str, timeout_s: float) 
         case httpx2.RemoteProtocolError() if str(outcome).startswith(_NO_RESPONSE):
             pass
         case httpx2.RemoteProtocolError() | httpx2.DecodingError():
-            return BackendProtocolError(f"{url} sent no complete HTTP response: {outcome}")
+            return BackendProtocolError(f"{url} did not send a complete HTTP response: {outcome}")
     return BackendUnavailable(f"the connection to {url} broke: {outcome or type(outcome).__name__}")

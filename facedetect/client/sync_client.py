@@ -1,4 +1,4 @@
-"""The client for callers without an event loop: `AsyncClient` in a background thread."""
+"""The synchronous client: `AsyncClient` in a background thread."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from facedetect.model_ref import ModelRef
 
 
 class Client:
-    """A client of the facedetect service at `base_url`, e.g. `http://localhost:8000`. Thread-safe.
+    """A client for the facedetect service at `base_url`, e.g. `http://localhost:8000`. Thread-safe.
 
         with Client("http://localhost:8000") as client:
             for face in client.detect("group.jpg").faces:
                 print(face.box, face.confidence, face.landmarks.left_eye)
 
-    `api_key` is sent as a bearer token. `timeout_s` bounds a whole call with its retries and their
-    pauses. `ca_file` is the certificate authority to trust for `https://`, in PEM form. `proxy` is
-    the URL of a proxy; the proxies of the environment are not used. `sleep`, an async function,
-    waits between retries.
+    `api_key` is sent as a bearer token. `timeout_s` bounds a whole call, including retries and
+    pauses. `ca_file` is the certificate authority to trust for `https://` (PEM). `proxy` is the URL
+    of a proxy; proxy variables in the environment are ignored. `sleep`, an async function, waits
+    between retries.
 
-    Errors of the service are raised as the same classes here: subclasses of ImageError,
-    ServiceError and BackendError, and InvalidParams. BackendUnavailable: the service cannot be
-    reached; BackendTimeout: it did not answer in time; BackendProtocolError: the response is not
-    facedetect's. InvalidSettings: an argument of the client is invalid.
+    The service's errors are raised as the same classes: subclasses of ImageError, ServiceError and
+    BackendError, and InvalidParams. BackendUnavailable: the service cannot be reached;
+    BackendTimeout: it did not answer in time; BackendProtocolError: the response is not
+    facedetect's; InvalidSettings: an argument of the client is invalid.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Client:
         return self._loop.run(lambda client: client.detect(image, **options))
 
     def annotate(self, image: SendableImage, **options: Unpack[AnnotateOptions]) -> bytes:
-        """Return an image file in which each face is framed, blurred, pixelated or blacked out."""
+        """Return an image file with each face framed, blurred, pixelated or blacked out."""
         return self._loop.run(lambda client: client.annotate(image, **options))
 
     def detect_batch(
@@ -90,8 +90,8 @@ class Client:
     ) -> Iterator[ImageResult[S]]:
         """Find the faces in many images, `concurrency` at a time; yields results in their order.
 
-        `images` is read at most twice the concurrency ahead of the results taken; an image's file
-        is read when its turn comes. An error is a result, too, and the next image follows.
+        `images` is read ahead of the consumed results by at most twice the concurrency; each file
+        is read when its turn comes. An error becomes that image's result; the batch continues.
         """
         check_concurrency(concurrency)
         return self._detect_each(images, concurrency, options)
@@ -101,7 +101,7 @@ class Client:
         return self._loop.run(AsyncClient.ready)
 
     def wait_until_ready(self, timeout_s: float = 60.0) -> ModelRef:
-        """Wait for the service and its model; at the timeout raises why they are not ready."""
+        """Wait for the service and its model; at the timeout, raise why they are not ready."""
         return self._loop.run(lambda client: client.wait_until_ready(timeout_s))
 
     def version(self) -> ServiceVersion:

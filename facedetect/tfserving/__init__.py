@@ -1,4 +1,4 @@
-"""A client for TensorFlow Serving that needs no TensorFlow: any model, over gRPC or REST.
+"""A TensorFlow Serving client for any model, over gRPC or REST, without TensorFlow.
 
     from facedetect.model_ref import ModelRef
     from facedetect.tfserving.grpc_client import GrpcClient
@@ -8,5 +8,5 @@
     prediction = client.predict(ModelRef("half_plus_two"), {"x": x}, timeout_s=5)
     prediction.outputs["y"]
 
-`rest_client.RestClient` does the same over REST. Each imports a library of its own.
+`rest_client.RestClient` does the same over REST. Each imports only the library it needs.
 """

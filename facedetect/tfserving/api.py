@@ -30,16 +30,16 @@ HTTP_STATUSES: dict[int, int] = {
     Code.UNAVAILABLE: 503,
     Code.DEADLINE_EXCEEDED: 504,
 }
-"""TensorFlow Serving's HTTP statuses for REST; other codes have 500.
+"""TensorFlow Serving's HTTP status codes for REST; other codes map to 500.
 
-Where codes share a status, the first is the one that the status is read as.
+If several codes share a status, the status is read as the first.
 """
 
 
 class ServingError(Exception):
-    """The server refused the call, failed, could not be reached or sent an unreadable response.
+    """The server rejected the call, failed, could not be reached or sent an unreadable response.
 
-    `code` is one of `serving_pb2.Code`: gRPC's.
+    `code` is a gRPC code, from `serving_pb2.Code`.
     """
 
     def __init__(self, code: int, message: str) -> None:
@@ -52,7 +52,7 @@ class ServingError(Exception):
 
 @dataclass(frozen=True)
 class Prediction:
-    """A model's outputs by name; `version` computed them, None if the server does not say."""
+    """A model's outputs by name, and the `version` that computed them, None if unknown."""
 
     outputs: dict[str, NDArray[Any]]
     version: int | None
@@ -60,7 +60,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Metadata:
-    """The signatures of one version of a model, by name.
+    """The signatures of a model version, by name.
 
     `tensor_proto.dtype_of` gives NumPy's type for an input's or output's `dtype`.
     """
@@ -72,7 +72,7 @@ class Metadata:
 class ServingClient(Protocol):
     """A connection to TensorFlow Serving; safe to share between threads.
 
-    Every call ends within its `timeout_s`; it raises ServingError if it fails.
+    Every call ends within its `timeout_s` and raises ServingError if it fails.
     """
 
     def predict(
@@ -84,25 +84,25 @@ class ServingClient(Protocol):
         signature: str = DEFAULT_SIGNATURE,
         outputs: Sequence[str] = (),
     ) -> Prediction:
-        """Run a signature for the outputs named, by default for all of them.
+        """Run a signature and return the named outputs, by default all.
 
         Strings are arrays of type object that hold bytes.
         """
         ...
 
     def metadata(self, model: ModelRef, *, timeout_s: float) -> Metadata:
-        """The signatures of a model."""
+        """Return the signatures of a model."""
         ...
 
     def status(self, model: ModelRef, *, timeout_s: float) -> list[ModelVersionStatus]:
-        """The state of the version asked for, or of all that the server knows; latest first.
+        """Return the state of the requested version, or of all known versions, latest first.
 
         TensorFlow Serving ignores labels here; `metadata` resolves them.
         """
         ...
 
     def close(self) -> None:
-        """Close the connection; running calls fail."""
+        """Close the connection; calls in progress fail."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Ask again what a server refused for want of a free thread."""
+"""Retry calls that a busy server rejected."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ T = TypeVar("T")
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 1.0
 
-# TensorFlow's words when memory is short, and gRPC's for a message above its limit.
+# TensorFlow's message when memory runs out, and gRPC's for a message above its limit.
 _TOO_LARGE = ("OOM when allocating", "larger than max")
 
 
 def ask_until_free(call: Callable[[float], T], timeout_s: float) -> T:
-    """Return `call(time_left_s)`; while a server is busy, pause and call again until time is up.
+    """Return `call(time_left_s)`; while the server is busy, pause and retry until time is up.
 
-    Raises ServingError: the server's refusal if it stays busy, any other error at once. Calls of
-    one client go to its replicas in turn, so the next try is another one's where there is one.
+    Raises ServingError: the rejection if the server stays busy, any other error at once. A client
+    calls its replicas in turn, so a retry goes to another one if there is one.
     """
     deadline = time.monotonic() + timeout_s
     for pause_s in _pauses():
@@ -33,11 +33,11 @@ def ask_until_free(call: Callable[[float], T], timeout_s: float) -> T:
             if not _is_busy(error) or time.monotonic() + pause_s >= deadline:
                 raise
         time.sleep(pause_s)
-    raise AssertionError("the pauses have no end")
+    raise AssertionError("the pauses never end")
 
 
 def _pauses() -> Iterator[float]:
-    """Growing and random, so that callers who were refused together do not return together."""
+    """Yield growing random pauses, so that callers rejected together do not retry together."""
     longest_s = _FIRST_PAUSE_S
     while True:
         yield longest_s * random.uniform(0.5, 1)  # noqa: S311
@@ -45,6 +45,6 @@ def _pauses() -> Iterator[float]:
 
 
 def _is_busy(error: ServingError) -> bool:
-    """Requests that are too large have the same code, but will be too large again."""
+    """Return whether to retry: requests that are too large have the same code, but stay so."""
     is_too_large = any(words in error.args[0] for words in _TOO_LARGE)
     return error.code == Code.RESOURCE_EXHAUSTED and not is_too_large

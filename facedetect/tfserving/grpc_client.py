@@ -31,7 +31,7 @@ _STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
 
 _SIGNATURES_FIELD = "signature_def"
 
-# Retrying is safe, since a model has no state. UNAVAILABLE means that a server is starting,
+# Retrying is safe, since models are stateless. UNAVAILABLE means that a server is starting,
 # stopping or gone.
 _SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
@@ -49,23 +49,23 @@ _SERVICE_CONFIG = {
     ],
 }
 
-# Long enough for a ping that queues behind images on a slow connection.
+# Long enough for a ping queued behind images on a slow connection.
 _PING_TIMEOUT_MS = 5_000
 
 _OPTIONS = [
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # The buffer for retries; images are larger than the default of 256 KB.
+    # The retry buffer; images exceed the default of 256 KB.
     ("grpc.per_rpc_retry_buffer_size", 256 * 2**20),
-    # Pings detect a hanging server while calls wait for it; these are then retried on another one.
-    # gRPC sends two kinds of pings, for keepalive and for bandwidth, each with its own time-out.
+    # Pings detect a hung server while calls wait for it; the calls are then retried on another.
+    # gRPC sends two kinds of pings, for keepalive and for bandwidth, with separate timeouts.
     ("grpc.keepalive_time_ms", 2_000),
     ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
     ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT_MS),
-    # Servers take a fourth ping without data in between for an attack.
+    # Servers treat a fourth ping without data in between as an attack.
     ("grpc.http2.max_pings_without_data", 3),
-    # Use a server within seconds after it comes back or is added to the name.
+    # Use a server within seconds of its return or its addition to DNS.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.dns_min_time_between_resolutions_ms", 5_000),
@@ -75,10 +75,10 @@ _OPTIONS = [
 def tls_credentials(
     ca_file: Path | None = None, cert_file: Path | None = None, key_file: Path | None = None
 ) -> grpc.ChannelCredentials:
-    """Read PEM files: the authority to trust (gRPC's own list by default), the client's pair.
+    """Read PEM files: the certificate authority (default: gRPC's list), and the client's pair.
 
-    Raises OSError if a file cannot be read, ValueError for half a pair or another format: gRPC
-    itself ends the process for half a pair and ignores files in another format.
+    Raises OSError if a file cannot be read, ValueError for half a pair or another format; gRPC
+    itself would abort the process or ignore the file, respectively.
     """
     if (cert_file is None) != (key_file is None):
         raise ValueError("cert_file and key_file go together; give both or neither")
@@ -96,12 +96,12 @@ def _read_pem(path: Path | None) -> bytes | None:
 
 
 class GrpcClient:
-    """One long-lived channel to a server, or to all servers that a name resolves to.
+    """A long-lived channel to a server, or to all servers that a name resolves to.
 
     `target` is gRPC's: `host:8500`, `dns:///models.example:8500`, `unix:/run/serving.sock`. Calls
-    go to its addresses in turn; one that fails with UNAVAILABLE is retried up to four times, one
-    with RESOURCE_EXHAUSTED until its time-out.
-    `credentials` are for TLS (see `tls_credentials`).
+    go to its addresses in turn; UNAVAILABLE is retried up to four times, RESOURCE_EXHAUSTED until
+    the timeout.
+    `credentials` enable TLS (see `tls_credentials`).
     """
 
     def __init__(self, target: str, *, credentials: grpc.ChannelCredentials | None = None) -> None:
@@ -193,7 +193,7 @@ def make_metadata_request(model: ModelRef) -> pb.GetModelMetadataRequest:
 
 
 def read_metadata(response: pb.GetModelMetadataResponse) -> Metadata:
-    """Raises ServingError if the response holds no signatures."""
+    """Raises ServingError if the response contains no signatures."""
     signatures = pb.SignatureDefMap()
     try:
         # Not Any.Unpack: its type name is from the server's package, not from this client's.

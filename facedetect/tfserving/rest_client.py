@@ -46,7 +46,7 @@ M = TypeVar("M", bound=Message)
 
 _CODES = {status: code for code, status in reversed(HTTP_STATUSES.items())}
 
-# Before each retry of a call that was UNAVAILABLE. Retrying is safe: a model has no state.
+# The pauses before retries of UNAVAILABLE calls. Retrying is safe: models are stateless.
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4)
 
 # What parsing JSON of an unexpected shape may raise.
@@ -56,9 +56,10 @@ _PARSE_ERRORS = (AttributeError, KeyError, OverflowError, ParseError, TypeError,
 class RestClient:
     """A pool of connections to the server at `url`, such as `http://host:8501`.
 
-    JSON responses tell neither the outputs' types nor which version answered. So `predict` fetches
-    the model's metadata first, and then calls exactly that version. `ca_file` is the certificate
-    authority to trust for `https://`, in PEM form. The environment's proxies are not used.
+    JSON responses contain neither the outputs' types nor the version that answered. So `predict`
+    fetches the model's metadata first and then calls exactly that version. `ca_file` is the
+    certificate authority to trust for `https://` (PEM). Proxy variables in the environment are
+    ignored.
     """
 
     def __init__(self, url: str, *, ca_file: Path | None = None) -> None:
@@ -85,7 +86,7 @@ class RestClient:
         except ServingError as error:
             if error.code != Code.NOT_FOUND or model.version is not None:
                 raise
-        # The version was unloaded in between; its successor was loaded before.
+        # The version was unloaded in the meantime; its successor is already loaded.
         return self._predict(model, signature, body, outputs, deadline)
 
     def metadata(self, model: ModelRef, *, timeout_s: float) -> Metadata:
@@ -125,7 +126,10 @@ class RestClient:
     def _call(
         self, method: str, path: str, deadline: float, body: bytes | None = None
     ) -> dict[str, Any]:
-        """Raises ServingError; retries UNAVAILABLE four times, a busy server while time is left."""
+        """Retry UNAVAILABLE four times, and a busy server until the deadline.
+
+        Raises ServingError.
+        """
         return ask_until_free(
             lambda _: self._call_available(method, path, deadline, body),
             deadline - time.monotonic(),
@@ -184,7 +188,7 @@ def _read_object(response: httpx2.Response) -> dict[str, Any]:
 
 
 def _select(kind: str, known: Mapping[str, T], name: str) -> T:
-    """Raises ServingError for a name that the model does not have."""
+    """Raises ServingError for an unknown name."""
     if name not in known:
         available = ", ".join(known)
         raise ServingError(
@@ -211,12 +215,14 @@ def _unreadable(what: str, answer: Mapping[str, Any]) -> ServingError:
 
 
 def _parse(value: Any, message: M) -> M:
-    """Read a message's JSON; names that a newer server has are left out."""
+    """Read a message's JSON; ignore fields of newer servers."""
     return ParseDict(value, message, ignore_unknown_fields=True)
 
 
 def _to_arrays(outputs: Any, infos: Mapping[str, TensorInfo]) -> dict[str, NDArray[Any]]:
-    columns = dict.fromkeys(infos, outputs) if len(infos) == 1 else outputs  # one has no name
+    columns = (
+        dict.fromkeys(infos, outputs) if len(infos) == 1 else outputs
+    )  # a single output has no name
     try:
         return {name: _to_array(columns[name], info) for name, info in infos.items()}
     except _PARSE_ERRORS as error:
@@ -231,7 +237,7 @@ def _to_array(value: Any, info: TensorInfo) -> NDArray[Any]:
     if shape.unknown_rank or array.ndim == len(shape.dim):
         return array
     sides = [dim.size for dim in shape.dim]
-    if array.size == 0:  # empty lists do not show the sizes of the dimensions inside
+    if array.size == 0:  # empty lists do not show the sizes of inner dimensions
         inner = [max(side, 0) for side in sides[array.ndim :]]
         return np.zeros([*array.shape, *inner], dtype)
     raise ValueError(f"an output has shape {array.shape}; expected {sides}")

@@ -1,4 +1,4 @@
-"""Arrays as JSON values of TensorFlow Serving's REST API: nested lists, bytes as {"b64": ...}."""
+"""Arrays as JSON in TensorFlow Serving's REST API: nested lists, bytes as {"b64": ...}."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from facedetect.tfserving.tensor_proto import as_bytes
 
-# The kinds of JSON numbers that an array takes, by its own kind. Others are refused, not converted.
+# The kinds of JSON numbers an array accepts, by its own kind. Others are rejected, not converted.
 _ACCEPTED_KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}
 
 
 def array_to_json(array: NDArray[Any], *, as_text: bool = False) -> Any:
-    """Strings become {"b64": ...}, or with `as_text` plain strings where they are UTF-8.
+    """Write nested lists; strings as {"b64": ...}, or with `as_text` as plain strings if UTF-8.
 
     Raises ValueError for an array of objects other than bytes and text.
     """
@@ -36,10 +36,10 @@ def array_to_json(array: NDArray[Any], *, as_text: bool = False) -> Any:
 
 
 def array_from_json(value: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Read nested lists of numbers, or for the type object of strings and {"b64": ...}.
+    """Read nested lists of numbers, or for type object, of strings and {"b64": ...}.
 
     Raises TypeError, ValueError or OverflowError for values that do not fit the type, and for lists
-    of different lengths.
+    of unequal lengths.
     """
     if dtype.hasobject:
         strings: NDArray[Any] = np.vectorize(_bytes_from_json, otypes=[object])(
@@ -64,7 +64,7 @@ def _bytes_from_json(item: Any) -> bytes:
     if isinstance(item, str):
         return item.encode()
     if isinstance(item, list):
-        raise ValueError("its lists are not all of one length")  # noqa: TRY004 - nor is it the type
+        raise ValueError("its lists differ in length")  # noqa: TRY004 - nor is it the type
     if not isinstance(item, dict) or set(item) != {"b64"} or not isinstance(item["b64"], str):
         raise TypeError(f'it holds {type(item).__name__}; give strings or {{"b64": ...}}')
     try:

@@ -1,4 +1,4 @@
-"""NumPy arrays to TensorProto and back."""
+"""Convert NumPy arrays to TensorProto and back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facedetect.tfserving import serving_pb2 as pb
 from facedetect.tfserving.api import ServingError
 
-# Type on the wire -> NumPy's type, and the field that holds single values.
+# Wire type -> NumPy type, and the field for single values.
 _TYPES: dict[pb.DataType, tuple[np.dtype[Any], str]] = {
     pb.DT_FLOAT: (np.dtype(np.float32), "float_val"),
     pb.DT_DOUBLE: (np.dtype(np.float64), "double_val"),
@@ -29,28 +29,28 @@ _TYPES: dict[pb.DataType, tuple[np.dtype[Any], str]] = {
     pb.DT_STRING: (np.dtype(object), "string_val"),
 }
 
-# A few bytes may claim any shape, so this limits how many values a message may leave out.
+# A few bytes can claim any shape, so this limits how many values a message may omit.
 _MAX_REPETITIONS = 2**22
 
 _ENUMS = {dtype: enum for enum, (dtype, _) in _TYPES.items()}
 
 
 def dtype_of(enum: pb.DataType) -> np.dtype[Any] | None:
-    """NumPy's type for a type on the wire; None if there is none."""
+    """Return the NumPy type of a wire type; None if there is none."""
     known = _TYPES.get(enum)
     return known[0] if known else None
 
 
 def value_field(enum: pb.DataType) -> str | None:
-    """The field of TensorProto for single values; None where they cannot be written as they are."""
+    """Return TensorProto's field for single values; None if they cannot be written directly."""
     known = _TYPES.get(enum)
     return known[1] if known and enum != pb.DT_HALF else None
 
 
 def to_proto(array: NDArray[Any]) -> pb.TensorProto:
-    """Encode an array; text as UTF-8. Arrays of type object hold bytes or text.
+    """Encode an array, text as UTF-8. Arrays of type object hold bytes or text.
 
-    Raises ValueError for any other type that is not in the table above.
+    Raises ValueError for types that are not in the table above.
     """
     shape = pb.TensorShapeProto(dim=[pb.TensorShapeProto.Dim(size=side) for side in array.shape])
     if array.dtype.kind in "OSU":
@@ -94,7 +94,7 @@ def _one_by_one(values: Iterable[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _repeat_last(values: NDArray[Any], count: int) -> NDArray[Any]:
-    """Fill up: a message may leave out repetitions of its last value, or all zeros."""
+    """Fill up omitted values: a message may omit repetitions of its last value, or all zeros."""
     missing = count - values.size
     if not 0 < missing <= _MAX_REPETITIONS:
         return values
