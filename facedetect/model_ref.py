@@ -1,4 +1,4 @@
-"""Which model: asked for by callers, named in answers."""
+"""References to a model, in requests and answers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MAX_VERSION = 2**63 - 1
 
 @dataclass(frozen=True)
 class ModelRef:
-    """A model by its name, and one of its versions by number or by label.
+    """A model's name, and one of its versions by number or label.
 
-    In a request no name means the backend's own model, and neither version nor label the latest
-    version. In an answer `version` is the one that ran, None if the backend does not tell.
+    In a request, no name means the backend's default model, and neither version nor label means the
+    latest version. In an answer, `version` is the one that ran, None if unknown.
 
     Raises InvalidParams if both a version and a label are given, or the version is out of range.
     """
@@ -27,8 +27,8 @@ class ModelRef:
     def __post_init__(self) -> None:
         if self.version is not None and self.label is not None:
             raise InvalidParams(
-                f"the model's version {self.version} and its label {self.label} are both given; "
-                "give one of them"
+                f"both the model's version {self.version} and its label {self.label} are given; "
+                "give only one"
             )
         if self.version is not None and not 0 <= self.version <= MAX_VERSION:
             raise InvalidParams(
@@ -36,7 +36,7 @@ class ModelRef:
             )
 
     def or_default(self, default: Self) -> Self:
-        """Fill in what this reference leaves open: the default's name, or all of the default."""
+        """Fill in missing parts from `default`: its name, or all of it."""
         if self.version is None and self.label is None and self.name in {"", default.name}:
             return default
         return replace(self, name=self.name or default.name)

@@ -19,9 +19,9 @@ from facedetect.mtcnn.weights import FloatArray, Weights
 class Engine:
     """Runs the cascade with the given weights and geometry. Thread-safe.
 
-    `threads` share the work of one image, one a core unless given. `instruction_set` forces one of
-    `instruction_sets()`; the first one is taken unless given. Raises InvalidSettings if this
-    processor does not have it.
+    `threads` share the work of one image; the default is one per core. `instruction_set` forces one
+    of `instruction_sets()`; the default is the first. Raises InvalidSettings if this CPU does not
+    have it.
     """
 
     def __init__(
@@ -69,19 +69,19 @@ class Engine:
     ) -> tuple[FloatArray | None, FloatArray]:
         """Run P-Net on one level of a BGR image [height, width, 3].
 
-        Returns the logits of its cells, [rows, columns], as the screening predicts them (None if
-        this instruction set does not screen), and in float32.
+        Returns its cells' logits, [rows, columns], as predicted by the screening (None if this
+        instruction set does not screen), and in float32.
         """
         screened, exact = self._cascade.cell_logits(np.ascontiguousarray(image), scale)
         return (screened if screened.size == exact.size else None), exact
 
     def close(self) -> None:
-        """End calls that are running, and refuse further ones."""
+        """Cancel the calls in progress and reject further ones."""
         self._cascade.close()
 
 
 def instruction_sets() -> list[str]:
-    """Return the instruction sets that this processor has, fastest first."""
+    """Return this CPU's instruction sets, fastest first."""
     return [name for name, _ in _native.instruction_sets()]
 
 
@@ -90,7 +90,7 @@ def _choose(name: str | None) -> tuple[str, str]:
     chosen = name or next(iter(known))
     if chosen not in known:
         raise InvalidSettings(
-            f"this processor has no instruction set {name!r}; it has {', '.join(known)}"
+            f"this CPU does not have the instruction set {name!r}; it has {', '.join(known)}"
         )
     return chosen, known[chosen]
 

@@ -1,4 +1,4 @@
-"""Weights in the layouts that the kernels read; see kernels.h."""
+"""Pack weights into the layouts that the kernels read; see kernels.h."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _KERNEL_RANK = 4
 
 @dataclass(frozen=True)
 class Element:
-    """What a screening net's values are stored as.
+    """How a screening net's values are stored.
 
-    Values lie in low..high, weights in -weight_limit..weight_limit; `group` of them are multiplied
-    by one instruction. A pixel is stored as pixel * pixel_scale + low.
+    Values lie in low..high, weights in -weight_limit..weight_limit; one instruction multiplies
+    `group` of them. A pixel is stored as pixel * pixel_scale + low.
     """
 
     low: int
@@ -48,14 +48,14 @@ class Element:
 ELEMENTS = {
     "uint8": Element(0, 255, 127, np.int8, 4),
     "int8": Element(-128, 127, 127, np.int8, 4),
-    # 12 bits, so that the sum of all products of a layer fits 32 bits.
+    # 12 bits, so that the sum of a layer's products fits into 32 bits.
     "int16": Element(0, 4095, 2047, np.int16, 2, pixel_scale=16),
 }
 
 
 @dataclass
 class PackedNets:
-    """Arrays by their names, and each layer's sizes: side, inputs, outputs."""
+    """Arrays by name, and each layer's sizes: side, inputs, outputs."""
 
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class PackedNets:
 
 
 def pack(weights: Weights, element: str) -> PackedNets:
-    """Pack all nets; and P-Net in integers if `element` is one of ELEMENTS and it is calibrated."""
+    """Pack all nets; also pack P-Net in integers if it is calibrated and `element` in ELEMENTS."""
     packed = PackedNets()
     _add_pnet(packed, weights.pnet)
     _add_crop_net(packed, "rnet", weights.rnet, ["conv1", "conv2", "conv3"], ["face", "box"])
@@ -131,14 +131,14 @@ def _add_screening(packed: PackedNets, net: Net, element_name: str) -> None:
 
 
 class Quantisation(NamedTuple):
-    """How values become integers: round(x * scale + zero), for each channel."""
+    """How values become integers: round(x * scale + zero), per channel."""
 
     scale: Any
     zero: Any
 
 
 def store_range(values: ActivationRanges, element: Element) -> Quantisation:
-    """Store each channel's range in all steps of the element."""
+    """Spread each channel's range over all steps of the element."""
     low, high = np.array(values, np.float64).T
     scale = element.steps / (high - low)
     return Quantisation(scale, element.low - low * scale)
@@ -152,9 +152,9 @@ def _add_screening_layer(
     given: Quantisation,
     result: Quantisation | None,
 ) -> None:
-    """Add a 3x3 convolution in integers; a result without a storage stays float32.
+    """Add a 3x3 convolution in integers; without a `result` quantisation, results stay float32.
 
-    The weights take back the scales of their inputs, the bias takes back their zeros.
+    The weights undo the scales of their inputs, the bias undoes their zeros.
     """
     if layer.slope is None:
         raise ValueError(f"{name} has no PReLU")
@@ -177,13 +177,13 @@ def _add_screening_layer(
 def _quantise(
     kernel: NDArray[np.float64], element: Element
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Whole weights and, for each output, what one step is worth."""
+    """Return integer weights and, for each output, the value of one step."""
     steps = np.abs(kernel).max(axis=(0, 1, 2)) / element.weight_limit
     return np.rint(kernel / steps).astype(np.int64), steps
 
 
 def _by_group(kernel: NDArray[np.int64], element: Element, stride: int) -> NDArray[Any]:
-    """[3, 3, in, out] -> [blocks, 3, groups, BLOCK, group], each row of a window filled up."""
+    """[3, 3, in, out] -> [blocks, 3, groups, BLOCK, group], each row of a window padded."""
     side, _, channels, outputs = kernel.shape
     blocks = _blocks(outputs)
     padded = np.zeros((side, side, stride, blocks * BLOCK), np.int64)

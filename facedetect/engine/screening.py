@@ -1,4 +1,4 @@
-"""What screening in integers is calibrated to: measured by `scripts/bench screening`."""
+"""The calibration of the integer screening, measured by `scripts/bench screening`."""
 
 from __future__ import annotations
 
@@ -43,15 +43,14 @@ PNET_ACTIVATIONS: Mapping[str, ActivationRanges] = {
         (0.0, 9.1),
     ],
 }
-"""Where P-Net's activations lie, channel by channel; values beyond an end are stored as the end."""
+"""The ranges of P-Net's activations per channel; values outside are clamped."""
 
 MARGINS = {"uint8": 1.5, "int8": 1.5, "int16": 0.25}
-"""How far below the threshold's logit a cell is looked at again in float32, by the integers' type.
-"""
+"""How far below the threshold's logit cells are rechecked in float32, by integer type."""
 
 
 def is_calibrated(net: Net) -> bool:
-    """Return whether `net` is the P-Net that was measured; others run in float32 alone."""
+    """Return whether `net` is the measured P-Net; others run only in float32."""
     return digest(net) == _CALIBRATED_NET
 
 

@@ -1,4 +1,4 @@
-"""From the weights to a SavedModel. Importing it imports TensorFlow, without its startup lines."""
+"""From weights to a SavedModel. Importing it imports TensorFlow, without its startup messages."""
 
 from facedetect.model.tensorflow_import import import_tensorflow
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from facedetect.mtcnn.weights import NEUTRAL
 
-# Mirroring a face exchanges its eyes, and the corners of its mouth.
+# Mirroring a face swaps its eyes and its mouth corners.
 MIRRORED_POINTS = (1, 0, 2, 4, 3)
 
 
@@ -17,7 +17,7 @@ def regress(boxes: tf.Tensor, offsets: tf.Tensor, extent: int) -> tf.Tensor:
 
 
 def square(boxes: tf.Tensor) -> tf.Tensor:
-    """Grow the shorter side about the centre to the longer one; a side is y2 - y1 + 1."""
+    """Extend the shorter side around the centre to the longer one; a side is y2 - y1 + 1."""
     size_hw = boxes[:, 2:] - boxes[:, :2] + 1.0
     growth = (tf.reduce_max(size_hw, axis=1, keepdims=True) - size_hw) * 0.5
     return boxes + tf.concat([-growth, growth], axis=1)
@@ -44,7 +44,7 @@ def mirror_offsets(offsets: tf.Tensor) -> tf.Tensor:
 def cut_crops(batched: tf.Tensor, boxes: tf.Tensor, side: int) -> tf.Tensor:
     """Crop boxes [n, 4], in units of the image [1, H, W, 3], to [n, side, side, 3].
 
-    Pixels outside the image are neutral. A box with exchanged ends gives a mirrored crop.
+    Pixels outside the image are neutral. A box with swapped ends gives a mirrored crop.
     """
     return tf.image.crop_and_resize(
         batched,

@@ -22,22 +22,22 @@ logger = logging.getLogger(__name__)
 
 
 def builtin_model(cache: Path | None = None) -> Path:
-    """Return the folder of the built-in SavedModel; the first call builds it, which takes seconds.
+    """Return the folder of the built-in SavedModel; the first call builds it within seconds.
 
-    `cache` is by default the user's cache folder. Processes may call this at the same time. Raises
+    `cache` is by default the user's cache folder. Safe to call from several processes. Raises
     BackendUnavailable if the folder cannot be written.
     """
     cache = cache or user_cache_path("facedetect")
     folder = cache / f"mtcnn-{_fingerprint()}"
     if model_versions(folder):
         return folder
-    logger.warning("Building the face detection model in %s (once; takes a few seconds)", folder)
+    logger.warning("building the face detection model in %s (once; takes a few seconds)", folder)
     try:
         _build(folder)
     except OSError as error:
         raise BackendUnavailable(
             f"the model cannot be built in {cache}: {error.strerror}; make that folder writable, "
-            "or build a model with `facedetect freeze` and `facedetect convert` and give its folder"
+            "or build a model with `facedetect freeze` and `facedetect convert` and pass its folder"
         ) from error
     return folder
 
@@ -47,7 +47,7 @@ def _build(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         frozen = Path(scratch) / "mtcnn.pb"
         freeze(frozen)
-        with suppress(OutputExists):  # another process built it meanwhile
+        with suppress(OutputExists):  # another process has built it in the meantime
             convert(frozen, folder)
 
 

@@ -1,4 +1,4 @@
-"""Read the author's own Caffe models, det1.caffemodel to det4.caffemodel."""
+"""Read the author's Caffe models, det1.caffemodel to det4.caffemodel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facedetect.errors import InvalidModel
 from facedetect.model.caffe_pb2 import BlobProto, NetParameter
 from facedetect.mtcnn.weights import POINTS, Arrays, FloatArray, array_shapes
 
-# A file's layers: our name -> the author's, and the author's name of the PReLU that follows it.
+# A file's layers: our name -> the author's name, and the author's name of the PReLU after it.
 LayerNames = dict[str, tuple[str, ...]]
 
 _REQUIRED: dict[str, LayerNames] = {
@@ -76,15 +76,15 @@ def read_caffe(folder: Path) -> Arrays:
 
 
 def _read_layers(path: Path) -> dict[str, list[FloatArray]]:
-    """Read the arrays of each layer by its name."""
+    """Read each layer's arrays by layer name."""
     net = NetParameter()
     try:
         net.ParseFromString(path.read_bytes())
         return {layer.name: [_array(blob) for blob in layer.blobs] for layer in net.layer}
     except (OSError, DecodeError, ValueError) as error:
         raise InvalidModel(
-            f"{path} is not a readable Caffe model: {error}; the folder must hold "
-            f"{', '.join(_REQUIRED)}, and may hold {_LANDMARK_FILE}"
+            f"{path} is not a readable Caffe model: {error}; the folder must contain "
+            f"{', '.join(_REQUIRED)}, and may contain {_LANDMARK_FILE}"
         ) from error
 
 
@@ -95,7 +95,7 @@ def _array(blob: BlobProto) -> FloatArray:
 
 
 def _channels_last(kernel: FloatArray) -> FloatArray:
-    """Reorder the inputs of the layer that flattens maps: Caffe's maps have channels first."""
+    """Reorder the inputs of the layer that flattens maps, since Caffe has channels first."""
     inputs, outputs = kernel.shape
     maps = kernel.reshape(inputs // _MAP_SIDE**2, _MAP_SIDE, _MAP_SIDE, outputs)
     return maps.transpose(1, 2, 0, 3).reshape(inputs, outputs)

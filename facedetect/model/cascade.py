@@ -27,7 +27,7 @@ _CELLS_PER_STRIP = 20_000
 _RNET_CHUNK = 24
 _ONET_CHUNK = 4
 
-# Pieces that run at the same time; more than there are cores does no harm.
+# Pieces that run in parallel; more than there are cores does no harm.
 _PARALLEL_LEVELS = 4
 _PARALLEL_STRIPS = 8
 
@@ -87,26 +87,26 @@ class Cascade:
         return self._next_squares(tf.gather(boxes, kept), tf.gather(offsets, kept))
 
     def _next_squares(self, boxes: tf.Tensor, offsets: tf.Tensor) -> tf.Tensor:
-        """The crops for the next net: boxes [n, 4] moved by their offsets and made square."""
+        """Return the next net's crops: boxes [n, 4] moved by their offsets and made square."""
         squares = square(regress(boxes, offsets, self._geometry.box_extent))
         return truncate(squares) if self._geometry.truncates_squares else squares
 
     def _suppress(self, boxes: tf.Tensor, scores: tf.Tensor, overlap: float) -> tf.Tensor:
-        """Non-maximum suppression: the indices of the boxes kept, best first."""
+        """Apply non-maximum suppression; return the indices of kept boxes, best first."""
         limit = self._geometry.max_candidates
         return tf.image.non_max_suppression(boxes, scores, limit, iou_threshold=overlap)
 
     def _best_of_all_levels(
         self, boxes: tf.Tensor, scores: tf.Tensor, factor: tf.Tensor
     ) -> tf.Tensor:
-        """Suppression across all levels: the indices of the candidates kept, best first.
+        """Suppress across all levels; return the indices of kept candidates, best first.
 
         Boxes of two levels overlap by at most factor^2, those of one level by `scale_overlap`. If
         that is below `pnet_overlap`, suppression only sorts and cuts, and top_k is much cheaper.
         """
         overlap = self._geometry.pnet_overlap
         limit = tf.minimum(tf.size(scores), self._geometry.max_candidates)
-        # 2 % below the square root, as corners are rounded.
+        # 2 % below the square root, because corners are rounded.
         return tf.compat.v1.cond(
             factor < 0.98 * overlap**0.5,
             lambda: tf.math.top_k(scores, limit).indices,
@@ -118,7 +118,7 @@ class Cascade:
         cells = self._scan_strips(pyramid.level(scale), _logit(threshold))
         places, logits, offsets = tf.split(cells, [2, 1, 4], axis=1)
         boxes = tf.concat([(2 * places + 1) / scale, (2 * places + PNet.side) / scale], axis=1)
-        # Not the logits: equal float32 probabilities must tie as they do in the published graph.
+        # Not the logits: equal float32 probabilities must tie as in the published graph.
         scores = tf.sigmoid(logits)
         kept = self._suppress(boxes, scores[:, 0], self._geometry.scale_overlap)
         return tf.gather(tf.concat([boxes, scores, offsets], axis=1), kept)
@@ -173,7 +173,7 @@ class Cascade:
     def _finish_landmarks(
         self, image: tf.Tensor, boxes: tf.Tensor, landmarks: tf.Tensor
     ) -> tf.Tensor:
-        """Turn O-Net's first landmarks [n, 10] of the final boxes into the final landmarks."""
+        """Refine O-Net's landmarks [n, 10] of the final boxes into the final landmarks."""
         averages = self._geometry.averages_landmarks
         if averages:
             landmarks = (landmarks + 2 * self._average_landmarks(image, boxes)) / 3
@@ -186,7 +186,7 @@ class Cascade:
     def _average_landmarks(self, image: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
         """Run O-Net on crops of the final boxes and their mirror images: mean landmarks [n, 10].
 
-        Faces are better centred in these crops, and mirroring cancels errors to one side.
+        Faces are better centred in these crops, and mirroring cancels one-sided errors.
         """
         batched = image[tf.newaxis]
         squares = square(boxes)
@@ -216,7 +216,7 @@ def _logit(probability: tf.Tensor) -> tf.Tensor:
 def _above(
     threshold: tf.Tensor, boxes: tf.Tensor, found: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The boxes, probabilities and net outputs above the threshold."""
+    """Select the boxes, probabilities and net outputs above the threshold."""
     scores = tf.sigmoid(found[:, 0])
     kept = tf.where(scores > threshold)[:, 0]
     return tf.gather(boxes, kept), tf.gather(scores, kept), tf.gather(found, kept)

@@ -1,4 +1,4 @@
-"""From a frozen graph, or a checkpoint of one, to a SavedModel for TensorFlow Serving."""
+"""Convert a frozen graph or a checkpoint to a SavedModel for TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def convert(
     """Write the SavedModel `output`/`version` from a frozen graph or a checkpoint folder.
 
     MTCNN gets the signatures of `signatures.SIGNATURES`, guarded by `limits`, and in assets.extra/
-    a manifest and the records that warm up TensorFlow Serving; with `batching` only those
-    signatures that TensorFlow Serving's batching can call. `inputs` and `outputs` map the names of
-    `serving_default` to the source's tensors, where those have other names. For any other model
-    they are `serving_default`, and there are neither guards nor warm-up records.
+    a manifest and warm-up records for TensorFlow Serving; with `batching`, only the signatures that
+    TensorFlow Serving's batching can call. `inputs` and `outputs` map the names of
+    `serving_default` to the source's tensors where they differ. For any other model they define
+    `serving_default`, without guards or warm-up records.
 
     Returns the folder written. Raises InvalidModel if the source cannot be read or lacks such a
-    tensor, OutputExists if the version exists; nothing is left half-written.
+    tensor, OutputExists if the version exists. Writes all or nothing.
     """
     target = output / str(version)
     if target.exists() or output.is_file():
@@ -73,7 +73,7 @@ def convert(
 
 
 def _is_mtcnn(graph: tf.Graph, inputs: Names, outputs: Names) -> bool:
-    """Whether the names given are MTCNN's: its parameters', or those of tensors that are there."""
+    """Return whether the given names are MTCNN's: its parameters, or existing tensors."""
     specs = {**FLOAT.inputs, **FLOAT.outputs}
     given = {**inputs, **outputs}
     if not given.keys() <= specs.keys():
@@ -87,18 +87,18 @@ def _with_ports(names: Names) -> dict[str, str]:
 
 
 def _tensor_names(kind: str, specs: Mapping[str, tf.TensorSpec], given: Names) -> dict[str, str]:
-    """The source's tensor for each name of the signature: the one given, or that of this name."""
+    """Map each name of the signature to the source's tensor: the given one, or its namesake."""
     unknown = sorted(set(given) - set(specs))
     if unknown:
         raise InvalidModel(
-            f"MTCNN has no {kind} {', '.join(unknown)}, but {', '.join(specs)}; for another model "
-            "give its inputs and its outputs, each with --input and --output"
+            f"MTCNN has no {kind} {', '.join(unknown)}; it has {', '.join(specs)}. For another "
+            "model, name its inputs with --input and its outputs with --output"
         )
     return _with_ports({name: given.get(name, name) for name in specs})
 
 
 def _read_mtcnn(file: GraphFile, inputs: Names, outputs: Names) -> SourceGraph:
-    """Read the source's graph, frozen; raises InvalidModel if it lacks one of the tensors."""
+    """Read and freeze the source's graph; raises InvalidModel if a tensor is missing."""
     input_tensors = _tensor_names("input", FLOAT.inputs, inputs)
     output_tensors = _tensor_names("output", FLOAT.outputs, outputs)
     _check_tensors("input", file, input_tensors)
@@ -108,7 +108,7 @@ def _read_mtcnn(file: GraphFile, inputs: Names, outputs: Names) -> SourceGraph:
 
 
 def _check_tensors(kind: str, file: GraphFile, names: Names) -> None:
-    """Raise InvalidModel if a tensor is missing, or its type or shape is not the signature's."""
+    """Raise InvalidModel if a tensor is missing or does not have the signature's type and shape."""
     specs = {**FLOAT.inputs, **FLOAT.outputs}
     for key, name in names.items():
         tensor = require_tensor(kind, key, name, file)
@@ -132,7 +132,7 @@ def _write_saved_model(
             session, [saved_model.tag_constants.SERVING], signature_def_map=dict(signatures)
         )
         builder.save()
-    # The builder writes maps in any order; the same source shall give the same bytes.
+    # The builder writes maps in any order, but equal sources must give equal bytes.
     path = folder / SAVED_MODEL_FILE
     contents = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     path.write_bytes(contents.SerializeToString(deterministic=True))
@@ -140,10 +140,10 @@ def _write_saved_model(
 
 @contextmanager
 def _atomic_folder(target: Path) -> Iterator[Path]:
-    """Give a temporary path for a folder that moves to `target` if the block succeeds.
+    """Yield a temporary folder that is moved to `target` if the block succeeds.
 
-    TensorFlow Serving loads any folder below the parent that is named by a number, so a version
-    must get its number only when it is complete.
+    TensorFlow Serving loads any numbered folder below the parent, so a version may get its number
+    only once it is complete.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unfinished-") as scratch:

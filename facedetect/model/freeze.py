@@ -1,4 +1,4 @@
-"""From the weights to a frozen graph."""
+"""Build a frozen graph from the weights."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def freeze(
 ) -> None:
     """Write MTCNN as a frozen graph, with the inputs and outputs of `build_graph`.
 
-    The weights are those of the .safetensors file `weights` or of the author's files in the folder
-    `caffe`, by default the package's own. Raises InvalidModel if they cannot be read,
+    The weights come from the .safetensors file `weights` or the author's files in the folder
+    `caffe`; by default they are the built-in ones. Raises InvalidModel if they cannot be read,
     InvalidSettings if both are given, OutputExists if `output` exists.
     """
     if weights is not None and caffe is not None:

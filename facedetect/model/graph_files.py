@@ -26,7 +26,7 @@ class GraphKind(StrEnum):
 
 
 def kind_of(path: Path) -> GraphKind:
-    """Tell a model's kind by its file names; raises InvalidModel if `path` holds no model."""
+    """Detect a model's kind from its file names; raises InvalidModel if there is no model."""
     if path.is_file():
         return GraphKind.CHECKPOINT if path.suffix == ".meta" else GraphKind.FROZEN_GRAPH
     if not path.is_dir():
@@ -36,14 +36,14 @@ def kind_of(path: Path) -> GraphKind:
     if any(path.glob("*.meta")):
         return GraphKind.CHECKPOINT
     raise InvalidModel(
-        f"{path} holds no model: neither {SAVED_MODEL_FILE} (directly or in a numbered folder) "
+        f"{path} contains no model: neither {SAVED_MODEL_FILE} (directly or in a numbered folder) "
         "nor a checkpoint's .meta file"
     )
 
 
 @dataclass(frozen=True)
 class GraphFile:
-    """A frozen graph, or a checkpoint, whose graph has not the values of its variables."""
+    """A frozen graph, or a checkpoint's graph without the values of its variables."""
 
     path: Path
     kind: GraphKind
@@ -51,7 +51,7 @@ class GraphFile:
     graph: tf.Graph
 
     def freeze(self, tensors: Iterable[str]) -> tf.compat.v1.GraphDef:
-        """Return a graph without variables, a checkpoint's only as far as these tensors need it.
+        """Return a graph without variables; a checkpoint's is pruned to what these tensors need.
 
         Raises InvalidModel if the checkpoint cannot be read.
         """
@@ -64,15 +64,15 @@ def open_graph_file(path: Path) -> GraphFile:
     """Open a frozen graph, or a checkpoint's folder; raises InvalidModel if it is neither."""
     kind = kind_of(path)
     if kind is GraphKind.SAVED_MODEL:
-        raise InvalidModel(f"{path} is a SavedModel already; give a frozen graph or checkpoint")
+        raise InvalidModel(f"{path} is already a SavedModel; give a frozen graph or a checkpoint")
     graph_def = read_meta_graph(path, kind).graph_def
     return GraphFile(path, kind, graph_def, import_graph(graph_def, path))
 
 
 def numbered_folders(folder: Path) -> dict[int, Path]:
-    """List the folders that TensorFlow Serving takes for versions, by ascending number.
+    """List the folders that TensorFlow Serving treats as versions, by ascending number.
 
-    They need not hold a model. Raises OSError if `folder` cannot be read.
+    They need not contain a model. Raises OSError if `folder` cannot be read.
     """
     found = (entry for entry in folder.iterdir() if re.fullmatch("[0-9]+", entry.name))
     return dict(sorted((int(entry.name), entry) for entry in found if entry.is_dir()))
@@ -87,7 +87,7 @@ def model_versions(folder: Path) -> dict[int, Path]:
 
 
 def version_folder(folder: Path, version: int | None = None) -> Path:
-    """Return the folder of one version of a SavedModel, by default the highest.
+    """Return the folder of a SavedModel's version, by default the latest.
 
     `folder` may also be that of a single version. Raises ModelNotFound.
     """
@@ -97,7 +97,9 @@ def version_folder(folder: Path, version: int | None = None) -> Path:
         return folder
     versions = model_versions(folder)
     if not versions:
-        raise ModelNotFound(f"{folder} holds no SavedModel; create one with `facedetect convert`")
+        raise ModelNotFound(
+            f"{folder} contains no SavedModel; create one with `facedetect convert`"
+        )
     chosen = max(versions) if version is None else version
     if chosen not in versions:
         known = ", ".join(map(str, versions))
@@ -106,7 +108,7 @@ def version_folder(folder: Path, version: int | None = None) -> Path:
 
 
 def read_meta_graph(path: Path, kind: GraphKind) -> tf.compat.v1.MetaGraphDef:
-    """Read a model's graph, a checkpoint's without the values of its variables.
+    """Read a model's graph; a checkpoint's comes without the values of its variables.
 
     A SavedModel also has signatures; `path` is the folder of one version. Raises InvalidModel.
     """
@@ -118,7 +120,7 @@ def read_meta_graph(path: Path, kind: GraphKind) -> tf.compat.v1.MetaGraphDef:
     path /= SAVED_MODEL_FILE
     saved_model = _parse(saved_model_pb2.SavedModel(), path, "SavedModel")
     if not saved_model.meta_graphs:
-        raise InvalidModel(f"{path} is not a SavedModel: it holds no graph")
+        raise InvalidModel(f"{path} is not a SavedModel: it contains no graph")
     return saved_model.meta_graphs[0]
 
 
@@ -143,7 +145,7 @@ def import_graph(graph_def: tf.compat.v1.GraphDef, source: Path) -> tf.Graph:
 
 
 def has_tensor(graph: tf.Graph, name: str) -> bool:
-    """Whether the graph has a tensor of that name, such as `input:0`."""
+    """Return whether the graph has a tensor of that name, such as `input:0`."""
     try:
         graph.get_tensor_by_name(name)
     except (KeyError, ValueError):
@@ -168,7 +170,7 @@ def _freeze_checkpoint(path: Path, output_ops: list[str]) -> tf.compat.v1.GraphD
 
 
 def _checkpoint_prefix(path: Path) -> Path:
-    """`folder/model.ckpt-7` of the newest checkpoint in `path`, or of the .meta file `path`."""
+    """Return the prefix of the newest checkpoint in `path`, such as `folder/model.ckpt-7`."""
     if path.is_file():
         return path.with_suffix("")
     latest = tf.train.latest_checkpoint(str(path))

@@ -1,7 +1,7 @@
-"""Assertions inside the graph, so that no call can make a served model hang or exhaust memory.
+"""Assertions in the graph, so that no call can make a served model hang or exhaust memory.
 
-Rules and wording are those of `DetectionParams` and `ImageLimits`, which callers of TensorFlow
-Serving may not have.
+Rules and wording are those of `DetectionParams` and `ImageLimits`, which direct callers of
+TensorFlow Serving bypass.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def check_call(
 ) -> list[tf.Operation]:
     """Assert that a call's image, min_size, thresholds and factor have valid shapes and values.
 
-    Ops that would themselves fail on a wrong shape wait for the assertion on that shape.
+    Ops that would fail on a wrong shape wait for the assertion on that shape.
     """
     min_size, thresholds, factor = parameters
     ranks = [
@@ -79,7 +79,7 @@ def _check_sizes(image: tf.Tensor, thresholds: tf.Tensor) -> list[tf.Operation]:
 def _check_values(
     min_size: tf.Tensor, thresholds: tf.Tensor, factor: tf.Tensor
 ) -> list[tf.Operation]:
-    """NaN fails, too: every comparison with it is false."""
+    """Assert valid values; NaN fails, too, since every comparison with it is false."""
     low, high = FACTOR_BOUNDS
     is_size = (min_size >= MIN_SIZE_BOUND) & (min_size < float("inf"))
     are_scores = (thresholds > 0) & (thresholds < 1)
@@ -143,7 +143,7 @@ def _jpeg_pixels(image_bytes: tf.Tensor) -> tf.Tensor:
 
 
 def _check_rank(tensor: tf.Tensor, rank: int, message: str) -> tf.Operation:
-    """Checked at run time: TensorFlow Serving does not check inputs against static shapes."""
+    """Check at run time: TensorFlow Serving does not check inputs against static shapes."""
     has_rank = tf.equal(tf.raw_ops.Rank(input=tensor), rank)
     return _assert(has_rank, message, tf.shape(tensor))
 

@@ -19,7 +19,7 @@ from facedetect.model.graph_files import (
 from facedetect.model.training_graph import INPUT_OPS, is_of_saver, is_trained, predictions
 from facedetect.tfserving.tensor_json import array_to_json
 
-# Ops whose tensors may end a graph without being a result.
+# Ops that may end a graph without being results.
 _NO_RESULTS = {
     *("Const", "Exit", "Placeholder", "ReadVariableOp", "VarHandleOp", "VarIsInitializedOp"),
     "VariableV2",
@@ -92,7 +92,7 @@ def _summarise_signature(name: str, definition: tf.compat.v1.SignatureDef) -> Si
 
 
 def possible_inputs(graph: tf.Graph) -> list[tf.Tensor]:
-    """List the placeholders, but for those of a Saver."""
+    """List the placeholders, except a Saver's."""
     return [
         op.outputs[0]
         for op in graph.get_operations()
@@ -101,7 +101,7 @@ def possible_inputs(graph: tf.Graph) -> list[tf.Tensor]:
 
 
 def possible_outputs(graph: tf.Graph) -> list[tf.Tensor]:
-    """List the predictions of layers with variables, and what no op uses, but for a trainer's."""
+    """List the predictions of trained layers, and unused tensors that are not the trainer's."""
     found = predictions(graph)
     return found if is_trained(graph) else [*found, *_unused(graph, {t.name for t in found})]
 

@@ -15,7 +15,7 @@ _PATCH_SHARE = 0.25
 _FARTHEST_MOVE = 0.35
 
 # The centres of a patch's first and last pixel, in units of the patch from the landmark. Mirrored
-# images show that the author's net is off by a quarter of a patch's pixel toward the origin, so the
+# images show that the author's net is off by a quarter of a patch pixel toward the origin, so the
 # patch is shifted by that much.
 _NET_ERROR = 0.25
 _FIRST = (0.5 - _NET_ERROR) / CropFeatures.side - 0.5

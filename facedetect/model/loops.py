@@ -15,7 +15,7 @@ def concat_rows(
 ) -> tf.Tensor:
     """Concatenate make_rows(i), float32 [any, columns], for i in 0..count-1, in that order.
 
-    Up to `parallel` iterations run at the same time on the inter-op threads.
+    Up to `parallel` iterations run concurrently on the inter-op threads.
     """
     rows = tf.TensorArray(
         tf.float32, size=count, infer_shape=False, element_shape=tf.TensorShape([None, columns])
@@ -47,9 +47,9 @@ def map_chunks(
 
 @contextmanager
 def in_graph_control_flow() -> Iterator[None]:
-    """Build loops as plain nodes (Enter, Exit, ...), not as functions.
+    """Build loops as plain nodes (Enter, Exit, ...) instead of functions.
 
-    The names of functions hold a process-wide counter, so two builds would differ.
+    Function names contain a process-wide counter, so two builds would differ.
     """
     tf1 = tf.compat.v1
     was_enabled = tf1.control_flow_v2_enabled()

@@ -1,10 +1,10 @@
 """P-Net, R-Net and O-Net as TensorFlow ops, rewritten for speed.
 
-Three rewritings, exact except for rounding:
+Three transformations, exact except for rounding:
 
 * PReLU with a slope of at most 1 is max(y, slope * y). It runs on [rows, width * channels] with the
   slopes tiled to a whole row, because broadcasting over a few channels is slow.
-* PReLU with a slope of at least 0 is increasing, so P-Net pools first, which leaves a quarter of
+* PReLU with a slope of at least 0 is monotonic, so P-Net pools first, which leaves a quarter of
   the work.
 * A head's face and background scores are one logit (see `weights`).
 """

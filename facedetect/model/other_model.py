@@ -1,4 +1,4 @@
-"""Any model that is not MTCNN: the signature that its named tensors make, and the graph behind."""
+"""Models other than MTCNN: build a signature from named tensors, and the graph behind it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from facedetect.model.training_graph import VARIABLE_OPS
 def describe_other_model(
     file: GraphFile, inputs: Mapping[str, str], outputs: Mapping[str, str]
 ) -> tuple[tf.compat.v1.GraphDef, dict[str, tf.compat.v1.SignatureDef]]:
-    """Return the frozen graph and the signature `serving_default` of the tensors named.
+    """Return the frozen graph and the signature `serving_default` of the named tensors.
 
-    Raises InvalidModel if there is no such tensor, the outputs need an input that is not named, or
-    the graph holds variables whose values are elsewhere.
+    Raises InvalidModel if a tensor does not exist, the outputs need an unnamed input, or the values
+    of the graph's variables are not in it.
     """
     for key, name in inputs.items():
         require_tensor("input", key, name, file)
@@ -55,7 +55,7 @@ def require_tensor(kind: str, key: str, name: str, file: GraphFile) -> tf.Tensor
 
 
 def _check_needed(file: GraphFile, inputs: Iterable[str], outputs: Iterable[tf.Tensor]) -> None:
-    """Walk from the outputs to the inputs: what is met before must have a value of its own."""
+    """Check that everything between inputs and outputs has a value of its own."""
     given = set(inputs)
     waiting = [*outputs]
     seen = set()
@@ -66,7 +66,7 @@ def _check_needed(file: GraphFile, inputs: Iterable[str], outputs: Iterable[tf.T
         seen.add(tensor.op.name)
         if tensor.op.type == "Placeholder":
             raise InvalidModel(
-                f"the outputs need {tensor.name}, too; name it with --input NAME={tensor.name}"
+                f"the outputs also need {tensor.name}; name it with --input NAME={tensor.name}"
             )
         if tensor.op.type in VARIABLE_OPS and file.kind is GraphKind.FROZEN_GRAPH:
             raise InvalidModel(

@@ -9,12 +9,12 @@ import tensorflow as tf
 from facedetect.faces import PNET_SIDE
 from facedetect.mtcnn.geometry import Geometry
 
-# Halving is cheap beside P-Net, but a fourth one costs more than it saves at smaller scales.
+# Halving is cheap compared to P-Net, but a fourth one costs more than it saves at small scales.
 _HALVINGS = 3
 
 
 def pyramid_scales(image: tf.Tensor, min_size: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """The pyramid's scales [levels], largest first: 12 / min_size, then times factor.
+    """Return the pyramid's scales [levels], largest first: 12 / min_size, then times factor.
 
     The smallest level is the last whose shorter side is over 12 px. The products are cumulative, in
     float32: a scale that is off by one bit can make a level one pixel larger.
@@ -22,7 +22,7 @@ def pyramid_scales(image: tf.Tensor, min_size: tf.Tensor, factor: tf.Tensor) -> 
     shape = tf.cast(tf.shape(image), tf.float32)
     shorter = tf.minimum(shape[0], shape[1])
     first = PNET_SIDE / min_size
-    # An upper bound: two more levels than the logarithms give, for their rounding.
+    # An upper bound: two more levels than the logarithms give, to allow for rounding.
     levels = tf.math.log(PNET_SIDE / (shorter * first)) / tf.math.log(factor) + 2
     steps = tf.fill([tf.cast(tf.maximum(levels, 0), tf.int32)], factor)
     scales = tf.math.cumprod(tf.concat([first[tf.newaxis], steps], axis=0))
@@ -40,7 +40,7 @@ class Pyramid:
                 self._images.append(_halve(self._images[-1]))
 
     def level(self, scale: tf.Tensor) -> tf.Tensor:
-        """The image at a scale, float32 [1, h, w, 3]."""
+        """Return the image at a scale, float32 [1, h, w, 3]."""
         sides = tf.cast(tf.shape(self._images[0])[1:3], tf.float32) * scale
         if self._geometry.level_rounding == "up":
             sides = tf.math.ceil(sides)
@@ -57,9 +57,9 @@ def _halve(images: tf.Tensor) -> tf.Tensor:
 
 
 def _resize_area(images: Sequence[tf.Tensor], scale: tf.Tensor, size_hw: tf.Tensor) -> tf.Tensor:
-    """Resize the smallest of the images, each half the one before, that is not too small.
+    """Resize the smallest sufficient image; each image is half as large as the one before.
 
-    A mean of means is the mean, except for pixels across an edge. Reading the whole image for each
+    A mean of means is the mean, except for pixels across an edge. Reading the full image for each
     level would take longer than P-Net.
     """
     largest, *smaller = images

@@ -1,4 +1,4 @@
-"""Run a SavedModel by its signatures in a TensorFlow session."""
+"""Run the signatures of a SavedModel in a TensorFlow session."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SavedModel:
         self.signatures = signatures
 
     def signature(self, name: str) -> Any:
-        """Return a SignatureDef; raises FailedPreconditionError if there is none of that name."""
+        """Return a SignatureDef; raises FailedPreconditionError for an unknown name."""
         if name not in self.signatures:
             message = f'Serving signature key "{name}" not found.'
             raise tf.errors.FailedPreconditionError(None, None, message)
@@ -39,7 +39,7 @@ class SavedModel:
     ) -> dict[str, NDArray[Any]]:
         """Run a signature for the given outputs, by default all of them.
 
-        Inputs for which the signature has a default may be left out.
+        Inputs with a default in the signature may be omitted.
 
         Raises FailedPreconditionError for an unknown signature, InvalidArgumentError for wrong
         names or shapes, DeadlineExceededError after `timeout_s`, CancelledError once closed, and
@@ -57,7 +57,7 @@ class SavedModel:
         }
 
     def close(self) -> None:
-        """Free the session; running calls fail with CancelledError."""
+        """Free the session; calls in progress fail with CancelledError."""
         self._session.close()
 
     def _run_session(
@@ -65,16 +65,16 @@ class SavedModel:
     ) -> dict[str, Any]:
         try:
             return dict(self._session.run(fetches, feeds, options=_run_options(timeout_s)))
-        except (TypeError, ValueError) as error:  # from Session.run's own check of shapes
+        except (TypeError, ValueError) as error:  # from Session.run's shape checks
             raise tf.errors.InvalidArgumentError(None, None, str(error)) from error
         except RuntimeError as error:
             raise tf.errors.CancelledError(None, None, "the session is closed") from error
 
 
 def load_saved_model(folder: Path, threads: Threads | None = None) -> SavedModel:
-    """Load the SavedModel in `folder`, which holds one version.
+    """Load the SavedModel in `folder`, which contains one version.
 
-    Raises what TensorFlow raises if it cannot: OpError, OSError, RuntimeError, ValueError and more.
+    Raises whatever TensorFlow raises: OpError, OSError, RuntimeError, ValueError and more.
     """
     session = open_session(tf.Graph(), threads)
     try:
@@ -137,7 +137,7 @@ def _run_options(timeout_s: float | None) -> Any:
     if timeout_s is None:
         return None
     timeout_ms = int(timeout_s * 1000)
-    if timeout_ms <= 0:  # to TensorFlow 0 means no time-out
+    if timeout_ms <= 0:  # for TensorFlow 0 means no timeout
         message = "the deadline passed before the model could start"
         raise tf.errors.DeadlineExceededError(None, None, message)
     return tf.compat.v1.RunOptions(timeout_in_ms=timeout_ms)

@@ -1,8 +1,8 @@
 """The graph of the SavedModel: four signatures around one cascade.
 
 The cascade and its guards are a function of a uint8 image. `serving_uint8` calls it, and
-`serving_batch` decodes images and calls it for each. `serving_bytes` is the same part of the graph,
-with parameters that are not fed. Only float32 images have a function of their own.
+`serving_batch` decodes images and calls it for each. `serving_bytes` is the same part of the graph
+without fed parameters. Only float32 images have a separate function.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PARALLEL_IMAGES = 2
 
 @dataclass(frozen=True)
 class SourceGraph:
-    """A frozen MTCNN graph, and what it calls the inputs and outputs of `serving_default`."""
+    """A frozen MTCNN graph, and its names of the inputs and outputs of `serving_default`."""
 
     graph_def: tf.compat.v1.GraphDef
     inputs: Mapping[str, str]
@@ -44,9 +44,9 @@ def build_serving_graph(source: SourceGraph, limits: WorkLimits) -> tf.compat.v1
 
 
 def _guarded(source: SourceGraph, image_type: tf.DType, limits: WorkLimits) -> Detect:
-    """The source as a function of an image and the parameters, checked before it runs.
+    """Return the source as a function of an image and parameters that are checked first.
 
-    The graph that calls it holds it once. It returns the outputs by name.
+    The calling graph contains it once. The function returns the outputs by name.
     """
 
     def run(image: tf.Tensor, *parameters: tf.Tensor) -> list[tf.Tensor]:
@@ -118,7 +118,7 @@ def _build_batch(detect: Detect, limits: WorkLimits) -> None:
 
 
 def _batch_inputs() -> dict[str, tf.Tensor]:
-    """The placeholders of a batch; parameters that are not fed are each image's defaults."""
+    """Create a batch's placeholders; parameters that are not fed default for each image."""
     image_bytes = tf.compat.v1.placeholder(tf.string, None, "image_bytes")
     inputs = {"image_bytes": image_bytes}
     for name, value in DEFAULTS.items():
@@ -131,13 +131,13 @@ def _batch_inputs() -> dict[str, tf.Tensor]:
 def _decode(image_bytes: tf.Tensor, limits: WorkLimits) -> tf.Tensor:
     """JPEG or PNG -> uint8 [H, W, 3] BGR, with the pixels that OpenCV and Pillow decode."""
     with tf.control_dependencies([check_encoded(image_bytes, limits)]):
-        # Despite its name this operation decodes PNG, too.
+        # Despite its name, this op also decodes PNG.
         rgb = tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE")
     return tf.reverse(rgb, axis=[2])
 
 
 def _with_stable_names(graph_def: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
-    """Name the functions after their image type; TensorFlow's names hold a process-wide counter."""
+    """Name functions after their image type: TensorFlow's names contain a process-wide counter."""
     functions = graph_def.library.function
     names = {}
     for function in functions:

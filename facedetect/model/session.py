@@ -11,10 +11,10 @@ from facedetect.cores import available_cores
 
 @dataclass(frozen=True)
 class Threads:
-    """TensorFlow's two pools: within an operation, and between operations (None: one per core).
+    """TensorFlow's two thread pools: within an op, and between ops (None: one per core).
 
-    The graph's loops run in parallel on the inter-op threads; splitting single operations as well
-    costs more than it gains. The intra-op pool is process-wide: the first session sets its size.
+    The graph's loops run in parallel on the inter-op threads; also splitting single ops costs more
+    than it gains. The intra-op pool is process-wide: the first session sets its size.
     """
 
     intra_op: int = 1
@@ -22,7 +22,7 @@ class Threads:
 
 
 def open_session(graph: tf.Graph, threads: Threads | None = None) -> tf.compat.v1.Session:
-    """Open a session on the CPU; it does not reserve memory of a GPU."""
+    """Open a session on the CPU, without reserving GPU memory."""
     threads = threads or Threads()
     config = tf.compat.v1.ConfigProto(
         intra_op_parallelism_threads=threads.intra_op,

@@ -1,4 +1,4 @@
-"""The signatures of the SavedModel, with the tensors of its graph that they feed and fetch."""
+"""The SavedModel's signatures, with the tensors that they feed and fetch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from facedetect.faces import DetectionParams
 
 @dataclass(frozen=True)
 class SignatureSpec:
-    """Inputs and outputs by name; the name within a TensorSpec is the tensor's in the graph.
+    """Inputs and outputs by name; a TensorSpec's name is that of the tensor in the graph.
 
-    `defaults` are the values of inputs that a call may leave out: over gRPC, as TensorFlow
-    Serving's REST asks for every input.
+    `defaults` are the values of inputs that a call may omit, but only over gRPC: TensorFlow
+    Serving's REST API requires every input.
     """
 
     inputs: dict[str, tf.TensorSpec]
@@ -82,7 +82,7 @@ BATCH = SignatureSpec(
     _batched({"image_bytes": tf.TensorSpec([], tf.string), **PARAMETERS}),
     {"count": tf.TensorSpec([None], tf.int32, "batch/count"), **_batched(_faces())},
 )
-# The graph itself has the parameters' defaults here, so that the image alone makes a row of REST.
+# Here the graph itself has the parameters' defaults, so that a REST row needs only the image.
 BYTES = SignatureSpec({"image_bytes": BATCH.inputs["image_bytes"]}, BATCH.outputs)
 
 SIGNATURES = {
@@ -92,4 +92,4 @@ SIGNATURES = {
     "serving_batch": BATCH,
 }
 BATCHED_SIGNATURES = {"serving_bytes": BYTES, "serving_batch": BATCH}
-"""Those that TensorFlow Serving's own batching can call."""
+"""The signatures that TensorFlow Serving's batching can call."""

@@ -1,4 +1,4 @@
-"""Import TensorFlow without the log lines that it prints at every start."""
+"""Import TensorFlow without the messages it logs at every start."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def import_tensorflow() -> Any:
     """Import and return TensorFlow; raises InvalidSettings if it is not installed."""
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
-    # Only fatal errors of the C++ code: all others also reach Python as exceptions.
+    # Only fatal errors of the C++ code; all others also reach Python as exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _without_startup_lines():
@@ -40,19 +40,20 @@ def import_tensorflow() -> Any:
             raise
         raise InvalidSettings(
             "SavedModels and graphs need TensorFlow, which is not installed; run "
-            "pip install 'facedetect[tensorflow]'; the backend embedded: finds faces without it"
+            "pip install 'facedetect[tensorflow]', or use the backend embedded:, which does not "
+            "need it"
         ) from error
-    # It warns at each use of the graph API, which is the one that TensorFlow Serving runs.
+    # It warns at each use of the graph API, which TensorFlow Serving requires.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return tensorflow
 
 
 @contextmanager
 def _without_startup_lines() -> Iterator[None]:
-    """Filter file descriptor 2, where the C++ code writes.
+    """Filter file descriptor 2, which the C++ code writes to.
 
-    A child process does it, so that the reason still appears if TensorFlow aborts, as on a
-    processor without AVX.
+    A child process filters, so that the reason still appears if TensorFlow aborts, as on a CPU
+    without AVX.
     """
     if sys.stderr is None or not sys.executable:
         yield
@@ -70,6 +71,6 @@ def _without_startup_lines() -> Iterator[None]:
         os.dup2(original, 2)
         os.close(original)
         child.stdin.close()
-        # A process that another thread started meanwhile may hold the pipe open.
+        # A process started by another thread in the meantime may keep the pipe open.
         with suppress(subprocess.TimeoutExpired):
             child.wait(_FILTER_EXIT_S)

@@ -1,4 +1,4 @@
-"""A graph that is trained: which of its tensors are the model's outputs, which the trainer's."""
+"""Training graphs: tell the model's outputs from the trainer's tensors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 INPUT_OPS = {"Placeholder", "PlaceholderWithDefault"}
 VARIABLE_OPS = {"Variable", "VariableV2", "VarHandleOp"}
 
-# What models end with; a loss and a count of hits are computed by others.
+# The ops that models end with; losses and metrics end with others.
 _FINAL_OPS = {
     *("Add", "AddV2", "ArgMax", "BiasAdd", "Identity", "LogSoftmax", "MatMul", "Relu", "Reshape"),
     *("Sigmoid", "Softmax", "Squeeze", "Tanh", "TopKV2"),
@@ -16,12 +16,12 @@ _SAVER_OPS = {"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename"}
 
 
 def is_trained(graph: tf.Graph) -> bool:
-    """Whether an optimizer changes variables in the graph."""
+    """Return whether an optimizer updates variables in the graph."""
     return any("Apply" in op.type for op in graph.get_operations())
 
 
 def is_of_saver(op: tf.Operation) -> bool:
-    """Whether a placeholder is a Saver's, for the name of a file."""
+    """Return whether a placeholder is a Saver's, for a file name."""
     users = [user for output in op.outputs for user in output.consumers()]
     return any(
         user.type in _SAVER_OPS or (user.type in INPUT_OPS and is_of_saver(user)) for user in users
@@ -29,9 +29,9 @@ def is_of_saver(op: tf.Operation) -> bool:
 
 
 def predictions(graph: tf.Graph) -> list[tf.Tensor]:
-    """List what the last layers compute from the inputs, and not from labels.
+    """List what the last layers compute from inputs rather than labels.
 
-    A layer combines values with a variable; an input without a layer behind it is a label.
+    A layer combines values with a variable; an input that feeds no layer is a label.
     """
     forward = [op for op in graph.get_operations() if not _is_of_trainer(op)]
     sources, layers = _trace(forward)
@@ -45,18 +45,18 @@ def predictions(graph: tf.Graph) -> list[tf.Tensor]:
         if users & (layers | before_layers):
             before_layers.add(op.name)
         elif op.type in _FINAL_OPS and sources[op.name] and sources[op.name] <= inputs:
-            if not users or users - listed:  # else it is a step to one that is listed
+            if not users or users - listed:  # else it is a step toward a listed one
                 final.append(op)
             listed.add(op.name)
     return [tensor for op in reversed(final) for tensor in op.outputs]
 
 
 def _trace(forward: list[tf.Operation]) -> tuple[dict[str, set[str]], set[str]]:
-    """Return the inputs that each op is computed from, and the layers."""
+    """Return the inputs that each op depends on, and the layers."""
     sources: dict[str, set[str]] = {}
-    weights: set[str] = set()  # computed from variables alone
+    weights: set[str] = set()  # computed only from variables
     layers: set[str] = set()
-    for op in forward:  # each comes after those that it uses
+    for op in forward:  # in topological order
         used = {tensor.op.name for tensor in op.inputs}
         sources[op.name] = set().union(*(sources.get(name, set()) for name in used))
         if op.type in INPUT_OPS and not is_of_saver(op):

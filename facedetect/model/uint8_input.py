@@ -6,18 +6,18 @@ from collections import defaultdict
 
 import tensorflow as tf
 
-# Ops that pass pixels on unchanged, whatever their type.
+# Ops that pass pixels through unchanged, whatever their type.
 _CARRIERS = {"Enter", "ExpandDims", "Identity", "Reshape", "StridedSlice", "Switch"}
 
-# Ops with the same result for uint8 as for float32. Three of them interpolate in float32 either
-# way, and read a quarter of the bytes.
+# Ops with equal results for uint8 and float32. Three of them interpolate in float32 either way,
+# and now read a quarter of the bytes.
 _READERS = {"CropAndResize", "ResizeArea", "ResizeBilinear", "Shape"}
 
 
 def with_uint8_input(graph_def: tf.compat.v1.GraphDef, input_name: str) -> tf.compat.v1.GraphDef:
     """Copy the graph, with a uint8 tensor `input_name` and the same results.
 
-    Pixels stay uint8 as far as ops accept it; before all others they are cast.
+    Pixels stay uint8 as long as ops accept it; before all others they are cast.
     """
     result = tf.compat.v1.GraphDef()
     result.CopyFrom(graph_def)
@@ -45,7 +45,7 @@ def with_uint8_input(graph_def: tf.compat.v1.GraphDef, input_name: str) -> tf.co
 def _consumers(
     graph_def: tf.compat.v1.GraphDef,
 ) -> dict[str, list[tuple[tf.compat.v1.NodeDef, int]]]:
-    """Map each tensor to the nodes that read it, and the position of that input."""
+    """Map each tensor to the nodes that read it, with the input's position."""
     consumers = defaultdict(list)
     for node in graph_def.node:
         for position, tensor in enumerate(node.input):
@@ -54,7 +54,7 @@ def _consumers(
 
 
 def _canonical(tensor: str) -> str:
-    """The name of a tensor as nodes write it: without `:0`."""
+    """Return a tensor's name as nodes write it, without `:0`."""
     return tensor.removesuffix(":0")
 
 

@@ -1,8 +1,8 @@
-"""Calls that warm up a model, so that the first image of a common size is not slow.
+"""Warm-up calls, so that the first image of a common size is not slow.
 
-TensorFlow prepares its convolutions for each new image size, which takes some milliseconds. The
-calls have the sizes that cameras and phones send most, with the default parameters. Two more have
-low thresholds, at which the noise in the images reaches all three nets.
+TensorFlow prepares its convolutions for each new image size, which takes a few milliseconds. The
+calls use the most common sizes of cameras and phones with the default parameters. Two more have
+low thresholds, so that the noise in their images reaches all three nets.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _BLOCK = 20  # px: noise as coarse as faces, which compresses well
 
 
 def warmup_calls(limits: WorkLimits) -> Iterator[tuple[NDArray[np.uint8], DetectionParams]]:
-    """Create images and parameters that the limits allow; the same ones each time."""
+    """Yield images and parameters that the limits allow; deterministic."""
     generator = np.random.default_rng(0)
     for sizes_hw, params in (
         (_ALL_NETS_SIZES_HW, _ALL_NETS),
@@ -60,9 +60,9 @@ def _noise(generator: np.random.Generator, height: int, width: int) -> NDArray[n
 
 
 def write_warmup_records(folder: Path, limits: WorkLimits, signatures: Collection[str]) -> None:
-    """Write the records that TensorFlow Serving runs before it serves the SavedModel.
+    """Write the records that TensorFlow Serving runs before serving the SavedModel.
 
-    They call the signatures named.
+    They call the named signatures.
     """
     path = folder / EXTRA_FOLDER / _RECORDS
     path.parent.mkdir(exist_ok=True)
@@ -77,9 +77,9 @@ def write_warmup_records(folder: Path, limits: WorkLimits, signatures: Collectio
 
 
 def read_warmup_requests(folder: Path) -> Iterator[pb.PredictRequest]:
-    """Read the warm-up records of any SavedModel, if it has them.
+    """Read the warm-up records of any SavedModel, if it has any.
 
-    Raises UnimplementedError for a record of a method other than Predict.
+    Raises UnimplementedError for records of methods other than Predict.
     """
     path = folder / EXTRA_FOLDER / _RECORDS
     if not path.is_file():
@@ -87,16 +87,18 @@ def read_warmup_requests(folder: Path) -> Iterator[pb.PredictRequest]:
     for record in tf.compat.v1.io.tf_record_iterator(str(path)):
         log = pb.PredictionLog.FromString(record)
         if not log.HasField("predict_log"):
-            message = f"{path} holds another record than a predict_log; this server runs those only"
+            message = (
+                f"{path} contains a record other than a predict_log; this server runs only those"
+            )
             raise tf.errors.UnimplementedError(None, None, message)
         yield log.predict_log.request
 
 
 def _requests(image: NDArray[np.uint8], params: DetectionParams) -> Iterator[pb.PredictRequest]:
-    """Request `serving_bytes`; if all nets run, every other signature.
+    """Yield a request for `serving_bytes`; if all nets run, also for every other signature.
 
-    Raw pixels are those of a corner: whole images would take megabytes, and all signatures share
-    what TensorFlow prepares.
+    Raw pixels come from a corner of the image: whole images would take megabytes, and all
+    signatures share what TensorFlow prepares.
     """
     encoded = np.array([encode_image(image, ".png")], object)
     if params != _ALL_NETS:
@@ -116,7 +118,7 @@ def _requests(image: NDArray[np.uint8], params: DetectionParams) -> Iterator[pb.
 
 def _request(signature: str, inputs: dict[str, NDArray[Any]]) -> pb.PredictRequest:
     request = pb.PredictRequest()
-    request.model_spec.name = "mtcnn"  # the server ignores it: the records lie beside their model
+    request.model_spec.name = "mtcnn"  # ignored by the server: records are stored with their model
     request.model_spec.signature_name = signature
     for name, value in inputs.items():
         request.inputs[name].CopyFrom(to_proto(value))

@@ -1,4 +1,4 @@
-"""The whole server: the watched versions of models behind gRPC and REST."""
+"""The complete server: watched model versions behind gRPC and REST."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class ModelServer:
         grace_s: float = 5.0,
         max_calls: int | None = None,
     ) -> None:
-        """Bind the ports; `grace_s` is how long running calls have to finish in `stop`.
+        """Bind the ports; `grace_s` is how long calls in progress may take to finish in `stop`.
 
-        More calls over gRPC than `max_calls` at a time are refused: RESOURCE_EXHAUSTED.
+        More than `max_calls` gRPC calls at a time are rejected with RESOURCE_EXHAUSTED.
         Raises InvalidSettings if a port is in use, OSError if a TLS file cannot be read.
         """
         self._models = models
@@ -59,11 +59,11 @@ class ModelServer:
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
 
     def start(self, *, wait: Event | None = None) -> None:
-        """Load the versions in the folders, then answer calls and watch the folders.
+        """Load the versions, then answer calls and watch the folders.
 
-        Until they are loaded, clients cannot connect at all, rather than find no model. With `wait`
-        calls are answered only once each model has a version that can be called, as TensorFlow
-        Serving does; setting the event ends the waiting.
+        Until they are loaded, clients cannot connect, rather than find no model. With `wait`,
+        calls are answered only once each model has an available version, as in TensorFlow Serving;
+        setting the event ends the wait.
         """
         self._poll()
         while wait is not None and not all(model.has_available() for model in self._models):
@@ -72,13 +72,13 @@ class ModelServer:
             self._poll()
         self._watcher.start()
         self._grpc.start()
-        logger.info("gRPC listens on %s:%d", self._host, self.port)
+        logger.info("gRPC is listening on %s:%d", self._host, self.port)
         if self._rest is not None:
             self._rest.start()
-            logger.info("REST listens on http://%s:%d", self._host, self._rest.port)
+            logger.info("REST is listening on http://%s:%d", self._host, self._rest.port)
 
     def stop(self) -> None:
-        """Refuse new calls, give running ones time to finish, then cancel them."""
+        """Reject new calls, give those in progress time to finish, then cancel them."""
         self._is_stopping.set()
         waits = [self._grpc.stop(self._grace_s)]
         if self._rest is not None:

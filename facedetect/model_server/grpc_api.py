@@ -23,13 +23,13 @@ from facedetect.tfserving import serving_pb2 as pb
 
 _THREADS = 64
 
-# For a call without a deadline, gRPC for Python reports centuries of remaining time.
+# Without a deadline, gRPC for Python reports centuries of remaining time.
 _NO_DEADLINE_S = 10**9
 
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # Fail if the port is in use instead of sharing it.
+    # Fail if the port is in use, instead of sharing it.
     ("grpc.so_reuseport", 0),
     # Let clients send keepalive pings on idle connections.
     ("grpc.keepalive_permit_without_calls", 1),
@@ -53,7 +53,7 @@ class ServerTLS:
 
 
 class GrpcServer:
-    """Serves gRPC on `host` and `port`; for port 0, `port` is the free one that was chosen."""
+    """Serves gRPC on `host` and `port`; for port 0, `port` is the one chosen."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class GrpcServer:
         tls: ServerTLS | None = None,
         max_calls: int | None = None,
     ) -> None:
-        """Bind the port. More than `max_calls` at a time are refused: RESOURCE_EXHAUSTED.
+        """Bind the port. More than `max_calls` at a time are rejected with RESOURCE_EXHAUSTED.
 
         Raises InvalidSettings if it is in use, OSError if a TLS file cannot be read.
         """
@@ -73,7 +73,7 @@ class GrpcServer:
             maximum_concurrent_rpcs=max_calls,
         )
         self._server.add_generic_rpc_handlers(_handlers(service))
-        # As in TensorFlow Serving it is SERVING whatever the models do.
+        # As in TensorFlow Serving, SERVING regardless of the models' states.
         health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), self._server)
         names = [*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, self._server, describe_services())
@@ -83,7 +83,7 @@ class GrpcServer:
         self._server.start()
 
     def stop(self, grace_s: float) -> Callable[[], Any]:
-        """Refuse new calls; returns a function that waits up to `grace_s` for the running ones."""
+        """Reject new calls; returns a function that waits up to `grace_s` for those in progress."""
         return partial(self._server.stop(grace_s).wait)
 
 
@@ -100,7 +100,7 @@ def _bind(server: grpc.Server, host: str, port: int, tls: ServerTLS | None) -> i
 
 
 def _handlers(service: PredictionService) -> list[grpc.GenericRpcHandler]:
-    """TensorFlow Serving's services under its names; our messages are the same bytes."""
+    """Return TensorFlow Serving's services under its names; our messages have the same bytes."""
     prediction: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Predict": grpc.unary_unary_rpc_method_handler(
             lambda request, context: _answer(
@@ -132,7 +132,7 @@ def _handlers(service: PredictionService) -> list[grpc.GenericRpcHandler]:
 
 
 def _refuse_examples(service: PredictionService, method: str) -> grpc.RpcMethodHandler[Any, Any]:
-    """The request's model_spec is all that is read of it, which has the same number in all."""
+    """Reject the method; only the request's model_spec is read, whose number all requests share."""
     return grpc.unary_unary_rpc_method_handler(
         lambda request, context: _answer(
             context, partial(service.refuse_examples, request.model_spec, method)

@@ -12,20 +12,21 @@ from facedetect.tfserving import serving_pb2 as pb
 
 
 def read_model_config(path: Path) -> list[VersionedModel]:
-    """Read a ModelServerConfig; raises InvalidSettings if it is none, or names no model."""
+    """Read a ModelServerConfig; raises InvalidSettings if it is invalid or names no model."""
     try:
         config = text_format.Parse(path.read_text("utf-8"), pb.ModelServerConfig())
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
         raise InvalidSettings(
-            f"--model_config_file {path} cannot be read: {error}; it holds model_config_list "
+            f"--model_config_file {path} cannot be read: {error}; write it as model_config_list "
             '{ config { name: "mtcnn" base_path: "/models/mtcnn" } }'
         ) from error
     models = [_model(path, entry) for entry in config.model_config_list.config]
     names = {model.name for model in models}
     if not models or len(names) != len(models):
         raise InvalidSettings(
-            f"--model_config_file {path} names {len(models)} models; it takes one or more, each "
-            "with a name of its own"
+            f"--model_config_file {path} names {len(models)} models; it must name at least one, "
+            "each "
+            "with a different name"
         )
     return models
 
@@ -34,7 +35,7 @@ def _model(path: Path, config: pb.ModelConfig) -> VersionedModel:
     if not config.name or not config.base_path:
         raise InvalidSettings(
             f"--model_config_file {path}: a model has the name {config.name!r} and the base_path "
-            f"{config.base_path!r}; it needs both"
+            f"{config.base_path!r}; both are required"
         )
     policy = version_policy(config.model_version_policy)
     return VersionedModel(config.name, Path(config.base_path), policy, dict(config.version_labels))
@@ -43,7 +44,7 @@ def _model(path: Path, config: pb.ModelConfig) -> VersionedModel:
 def version_policy(
     config: pb.FileSystemStoragePathSourceConfig.ServableVersionPolicy,
 ) -> VersionPolicy:
-    """Return what selects the versions to serve, by default the highest."""
+    """Return the policy that selects the versions to serve, by default the latest."""
     choice = config.WhichOneof("policy_choice")
     if choice == "all":
         return set

@@ -1,4 +1,4 @@
-"""Predict, metadata and status: what gRPC and REST have in common."""
+"""Predict, metadata and status, shared by gRPC and REST."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from facedetect.tfserving.api import DEFAULT_SIGNATURE, Arrays
 _METADATA_FIELD = "signature_def"
 _METADATA_TYPE = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
 
-# From the TensorInfo of a signature's inputs, by name, to the arrays to feed.
+# Maps the TensorInfo of a signature's inputs, by name, to the arrays to feed.
 DecodeInputs = Callable[[Mapping[str, Any]], Arrays]
 
 
 @dataclass(frozen=True)
 class PredictCall:
-    """A call to Predict. `entrypoint` is GRPC or REST; `deadline` is a time of time.monotonic."""
+    """A Predict call. `entrypoint` is GRPC or REST; `deadline` is a time of time.monotonic."""
 
     spec: pb.ModelSpec
     decode_inputs: DecodeInputs
@@ -50,7 +50,7 @@ class PredictResult:
 
 
 class PredictionService:
-    """Answers calls from the versions of all models, and counts them.
+    """Answers calls with the versions of all models, and counts them.
 
     Thread-safe. Raises TensorFlow's errors (`tf.errors.OpError`).
     """
@@ -75,7 +75,7 @@ class PredictionService:
         return result
 
     def metadata(self, request: pb.GetModelMetadataRequest) -> pb.GetModelMetadataResponse:
-        """The signatures of one version."""
+        """Return the signatures of one version."""
         _check_spec(request)
         _check_fields(request.metadata_field)
         with self._use(request.model_spec) as (version, saved_model):
@@ -85,13 +85,13 @@ class PredictionService:
             signatures = pb.SignatureDefMap()
             for name, signature in saved_model.signatures.items():
                 signatures.signature_def[name].MergeFromString(signature.SerializeToString())
-        # Not packed: the type's name is TensorFlow Serving's, not that of our package.
+        # Not Any.Pack: the type name must be TensorFlow Serving's, not our package's.
         packed = response.metadata[_METADATA_FIELD]
         packed.type_url, packed.value = _METADATA_TYPE, signatures.SerializeToString()
         return response
 
     def status(self, request: pb.GetModelStatusRequest) -> pb.GetModelStatusResponse:
-        """The state of one version, or of all."""
+        """Return the state of one version, or of all."""
         _check_spec(request)
         model = self._models.get(request.model_spec.name)
         if model is None:
@@ -100,7 +100,7 @@ class PredictionService:
         return pb.GetModelStatusResponse(model_version_status=statuses)
 
     def refuse_examples(self, spec: pb.ModelSpec, method: str) -> None:
-        """Raise the error for a call to `method`, classify or regress, of tf.Examples."""
+        """Raise the error for a call to `method`, classify or regress, with tf.Examples."""
         name = spec.signature_name or DEFAULT_SIGNATURE
         with self._use(spec) as (_, saved_model):
             if name not in saved_model.signatures:
@@ -112,7 +112,7 @@ class PredictionService:
             raise invalid_argument(
                 f"Expected {kind} signature method_name to be {expected}. Was: {actual}"
             )
-        raise unimplemented(f"this development server does not {method}; call Predict")
+        raise unimplemented(f"this development server does not support {method}; call Predict")
 
     def _use(self, spec: pb.ModelSpec) -> AbstractContextManager[tuple[int, SavedModel]]:
         model = self._models.get(spec.name)

@@ -29,7 +29,7 @@ from facedetect.tfserving import serving_pb2 as pb
 from facedetect.tfserving.api import HTTP_STATUSES
 
 _METRICS_PATH = "/monitoring/prometheus/metrics"
-_TIMEOUT_S = 30.0  # TensorFlow Serving's default, since HTTP has no deadlines
+_TIMEOUT_S = 30.0  # TensorFlow Serving's default; HTTP has no deadlines
 
 _MODEL = (
     r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]{1,18})|/labels/(?P<label>[^/:]+))?"
@@ -39,7 +39,7 @@ _MODEL_PAGE = re.compile(_MODEL + "(?P<page>/metadata)?")
 
 
 def create_app(service: PredictionService) -> Starlette:
-    """Make the application; it runs calls in a thread pool."""
+    """Create the application, which runs calls in a thread pool."""
 
     async def answer(request: Request) -> Response:
         body = await request.body()
@@ -62,11 +62,11 @@ def create_app(service: PredictionService) -> Starlette:
 def _answer(act: Callable[[bytes], Callable[[], Any]], body: bytes, *, is_gzip: bool) -> Response:
     try:
         content, status = act(_unzipped(body) if is_gzip else body)(), HTTPStatus.OK.value
-    except Exception as error:  # noqa: BLE001 - every error has a status
+    except Exception as error:  # noqa: BLE001 - every error maps to a status
         content = {"error": error_message(error)}
         code = grpc_code(error).value[0]
         status = HTTP_STATUSES.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    # NaN and Infinity are not JSON, but TensorFlow Serving writes them like this, too.
+    # NaN and Infinity are not valid JSON, but TensorFlow Serving writes them, too.
     return Response(json.dumps(content), status, media_type="application/json")
 
 
@@ -125,7 +125,7 @@ def _refuse_examples(
 
 
 def _read_object(body: bytes, spec: pb.ModelSpec) -> dict[str, Any]:
-    """Read the request, and the signature that it names into `spec`."""
+    """Read the request, and store the signature it names in `spec`."""
     try:
         request = json.loads(body)
     except ValueError as error:

@@ -36,7 +36,7 @@ def decode_columns(inputs: Any, infos: Mapping[str, Any]) -> dict[str, NDArray[A
 
 
 def is_encoded_bytes(value: Any) -> bool:
-    """Whether it is {"b64": ...}, a value rather than an object of named ones."""
+    """Return whether it is {"b64": ...}: a value rather than an object of named values."""
     return isinstance(value, dict) and set(value) == {"b64"}
 
 
@@ -60,6 +60,6 @@ def encode_columns(outputs: Arrays) -> Any:
 def encode_value(name: str, array: NDArray[Any]) -> Any:
     """Write an output.
 
-    Strings are base64 if the output's name ends in `_bytes`, or if they are not UTF-8.
+    Strings are base64 if the output's name ends in `_bytes` or they are not UTF-8.
     """
     return array_to_json(array, as_text=not name.endswith(_BYTES_SUFFIX))

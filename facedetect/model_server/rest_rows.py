@@ -15,8 +15,8 @@ from facedetect.tfserving.api import Arrays
 def decode_rows(instances: Any, infos: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """Read a request's "instances": a list of objects by name, or of values of the only input.
 
-    Raises InvalidArgumentError for anything else, for other names than those in `infos`, and for
-    rows of different shapes or values of other types.
+    Raises InvalidArgumentError for anything else, for names not in `infos`, and for rows of unequal
+    shapes or values of other types.
     """
     if not isinstance(instances, list):
         raise invalid_argument("Excepting 'instances' to be an list/array")
@@ -60,7 +60,7 @@ def _check_row(number: int, row: Any, infos: Mapping[str, Any]) -> None:
 def encode_rows(outputs: Arrays) -> list[Any]:
     """Write a response's "predictions": a list of objects by name, or of the only output's values.
 
-    Raises InvalidArgumentError for outputs that have not the same first dimension.
+    Raises InvalidArgumentError for outputs whose first dimensions differ.
     """
     sizes = {name: array.shape[:1] for name, array in outputs.items()}
     expected = next(iter(sizes.values()))

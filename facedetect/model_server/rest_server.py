@@ -1,4 +1,4 @@
-"""The HTTP server for the REST API, in the same process as gRPC's."""
+"""The HTTP server for the REST API, in the same process as the gRPC server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _POLL_S = 0.01
 
 
 class RestServer:
-    """Serves REST on `host` and `port`; for port 0, `port` is the free one that was chosen."""
+    """Serves REST on `host` and `port`; for port 0, `port` is the one chosen."""
 
     def __init__(self, service: PredictionService, host: str, port: int, grace_s: float) -> None:
         """Bind the port; raises InvalidSettings if it is in use."""
@@ -40,13 +40,13 @@ class RestServer:
         )
 
     def start(self) -> None:
-        """Start the thread and wait until it answers requests."""
+        """Start the thread and wait until it accepts requests."""
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(_POLL_S)
 
     def stop(self) -> Callable[[], Any]:
-        """Refuse new requests; returns a function that waits for the running ones to finish."""
+        """Reject new requests; returns a function that waits for those in progress to finish."""
         self._server.should_exit = True
         if self._thread.is_alive():
             return self._thread.join
@@ -60,9 +60,9 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise InvalidSettings(
             f"REST cannot listen on {host}:{port}: {error.strerror}; choose another --rest-port, "
-            "0 for any free port, or -1 for no REST"
+            "0 for any free port, or -1 to disable REST"
         ) from error
-    # Connections inherit it; asyncio sets it only on sockets that it created itself. Without it the
+    # Connections inherit it; asyncio sets it only on sockets that it creates. Without it, the
     # response body waits 40 ms for the client to acknowledge the header.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

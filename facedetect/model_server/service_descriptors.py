@@ -1,4 +1,4 @@
-"""The services as gRPC's reflection describes them, to tools that have no .proto files."""
+"""Service descriptors for gRPC reflection, for tools without .proto files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facedetect.tfserving import serving_pb2
 
 _PACKAGE = "tensorflow.serving"
 
-# By service and method, the messages that it takes and returns.
+# Request and response messages, by service and method.
 _METHODS = {
     "PredictionService": {
         "Predict": ("PredictRequest", "PredictResponse"),
@@ -25,7 +25,7 @@ SERVICES = tuple(f"{_PACKAGE}.{name}" for name in _METHODS)
 
 
 def describe_services() -> DescriptorPool:
-    """Describe the services with our messages, whose bytes are theirs, under their package."""
+    """Describe the services under their own package, with our byte-compatible messages."""
     pool = DescriptorPool()
     for module in (any_pb2, wrappers_pb2, health_pb2, reflection_pb2):
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)

@@ -1,4 +1,4 @@
-"""TensorProto to arrays and back, as TensorFlow Serving reads and writes them."""
+"""Convert TensorProto to arrays and back, as TensorFlow Serving does."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from facedetect.tfserving.tensor_proto import value_field
 def decode_inputs(
     protos: Mapping[str, pb.TensorProto], infos: Mapping[str, Any]
 ) -> dict[str, NDArray[Any]]:
-    """Read a request's tensors. Names that `infos` lacks are not checked here.
+    """Read a request's tensors. Names missing from `infos` are not checked here.
 
-    Raises InvalidArgumentError for a broken tensor, or one of another type than its input's.
+    Raises InvalidArgumentError for an invalid tensor, or one whose type is not its input's.
     """
     return {
         name: _decode(name, proto, infos[name].dtype if name in infos else proto.dtype)
@@ -49,7 +49,7 @@ def _name(dtype: int) -> str:
 def encode_outputs(outputs: Arrays) -> dict[str, pb.TensorProto]:
     """Write a response's tensors value by value.
 
-    TensorFlow Serving does so, and its clients read `float_val`, not `tensor_content`.
+    TensorFlow Serving does the same, and its clients read `float_val`, not `tensor_content`.
     """
     return {name: _encode(array) for name, array in outputs.items()}
 

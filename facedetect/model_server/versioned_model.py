@@ -1,8 +1,8 @@
-"""The versions of a model: loaded, swapped and unloaded as TensorFlow Serving does it.
+"""The versions of a model: loaded, swapped and unloaded as in TensorFlow Serving.
 
 A new version is loaded while the old ones keep serving. Once it is available, the superseded ones
-are unloaded, each after its last running call. A version that fails to load keeps its error, and is
-not tried again as long as the server runs, even if its files change; the others keep serving.
+are unloaded, each after its last call in progress. A version that fails to load keeps its error and
+is not retried until the server restarts, even if its files change; the others keep serving.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _latest(found: Collection[int]) -> set[int]:
 
 @dataclass
 class ServedVersion:
-    """One version and its state; `failure` is why it could not be loaded, if it could not."""
+    """One version and its state; `failure` says why it could not be loaded, if so."""
 
     number: int
     folder: Path
@@ -59,7 +59,7 @@ class ServedVersion:
         return bool(self.state == pb.ModelVersionStatus.AVAILABLE)
 
     def fail(self, error: Exception) -> None:
-        """Record the code and message only: the error itself would keep the model in memory."""
+        """Record only code and message: the error itself would keep the model in memory."""
         self.failure = pb.StatusProto(
             error_code=pb.Code.Name(grpc_code(error).value[0]), error_message=error_message(error)
         )
@@ -72,8 +72,7 @@ class ServedVersion:
 class VersionedModel:
     """The model `name`, with its versions in `folder`. Thread-safe, except for `poll`.
 
-    `policy` selects the versions to serve, by default the highest; `labels` gives some of them
-    names.
+    `policy` selects the versions to serve, by default the latest; `labels` names some of them.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class VersionedModel:
     def poll(self) -> None:
         """Scan the folder once: load new versions, then unload superseded and removed ones.
 
-        A folder that cannot be read changes nothing. Call this from one thread only.
+        An unreadable folder changes nothing. Call this from one thread only.
         """
         try:
             folders = numbered_folders(self._folder)
@@ -109,13 +108,13 @@ class VersionedModel:
             self._unload(version)
 
     def has_available(self) -> bool:
-        """Whether a version can be called."""
+        """Whether any version is available."""
         with self._lock:
             return any(version.is_available for version in self._versions.values())
 
     @contextmanager
     def use(self, spec: pb.ModelSpec) -> Iterator[tuple[int, SavedModel]]:
-        """Yield the version that `spec` asks for; it stays loaded until the block ends.
+        """Yield the version that `spec` selects; it stays loaded until the block ends.
 
         Raises NotFoundError, or InvalidArgumentError for an unknown label.
         """
@@ -130,7 +129,7 @@ class VersionedModel:
             self._end_if_unused(version)
 
     def statuses(self, spec: pb.ModelSpec) -> list[pb.ModelVersionStatus]:
-        """The states of all versions, highest first, or of the one whose number `spec` gives.
+        """Return the states of all versions, highest first, or of the one numbered in `spec`.
 
         Ignores labels, as TensorFlow Serving does. Raises NotFoundError.
         """
@@ -144,14 +143,14 @@ class VersionedModel:
         return found
 
     def close(self) -> None:
-        """Unload all versions; running calls fail with CancelledError."""
+        """Unload all versions; calls in progress fail with CancelledError."""
         with self._lock:
             versions = list(self._versions.values())
         for version in versions:
             self._end(version)
 
     def _register(self, number: int, folder: Path) -> ServedVersion:
-        """The known version, or a new one if it is unknown or was unloaded."""
+        """Return the known version, or a new one if it is unknown or was unloaded."""
         with self._lock:
             known = self._versions.get(number)
             if known is not None and (known.is_available or known.failure.error_code):
@@ -164,7 +163,7 @@ class VersionedModel:
         started = time.monotonic()
         try:
             model = _load_and_warm_up(version.folder)
-        except Exception as error:  # noqa: BLE001 - whatever it is, other versions keep serving
+        except Exception as error:  # noqa: BLE001 - whatever fails, other versions keep serving
             with self._lock:
                 version.fail(error)
             logger.error(  # noqa: TRY400 - the model is at fault: its message, not our stack
@@ -180,7 +179,7 @@ class VersionedModel:
         logger.info("%s version %d loaded in %.1f s", self.name, version.number, took_s)
 
     def _superseded(self, wanted: set[int]) -> list[ServedVersion]:
-        """The available versions that are not wanted; none until a wanted one is available."""
+        """Return available but unwanted versions; none until a wanted one is available."""
         with self._lock:
             available = {v.number for v in self._versions.values() if v.is_available}
             is_safe = bool(available & wanted) or not wanted
@@ -216,7 +215,7 @@ class VersionedModel:
         raise servable_not_found(self.name, number)
 
     def _number(self, spec: pb.ModelSpec) -> int | None:
-        """The version asked for by number or label; None for the latest."""
+        """Return the requested version by number or label; None for the latest."""
         choice = spec.WhichOneof("version_choice")
         if choice == "version_label":
             if spec.version_label not in self._labels:
@@ -226,7 +225,7 @@ class VersionedModel:
 
 
 def _load_and_warm_up(folder: Path) -> SavedModel:
-    """Load a version and run its warm-up records; a record that fails is an error."""
+    """Load a version and run its warm-up records; raises if a record fails."""
     model = load_saved_model(folder)
     try:
         for request in read_warmup_requests(folder):

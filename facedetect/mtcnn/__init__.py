@@ -1,1 +1,1 @@
-"""The cascade's definition, which the graph and the engine share: its weights and geometries."""
+"""The definition of the cascade, shared by graph and engine: its weights and geometries."""

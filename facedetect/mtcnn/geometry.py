@@ -1,4 +1,4 @@
-"""The geometries of the cascade: all that defines it except the weights."""
+"""The geometries of the cascade: everything that defines it except the weights."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Geometry:
     """
 
     level_rounding: Literal["down", "up"]
-    """How a level's sides are rounded to whole pixels."""
+    """How a level's sides are rounded to integers."""
     level_resampling: Literal["bilinear", "area"]
-    """How a level is resized from the image: from four pixels around a point, or as area means."""
+    """How a level is resized from the image: from the four nearest pixels, or as area means."""
     box_extent: int
-    """A box's side is y2 - y1 plus this, where the nets' offsets are multiplied by it."""
+    """Added to y2 - y1 for the side that the nets' offsets are multiplied by."""
     truncates_squares: bool
-    """Whether the squares that the next net gets are rounded to whole pixels, toward zero."""
+    """Whether the squares passed to the next net are truncated to whole pixels."""
     crop_origin: int
     """A crop starts at (y1 - this) / (height - this) of the image; 1 if pixels count from 1."""
     landmark_shift: float
@@ -50,7 +50,7 @@ REFERENCE = Geometry(
     max_candidates=1000,
     onet_overlap=0.6,
 )
-"""The published tf-mtcnn graph."""
+"""The published tf-mtcnn graph's geometry."""
 
 ACCURATE = Geometry(
     level_rounding="up",
@@ -62,7 +62,7 @@ ACCURATE = Geometry(
     max_candidates=6000,
     onet_overlap=0.5,
 )
-"""The author's own code except for its crops; measured in docs/accuracy-comparison.md."""
+"""The geometry of the author's code, except for its crops; see docs/accuracy-comparison.md."""
 
 GEOMETRIES = {"accurate": ACCURATE, "reference": REFERENCE}
 
@@ -79,7 +79,7 @@ def named_geometry(name: str, *, averages_landmarks: bool = False) -> Geometry:
         raise InvalidSettings(f"there is no geometry {name!r}; choose one of {known}")
     if averages_landmarks and geometry is REFERENCE:
         raise InvalidSettings(
-            f"the geometry {name} equals the published graph, which does not average landmarks; "
+            f"the geometry {name} matches the published graph, which does not average landmarks; "
             "use accurate"
         )
     return replace(geometry, averages_landmarks=averages_landmarks)

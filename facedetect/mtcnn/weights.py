@@ -1,4 +1,4 @@
-"""MTCNN's weights: read from a file, and converted to the layout of `nets`."""
+"""MTCNN's weights: read them from a file, and convert them to the layout of `nets`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FloatArray = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
 
 POINTS = range(1, 6)
-"""The numbers of the landmarks in the author's landmark net."""
+"""The author's numbering of the landmarks in the landmark net."""
 
 NEUTRAL = 127.5
-"""The pixel value that the nets' normalisation, (x - 127.5) / 128, turns into 0."""
+"""The pixel value that the nets' normalisation, (x - 127.5) / 128, maps to 0."""
 
-# A head's columns, from x before y to y before x.
+# Reorders a head's columns from x before y to y before x.
 _YX_COLUMNS = {
     "box": [1, 0, 3, 2],
     "landmarks": [5, 6, 7, 8, 9, 0, 1, 2, 3, 4],
@@ -93,7 +93,7 @@ class Weights:
 
 
 def default_weights_path() -> Path:
-    """Return the path of the package's weights: beside this module, or models/ in a checkout."""
+    """Return the path of the built-in weights: next to this module, or models/ in a checkout."""
     packaged = Path(__file__).with_name("mtcnn.safetensors")
     if packaged.exists():
         return packaged
@@ -160,7 +160,7 @@ def _check_arrays(arrays: Arrays, source: Path, shapes: Mapping[str, tuple[int, 
 
 
 def _layer(arrays: Arrays, name: str) -> Layer:
-    """Convert one layer. The author trained on transposed images: height and width exchange."""
+    """Convert one layer. The author trained on transposed images: swap height and width."""
     kernel, bias = arrays[f"{name}/weight"], arrays[f"{name}/bias"]
     layer = name.split("/")[1]
     if kernel.ndim == _CONV_RANK:
@@ -188,7 +188,7 @@ def _fold_normalisation(kernel: FloatArray, bias: FloatArray) -> tuple[FloatArra
 
 
 def concat_outputs(*layers: Layer) -> Layer:
-    """Join dense layers on the same inputs; all of them have a PReLU, or none."""
+    """Join dense layers on the same inputs; either all have a PReLU or none."""
     slopes = [layer.slope for layer in layers if layer.slope is not None]
     return Layer(
         np.concatenate([layer.kernel for layer in layers], axis=1),
@@ -198,7 +198,7 @@ def concat_outputs(*layers: Layer) -> Layer:
 
 
 def block_diagonal(heads: Sequence[Layer]) -> Layer:
-    """Heads y, x, each on its own part of the inputs, as one layer with columns y1..y5, x1..x5."""
+    """Join heads y, x on separate inputs into one layer with columns y1..y5, x1..x5."""
     count, (inputs, _) = len(heads), heads[0].kernel.shape
     kernel = np.zeros((count, inputs, 2, count), np.float32)
     for index, head in enumerate(heads):

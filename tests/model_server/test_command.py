@@ -128,7 +128,7 @@ def test_a_version_policy_selects_as_in_tensorflow_serving(policy: str, wanted: 
         (["--label", "stable"], "'stable' is not NAME=VALUE"),
         (["--tls-cert", "cert.pem"], "go together"),
         (["1"], "is a version folder; give the folder that contains it"),
-        ([".", "--model_base_path=."], "each say what to serve; give one"),
+        ([".", "--model_base_path=."], "exclude each other; give one"),
         (["--model_base_pat=x"], "No such option"),
     ],
 )
