@@ -21,16 +21,16 @@ _HINT = "Create one with `facedetect keys add NAME`."
 _HEADER = APIKeyHeader(name=KEY_HEADER, scheme_name="key", description=_HINT, auto_error=False)
 _BEARER = HTTPBearer(scheme_name="bearer", description=_HINT, auto_error=False)
 
-# As dependencies they check nothing: they add both headers to the OpenAPI document and to /docs.
+# These dependencies check nothing: they add both headers to the OpenAPI document and /docs.
 _DOCUMENTED_KEYS = [Security(_HEADER), Security(_BEARER)]
 
 Dependencies = list[params.Depends]
 
 
 class AccessControl:
-    """Makes the routes' dependencies that admit requests before their bodies are read.
+    """Creates the routes' dependencies that admit requests before their bodies are read.
 
-    They put the caller's id and name into the request's context. For one event loop.
+    They store the caller's id and name in the request's context. For one event loop.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
@@ -44,25 +44,25 @@ class AccessControl:
             raise InvalidSettings(f"FACEDETECT_RATE_LIMIT: {error}") from error
 
     def dependencies(self, check: Callable[[Request], Awaitable[None]]) -> Dependencies:
-        """Return the dependencies of routes: this check, and those of host and origin before it."""
+        """Return a route's dependencies: the checks of host and origin, then this check."""
         documented = [] if self._keyring is None else _DOCUMENTED_KEYS
         return [Depends(self._check_source), *documented, Depends(check)]
 
     async def check_key(self, request: Request) -> None:
-        """For routes about the service itself, which have no rate limit."""
+        """Check the key on routes about the service itself, which have no rate limit."""
         self._authenticate(await _key_in_headers(request))
 
     async def check_caller(self, request: Request) -> None:
-        """For routes that process images."""
+        """Check key and rate limit on routes that process images."""
         await self.admit(request, await _key_in_headers(request))
 
     async def check_form(self, request: Request) -> None:
-        """For routes whose form may hold the image and the key; see `needs_form_key`."""
+        """Check routes whose form may contain the image and the key; see `needs_form_key`."""
         if not await self.needs_form_key(request):
             await self.check_caller(request)
 
     async def needs_form_key(self, request: Request) -> bool:
-        """Whether the route must still call `admit` with the key from the form, or with None."""
+        """Return whether the route must still call `admit` with the form's key, or with None."""
         return self._keyring is not None and await _key_in_headers(request) is None
 
     async def admit(self, request: Request, key: str | None) -> None:
@@ -95,7 +95,7 @@ async def _key_in_headers(request: Request) -> str | None:
 
 
 def _client_address(request: Request) -> str:
-    """What to count a caller without a key by: an IPv6 /64 is one home or one machine."""
+    """Return the id of a caller without a key; an IPv6 /64 counts as one caller."""
     host = request.client.host if request.client else ""
     try:
         address = ip_address(host.partition("%")[0])

@@ -1,4 +1,4 @@
-"""Admission of images: a queue in which callers share the slots fairly, whatever they send."""
+"""Admission of images: a queue that shares the slots fairly among callers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from facedetect.errors import Overloaded
 from facedetect.service.image_cost import ImageCost
 from facedetect.service.learned_rates import LearnedRates
 
-# What an image of unknown size may be: whoever is refused before the upload is refused in any case.
+# The best case for an image of unknown size: reject before the upload only if it is certain.
 _AT_BEST = ImageCost(slots=1, work=0.0, is_light=True)
 
 
 @dataclass(eq=False)
 class _Caller:
-    """A caller with images in the queue, or with more slot seconds used than was its turn."""
+    """A caller with images in the queue, or that has used more than its share of slot seconds."""
 
     id: str
     virtual_time: float
@@ -35,32 +35,32 @@ class _Caller:
 
 @dataclass(eq=False)
 class QueueEntry:
-    """An image that waits for its slots, or holds them once `admitted` is true."""
+    """An image waiting for its slots, or holding them once `admitted` is true."""
 
     caller: _Caller
     cost: ImageCost
     estimate_s: float
-    """Slot seconds; what it really takes is known at its release."""
+    """Estimated slot seconds; the actual use is known at its release."""
     slots: int = 0
     admitted_at: float = 0.0
     admitted: asyncio.Future[bool] = field(default_factory=asyncio.Future)
-    """False if the image had to give its place to another caller's."""
+    """False if the image was evicted in favour of another caller's."""
 
 
 class AdmissionQueue:
-    """Admits images by start-time fair queueing, as many at a time as there are slots for.
+    """Admits images by start-time fair queueing, as many at a time as there are slots.
 
-    A caller's virtual time is the slot seconds that its images have used; next is the image of the
-    caller with the least. Callers that come (again) begin at the queue's virtual time: idling saves
-    nothing up. Images are charged their estimate when they start, and at their release what they
-    really took, so a file that costs more than it looks delays its sender and nobody else.
+    A caller's virtual time is the slot seconds that its images have used; the caller with the least
+    is next. New and returning callers start at the queue's virtual time: being idle earns no
+    credit. Images are charged their estimate when they start, and corrected to their actual use at
+    their release, so a file that costs more than it seems delays only its sender.
 
-    One slot more takes light images only, of callers that have nothing running: neither heavy
-    images nor those of one caller make all others wait.
+    An extra slot is for light images of callers with nothing running: neither heavy images nor a
+    single caller can make everyone wait.
 
-    The wait is predicted for each caller from what would come before its image. An image that
-    would wait longer than `queue_timeout_s` is rejected at once; if more than `max_queued` wait, it
-    is the last one of the caller with the most. For one event loop.
+    The wait is predicted per caller from what is ahead of its image. An image that would wait
+    longer than `queue_timeout_s` is rejected at once; if more than `max_queued` are waiting, the
+    last one of the caller with the most is rejected. For one event loop.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class AdmissionQueue:
 
     @property
     def longest_wait_s(self) -> float:
-        """Predict how long an image would wait that came after all that wait now; 0 if none do."""
+        """Predict how long an image would wait behind all waiting images, s; 0 if none are."""
         waiting = [entry for caller in self._callers.values() for entry in caller.waiting]
         if not waiting:
             return 0.0
@@ -103,7 +103,7 @@ class AdmissionQueue:
         return (left_s + sum(entry.estimate_s for entry in waiting)) / self._slots
 
     def expected_wait_s(self, caller_id: str, cost: ImageCost = _AT_BEST) -> float:
-        """Predict how long an image that this caller sent now would wait."""
+        """Predict how long an image sent by this caller now would wait, s."""
         if not self.must_wait(caller_id, cost):
             return 0.0
         caller = self._caller(caller_id)
@@ -113,7 +113,7 @@ class AdmissionQueue:
         return wait_s
 
     def check_room(self, caller_id: str, cost: ImageCost = _AT_BEST) -> None:
-        """Raise Overloaded if an image that this caller sent now would be rejected."""
+        """Raise Overloaded if an image sent by this caller now would be rejected."""
         if not self.must_wait(caller_id, cost):
             return
         queued, own = self.queued, len(self._caller(caller_id).waiting)
@@ -129,7 +129,7 @@ class AdmissionQueue:
             )
 
     def must_wait(self, caller_id: str, cost: ImageCost) -> bool:
-        """Whether an image that this caller sent now would not be admitted at once."""
+        """Return whether an image sent by this caller now would have to wait."""
         if cost.slots <= self._free and not self.queued:
             return False
         may_use_light_slot = cost.is_light and self._may_use_light_slot(self._caller(caller_id))
@@ -156,12 +156,12 @@ class AdmissionQueue:
         return entry
 
     def release(self, entry: QueueEntry, *, is_completed: bool) -> None:
-        """Free the slots and charge what was used. Estimates learn from completed images only."""
+        """Free the slots and charge the actual use. Estimates learn only from completed images."""
         slot_seconds = (self._clock() - entry.admitted_at) * entry.slots
         if is_completed:
             self._rates.learn(entry.caller.id, slot_seconds, entry.cost.work)
         entry.caller.virtual_time += slot_seconds - entry.estimate_s
-        # Time passes for all, or a flood of new callers would hold it, and keep out everybody else.
+        # Time must advance, or a flood of new callers would hold it back and lock others out.
         self._virtual_time += slot_seconds / sum(c.is_active for c in self._callers.values())
         entry.caller.running -= 1
         self._running.remove(entry)
@@ -183,7 +183,7 @@ class AdmissionQueue:
             raise self._overloaded(
                 entry.caller.id,
                 "queue_timeout",
-                f"no thread became free in {self._queue_timeout_s:g} s",
+                f"no thread became free within {self._queue_timeout_s:g} s",
             )
         if not entry.admitted.result():
             raise self._full(entry.caller.id, self.queued)
@@ -193,7 +193,7 @@ class AdmissionQueue:
             pass
 
     def _admit_one(self) -> bool:
-        """Admit one image, if one may start: a heavy one whose turn it is keeps what gets free."""
+        """Admit one image if possible; a heavy image whose turn it is reserves freed slots."""
         waiting = [caller for caller in self._callers.values() if caller.waiting]
         waiting.sort(key=lambda caller: caller.virtual_time)
         if waiting and waiting[0].waiting[0].cost.slots <= self._free:
@@ -212,7 +212,7 @@ class AdmissionQueue:
         return False
 
     def _may_use_light_slot(self, caller: _Caller) -> bool:
-        """Whether its light images may take that slot, now or once the caller has left it."""
+        """Return whether the caller's light images may use the light slot, now or later."""
         running = (entry for entry in self._running if entry.caller is caller)
         return all(entry is self._light_slot for entry in running)
 
@@ -235,7 +235,7 @@ class AdmissionQueue:
         self._forget_callers()
 
     def _evict_if_full(self) -> None:
-        """Reject the last image of the caller with the most."""
+        """If the queue is full, reject the last image of the caller with the most."""
         if self.queued > self._max_queued:
             largest = max(self._callers.values(), key=lambda caller: len(caller.waiting))
             largest.waiting.pop().admitted.set_result(False)
@@ -244,14 +244,14 @@ class AdmissionQueue:
         return max((len(caller.waiting) for caller in self._callers.values()), default=0)
 
     def _caller(self, caller_id: str) -> _Caller:
-        """Return the caller; one that was idle begins now."""
+        """Return the caller; an idle one starts at the current virtual time."""
         caller = self._callers.get(caller_id) or _Caller(caller_id, self._virtual_time)
         if not caller.is_active:
             caller.virtual_time = max(caller.virtual_time, self._virtual_time)
         return caller
 
     def _forget_callers(self) -> None:
-        """Forget idle callers, but for those that have used more than was their turn."""
+        """Forget idle callers, except those that have used more than their share."""
         if not any(caller.is_active for caller in self._callers.values()):
             self._callers.clear()
         for caller in list(self._callers.values()):
@@ -259,10 +259,7 @@ class AdmissionQueue:
                 del self._callers[caller.id]
 
     def _seconds_before(self, caller: _Caller, *, light_slot: bool) -> float:
-        """Estimate what comes before the next image of a caller, in the light slot or the others.
-
-        In slot seconds.
-        """
+        """Estimate the slot seconds ahead of a caller's next image, by kind of slot."""
         turn = caller.virtual_time + sum(entry.estimate_s for entry in caller.waiting)
         seconds = sum(
             self._seconds_left(entry)
@@ -278,7 +275,7 @@ class AdmissionQueue:
         return seconds
 
     def _seconds_left(self, entry: QueueEntry) -> float:
-        """What a running image still takes: one that is late is expected to be late once more."""
+        """Return what a running image still takes; a late one is expected to be as late again."""
         return abs(entry.estimate_s - (self._clock() - entry.admitted_at) * entry.slots)
 
     def _full(self, caller_id: str, queued: int) -> Overloaded:
@@ -286,6 +283,6 @@ class AdmissionQueue:
         return self._overloaded(caller_id, "queue_full", f"{queued} {images} already waiting")
 
     def _overloaded(self, caller_id: str, reason: str, message: str) -> Overloaded:
-        """Ask to retry once this caller's images will have been processed."""
+        """Ask the caller to retry once its own images should be done."""
         wait_s = max(1, math.ceil(self.expected_wait_s(caller_id)))
         return Overloaded(f"{message}; retry in {wait_s} s", wait_s, reason)

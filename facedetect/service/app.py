@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def create_app(settings: ServiceSettings, detector: Detector) -> FastAPI:
-    """Create the service around a detector, which it warms up on startup.
+    """Create the service for a detector, which it warms up on startup.
 
     Raises InvalidSettings as `build_services` does.
     """
@@ -41,12 +41,11 @@ def create_app(settings: ServiceSettings, detector: Detector) -> FastAPI:
         summary="Finds faces in images: boxes, five landmarks and scores.",
         version=facedetect.__version__,
         redoc_url=None,
-        default_response_class=JSONLine,
-        generate_unique_id_function=lambda route: route.name,  # what generated clients call it
+        generate_unique_id_function=lambda route: route.name,  # the names in generated clients
         lifespan=lambda _: _lifespan(services),
         middleware=_middleware(services),
         exception_handlers=PROBLEM_HANDLERS,
-        redirect_slashes=False,  # the redirect would go to whatever host the request named
+        redirect_slashes=False,  # a redirect would go to whatever host the request names
     )
     app.state.services = services  # for the server
     add_routes(app, services)
@@ -64,8 +63,8 @@ def _middleware(services: Services) -> list[Middleware]:
         Middleware(RequestLog, services.metrics, services.tracing),
         Middleware(SecurityHeaders),
         *([cors_middleware(origins)] if origins else []),
-        # Starlette puts its own outside of all of these, where the response to a bug would get
-        # neither a request id nor headers; once this one has responded, that one does not.
+        # Starlette puts its own outside of all these, where the response to a bug would get neither
+        # a request id nor headers. This one responds first, so that Starlette's does not.
         Middleware(ServerErrorMiddleware, handler=answer_bug),
     ]
 
@@ -82,14 +81,14 @@ async def _lifespan(services: Services) -> AsyncIterator[dict[str, Services]]:
 
 
 async def _warm_up(detector: Detector) -> None:
-    """Load the model while the first requests wait for it; /readyz reports when it is loaded."""
+    """Load the model while the first requests wait for it; /readyz reports when it is ready."""
     try:
         model = await to_thread.run_sync(detector.warm_up, abandon_on_cancel=True)
     except FacedetectError as error:
         logger.warning("the model is not ready: %s", format_with_notes(error))
-    except Exception:  # a bug: requests will report it as well, and need a running service
+    except Exception:  # a bug, which requests report as well; keep the service running
         logger.exception("warming up the model failed")
     else:
         runs_on = detector.backend.instruction_set
-        engine = "" if runs_on is None else f", the engine runs on {runs_on}"
+        engine = "" if runs_on is None else f", the engine uses {runs_on}"
         logger.info("model %s version %s is ready%s", model.name, model.version, engine)

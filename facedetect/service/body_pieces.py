@@ -1,4 +1,4 @@
-"""Large answers, written piece by piece."""
+"""Writes large responses in pieces."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ _PIECE_BYTES = 256 * 2**10
 
 
 class BodyPieces:
-    """ASGI middleware that sends bodies in pieces, each once the client has read the one before.
+    """ASGI middleware that sends bodies in pieces, each after the client has read the previous one.
 
-    asyncio and uvicorn copy what is written at once several times, in the event loop: all other
-    requests would wait while they copy an answer of 100 MB.
+    asyncio and uvicorn copy a write several times in the event loop: all other requests would wait
+    while they copy a response of 100 MB.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Forward a request."""
 
         async def send_in_pieces(message: Message) -> None:
             body = message.get("body", b"")

@@ -1,4 +1,4 @@
-"""The schemas of DeepStack's and CodeProject.AI's calls, as the OpenAPI document shows them."""
+"""The schemas of DeepStack's and CodeProject.AI's APIs, for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ CUSTOM_MODEL = "face"
 
 
 class CameraFace(BaseModel):
-    """A face, in whole pixels."""
+    """A face, in integer pixels."""
 
     confidence: float
     y_min: int
     x_min: int
     y_max: int
     x_max: int
-    label: Annotated[str, Field(description="What was found: always `face`.")] = "face"
-    userid: Annotated[str, Field(description="Who it is: nobody is recognised.")] = "unknown"
+    label: Annotated[str, Field(description="The kind of object: always `face`.")] = "face"
+    userid: Annotated[str, Field(description="The recognised person: always `unknown`.")] = (
+        "unknown"
+    )
 
 
 class CameraResponse(BaseModel):
-    """DeepStack's response; no faces are a success with an empty list."""
+    """DeepStack's response; without faces, it succeeds with an empty list."""
 
     success: bool = True
     predictions: list[CameraFace]
@@ -50,7 +52,7 @@ class CameraResponse(BaseModel):
 
 
 class FaceListResponse(BaseModel):
-    """The people who were registered: nobody."""
+    """The registered people: always none."""
 
     success: bool = True
     faces: list[str] = []
@@ -68,7 +70,7 @@ class PingResponse(BaseModel):
 
 
 class CodeProjectVersion(BaseModel):
-    """A version as CodeProject.AI writes it; programs refuse one that lacks a field."""
+    """A version in CodeProject.AI's format; clients reject it if a field is missing."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
@@ -96,7 +98,7 @@ class StatusVersionResponse(BaseModel):
 
 
 class UpdateResponse(StatusVersionResponse):
-    """Whether there is a newer version: never."""
+    """Whether a newer version is available: never."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 

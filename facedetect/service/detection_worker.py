@@ -1,4 +1,4 @@
-"""From the bytes of an uploaded image to its faces, in a bounded number of threads."""
+"""Detect the faces in uploaded images in a bounded number of threads."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RenderOptions:
 
 @dataclass(frozen=True)
 class DetectionJob:
-    """One image and what to do with it; it is rendered only if there are `render_options`."""
+    """One image and what to do with it; rendered only with `render_options`."""
 
     data: bytes
     params: DetectionParams
@@ -59,7 +59,7 @@ class Timings:
 
 @dataclass(frozen=True)
 class DetectionResult:
-    """The faces of one image, what was looked for, and the rendered file if one was asked for."""
+    """The faces in one image, the parameters used, and the rendered file if requested."""
 
     detection: Detection
     params: DetectionParams
@@ -69,9 +69,9 @@ class DetectionResult:
 
 
 class DetectionWorker:
-    """Runs jobs in `settings.threads` threads and one for light images, as they are admitted.
+    """Runs admitted jobs in `settings.threads` threads, plus one for light images.
 
-    A job ends `settings.timeout_s` after the upload, in whatever it is then.
+    A job times out `settings.timeout_s` after the upload, whatever it is doing then.
     """
 
     def __init__(self, detector: Detector, settings: ServiceSettings) -> None:
@@ -88,7 +88,7 @@ class DetectionWorker:
         self._timeout_s = settings.timeout_s
 
     async def run(self, job: DetectionJob, disconnected: asyncio.Future[None]) -> DetectionResult:
-        """Wait for admission and run the job, unless its client has `disconnected` before.
+        """Wait for admission and run the job, unless its client has `disconnected` first.
 
         Raises the subclasses of ImageError and BackendError, InvalidParams, Overloaded and
         ClientDisconnect.
@@ -117,7 +117,7 @@ class DetectionWorker:
     def _open(
         self, job: DetectionJob, deadline: float
     ) -> tuple[Picture, DetectionParams, ImageCost]:
-        """Open the image and estimate its cost by the header: refused images never wait."""
+        """Open the image and estimate its cost from the header, so that bad images never wait."""
         picture = self._detector.open_picture(job.data, deadline)
         header = picture.header
         try:

@@ -1,4 +1,4 @@
-"""HTTP connections with limits: idle senders and slow readers are disconnected."""
+"""HTTP connections with limits that disconnect idle senders and slow readers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from facedetect.service.unread_answers import UnreadAnswers
 
 _MAX_HEAD_BYTES = 64 * 2**10
 
-# The system takes this much of an answer beyond what it has sent. It would take megabytes, and a
-# slow reader would seem to stand still while they are being sent.
+# The kernel buffers this much of a response. By default it would buffer megabytes, and a slow
+# reader would seem to make no progress while they are sent.
 _UNSENT_BYTES = 64 * 2**10
 
 
 class _Watchdog:
-    """Calls `on_timeout` once something has been pending for too long."""
+    """Calls `on_timeout` if something stays pending for too long."""
 
     def __init__(self, protocol: GuardedHttpProtocol, on_timeout: Callable[[], None]) -> None:
         self._protocol = protocol
@@ -28,7 +28,7 @@ class _Watchdog:
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, *, pending: bool) -> None:
-        """Start the timer, unless it is running already, or stop it."""
+        """Start the timer unless it is already running, or stop it."""
         if pending and self._timer is None:
             protocol = self._protocol
             self._timer = protocol.loop.call_later(protocol.stall_timeout_s, self._expire)
@@ -42,18 +42,17 @@ class _Watchdog:
 
 
 class GuardedHttpProtocol(HttpToolsProtocol):
-    """uvicorn's httptools protocol for HTTP/1.1, with the limits that it lacks.
+    """uvicorn's httptools protocol for HTTP/1.1, with limits that uvicorn lacks.
 
     The head of a request must be complete within `stall_timeout_s` of the connection or of its
-    first byte, must not exceed 64 KiB, and must name one host (RFC 9112, section 3.2). Trailers are
-    dropped. Bodies have limits of their own (`uploads.py`). A response must be read at
-    `min_transfer_rate`, measured over `stall_timeout_s`, and counts among the `unread_answers`
-    until it is. Connections over a limit are aborted, not closed: nobody would read what is left
-    to write.
+    first byte, must not exceed 64 KiB, and must have one Host (RFC 9112, section 3.2). Trailers are
+    dropped. Bodies have separate limits (`uploads.py`). A response must be read at
+    `min_transfer_rate`, measured over `stall_timeout_s`, and counts toward `unread_answers` until
+    then. Connections over a limit are aborted, not closed: nobody would read the rest.
 
     A request sent before the previous one is answered (pipelining) is dropped, and the connection
-    is closed after the response; the client then sends it again (RFC 9112, section 9.3.2).
-    uvicorn would stop reading instead, and not notice when the client disconnects.
+    is closed after the response; the client then retries it (RFC 9112, section 9.3.2).
+    uvicorn would instead stop reading, and not notice that the client disconnects.
     """
 
     stall_timeout_s: float
@@ -86,7 +85,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._head_bytes += len(data)
         super().data_received(data)
-        # The rest of a refused body counts as well.
+        # The rest of a rejected body counts, too.
         self._head_watchdog.watch(pending=not self._is_responding())
         if not self._in_head:
             self._head_bytes = 0
@@ -125,7 +124,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def _is_responding(self) -> bool:
-        # Dropped requests get no cycle, so this is always that of the request being answered.
+        # Dropped requests get no cycle, so this one belongs to the request being answered.
         return self.cycle is not None and not self.cycle.response_complete
 
     def on_response_complete(self) -> None:
@@ -150,21 +149,21 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
     @property
     def caller_id(self) -> str:
-        """Who reads the answer."""
+        """The client that reads the response."""
         return caller_id_of(self.cycle.scope)
 
     @property
     def unread_bytes(self) -> int:
-        """What is left to write, or to be given to this connection (see `BodyPieces`)."""
+        """The bytes still to be written, including those in `BodyPieces`."""
         to_come = 0 if self.cycle is None else self.cycle.expected_content_length
         return self.transport.get_write_buffer_size() + to_come
 
     def abort(self) -> None:
-        """Disconnect at once, and free what is left to write."""
+        """Disconnect at once and free what is left to write."""
         self.transport.abort()
 
     def _watch_reader(self) -> None:
-        """Measure from now on how fast the client reads, if there is anything left to read."""
+        """Start measuring how fast the client reads, if there is anything left to read."""
         self._unread_before = self.unread_bytes
         self._reader_watchdog.watch(pending=False)
         self._reader_watchdog.watch(pending=self._unread_before > 0)
@@ -177,10 +176,10 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self._watch_reader()
 
     def _check_host(self) -> None:
-        """Refuse what proxies and this service might read differently; uvicorn answers 400."""
+        """Reject what proxies and this service might interpret differently; uvicorn answers 400."""
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
-            raise ValueError(f"the request has {hosts} Host headers, not one")
+            raise ValueError(f"the request has {hosts} Host headers; it must have one")
 
 
 def _limit_unsent_bytes(transport: asyncio.Transport) -> None:

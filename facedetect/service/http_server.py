@@ -15,9 +15,9 @@ from facedetect.service.http_protocol import GuardedHttpProtocol
 from facedetect.settings import ServiceSettings
 
 _ADDRESS_ERRORS = {
-    errno.EADDRINUSE: "is in use: another program listens there, maybe this service already",
-    errno.EACCES: "is not allowed for this user: ports below 1024 need more rights",
-    errno.EADDRNOTAVAIL: "is no address of this machine",
+    errno.EADDRINUSE: "is already in use, perhaps by another instance of this service",
+    errno.EACCES: "is not allowed: ports below 1024 need elevated privileges",
+    errno.EADDRNOTAVAIL: "is not an address of this machine",
 }
 
 
@@ -46,7 +46,7 @@ def make_server(settings: ServiceSettings, detector: Detector) -> uvicorn.Server
 
 
 def check_address(host: str, port: int) -> None:
-    """Raise InvalidSettings, saying what to do, if nothing can listen at this address."""
+    """Raise InvalidSettings, saying what to do, if this address cannot be listened on."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
@@ -59,10 +59,10 @@ def check_address(host: str, port: int) -> None:
 
 
 def raise_open_file_limit() -> None:
-    """Let this process open as many sockets as the system allows: slow clients hold theirs."""
+    """Raise the limit on open files to the system's maximum: slow clients hold sockets."""
     try:
         import resource
-    except ImportError:  # Windows, which has no such limit
+    except ImportError:  # not on Windows
         return
     _, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (maximum, maximum))

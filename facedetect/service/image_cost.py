@@ -1,4 +1,4 @@
-"""What an image costs: an estimate by its header, in pixels of an image pyramid."""
+"""Estimate an image's cost from its header, in pixels of its pyramid."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from dataclasses import dataclass
 from facedetect.faces import DetectionParams
 from facedetect.images import ImageHeader, ImageLimits
 
-# P-Net looks at every pixel of the pyramid, which costs most, so that is the unit: 0.1 us of one
-# core. Decoding a pixel of the image, and any request:
+# Running P-Net on every pixel of the pyramid dominates the cost, so that is the unit: 0.1 us of one
+# core. The cost of decoding a pixel, and of any request:
 _DECODED_PIXEL_COST = 0.1
 _REQUEST_COST = 50_000.0
 
-# Encoding a pixel of the answer's picture.
+# The cost of encoding a pixel of the result.
 _ENCODED_PIXEL_COST = {".jpeg": 0.1, ".png": 0.5, ".webp": 1.5}
 
-# The first threshold decides how many candidates R-Net gets, the second how many O-Net. For each
-# tenth of the default the whole image takes so much longer (measured: 3 and 2 times at 0.1).
+# The first threshold determines how many candidates R-Net gets, the second how many O-Net gets.
+# Dividing one by ten adds this multiple of the cost (measured: 3 and 2 times at 0.1).
 _DEFAULT_THRESHOLDS = DetectionParams().thresholds
 _COST_OF_A_TENTH = (2.6, 1.0)
 
 LIGHT_PIXELS = 2_000_000
-"""A Full HD frame: what cameras send, and programs that scale their pictures down.
+"""A Full HD frame, as sent by cameras and by programs that scale their pictures down.
 
-The extra slot for light images (`admission.py`) adds so many pixels to the bound on memory.
+The extra slot for light images (`admission.py`) adds this many pixels to the memory bound.
 """
 
 
 @dataclass(frozen=True)
 class ImageCost:
-    """What processing one image takes: `slots` while it runs, and `work` in pyramid pixels.
+    """The cost of processing one image: `slots` while it runs, and `work` in pyramid pixels.
 
-    `is_light`: at most what a photograph of `LIGHT_PIXELS` takes at the default parameters.
+    `is_light`: costs at most as much as `LIGHT_PIXELS` at the default parameters.
     """
 
     slots: int
@@ -41,7 +41,7 @@ class ImageCost:
 
 
 class CostModel:
-    """Estimates costs. An image at a limit takes all slots: memory is bounded by one of those."""
+    """Estimates costs. An image at a limit takes all slots, so memory is bounded by one of them."""
 
     def __init__(self, limits: ImageLimits, max_pyramid_pixels: float, slots: int) -> None:
         self._max_pixels = limits.max_pixels
@@ -51,7 +51,7 @@ class CostModel:
     def estimate(
         self, header: ImageHeader, params: DetectionParams, encoded_as: str | None = None
     ) -> ImageCost:
-        """Estimate the cost of an image, and of a picture with the suffix `encoded_as`."""
+        """Estimate the cost of an image, and of encoding a result with the suffix `encoded_as`."""
         pixels = header.width * header.height
         pyramid = params.pyramid_pixels(header.width, header.height)
         share = max(pixels / self._max_pixels, pyramid / self._max_pyramid_pixels)

@@ -1,4 +1,4 @@
-"""How long work takes: learned from each caller's images, for that caller."""
+"""Learn how long work takes, for each caller from its own images."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class _Sums:
 class LearnedRates:
     """Slot seconds per pixel of work.
 
-    A caller whose images take longer than they look changes its own rate only: those of whom
-    nothing is known get the median of all callers seen lately.
+    A caller whose images take longer than they seem changes only its own rate; unknown callers get
+    the median of all recent callers.
     """
 
     def __init__(self) -> None:
         self._callers: dict[str, _Sums] = {}
 
     def of(self, caller_id: str) -> float:
-        """Return the rate of a caller: slot seconds per pixel of a pyramid."""
+        """Return a caller's rate: slot seconds per pyramid pixel."""
         known = self._callers.get(caller_id)
         if known is not None:
             return known.slot_seconds / known.work
@@ -35,10 +35,10 @@ class LearnedRates:
         return median(rates) if rates else _FIRST_GUESS_S
 
     def learn(self, caller_id: str, slot_seconds: float, work: float) -> None:
-        """Count an image; older ones count less and less."""
+        """Add an image's rate; older images count less and less."""
         sums = self._callers.pop(caller_id, _Sums())
         sums.slot_seconds = _WEIGHT_OF_THE_PAST * sums.slot_seconds + slot_seconds
         sums.work = _WEIGHT_OF_THE_PAST * sums.work + work
-        self._callers[caller_id] = sums  # the last one now
+        self._callers[caller_id] = sums  # now the most recent
         if len(self._callers) > _MAX_CALLERS:
             del self._callers[next(iter(self._callers))]

@@ -24,7 +24,7 @@ from facedetect.service.root_path import path_in_service
 logger = logging.getLogger(__name__)
 
 ReportableError = errors.FacedetectError | RequestValidationError
-"""FastAPI raises the second for queries that do not fit the schema."""
+"""FastAPI raises the second for queries that do not match the schema."""
 
 _TYPE_PREFIX = "urn:facedetect:problem:"
 _UNAVAILABLE_RETRY_S = 5
@@ -49,13 +49,13 @@ class CameraFailure(BaseModel):
     duration: int = 0
 
 
-def camera_failure(status: int, error: str, headers: dict[str, str]) -> JSONLine:
-    """Return the response to a call of DeepStack's that failed."""
-    return JSONLine(CameraFailure(error=error).model_dump(), status, headers)
+def camera_failure(status: int, error: str, headers: dict[str, str]) -> JSONResponse:
+    """Return the response to a failed DeepStack call."""
+    return JSONResponse(CameraFailure(error=error).model_dump(), status, headers)
 
 
-class ProblemResponse(JSONLine):
-    """A Problem with the status that it states."""
+class ProblemResponse(JSONResponse):
+    """A Problem, sent with its own status."""
 
     media_type = "application/problem+json"
 
@@ -105,7 +105,7 @@ KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
     errors.BackendProtocolError: ProblemKind(
         502, "backend-protocol-error", "Invalid response from the model"
     ),
-    # Caused by the operator's files and settings, never by a request.
+    # Caused by the operator's files and settings, never by requests.
     errors.InvalidVideo: _BUG,
     errors.UnsupportedVideo: _BUG,
     errors.InvalidDataset: _BUG,
@@ -117,12 +117,12 @@ KINDS: dict[type[errors.FacedetectError], ProblemKind] = {
 
 
 def problem_kind(error: errors.FacedetectError) -> ProblemKind:
-    """Return the kind of problem that an error is reported as."""
+    """Return the kind of problem that reports an error."""
     return KINDS.get(type(error), _BUG)
 
 
 def report_problem(error: ReportableError) -> Problem:
-    """Return the problem for the client; log what clients must not see, and record the error."""
+    """Return the problem for the client; record the error, and log what clients must not see."""
     if isinstance(error, RequestValidationError):
         error = errors.InvalidParams("; ".join(map(_describe, error.errors())))
     kind = problem_kind(error)
@@ -132,12 +132,12 @@ def report_problem(error: ReportableError) -> Problem:
         return kind.problem(_SEE_LOG)
     if isinstance(error, errors.BackendError):
         logger.warning("%s", errors.format_with_notes(error))
-    error.with_traceback(None)  # its frames would keep the image as long as the error
+    error.with_traceback(None)  # its frames would keep the image in memory as long as the error
     return kind.problem(str(error))
 
 
 def problem_headers(error: ReportableError) -> dict[str, str]:
-    """Return the headers that belong to a response with this error."""
+    """Return the headers of a response with this error."""
     match error:
         case errors.Overloaded():
             return {"Retry-After": str(math.ceil(error.retry_after_s))}
@@ -153,12 +153,12 @@ def problem_headers(error: ReportableError) -> dict[str, str]:
 
 
 def problem_response(error: ReportableError) -> ProblemResponse:
-    """Report an error and return the response to its request."""
+    """Report an error and return its response."""
     return ProblemResponse(report_problem(error), problem_headers(error))
 
 
 def _describe(problem: dict[str, Any]) -> str:
-    """Describe one of pydantic's validation errors in a line."""
+    """Describe a pydantic validation error in one line."""
     name = ".".join(map(str, problem["loc"][1:]))
     if problem["type"] == "extra_forbidden":
         return f"{name} is not a parameter of this endpoint; see /docs"
@@ -183,7 +183,7 @@ async def _answer_disconnect(_: Request, __: ClientDisconnect) -> Response:
 
 
 async def answer_bug(_: Request, __: Exception) -> Response:
-    """Handle an exception that is none of ours; Starlette raises it again for uvicorn's log."""
+    """Handle an unexpected exception; Starlette raises it again for uvicorn's log."""
     return ProblemResponse(_BUG.problem(_SEE_LOG))
 
 
@@ -193,4 +193,4 @@ PROBLEM_HANDLERS: dict[int | type[Exception], Callable[..., Coroutine[Any, Any, 
     HTTPException: _answer_http_exception,
     ClientDisconnect: _answer_disconnect,
 }
-"""For FastAPI's `exception_handlers`. Bugs are not among them: see `answer_bug`."""
+"""FastAPI's `exception_handlers`, except for bugs: see `answer_bug`."""

@@ -15,7 +15,7 @@ from facedetect.errors import RateLimited
 
 @cache
 def parse_rate_limit(text: str) -> tuple[RateLimitItem, ...]:
-    """Parse `600/minute`, or limits joined by `;`, all of which apply. Raises ValueError."""
+    """Parse `600/minute`, or several limits joined by `;`, which all apply. Raises ValueError."""
     try:
         limits = tuple(parse_many(text))
     except ValueError:
@@ -32,11 +32,11 @@ def parse_rate_limit(text: str) -> tuple[RateLimitItem, ...]:
 class RateLimits:
     """Counts requests in sliding windows: two numbers per caller and limit. For one event loop.
 
-    The previous window counts by the fraction of it that the sliding window still covers.
+    The previous window is weighted by the fraction that the sliding window still covers.
     """
 
     def __init__(self, default: str | None) -> None:
-        """`default` is for callers without a limit of their own; None allows any rate.
+        """`default` applies to callers without their own limit; None allows any rate.
 
         Raises ValueError like `parse_rate_limit`.
         """
@@ -44,7 +44,7 @@ class RateLimits:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     async def count(self, caller: str, own_limit: str | None = None) -> None:
-        """Count a request. Raises RateLimited, and counts nothing, if a limit is used up."""
+        """Count a request. Raises RateLimited, without counting it, if a limit is exceeded."""
         limit = self._default if own_limit is None else parse_rate_limit(own_limit)
         for item in limit:
             if not await self._limiter.test(item, caller):

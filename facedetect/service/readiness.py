@@ -1,4 +1,4 @@
-"""Whether the model is ready: the backend is asked once for all callers."""
+"""Check whether the model is ready, with one backend call for all callers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _CACHED_FOR_S = 1.0
 
 
 class Readiness:
-    """Asks the backend and caches the answer for a second, as asking may take a network call.
+    """Calls the backend and caches the answer for a second, since it may be a network call.
 
-    Concurrent callers share one question. For one event loop.
+    Concurrent checks share one call. For one event loop.
     """
 
     def __init__(self, backend: Backend, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,7 +30,7 @@ class Readiness:
         self._expires_at = 0.0
 
     async def check(self) -> ModelRef:
-        """Return the model that would answer now. Raises BackendUnavailable if there is none."""
+        """Return the model that would answer now. Raises BackendUnavailable if none is ready."""
         async with self._lock:
             if self._answer is None or self._clock() > self._expires_at:
                 self._answer = await to_thread.run_sync(self._ask, abandon_on_cancel=True)

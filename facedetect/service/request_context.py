@@ -1,4 +1,4 @@
-"""What becomes known about a request: its log line, its metrics and its span are made of this."""
+"""What is known about a request; the source of its log line, metrics and span."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ StageName = Literal["upload", "queue", "decode", "predict", "render"]
 _CALLER_ID = "facedetect.caller_id"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-# Requested every few seconds by machines.
+# Polled every few seconds by machines.
 _PROBES = frozenset(
     {"/healthz", "/readyz", "/metrics", "/v1/status/ping", "/v1/server/status/ping"}
 )
@@ -28,7 +28,7 @@ _PROBES = frozenset(
 
 @dataclass
 class Stage:
-    """One stage of processing; its duration is known once it has ended."""
+    """One stage of processing; its duration is set at its end."""
 
     name: StageName
     started_ns: int
@@ -37,17 +37,17 @@ class Stage:
 
 @dataclass
 class RequestContext:
-    """Facts about one request; any of its tasks or threads may add some."""
+    """Facts about one request; any of its tasks and threads may add some."""
 
     scope: Scope = field(default_factory=dict)
     id: str = ""
     started: float = field(default_factory=time.perf_counter)
     seconds: float = 0.0
-    """From the head of the request to the end of the response, once that is reached."""
+    """The time from the request's head to the end of the response, once known."""
     bytes_in: int = 0
     bytes_out: int = 0
     response_status: int | None = None
-    """Set once the response starts."""
+    """Set when the response starts."""
     is_disconnected: bool = False
     """Whether the client disconnected before the response started."""
     caller: str | None = None
@@ -61,10 +61,10 @@ class RequestContext:
 
     @property
     def caller_id(self) -> str:
-        """What the caller's shares are counted by: the id of its API key, or else its address.
+        """The caller's identity for fair sharing: the id of its API key, or its address.
 
-        All callers that have not shown their key yet are one, with an empty id. It is kept in the
-        scope, where the server sees it, too.
+        All callers that have not sent their key yet share an empty id. It is stored in the scope,
+        where the server can read it, too.
         """
         return caller_id_of(self.scope)
 
@@ -74,9 +74,9 @@ class RequestContext:
 
     @property
     def status(self) -> int:
-        """The status of the response; without one, the server sends 500."""
+        """The status of the response; 500 if there is none."""
         if self.is_disconnected:
-            return 499  # nginx's, as HTTP has no status for it
+            return 499  # nginx's code, as HTTP has none
         return self.response_status or 500
 
     @property
@@ -86,35 +86,36 @@ class RequestContext:
 
     @property
     def route(self) -> str:
-        """The template of the matched route, such as `/detect`, or the path of a mounted app."""
+        """The matched route's template, such as `/detect`, or the path of a mounted app."""
         scope = self.scope
         if "route" in scope:
             return str(scope["route"].path) or "/"
         if "app_root_path" in scope:
             return str(scope["root_path"].removeprefix(scope["app_root_path"]))
         if "endpoint" in scope and not scope.get("path_params"):
-            return path_in_service(scope)  # a route without parameters, which FastAPI does not name
+            return str(
+                scope["path"]
+            )  # a route without parameters, whose template FastAPI does not set
         return "unmatched"
 
     @property
     def is_probe(self) -> bool:
-        """Whether a machine asks for the state of the service, as it does every few seconds."""
-        return path_in_service(self.scope) in _PROBES
+        """Whether this is a health check or a scrape, which come every few seconds."""
+        return self.scope["path"] in _PROBES
 
 
 def caller_id_of(scope: Mapping[str, Any]) -> str:
-    """Return the caller of a request; empty while it is unknown."""
+    """Return the caller id of a request; empty while unknown."""
     return str(scope.get(_CALLER_ID, ""))
 
 
-# Tasks and threads run in a copy of the context of the request that they work for: they all find
-# the same object in it.
+# Tasks and threads run in a copy of their request's context: they all find the same object in it.
 _CURRENT: ContextVar[RequestContext] = ContextVar("facedetect_request")
 
 
 @contextmanager
 def request_context(request: RequestContext) -> Iterator[None]:
-    """Within the block, `current_request` returns this one."""
+    """Make `current_request` return this request within the block."""
     token = _CURRENT.set(request)
     try:
         yield
@@ -123,7 +124,7 @@ def request_context(request: RequestContext) -> Iterator[None]:
 
 
 def current_request() -> RequestContext:
-    """Return the context of the current request; outside of requests, one that nobody reads."""
+    """Return the current request's context; outside of requests, a dummy."""
     return _CURRENT.get(RequestContext())
 
 

@@ -31,7 +31,7 @@ _STOPPING = "the service is shutting down and did not finish this request; retry
 
 
 class RequestLog:
-    """ASGI middleware; the outermost, so that it sees every response."""
+    """ASGI middleware, outermost so that it sees every response."""
 
     def __init__(self, app: ASGIApp, metrics: ServiceMetrics, tracing: Tracing | None) -> None:
         self._app = app
@@ -44,7 +44,7 @@ class RequestLog:
             return
         request = RequestContext(scope, _request_id(scope))
         # Never unbound: the server logs exceptions after the request, and those lines need the id,
-        # too. The next request starts with an empty context.
+        # too. The next request starts with a fresh context.
         bind_contextvars(request_id=request.id)
         with request_context(request), self._span(request):
             try:
@@ -54,7 +54,7 @@ class RequestLog:
                 request.seconds = time.perf_counter() - request.started
                 self._metrics.add_request(request)
                 _log_request(request)
-                request.errors.clear()  # their tracebacks may hold images
+                request.errors.clear()  # their tracebacks may keep images in memory
 
     async def _respond(self, request: RequestContext, receive: Receive, send: Send) -> None:
         try:
@@ -62,7 +62,7 @@ class RequestLog:
         except asyncio.CancelledError:
             if request.response_status is not None:
                 raise
-            # The server is shutting down and cancels the requests that are left.
+            # The server is shutting down and cancels the remaining requests.
             response = problem_response(Stopping(_STOPPING))
             await response(request.scope, receive, send)
 
@@ -73,13 +73,13 @@ class RequestLog:
 
 
 def _request_id(scope: Scope) -> str:
-    """Return the id that the client sent, if it is safe to log, or else a new one."""
+    """Return the id sent by the client if it is safe to log, else a new one."""
     given = Headers(scope=scope).get(_ID_HEADER, "")
     return given if _ID.fullmatch(given) else uuid.uuid4().hex
 
 
 def _observe(request: RequestContext, receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """Wrap both functions to record what passes; the response gets the request's id."""
+    """Wrap both functions to record messages; add the request id to the response."""
 
     async def receive_and_record() -> Message:
         message = await receive()

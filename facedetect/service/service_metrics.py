@@ -1,4 +1,4 @@
-"""Metrics for Prometheus. Every label has few values, none of which clients can choose."""
+"""Metrics for Prometheus. Every label has few values, and clients cannot choose any."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from facedetect.service.request_context import RequestContext, StageName
 from facedetect.service.unread_answers import UnreadAnswers
 from facedetect.service.uploads import Uploads
 
-# Exported as 0 from the start, so that Prometheus sees the first of each as an increase.
+# Exported as 0 from the start, so that Prometheus sees the first event as an increase.
 _REJECTION_REASONS = (
     "queue_full",
     "queue_timeout",
@@ -53,7 +53,7 @@ class ServiceMetrics:
     """The metrics of one service and of its process. Thread-safe."""
 
     def __init__(self, backend: str = "") -> None:
-        # They would nearly double the number of lines.
+        # `_created` samples would nearly double the number of lines.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         counter = partial(Counter, registry=registry)
@@ -65,7 +65,7 @@ class ServiceMetrics:
         )
         self._request_seconds = histogram(
             "facedetect_request_seconds",
-            "Time from the head of a request to the end of its response",
+            "Time from a request's head to the end of its response",
             ["route"],
             buckets=_REQUEST_BOUNDS_S,
         )
@@ -90,7 +90,7 @@ class ServiceMetrics:
             "facedetect_images_total", "Images processed, by model", ["model", "version"]
         )
         self._rejections = counter(
-            "facedetect_rejections_total", "Requests rejected before any processing", ["reason"]
+            "facedetect_rejections_total", "Requests rejected before processing", ["reason"]
         )
         self._backend_errors = counter(
             "facedetect_backend_errors_total", "Images that the model failed to process", ["kind"]
@@ -110,26 +110,26 @@ class ServiceMetrics:
     def watch_load(
         self, admission: AdmissionQueue, uploads: Uploads, unread_answers: UnreadAnswers
     ) -> None:
-        """Read these gauges whenever the metrics are exported."""
+        """Add gauges that are read whenever the metrics are exported."""
         for name, help_text, read in (
             ("facedetect_queued_images", "Images waiting for a thread", lambda: admission.queued),
             (
                 "facedetect_longest_wait_seconds",
-                "Predicted wait of an image that came after all that wait now",
+                "Predicted wait of an image behind all waiting images",
                 lambda: admission.longest_wait_s,
             ),
             ("facedetect_running_images", "Images being processed", lambda: admission.running),
             ("facedetect_upload_bytes_held", "Bytes held by uploads", lambda: uploads.held_bytes),
             (
                 "facedetect_answer_bytes_held",
-                "Bytes of answers that clients have not read",
+                "Bytes of responses that clients have not read",
                 lambda: unread_answers.held_bytes,
             ),
         ):
             Gauge(name, help_text, registry=self.registry).set_function(read)
 
     def add_request(self, request: RequestContext) -> None:
-        """Count a completed request; if it is no probe, also its stages, images and errors."""
+        """Count a completed request and, unless it is a probe, its stages, images and errors."""
         self._requests.labels(request.method, request.route, request.status).inc()
         self._request_seconds.labels(request.route).observe(request.seconds)
         if request.is_probe:
@@ -149,7 +149,7 @@ class ServiceMetrics:
         self._images.labels(model.name, version).inc()
 
     def _add_error(self, error: FacedetectError) -> None:
-        """Only errors of the model and rejections count: requests refused before any work."""
+        """Count model errors, and rejections before any work."""
         slug = problem_kind(error).slug.replace("-", "_")
         if isinstance(error, BackendError):
             self._backend_errors.labels(slug).inc()

@@ -1,4 +1,4 @@
-"""What the routes and the middleware use, built in one place."""
+"""The objects that routes and middleware use, built in one place."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # needs an extra
 
 @dataclass(frozen=True)
 class Services:
-    """One of each per application. A new part of the service is a field here."""
+    """One of each per application. Add a field for each new part of the service."""
 
     settings: ServiceSettings
     detector: Detector
@@ -35,7 +35,7 @@ class Services:
 
 
 def build_services(settings: ServiceSettings, detector: Detector) -> Services:
-    """Raises InvalidSettings for an unusable key file, a bad rate limit or a missing extra."""
+    """Build all services; raises InvalidSettings for bad key files, rate limits or extras."""
     uploads = Uploads(settings)
     worker = DetectionWorker(detector, settings)
     metrics = ServiceMetrics(settings.backend.scheme)

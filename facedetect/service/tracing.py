@@ -1,4 +1,4 @@
-"""Traces for an OpenTelemetry collector. Importing this module needs the extra `otel`."""
+"""Tracing with OpenTelemetry. Importing this module needs the extra `otel`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _SERVER_ERROR = 500
 
 
 class Tracing:
-    """Sends spans to a collector in the background; drops them if it cannot be reached.
+    """Sends spans to a collector in the background, and drops them if it is unreachable.
 
     OpenTelemetry's own variables configure sampling, batching and extra headers
-    (OTEL_TRACES_SAMPLER, OTEL_BSP_*, OTEL_EXPORTER_OTLP_HEADERS). OpenTelemetry's middleware is
-    not used: it records query strings, which may contain keys.
+    (OTEL_TRACES_SAMPLER, OTEL_BSP_*, OTEL_EXPORTER_OTLP_HEADERS). OpenTelemetry's middleware is not
+    used because it records query strings, which may contain keys.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -45,7 +45,7 @@ class Tracing:
 
     @contextmanager
     def trace_request(self, request: RequestContext) -> Iterator[None]:
-        """Record spans of a request and its stages, as part of the caller's trace if it has one."""
+        """Record spans of a request and its stages, as part of the client's trace if any."""
         with self._tracer.start_as_current_span(
             request.method,
             context=self._parent_context(request.scope),
@@ -62,19 +62,19 @@ class Tracing:
                     child.end(stage.started_ns + round(stage.ms * 1e6))
 
     def close(self) -> None:
-        """Send pending spans, for five seconds at most."""
-        # The exporter would retry for longer; a daemon thread cannot delay the exit.
+        """Send pending spans for at most five seconds."""
+        # The exporter would retry longer, but a daemon thread cannot delay the exit.
         shutdown = threading.Thread(target=self._provider.shutdown, daemon=True)
         shutdown.start()
         shutdown.join(_CLOSE_TIMEOUT_S)
 
     def _parent_context(self, scope: Scope) -> Context:
-        # An empty context: that of the server's task is not part of this request.
+        # An empty context: the server task's context is not part of this request.
         return self._propagator.extract(Headers(scope=scope), Context())
 
 
 def _attributes(request: RequestContext) -> dict[str, str | int]:
-    """Return attributes by OpenTelemetry's conventions for HTTP servers."""
+    """Return attributes that follow OpenTelemetry's conventions for HTTP servers."""
     scope = request.scope
     attributes: dict[str, str | int] = {
         "http.request.method": "_OTHER" if request.method == "other" else request.method,

@@ -1,4 +1,4 @@
-"""Answers that clients have not read yet: the memory of all of them is bounded."""
+"""Bounds the memory of responses that clients have not read yet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 class Connection(Protocol):
-    """A connection with an answer that its client is to read."""
+    """A connection with a response that its client has not read."""
 
     @property
     def caller_id(self) -> str: ...
@@ -23,10 +23,10 @@ class Connection(Protocol):
 
 
 class UnreadAnswers:
-    """Holds at most `max_bytes` of answers, and a single one of any size.
+    """Holds at most `max_bytes` of responses, or a single one of any size.
 
-    Beyond that the caller with the most is disconnected, from its oldest answer. So a client that
-    does not read costs itself an answer, and nobody waits for it. For one event loop.
+    Beyond that, the caller with the most is disconnected from its oldest response. So a client that
+    does not read only harms itself, and nobody waits for it. For one event loop.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -35,7 +35,7 @@ class UnreadAnswers:
 
     @property
     def held_bytes(self) -> int:
-        """The memory held by all answers."""
+        """The memory held by all responses, bytes."""
         return sum(connection.unread_bytes for connection in self._connections)
 
     def add(self, connection: Connection) -> None:
@@ -45,7 +45,7 @@ class UnreadAnswers:
             self._drop_one()
 
     def remove(self, connection: Connection) -> None:
-        """Count a connection no longer; it may have been dropped."""
+        """Stop counting a connection, which may already have been dropped."""
         self._connections.pop(connection, None)
 
     def _drop_one(self) -> None:
@@ -55,7 +55,7 @@ class UnreadAnswers:
         ((caller_id, _),) = held.most_common(1)
         oldest = next(c for c in self._connections if c.caller_id == caller_id)
         logger.warning(
-            "disconnected a client that had %d bytes of its answer to read: answers held %d bytes, "
+            "disconnected a client with %d unread bytes of its response: responses held %d bytes, "
             "more than the %d allowed",
             oldest.unread_bytes,
             self.held_bytes,

@@ -1,1 +1,1 @@
-"""API keys: their records, their file, and checking them."""
+"""API keys: records, key file, and authentication."""

@@ -1,4 +1,4 @@
-"""The file of API keys: one JSON line per key, always replaced as a whole."""
+"""The API key file: one JSON line per key, always replaced atomically."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _read_line(path: Path, number: int, line: str) -> KeyRecord:
 def add_key(
     path: Path, name: str, *, lifetime: timedelta | None, rate_limit: str | None
 ) -> tuple[KeyRecord, str]:
-    """Add a new key and return its record and its text; creates the file if there is none.
+    """Add a key and return its record and its text; create the file if it does not exist.
 
     Raises InvalidSettings for an invalid name or rate limit, or a name already in use.
     """
@@ -72,7 +72,7 @@ def add_key(
 
 
 def remove_key(path: Path, id_or_name: str) -> KeyRecord:
-    """Remove a key and return its record. Raises InvalidSettings if there is none."""
+    """Remove a key and return its record. Raises InvalidSettings if it does not exist."""
     read_keys(path)  # raises for a missing file, which _edit_keys would create
     with _edit_keys(path) as keys:
         for key in keys:
@@ -85,9 +85,9 @@ def remove_key(path: Path, id_or_name: str) -> KeyRecord:
 
 @contextmanager
 def _edit_keys(path: Path) -> Iterator[list[KeyRecord]]:
-    """Yield the keys to change and write them on success; one process at a time."""
+    """Yield the keys for editing and write them on success; one process at a time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Lock the folder: the file is replaced, and a lock on it would be lost.
+    # Lock the folder: the file is replaced, which would lose a lock on it.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         lock_file(folder, wait=True)
@@ -101,7 +101,7 @@ def _edit_keys(path: Path) -> Iterator[list[KeyRecord]]:
 def _write(path: Path, keys: list[KeyRecord]) -> None:
     with atomic_draft(path) as unfinished:
         unfinished.touch(_MODE, exist_ok=False)
-        if path.exists():  # keep it readable for its readers, such as a container's user
+        if path.exists():  # keep its permissions, for readers such as a container's user
             old = path.stat()
             unfinished.chmod(S_IMODE(old.st_mode))
             os.chown(unfinished, old.st_uid, old.st_gid)

@@ -1,4 +1,4 @@
-"""An API key: the text given to its owner once, and the record kept of it."""
+"""An API key: the text shown once to its owner, and the stored record."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _ID_BYTES, _SECRET_BYTES = 4, 20
 
 
 class KeyRecord(BaseModel):
-    """What is stored of a key `fd_<id>_<secret>`: `hash` is the SHA-256 of the secret, as hex.
+    """The stored record of a key `fd_<id>_<secret>`; `hash` is the secret's SHA-256, as hex.
 
-    A slow, salted hash protects passwords, which people choose and which can be guessed. A secret
-    of 160 random bits cannot be guessed at any speed.
+    Slow, salted hashes protect passwords, which people choose and attackers guess. A secret of 160
+    random bits cannot be guessed at any speed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,7 +60,7 @@ class KeyRecord(BaseModel):
         return self.expires is not None and self.expires <= datetime.now(UTC)
 
     def matches(self, text: str) -> bool:
-        """Whether `text` is this key; compared in constant time."""
+        """Return whether `text` is this key; compares in constant time."""
         secret = text.removeprefix(f"fd_{self.id}_")
         return hmac.compare_digest(self.hash, _hash_secret(secret))
 
@@ -68,7 +68,7 @@ class KeyRecord(BaseModel):
 def make_key(
     name: str, *, lifetime: timedelta | None, rate_limit: str | None, taken: Collection[str]
 ) -> tuple[KeyRecord, str]:
-    """Return a new key's record and its text, which is stored nowhere; avoids the ids in `taken`.
+    """Return a new key's record and its text, which is never stored; avoids the ids in `taken`.
 
     Raises ValueError for an invalid name or rate limit.
     """

@@ -1,4 +1,4 @@
-"""The API keys the service accepts; their file may change while it runs."""
+"""The API keys that the service accepts; the file may change while it runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class Keyring:
-    """The keys of a file, which is read again once it has changed."""
+    """The keys of a file, which is reloaded when it changes."""
 
     def __init__(self, path: Path) -> None:
         """Raises InvalidSettings if the file cannot be used."""
@@ -22,12 +22,12 @@ class Keyring:
         self._keys = self._read()
 
     def authenticate(self, text: str) -> KeyRecord:
-        """Return the record of a key. Raises Unauthorized for one that is not valid."""
+        """Return the record of a key. Raises Unauthorized for an invalid key."""
         self._reload_if_changed()
         key_id = text.removeprefix("fd_").partition("_")[0]
         key = self._keys.get(key_id)
         if key is None or not key.matches(text):
-            raise Unauthorized("unknown API key; ask the operator of the service for one")
+            raise Unauthorized("unknown API key; ask the operator of the service for a valid one")
         if key.is_expired():
             raise Unauthorized(
                 f"the API key {key.name} expired on {key.expires:%Y-%m-%d %H:%M} UTC; ask the "
@@ -38,11 +38,11 @@ class Keyring:
     def _read(self) -> dict[str, KeyRecord]:
         keys = {key.id: key for key in read_keys(self._path)}
         if not keys:
-            logger.warning("%s holds no API keys: all requests get 401", self._path)
+            logger.warning("%s contains no API keys: all requests get 401", self._path)
         return keys
 
     def _reload_if_changed(self) -> None:
-        """Keep the present keys if the changed file cannot be read."""
+        """Reload a changed file; keep the current keys if it cannot be read."""
         signature = _file_signature(self._path)
         if signature == self._signature:
             return
