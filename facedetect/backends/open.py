@@ -43,7 +43,7 @@ def _open_saved_model(spec: BackendSpec) -> Backend:
     from facedetect.backends.saved_model_backend import SavedModelBackend
 
     if spec.folder is None:
-        raise InvalidSettings(f"the backend {spec} has no folder")
+        raise InvalidSettings(f"the backend {spec} does not name a folder")
     return SavedModelBackend(
         spec.folder,
         version=spec.model.version,

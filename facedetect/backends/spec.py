@@ -159,7 +159,7 @@ def _refuse_path(url: str, parts: SplitResult) -> None:
 def _parse_folder(url: str, parts: SplitResult) -> Path:
     if parts.netloc or not parts.path:
         raise InvalidSettings(
-            f"the backend {url!r} has no folder; write savedmodel:PATH, such as "
+            f"the backend {url!r} does not name a folder; write savedmodel:PATH, such as "
             "savedmodel:models/mtcnn, or embedded: for the built-in model"
         )
     return Path(parts.path)
@@ -173,7 +173,7 @@ def _parse_address(url: str, parts: SplitResult) -> str:
         port = 0
     if not parts.hostname or parts.username is not None or port == 0:
         raise InvalidSettings(
-            f"the backend {url!r} has no server; use {parts.scheme}://HOST:{default_port}/MODEL"
+            f"the backend {url!r} does not name a server; use {parts.scheme}://HOST:{default_port}/MODEL"
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{host}:{port or default_port}"
@@ -183,7 +183,7 @@ def _parse_model_name(url: str, parts: SplitResult) -> str:
     name = unquote(parts.path).strip("/")
     if not name or "/" in name:
         raise InvalidSettings(
-            f"the backend {url!r} has no model; use {parts.scheme}://{parts.netloc}/mtcnn"
+            f"the backend {url!r} does not name a model; use {parts.scheme}://{parts.netloc}/mtcnn"
         )
     return name
 

@@ -161,7 +161,7 @@ def test_answers_that_are_not_whole(open_client: OpenClient, piece: bytes) -> No
     sleeper = Sleeper()
     with (
         raw_server(piece) as url,
-        pytest.raises(BackendProtocolError, match=f"{url}/detect sent no"),
+        pytest.raises(BackendProtocolError, match=f"{url}/detect did not send a complete"),
     ):
         open_client(url, sleeper).detect(PHOTO)
     assert sleeper.slept == []

@@ -166,7 +166,7 @@ def test_a_service_whose_file_is_empty_says_so(
 ) -> None:
     keys_file.touch()
     create_app(ServiceSettings.load(keys_file=keys_file), Detector(FakeBackend()))
-    assert "holds no API keys" in caplog.text
+    assert "contains no API keys" in caplog.text
 
 
 def post(client: TestClient, **headers: str) -> Any:

@@ -27,11 +27,11 @@ def test_a_model_that_is_away_ends_the_call_before_any_file(source: Path, out: P
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": "local", "ray_address": "auto"}, "needs the engine ray"),
+        ({"engine": "local", "ray_address": "auto"}, "requires the ray engine"),
         ({"reports": ["parquet", "pdf"]}, "'pdf' is not a report"),
-        ({"style": "blur", "crops": "plain"}, "the style blur hides faces, and crops"),
+        ({"style": "blur", "crops": "plain"}, "the style blur hides faces, but crops"),
         ({"style": "solid", "crops": "aligned"}, "--style none --crops, or allow them with"),
-        ({"exclude": ["/"]}, "'/' is no pattern"),
+        ({"exclude": ["/"]}, "'/' is not a pattern"),
     ],
 )
 def test_options_that_cannot_be_right_are_told(

@@ -64,7 +64,7 @@ def test_a_database_of_another_program_is_left_as_it_is(path: Path, tmp_path: Pa
     before = foreign.read_bytes()
     path.parent.mkdir()
     path.symlink_to(foreign)
-    with pytest.raises(InvalidSettings, match="symbolic link, which a journal never is; remove"):
+    with pytest.raises(InvalidSettings, match="symbolic link, not a journal; remove"):
         Journal(path)
     path.unlink()
     path.write_bytes(before)

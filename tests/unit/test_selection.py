@@ -79,7 +79,7 @@ def test_an_accent_matches_however_it_is_encoded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pattern", ["", "/"])
 def test_an_empty_pattern_is_refused(pattern: str) -> None:
-    with pytest.raises(InvalidSettings, match="is no pattern; give a name such as"):
+    with pytest.raises(InvalidSettings, match="is not a pattern; give a name such as"):
         Selection.parse([], [pattern])
 
 

@@ -124,7 +124,9 @@ def test_a_model_that_is_not_mtcnn_is_not_ready_until_another_version_is() -> No
     server = ServerOfVersions({1: {"serving_default": HALF_PLUS_TWO}})
     backend = backend_of(server)
     for use in (backend.check_ready, lambda: backend.predict(REQUEST)):
-        with pytest.raises(BackendUnavailable, match=r"mtcnn version 1 cannot find faces.*convert"):
+        with pytest.raises(
+            BackendUnavailable, match=r"mtcnn version 1 cannot detect faces.*convert"
+        ):
             use()
     server.versions[2] = ALL
     assert backend.check_ready().version == 2
