@@ -1,4 +1,4 @@
-"""Precision-recall curves and average precision, as the official WIDER FACE evaluation has them."""
+"""Precision-recall curves and average precision, as in the official WIDER FACE evaluation."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from facedetect.evaluation.iou import iou_matrix
 
 THRESHOLD_COUNT = 1000
 THRESHOLDS = 1 - np.arange(1, THRESHOLD_COUNT + 1) / THRESHOLD_COUNT
-"""Thresholds of normalised scores, where 0 is the run's lowest score and 1 its highest."""
+"""Thresholds of normalised scores: 0 is the run's lowest score and 1 its highest."""
 
 CountArray = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Counts and rates of all detections of a run, whatever their score."""
+    """Counts and rates over all detections of a run, regardless of score."""
 
     precision: float
     recall: float
@@ -33,11 +33,11 @@ class OperatingPoint:
 
 @dataclass(frozen=True, eq=False)
 class PrecisionRecallCurve:
-    """Precision and recall of one subset at 1000 falling thresholds (see THRESHOLDS).
+    """Precision and recall of one subset at 1000 descending thresholds (see THRESHOLDS).
 
     `detections_by_image` counts the true and false positives of each image at each threshold,
-    `true_positives_by_image` the true ones, both [images, 1000]; `faces_by_image` [images] the
-    labelled faces that are not ignored. By image, so that the bootstrap can resample images.
+    `true_positives_by_image` only the true ones, both [images, 1000]; `faces_by_image` [images]
+    counts labelled faces that are not ignored. Counts are per image, for the bootstrap.
     """
 
     detections_by_image: CountArray
@@ -64,13 +64,13 @@ class PrecisionRecallCurve:
 
     @cached_property
     def false_positives(self) -> FloatArray:
-        """[1000], of all images together."""
+        """[1000], over all images."""
         by_image = self.detections_by_image - self.true_positives_by_image
         return np.asarray(by_image.sum(axis=0), np.float64)
 
     @property
     def operating_point(self) -> OperatingPoint:
-        """All detections: the last threshold is the lowest score."""
+        """Return the counts of all detections: the last threshold is the lowest score."""
         true_positives = int(self.true_positives_by_image[:, -1].sum())
         return OperatingPoint(
             precision=float(self.precision[-1]),
@@ -81,7 +81,7 @@ class PrecisionRecallCurve:
         )
 
     def recall_at(self, false_positives: float) -> float:
-        """Return the best recall with at most so many false positives on all images together."""
+        """Return the best recall with at most `false_positives` over all images."""
         return float(self.recall[self.false_positives <= false_positives].max(initial=0.0))
 
     @cached_property
@@ -97,11 +97,11 @@ def score_boxes(
     """Return each subset's curve for the detections of each image, in the dataset's order.
 
     The steps are those of evaluation.m in the official eval_tools. By descending score, a detection
-    matches the labelled face of the highest IoU, if that is at least `iou`. The first match of a
-    face is a true positive, further ones are false positives, as is a detection without a match. A
-    detection that matches an ignored face counts as neither. One thing is stricter than in the
-    official code, which skips images without any label: detections in them are false positives
-    here. WIDER FACE itself has no such image.
+    matches the labelled face with the highest IoU, if that is at least `iou`. The first match of a
+    face is a true positive; further matches and detections without a match are false positives. A
+    detection that matches an ignored face counts as neither. One rule is stricter: the official
+    code skips images without labels, but here detections in them are false positives. WIDER FACE
+    itself has no such image.
     """
     score_range = _score_range(detections)
     matched = [
@@ -112,7 +112,7 @@ def score_boxes(
 
 
 def average_precision(precision: FloatArray, recall: FloatArray) -> float:
-    """Return the area under the curve, with precision made monotonic: the best at any recall >= r.
+    """Return the area under the curve, with precision made monotonic: the best at recall >= r.
 
     Source: VOCap in wider_plot.m of the official eval_tools.
     """
@@ -132,7 +132,7 @@ def precision_recall(
 
 @dataclass(frozen=True, eq=False)
 class _MatchedDetections:
-    """An image's normalised scores, descending, and the index of each one's label, or -1."""
+    """An image's normalised scores, descending, and the index of each match, or -1."""
 
     scores: FloatArray
     labels: NDArray[np.intp]
@@ -162,7 +162,7 @@ def _match(
 
 
 def _best_labels(boxes: BoxArray, labels: BoxArray, iou: float) -> NDArray[np.intp]:
-    """Return the label of the highest IoU for each box: the first of equals, -1 if below `iou`."""
+    """Return each box's label with the highest IoU, the first of equals; -1 if below `iou`."""
     if not len(boxes) or not len(labels):
         return np.full(len(boxes), -1, np.intp)
     ious = iou_matrix(boxes, labels)
@@ -184,7 +184,7 @@ def _count(
 
 
 def _classify(labels: NDArray[np.intp], mask: BoolArray) -> tuple[BoolArray, BoolArray]:
-    """Return which detections are not ignored, and which of them are true positives."""
+    """Return which detections count, and which of them are true positives."""
     is_in_subset = np.zeros(len(labels), bool)
     is_in_subset[labels >= 0] = mask[labels[labels >= 0]]
     is_first = np.zeros(len(labels), bool)

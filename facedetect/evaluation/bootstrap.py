@@ -20,7 +20,7 @@ _ROUNDS_AT_ONCE = 500
 
 @dataclass(frozen=True)
 class ConfidenceInterval:
-    """An estimate with the limits of its 95 % confidence interval."""
+    """An estimate with its 95 % confidence interval."""
 
     estimate: float
     low: float
@@ -39,7 +39,7 @@ def bootstrap_difference(
     random = np.random.default_rng(seed)
     probabilities = np.full(images, 1 / images)
     differences = []
-    for done in range(0, rounds, _ROUNDS_AT_ONCE):  # all rounds at once might not fit into memory
+    for done in range(0, rounds, _ROUNDS_AT_ONCE):  # all rounds might not fit into memory
         size = min(_ROUNDS_AT_ONCE, rounds - done)
         draws = random.multinomial(images, probabilities, size=size)
         differences.append(_resample(curve, draws) - _resample(baseline, draws))
@@ -49,8 +49,8 @@ def bootstrap_difference(
 
 
 def _resample(curve: PrecisionRecallCurve, draws: NDArray[np.int_]) -> FloatArray:
-    """Return the average precision [rounds] for how often images were drawn, [rounds, images]."""
-    weights = draws.astype(np.float64)  # matrix products are many times faster on floats
+    """Return the average precision [rounds], given how often images were drawn [rounds, images]."""
+    weights = draws.astype(np.float64)  # matrix products are much faster on floats
     detections = (weights @ curve.detections_by_image).round().astype(np.int64)
     true_positives = (weights @ curve.true_positives_by_image).round().astype(np.int64)
     rows = zip(detections, true_positives, draws @ curve.faces_by_image, strict=True)

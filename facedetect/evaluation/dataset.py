@@ -19,12 +19,12 @@ BoxArray = FloatArray
 """[n, 4] x_min, y_min, x_max, y_max, px."""
 
 MAX_COORDINATE_PX = 1e6
-"""Labels and detections farther than this from 0 cannot lie in an image."""
+"""Coordinates with a larger absolute value cannot be in an image."""
 
 LANDMARK_COUNT = 5
 
 ALL = "all"
-"""The subset of a dataset that defines no subsets."""
+"""The subset of datasets without subsets."""
 
 
 class Metric(StrEnum):
@@ -39,7 +39,7 @@ class LabelledImage:
     """An image and its ground truth.
 
     `name` is unique within the dataset. `boxes` are all labelled faces, [n, 4] px. `subset_masks`
-    has a mask [n] for each subset: a face outside of the mask is ignored in that subset.
+    has a mask [n] for each subset: faces outside the mask are ignored in that subset.
     `landmarks` are [n, 5, 2] x, y in px: left eye, right eye, nose, left and right mouth corner,
     left and right as seen in the image; NaN for a face without landmarks.
     """
@@ -55,7 +55,7 @@ class LabelledImage:
 class Dataset:
     """Labelled images, the names of their subsets, and the metric.
 
-    `remarks` are for the user, such as that the official difficulty levels are missing.
+    `remarks` are notes for the user, such as missing official difficulty levels.
     """
 
     metric: Metric

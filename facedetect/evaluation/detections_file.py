@@ -13,18 +13,18 @@ from facedetect.evaluation.image_detections import ImageDetections, from_json_li
 from facedetect.files import lock_file
 
 _KIND = {"kind": "facedetect detections"}
-_START = json.dumps(_KIND)[:-1].encode()  # of the header of every such file
+_START = json.dumps(_KIND)[:-1].encode()  # the start of every header
 
 logger = logging.getLogger(__name__)
 
 
 class DetectionsFile:
-    """A JSON lines file: a header, then the detections of one image per line.
+    """A JSON Lines file: a header, then the detections of one image per line.
 
-    `run` is all that decides the detections; it is stored in the header. `detections` holds what
-    the file has by the images' names. A file of another `run` is overwritten, with a warning in
-    the log. Raises InvalidSettings if the file is not a detections file, is damaged, or is in use
-    by another process.
+    `run` is everything that determines the detections; it is stored in the header. `detections` has
+    the file's contents by image name. A file of another `run` is overwritten, with a warning in the
+    log. Raises InvalidSettings if the file is not a detections file, is damaged, or is in use by
+    another process.
     """
 
     def __init__(self, path: Path, run: Mapping[str, Any]) -> None:
@@ -39,7 +39,7 @@ class DetectionsFile:
         except BaseException:
             self._file.close()
             raise
-        self._file.truncate(valid_bytes)  # drops a last line that was not written completely
+        self._file.truncate(valid_bytes)  # drops a partial last line
         if not valid_bytes:
             self._write(self._header)
 
@@ -50,17 +50,18 @@ class DetectionsFile:
         self._file.close()
 
     def add(self, detections: ImageDetections) -> None:
-        """Append an image's detections; they replace earlier ones of the same image."""
+        """Append an image's detections, which replace earlier ones of the same image."""
         self._write(to_json_line(detections).encode())
         self.detections[detections.image] = detections
 
     def _lock(self) -> None:
-        """Lock the file until it is closed, lest two processes mix their lines."""
+        """Lock the file until it is closed, so that two processes do not mix their lines."""
         try:
             lock_file(self._file.fileno(), wait=False)
         except BlockingIOError as error:
             raise InvalidSettings(
-                f"another evaluation writes to {self._path}; wait until it ends, or use another "
+                f"another evaluation is writing to {self._path}; wait for it to finish, or use "
+                "another "
                 "output folder"
             ) from error
 
@@ -69,7 +70,7 @@ class DetectionsFile:
         self._file.flush()
 
     def _read(self) -> int:
-        """Read the detections; returns how many bytes of the file to keep."""
+        """Read the detections; returns how many bytes of the file are valid."""
         self._file.seek(0)
         content = self._file.read()
         if not content.startswith(_START[: len(content)]):
@@ -79,7 +80,7 @@ class DetectionsFile:
         if header != self._header:
             if header:
                 logger.warning(
-                    "%s is of another detector, setting or dataset; starting over", self._path
+                    "%s belongs to another detector, setting or dataset; starting over", self._path
                 )
             return 0
         for number, line in enumerate(lines, 2):

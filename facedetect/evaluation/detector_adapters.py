@@ -1,4 +1,4 @@
-"""Detectors as the evaluation calls them, and the adapter for facedetect's own backends."""
+"""The detector interface of the evaluation, and the adapter for facedetect's backends."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from facedetect.mtcnn.weights import default_weights_path
 class DetectorAdapter(Protocol):
     """Finds the faces of labelled images; thread-safe.
 
-    `identity` changes with everything that decides the detections except the image and the
-    parameters: detections kept from another identity are not reused.
+    `identity` changes with everything that determines the detections, except image and parameters:
+    detections of another identity are not reused.
     """
 
     @property
@@ -35,9 +35,9 @@ class DetectorAdapter(Protocol):
     def identity(self) -> str: ...
 
     def detect(self, image: LabelledImage, params: DetectionParams) -> ImageDetections:
-        """Find the faces of one image; a failure is the `error` of the result.
+        """Find the faces in one image; a failure becomes the `error` of the result.
 
-        Raises BackendError's subclasses if every other image would fail as well.
+        Raises BackendError's subclasses if all other images would fail, too.
         """
         ...
 
@@ -45,7 +45,7 @@ class DetectorAdapter(Protocol):
 
 
 class BackendAdapter:
-    """A detector over a backend; it is warmed up before its first image."""
+    """A detector on a backend, warmed up before its first image."""
 
     def __init__(self, name: str, detector: Detector, identity: str) -> None:
         self.name = name
@@ -56,7 +56,7 @@ class BackendAdapter:
 
     @classmethod
     def open(cls, name: str, url: str, limits: ImageLimits | None = None) -> Self:
-        """Open a backend by its URL, without limits on work and time, so that no image is refused.
+        """Open a backend by its URL, without limits on work and time, so that no image is rejected.
 
         Raises InvalidSettings, and BackendUnavailable if there is no such model.
         """
@@ -84,7 +84,7 @@ class BackendAdapter:
 
 
 def to_detections(image: str, faces: list[Face], seconds: float) -> ImageDetections:
-    """Return the faces of an image, most certain first, as the evaluation has them."""
+    """Convert faces, most confident first, to the evaluation's format."""
     corners = [(f.box.x_min, f.box.y_min, f.box.x_max, f.box.y_max) for f in faces]
     points = [[(point.x, point.y) for point in face.landmarks] for face in faces]
     return ImageDetections(
@@ -97,7 +97,7 @@ def to_detections(image: str, faces: list[Face], seconds: float) -> ImageDetecti
 
 
 def _model_behind(spec: BackendSpec, detector: Detector) -> str:
-    """Identify the model: one in this process by a hash, others by name and version."""
+    """Identify the model: in-process by a hash, otherwise by name and version."""
     if spec.scheme == "embedded":
         return _engine_fingerprint(spec.weights or default_weights_path(), detector)
     if spec.folder is None:
@@ -109,7 +109,7 @@ def _model_behind(spec: BackendSpec, detector: Detector) -> str:
 
 
 def _engine_fingerprint(weights: Path, detector: Detector) -> str:
-    """Hash the weights and the engine's code; the instruction set decides how sums are rounded."""
+    """Hash weights and engine code; add the instruction set, which affects rounding."""
     detector.warm_up()
     from facedetect.engine import _native
 

@@ -1,4 +1,4 @@
-"""Differences between what two detectors find in the same images."""
+"""Compare what two detectors find in the same images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from facedetect.pairing import pair_boxes
 
 @dataclass(frozen=True)
 class ImageComparison:
-    """One image: how many faces both found, which only one found, how far the rest moved.
+    """One image: how many faces both found, which only one found, and how far faces moved.
 
     `shift` is the largest distance between a corner or landmark and its counterpart, px;
     `score_change` the largest change of a score. `error` says why it could not be processed.
@@ -32,7 +32,7 @@ class ImageComparison:
     error: str | None = None
 
     def differs(self, tolerance: float) -> bool:
-        """Whether a face was lost or is new, or moved by more than `tolerance` px."""
+        """Return whether a face was lost, is new, or moved by more than `tolerance` px."""
         return bool(self.lost or self.new) or self.shift > tolerance
 
 
@@ -44,7 +44,7 @@ def compare_images(
     *,
     threads: int,
 ) -> Iterator[ImageComparison]:
-    """Run both detectors on every image, given by name and path; results come in order.
+    """Run both detectors on every image, given by name and path; yields results in order.
 
     Raises BackendUnavailable.
     """

@@ -1,4 +1,4 @@
-"""Imports of the optional packages that come with the extra `evaluate`."""
+"""Import the optional packages of the extra `evaluate`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from facedetect.errors import InvalidSettings
 
 @contextmanager
 def requires_evaluate_extra(purpose: str) -> Iterator[None]:
-    """Import SciPy or Matplotlib in this block; raises InvalidSettings if it is not installed."""
+    """Wrap imports of SciPy or Matplotlib; raises InvalidSettings if one is not installed."""
     try:
         yield
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""The files of an evaluation's output folder: results as JSON and Markdown, and plots."""
+"""Write an evaluation's output files: results as JSON and Markdown, and plots."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write_report(evaluation: Evaluation, output: Path) -> list[Path]:
 
 
 def draw_plots(evaluation: Evaluation, output: Path, prefix: str = "") -> list[Path]:
-    """Draw all plots that have curves as SVG files; returns their paths."""
+    """Draw every plot that has curves as an SVG file; returns the paths."""
     written = []
     for name, axes, curves in plots_of(evaluation):
         if curves:
@@ -54,7 +54,7 @@ def draw_plots(evaluation: Evaluation, output: Path, prefix: str = "") -> list[P
 
 
 def plots_of(evaluation: Evaluation) -> Iterator[tuple[str, PlotAxes, list[PlotCurve]]]:
-    """Give each plot's name, axes and curves."""
+    """Yield each plot's name, axes and curves."""
     for subset in evaluation.dataset.subsets:
         axes = PlotAxes(f"Precision and recall, {subset}", "recall", "precision", (0.0, 1.0))
         yield f"precision-recall-{subset}", axes, _precision_curves(evaluation, subset)

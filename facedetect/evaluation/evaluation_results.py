@@ -20,7 +20,7 @@ _SEED = 1
 
 @dataclass(frozen=True, eq=False)
 class RunScores:
-    """A run's curve for each subset, empty if faces are labelled without boxes.
+    """A run's curve per subset, empty if faces are labelled without boxes.
 
     `landmarks` is None if no face has labelled landmarks.
     """
@@ -32,7 +32,7 @@ class RunScores:
 
 @dataclass(frozen=True)
 class PrecisionComparison:
-    """By how much a detector's average precision exceeds the baseline's at the same setting."""
+    """How much a detector's average precision exceeds the baseline's at the same setting."""
 
     detector: str
     baseline: str
@@ -55,7 +55,7 @@ class LandmarkComparison:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """All runs over a dataset; the first detector is the baseline of the others."""
+    """All runs over a dataset; the first detector is the baseline."""
 
     dataset: Dataset
     iou: float
@@ -65,7 +65,7 @@ class Evaluation:
 
 
 def score_run(dataset: Dataset, run: EvaluationRun, *, iou: float = 0.5) -> RunScores:
-    """Score a run; `iou` is the lowest IoU at which a detection matches a labelled box."""
+    """Score a run; `iou` is the minimum IoU of a detection and a labelled box to match."""
     has_boxes = dataset.metric is Metric.AVERAGE_PRECISION
     has_landmarks = any(image.landmarks is not None for image in dataset.images)
     return RunScores(
@@ -78,7 +78,7 @@ def score_run(dataset: Dataset, run: EvaluationRun, *, iou: float = 0.5) -> RunS
 def compare_runs(
     dataset: Dataset, scores: Sequence[RunScores], *, iou: float = 0.5, rounds: int = 1000
 ) -> Evaluation:
-    """Compare detectors, with confidence intervals from so many bootstrap rounds."""
+    """Compare detectors, with confidence intervals from `rounds` bootstrap rounds."""
     return Evaluation(
         dataset,
         iou,

@@ -1,4 +1,4 @@
-"""Runs detectors at several settings over a dataset; interrupted runs resume."""
+"""Run detectors at several settings over a dataset; interrupted runs resume."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ KNOWN_SETTINGS: Mapping[str, DetectionParams] = {
     "defaults": DetectionParams(),
     "recipe": DetectionParams(min_size=10, factor=0.79, thresholds=(0.5, 0.5, 0.3)),
 }
-"""The defaults of all commands, and what MTCNN's author uses for WIDER FACE."""
+"""The defaults of all commands, and the settings MTCNN's author uses for WIDER FACE."""
 
-# Increase it when the same detector would be recorded with other detections than before.
+# Increase it when the same detector would produce other detections than before.
 _VERSION = 1
 _NAME = re.compile(r"[A-Za-z0-9][\w .,+-]{0,99}")
 
@@ -41,23 +41,23 @@ class EvaluationRun:
 
     @property
     def errors(self) -> dict[str, str]:
-        """Why images failed, by their names."""
+        """Why images failed, by image name."""
         return {
             answer.image: answer.error for answer in self.detections if answer.error is not None
         }
 
     @property
     def seconds(self) -> list[float]:
-        """How long each image took that did not fail."""
+        """The time of each image that did not fail, s."""
         return [answer.seconds for answer in self.detections if answer.error is None]
 
 
 @dataclass(frozen=True)
 class EvaluationProgress:
-    """How far a run is: `done` of `total` images, `kept` of which were done before.
+    """A run's progress: `done` of `total` images, of which `kept` were reused.
 
-    `detections` are those of the image that has just finished, None when the run begins. `failed`
-    counts failures since then.
+    `detections` are those of the image that just finished, None at the start. `failed` counts
+    failures since then.
     """
 
     detector: str
@@ -69,7 +69,7 @@ class EvaluationProgress:
     detections: ImageDetections | None = None
 
     def after(self, detections: ImageDetections) -> Self:
-        """Return the progress when one more image is done."""
+        """Return the progress after one more image."""
         failed = self.failed + (detections.error is not None)
         return replace(self, done=self.done + 1, failed=failed, detections=detections)
 
@@ -85,13 +85,13 @@ def evaluate(  # noqa: PLR0913 - all but four have defaults
     stop: Event | None = None,
     repeat_errors: bool = True,
 ) -> Iterator[EvaluationRun]:
-    """Run each detector at each setting over all images; give each run when it is complete.
+    """Run each detector at each setting over all images; yield each run when it is complete.
 
-    Detections are kept in `output`/detections as they arrive. Those already there for the same
-    detector, setting and dataset are reused; failed images are repeated if `repeat_errors`. Each
-    detector is closed after its runs. `on_progress` is called at the start of each run and after
-    each image. Setting `stop` ends the evaluation after the images in progress. Raises
-    InvalidSettings and BackendError's subclasses.
+    Detections are stored in `output`/detections as they arrive. Stored ones for the same detector,
+    setting and dataset are reused; failed images are retried if `repeat_errors`. Each detector is
+    closed after its runs. `on_progress` is called at the start of each run and after each image.
+    Setting `stop` ends the evaluation after the images in progress. Raises InvalidSettings and
+    BackendError's subclasses.
     """
     _check_names("detector", [detector.name for detector in detectors])
     _check_names("setting", list(settings))
@@ -127,7 +127,7 @@ def _check_names(kind: str, names: Sequence[str]) -> None:
     duplicates = {name for name in names if names.count(name) > 1}
     if duplicates:
         raise InvalidSettings(
-            f"two {kind}s are named {min(duplicates)!r}; give each a name of its own"
+            f"two {kind}s are named {min(duplicates)!r}; use a different name for each"
         )
 
 
@@ -138,7 +138,7 @@ def _detect_all(
     threads: int,
     stop: Event,
 ) -> Iterator[ImageDetections]:
-    """Give the detections of each image as they arrive; after `stop`, no further one starts."""
+    """Yield each image's detections as they arrive; start no more images after `stop`."""
 
     def detect(image: LabelledImage) -> ImageDetections | None:
         return None if stop.is_set() else detector.detect(image, params)
@@ -167,7 +167,7 @@ def _images_to_do(
 def _describe_run(
     dataset: Dataset, detector: DetectorAdapter, params: DetectionParams
 ) -> dict[str, object]:
-    """All that decides the detections, and the labels."""
+    """Return everything that determines the detections, and the labels."""
     return {
         "version": _VERSION,
         "detector": detector.identity,

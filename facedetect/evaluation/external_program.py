@@ -40,8 +40,8 @@ class ExternalProgramAdapter:
     The program reads lines such as `{"image": "/data/1.jpg", "min_size": 20, "factor": 0.709,
     "thresholds": [0.6, 0.7, 0.7]}` and answers each with one line, either `{"boxes": [[x1, y1, x2,
     y2]], "scores": [0.9], "landmarks": [[[x, y], ...five]]}` (px; landmarks may be null) or
-    `{"error": "..."}`. If it exits, sends an invalid line or needs more than `timeout_s`, the image
-    fails and the process is restarted for the next image.
+    `{"error": "..."}`. If it exits, sends an invalid line or takes longer than `timeout_s`, the
+    image fails and the process is restarted for the next one.
 
     Raises InvalidSettings if `command` cannot be parsed or its program is not found.
     """
@@ -85,7 +85,7 @@ class ExternalProgramAdapter:
 
 
 class _ProgramError(Exception):
-    """The program gave no valid answer; the message says why."""
+    """The program did not give a valid answer; the message says why."""
 
 
 class _ProgramAnswer(DetectionLists):
@@ -122,11 +122,11 @@ class _ProgramProcess:
     def ask(self, request: str, timeout_s: float) -> bytes:
         """Send a line and wait for one; raises _ProgramError."""
         extra = self._read_line(0.0)
-        if extra:  # it would be taken for the answer to this request
+        if extra:  # it would be mistaken for the answer to this request
             raise _ProgramError(
                 f"the program sent an extra line after its last answer: {_quote(extra)}"
             )
-        with suppress(BrokenPipeError):  # it has exited; the missing answer will tell
+        with suppress(BrokenPipeError):  # it has exited; the missing answer will reveal it
             self._stdin.write(f"{request}\n".encode())
             self._stdin.flush()
         line = self._read_line(timeout_s)
@@ -149,7 +149,7 @@ class _ProgramProcess:
         self._stderr.close()
 
     def _read_line(self, timeout_s: float) -> bytes | None:
-        """Return the next line of its output, b"" at the end; None if there is none in time."""
+        """Return the next line of output, b"" at its end; None on timeout."""
         end = time.monotonic() + timeout_s
         while b"\n" not in self._unread:
             left_s = max(0.0, end - time.monotonic())
@@ -180,7 +180,7 @@ def _parse(line: bytes) -> Any:
         return json.loads(line)
     except (ValueError, RecursionError):
         raise _ProgramError(
-            f"the answer is not JSON: {_quote(line)}; print nothing but answers to standard output"
+            f"the answer is not JSON: {_quote(line)}; print only answers to standard output"
         ) from None
 
 
@@ -204,14 +204,14 @@ def _split(command: str) -> list[str]:
         raise InvalidSettings(f"the command {command!r} cannot be parsed: {error}") from error
     if not words or shutil.which(words[0]) is None:
         raise InvalidSettings(
-            f"the command {command!r} does not start with a program that is installed; give a "
+            f"the command {command!r} does not start with an installed program; give a "
             "program and its arguments, such as 'python my_detector.py'"
         )
     return words
 
 
 def _hash_files(command: list[str]) -> Iterator[str]:
-    """Hash the files that the command names: a changed script is another detector."""
+    """Hash the files named in the command: a changed script is another detector."""
     for word in command:
         if Path(word).is_file():
             with Path(word).open("rb") as file:

@@ -1,4 +1,4 @@
-"""The faces that a detector found in one image, as arrays and as JSON."""
+"""A detector's faces in one image, as arrays and as JSON."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ class ImageDetections:
     """A detector's answer for one image, by descending score.
 
     `image` is the image's name in the dataset. `boxes` are [n, 4] px, `scores` [n], `landmarks`
-    [n, 5, 2] px. `error` says why there is no answer; the image then counts as one without
-    detections.
+    [n, 5, 2] px. `error` says why there is no answer; the image then counts as one without faces.
     """
 
     image: str
@@ -51,7 +50,7 @@ class DetectionLists(BaseModel):
             points = "no" if self.landmarks is None else len(self.landmarks)
             raise ValueError(
                 f"{len(self.boxes)} boxes, {len(self.scores)} scores and {points} landmarks; "
-                "give as many of each"
+                "give the same number of each"
             )
         return self
 
@@ -80,6 +79,6 @@ def to_json_line(detections: ImageDetections) -> str:
 
 def from_json_line(line: str | bytes) -> ImageDetections:
     """Read a line that `to_json_line` wrote; raises ValueError for anything else."""
-    # Python's parser, as it reads every number back exactly as it was.
+    # Python's parser, because it reads every number back exactly.
     record = DetectionsRecord.model_validate(json.loads(line))
     return ImageDetections(record.image, *record.to_arrays(), record.seconds, record.error)

@@ -8,7 +8,7 @@ from facedetect.evaluation.dataset import BoxArray, FloatArray
 
 
 def iou_matrix(boxes: BoxArray, others: BoxArray) -> FloatArray:
-    """Return the IoU of each box [n, 4] with each other box [m, 4]: [n, m], 0..1.
+    """Return the IoU of each box [n, 4] with each of the others [m, 4]: [n, m], 0..1.
 
     As in the official evaluation, boxes include their last pixel: a box is x_max - x_min + 1 wide.
     """

@@ -19,7 +19,7 @@ _MAX_INPUT_LENGTH = 60
 
 
 def first_problem(error: ValidationError) -> str:
-    """Describe the first problem of a validation: the field, its value and what is wrong."""
+    """Describe the first validation error: the field, its value and what is wrong."""
     problem = error.errors()[0]
     field = ".".join(map(str, problem["loc"])) or "the value"
     given = json.dumps(problem["input"])

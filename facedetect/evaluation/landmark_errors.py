@@ -34,7 +34,7 @@ class LandmarkErrors:
 
     @property
     def by_face(self) -> FloatArray:
-        """The mean over each face's points, [faces]."""
+        """The mean over the points of each face, [faces]."""
         return np.asarray(self.by_point.mean(axis=1))
 
     @property
@@ -52,17 +52,17 @@ class LandmarkErrors:
 
     @property
     def mean(self) -> float:
-        """The mean over the detected faces; NaN without any."""
+        """The mean over detected faces; NaN if there are none."""
         return float(self._sorted().mean()) if self.detected else float("nan")
 
     @property
     def median(self) -> float:
-        """The median over the detected faces; NaN without any."""
+        """The median over detected faces; NaN if there are none."""
         return float(np.median(self._sorted())) if self.detected else float("nan")
 
     @property
     def mean_by_point(self) -> FloatArray:
-        """The mean of each point over the detected faces, [5]; NaN without any."""
+        """Each point's mean over detected faces, [5]; NaN if there are none."""
         if not self.detected:
             return np.full(LANDMARK_COUNT, np.nan)
         return np.asarray(np.nanmean(self.by_point, axis=0))
@@ -79,10 +79,10 @@ class LandmarkErrors:
 def score_landmarks(dataset: Dataset, detections: Sequence[ImageDetections]) -> LandmarkErrors:
     """Return the errors of all faces with labelled landmarks; both are in the dataset's order.
 
-    A face with a labelled box is matched to the detection of the highest IoU, if that is at least
-    0.5. A face with landmarks only is matched to a detection whose box contains the labelled
-    points' mean; of several, to the one with the nearest landmarks. Detections without landmarks
-    match no face.
+    A face with a labelled box is matched to the detection with the highest IoU, if that is at least
+    0.5. A face with only landmarks is matched to a detection whose box contains the mean of the
+    labelled points; if several do, to the one with the nearest landmarks. Detections without
+    landmarks match no face.
     """
     errors = [
         row
@@ -95,9 +95,9 @@ def score_landmarks(dataset: Dataset, detections: Sequence[ImageDetections]) -> 
 def mean_over_common_faces(
     errors: LandmarkErrors, baseline: LandmarkErrors
 ) -> tuple[float, float, int]:
-    """Return both mean errors over the faces that both detected, and the number of these faces.
+    """Return both mean errors over the faces found by both, and the number of these faces.
 
-    So missing a hard face is no advantage. The means are NaN without any common face.
+    So missing a hard face is no advantage. The means are NaN if there are no common faces.
     """
     common = np.isfinite(errors.by_face) & np.isfinite(baseline.by_face)
     if not common.any():
@@ -107,7 +107,7 @@ def mean_over_common_faces(
 
 
 def _image_errors(image: LabelledImage, detections: ImageDetections) -> Iterator[FloatArray]:
-    """Give the errors [5] of each face with labelled landmarks."""
+    """Yield the errors [5] of each face with labelled landmarks."""
     if image.landmarks is None:
         return
     for row, points in enumerate(image.landmarks):

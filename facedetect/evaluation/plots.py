@@ -1,4 +1,4 @@
-"""Line plots as SVG files; equal figures give equal bytes."""
+"""Draw line plots as SVG files; equal figures give equal bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PlotCurve:
 
 @dataclass(frozen=True)
 class PlotAxes:
-    """Title, labels and limits of a plot; None fits an axis to its curves."""
+    """Title, labels and limits of a plot; None fits the axis to its curves."""
 
     title: str
     x_label: str
@@ -42,7 +42,7 @@ def require_matplotlib() -> None:
 
 
 def draw_plot(path: Path, plot: PlotAxes, curves: Sequence[PlotCurve]) -> None:
-    """Draw curves with a colour for each detector and a line style for each setting.
+    """Draw curves with a colour per detector and a line style per setting.
 
     Raises InvalidSettings if Matplotlib is not installed.
     """
@@ -62,10 +62,10 @@ def draw_plot(path: Path, plot: PlotAxes, curves: Sequence[PlotCurve]) -> None:
             linestyle=_STYLES[settings.index(curve.setting) % len(_STYLES)],
         )
     axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
-    axes.set_title(plot.title, parse_math=False)  # a subset's name may contain dollars
+    axes.set_title(plot.title, parse_math=False)  # subset names may contain dollar signs
     axes.set(xlim=plot.x_limits, ylim=plot.y_limits)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
-    # Beside the axes: the legend of many runs would cover the curves.
+    # Outside the axes: a legend of many runs would cover the curves.
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     save_svg(figure, path)

@@ -18,7 +18,7 @@ _POINTS = ("left eye", "right eye", "nose", "left mouth", "right mouth")
 
 @dataclass(frozen=True)
 class ResultTable:
-    """Rows of cells, all of the same length; the first row is the header."""
+    """Rows of cells of the same length; the first row is the header."""
 
     title: str
     rows: tuple[tuple[str, ...], ...]
@@ -151,7 +151,7 @@ def _with_landmarks(evaluation: Evaluation) -> Iterator[tuple[RunScores, Landmar
 
 
 def _count_errors(scores: RunScores) -> Iterator[tuple[str, int]]:
-    """Give some errors only: each image may have one of its own, with its path."""
+    """Yield only a few errors: each image may have a different one, with its path."""
     counts = Counter(scores.run.errors.values())
     shown = counts.most_common(_MAX_ERRORS)
     for error, count in shown:

@@ -1,4 +1,4 @@
-"""Write Matplotlib figures as small SVG files; the same figure gives the same bytes."""
+"""Write Matplotlib figures as small SVG files; equal figures give equal bytes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 def save_svg(figure: Figure, path: Path) -> None:
-    """Write a figure, cropped to what is drawn.
+    """Write a figure, cropped to its contents.
 
-    Points closer than half a point to a straight line are left out, a third of a line's width.
-    Coordinates have tenths of a point.
+    Omits points closer than half a point, a third of a line's width, to a straight line.
+    Coordinates are rounded to tenths of a point.
     """
     import matplotlib as mpl
 
@@ -36,12 +36,12 @@ def save_svg(figure: Figure, path: Path) -> None:
     )
     with style:
         for line in [line for axes in figure.axes for line in axes.lines]:
-            line.recache(always=True)  # so that its path has the threshold
+            line.recache(always=True)  # applies the threshold to its path
         figure.savefig(drawn, format="svg", metadata=_NO_METADATA, bbox_inches="tight")
     write_atomically(path, _COORDINATES.sub(_shorten, drawn.getvalue()).encode())
 
 
 def _shorten(attribute: re.Match[str]) -> str:
-    """An attribute with fewer decimals, and one `L` for all points of a path."""
+    """Return an attribute with fewer decimals, and a single `L` for all points of a path."""
     rounded = re.sub(r"\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", attribute[0])
     return rounded.replace(" \nL ", " ")

@@ -1,1 +1,1 @@
-"""Readers for the formats in which labelled datasets come."""
+"""Readers for the formats of labelled datasets."""

@@ -1,4 +1,4 @@
-"""Reads COCO: one JSON object with images and annotations."""
+"""Read COCO files: one JSON object with images and annotations."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CocoAnnotation(BaseModel):
 
     @property
     def landmarks(self) -> Points | None:
-        """The five landmarks; None if there are not five keypoints, all of them labelled."""
+        """Return the five landmarks; None unless there are five keypoints, all labelled."""
         x, y, visibility = (self.keypoints[i::3] for i in range(3))
         if len(self.keypoints) != 3 * LANDMARK_COUNT or 0 in visibility:
             return None
@@ -45,25 +45,26 @@ class CocoAnnotation(BaseModel):
 
 
 class CocoFile(BaseModel):
-    """The parts of a COCO file that matter here."""
+    """The relevant parts of a COCO file."""
 
     images: list[CocoImage]
     annotations: list[CocoAnnotation]
 
 
 def read_coco(data: Any, place: str, images: Path, *, one_based: bool = False) -> Dataset:
-    """Return a COCO file's content as a dataset; crowds are ignored faces.
+    """Convert a COCO file to a dataset; crowds become ignored faces.
 
     Raises InvalidDataset if the content is invalid or annotates an image that is not listed.
     """
     coco = validate(CocoFile, data, place)
     faces: dict[int | str, list[CocoAnnotation]] = {image.id: [] for image in coco.images}
     if len(faces) < len(coco.images):
-        raise InvalidDataset(f"{place} has two images with the same id; give each its own")
+        raise InvalidDataset(f"{place} has two images with the same id; make ids unique")
     for index, annotation in enumerate(coco.annotations):
         if annotation.image_id not in faces:
             raise InvalidDataset(
-                f"{place}: annotations.{index} is of image {annotation.image_id!r}, which `images` "
+                f"{place}: annotations.{index} refers to image {annotation.image_id!r}, which "
+                "`images` "
                 "does not list; add the image or remove the annotation"
             )
         faces[annotation.image_id].append(annotation)

@@ -1,4 +1,4 @@
-"""Reads label files: text, JSON and JSON lines."""
+"""Read label files: text, JSON and JSON Lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JSON_LINES_SUFFIX = ".jsonl"
 def read_text(path: Path) -> str:
     """Raises InvalidDataset if the file cannot be read or is not UTF-8."""
     try:
-        return path.read_text("utf-8-sig")  # without the byte order mark of some editors
+        return path.read_text("utf-8-sig")  # drops a byte order mark
     except OSError as error:
         raise InvalidDataset(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -34,7 +34,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[str, Any]]:
-    """Give the place, for error messages, and value of each line that is not empty."""
+    """Yield position, for error messages, and value of each non-empty line."""
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             place = f"{path}, line {number}"

@@ -1,4 +1,4 @@
-"""Reads facedetect's own label format: one JSON object per image."""
+"""Read facedetect's own label format: one JSON object per image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LEVELS = ("easy", "medium", "hard")
 
 
 def _as_faces(value: Any) -> Any:
-    """Accept the points of a single face without a list around them."""
+    """Accept a single face's points without a list around them."""
     match value:
         case [[int() | float(), *_], *_]:
             return [value]
@@ -51,7 +51,7 @@ class LabelRow(BaseModel):
 
     @property
     def indices_by_subset(self) -> Mapping[str, Indices]:
-        """The boxes of each subset; empty without any subset."""
+        """Return the box indices of each subset; empty without subsets."""
         levels = {name: getattr(self, name) for name in _LEVELS}
         return {name: boxes for name, boxes in levels.items() if boxes is not None} | self.subsets
 
@@ -60,9 +60,9 @@ _PlacedRow = tuple[str, LabelRow]
 
 
 def read_rows(rows: Iterable[tuple[str, Any]], images: Path, *, one_based: bool = False) -> Dataset:
-    """Return rows as a dataset; each comes with its place in the file, for error messages.
+    """Convert rows to a dataset; each comes with its position, for error messages.
 
-    Raises InvalidDataset for an invalid row, or rows that contradict each other.
+    Raises InvalidDataset for an invalid row or contradictory rows.
     """
     valid = [(place, validate(LabelRow, data, place)) for place, data in rows]
     placed = [(f"{place} ({row.image})", row) for place, row in valid]
@@ -74,7 +74,7 @@ def read_rows(rows: Iterable[tuple[str, Any]], images: Path, *, one_based: bool 
 
 
 def _metric_of(placed: Sequence[_PlacedRow]) -> Metric:
-    """All rows must have boxes, or all of them landmarks and no boxes."""
+    """Return the metric: all rows must have boxes, or all must have landmarks and no boxes."""
     has_boxes = any(row.boxes is not None for _, row in placed)
     for place, row in placed:
         if row.boxes is None and (has_boxes or row.landmarks is None):
@@ -86,7 +86,7 @@ def _metric_of(placed: Sequence[_PlacedRow]) -> Metric:
 
 
 def _subsets_of(placed: Sequence[_PlacedRow]) -> tuple[str, ...]:
-    """All rows must have the subsets of the first row."""
+    """Return the subsets, which must be the same in all rows."""
     subsets = [tuple(row.indices_by_subset) for _, row in placed]
     for (place, _), own in zip(placed, subsets, strict=True):
         if set(own) != set(subsets[0]):
@@ -131,13 +131,13 @@ def _check_boxes(place: str, boxes: BoxArray, subset_masks: Mapping[str, BoolArr
         x_min, y_min, x_max, y_max = boxes[invalid[0]].tolist()
         raise InvalidDataset(
             f"{place}: box {invalid[0]}, from ({x_min:g}, {y_min:g}) to ({x_max:g}, {y_max:g}), "
-            "has no area; width and height must be above 0, or at least 0 if the face is ignored "
+            "has no area; width and height must be above 0, or at least 0 for an ignored face "
             "(rows give x_min, y_min, x_max, y_max; COCO gives x, y, width, height)"
         )
 
 
 def _landmarks(place: str, row: LabelRow) -> FloatArray:
-    """Return the landmarks [n, 5, 2] of each face; NaN for a face without."""
+    """Return each face's landmarks [n, 5, 2]; NaN for a face without any."""
     faces = row.landmarks or []
     if row.boxes is not None and len(faces) != len(row.boxes):
         raise InvalidDataset(
@@ -161,6 +161,6 @@ def _check_points(place: str, points: Points) -> None:
     if points[0] == points[1]:
         x, y = points[0]
         raise InvalidDataset(
-            f"{place} has both eyes at ({x:g}, {y:g}); correct or remove its landmarks, as errors "
-            "are relative to the distance between the eyes"
+            f"{place} has both eyes at ({x:g}, {y:g}); correct or remove its landmarks, since "
+            "errors are relative to the distance between the eyes"
         )

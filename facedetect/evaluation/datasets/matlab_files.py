@@ -1,4 +1,4 @@
-"""Reads MATLAB files with cell arrays, the format of WIDER FACE's labels."""
+"""Read MATLAB files with cell arrays, the format of WIDER FACE's labels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def load_mat(path: Path, required: tuple[str, ...]) -> dict[str, Any]:
             f"{path} is a MATLAB file of version 7.3, which is not supported; save it with -v7, or "
             "use the text file wider_face_val_bbx_gt.txt"
         ) from error
-    except Exception as error:  # damaged files raise many kinds of errors
+    except Exception as error:  # damaged files raise many kinds of exceptions
         raise InvalidDataset(f"{path} cannot be read as a MATLAB file: {error}") from error
     missing = [name for name in required if name not in variables]
     if missing:
@@ -38,7 +38,7 @@ def load_mat(path: Path, required: tuple[str, ...]) -> dict[str, Any]:
 
 
 def cells(array: Any) -> list[Any]:
-    """Return the cells of a cell array, be it a row or a column."""
+    """Return the cells of a cell array, whether row or column."""
     return list(np.ravel(array))
 
 

@@ -1,4 +1,4 @@
-"""Opens a labelled dataset, whatever its format."""
+"""Open a labelled dataset in any supported format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from facedetect.evaluation.datasets.label_rows import read_rows
 
 
 class DatasetKind(StrEnum):
-    """Formats of datasets."""
+    """Dataset formats."""
 
     WIDER = "wider"
     COCO = "coco"
@@ -34,14 +34,14 @@ def open_dataset(
     kind: DatasetKind | None = None,
     one_based: bool = False,
 ) -> Dataset:
-    """Read WIDER FACE's folder or a JSON file of labels.
+    """Read the WIDER FACE folder or a JSON file with labels.
 
-    `images` is the folder that image names are relative to. `kind` and `images` are detected if
-    not given. With `one_based`, the top left pixel is (1, 1) in the JSON file, as in MATLAB, and 1
-    is subtracted from all coordinates.
+    `images` is the folder that image names are relative to. `kind` and `images` are detected unless
+    given. With `one_based`, the top left pixel is (1, 1) in the JSON file, as in MATLAB, and 1 is
+    subtracted from all coordinates.
 
-    Raises InvalidDataset for invalid labels and missing images, InvalidSettings if the options do
-    not fit the dataset.
+    Raises InvalidDataset for invalid labels or missing images, InvalidSettings for options that do
+    not apply to the dataset.
     """
     if path.is_dir():
         if one_based:
@@ -63,15 +63,15 @@ def _open_folder(folder: Path, images: Path | None, kind: DatasetKind | None) ->
     files = wider_labels.find_wider(folder)
     if not any(name in files for name in wider_labels.LABELS):
         raise InvalidDataset(
-            f"{folder} contains neither {' nor '.join(wider_labels.LABELS)}; give the folder of "
-            "WIDER FACE, or a JSON file with labels"
+            f"{folder} contains neither {' nor '.join(wider_labels.LABELS)}; give the WIDER FACE "
+            "folder, or a JSON file with labels"
         )
     return wider_labels.read_wider(files, images or folder / wider_labels.IMAGES)
 
 
 def _open_file(path: Path, images: Path, kind: DatasetKind | None, *, one_based: bool) -> Dataset:
     if kind is DatasetKind.WIDER:
-        raise InvalidDataset(f"{path} is not a folder; give the folder of WIDER FACE")
+        raise InvalidDataset(f"{path} is not a folder; give the WIDER FACE folder")
     if path.suffix == JSON_LINES_SUFFIX and kind is not DatasetKind.COCO:
         return read_rows(read_json_lines(path), images, one_based=one_based)
     data = read_json(path)
@@ -94,25 +94,25 @@ def _check_images(dataset: Dataset, path: Path) -> None:
     for image in dataset.images:
         if image.name in names:
             raise InvalidDataset(
-                f"{path} lists {image.name} twice; give every image one entry with all its faces"
+                f"{path} lists {image.name} twice; put all faces of an image into one entry"
             )
         names.add(image.name)
         if not _is_file(image.path):
             raise InvalidDataset(
-                f"{path} lists {image.name}, but {image.path} does not exist; give the folder that "
-                "image names are relative to with --images"
+                f"{path} lists {image.name}, but {image.path} does not exist; set --images to "
+                "the folder that image names are relative to"
             )
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # the name is longer than file names can be
+    except OSError:  # the name is too long for a file name
         return False
 
 
 def _check_subsets(dataset: Dataset, path: Path) -> None:
-    """Raise InvalidDataset if a subset has nothing to measure."""
+    """Raise InvalidDataset if a subset has no faces."""
     for subset in dataset.subsets:
         if not _count_faces(dataset, subset):
             raise InvalidDataset(

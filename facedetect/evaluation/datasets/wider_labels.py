@@ -1,4 +1,4 @@
-"""Reads the WIDER FACE validation set as published: images, labels and difficulty levels."""
+"""Read the WIDER FACE validation set as published: images, labels and difficulty levels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from facedetect.evaluation.datasets.matlab_files import (
 )
 
 LABELS = ("wider_face_val.mat", "wider_face_val_bbx_gt.txt")
-"""The files with the boxes: either is enough, the first is preferred."""
+"""The files with the boxes: either suffices, the first is preferred."""
 
 IMAGES = Path("WIDER_val") / "images"
 
@@ -47,12 +47,12 @@ _FACE = (
 
 _WITHOUT_LEVELS = (
     f"{', '.join(_LEVELS.values())} of the official eval_tools not found: all valid faces form one "
-    "subset, whose figures cannot be compared with published ones"
+    "subset, whose results cannot be compared with published ones"
 )
 
 
 def find_wider(folder: Path) -> dict[str, Path]:
-    """Return the label and level files in the folder and below, by their names."""
+    """Return the label and level files in the folder and its subfolders, by name."""
     wanted = {*LABELS, *_LEVELS.values()}
     return {path.name: path for path in sorted(folder.rglob("wider_*")) if path.name in wanted}
 
@@ -60,8 +60,8 @@ def find_wider(folder: Path) -> dict[str, Path]:
 def read_wider(files: Mapping[str, Path], images: Path) -> Dataset:
     """Read the files that `find_wider` found; `images` has a folder for each event.
 
-    With the three level files the subsets are easy, medium and hard, as officially. Otherwise
-    there is one subset, all, in which invalid boxes and boxes without area are ignored. Raises
+    With the three level files, the subsets are the official ones: easy, medium and hard. Otherwise
+    the only subset is all, in which invalid boxes and boxes without area are ignored. Raises
     InvalidDataset, and InvalidSettings if SciPy is needed but not installed.
     """
     mat, text = LABELS
@@ -78,7 +78,7 @@ def read_wider(files: Mapping[str, Path], images: Path) -> Dataset:
 
 
 def _labelled(images: Path, name: str, faces: FloatArray) -> LabelledImage:
-    """An image with its faces [n, 5]: x, y, width, height, and whether the face is invalid."""
+    """Return an image with its faces [n, 5]: x, y, width, height, and whether it is invalid."""
     boxes = np.hstack([faces[:, :2], faces[:, :2] + faces[:, 2:4]])
     has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     return LabelledImage(name, images / name, boxes, {ALL: has_area & (faces[:, 4] == 0)})
@@ -97,7 +97,7 @@ def _read_text(path: Path, images: Path) -> Iterator[LabelledImage]:
         return text.strip()
 
     for line in lines:
-        if line[1].split() == _NO_FACE:  # follows an image without faces
+        if line[1].split() == _NO_FACE:  # the line after an image without faces
             continue
         name, count = expect(line, _NAME), int(expect(next(lines, None), _COUNT))
         faces = [expect(next(lines, None), _FACE).split() for _ in range(count)]
@@ -118,7 +118,7 @@ def _read_mat(path: Path, images: Path) -> Iterator[LabelledImage]:
         boxes = [
             cell_numbers(cell).reshape(-1, 4) for cell in nested_cells(variables["face_bbx_list"])
         ]
-        # The copy of the file in eval_tools does not mark invalid boxes.
+        # The copy in eval_tools does not mark invalid boxes.
         marks = nested_cells(variables.get("invalid_label_list", np.zeros(0)))
         invalid = [cell_numbers(cell) for cell in marks] or [np.zeros(len(b)) for b in boxes]
         for name, xywh, flags in zip(names, boxes, invalid, strict=True):
@@ -126,14 +126,14 @@ def _read_mat(path: Path, images: Path) -> Iterator[LabelledImage]:
 
 
 def _read_level(path: Path, labelled: Sequence[LabelledImage]) -> list[BoolArray]:
-    """Return the mask of each image at one level."""
+    """Return each image's mask at one level."""
     variables = load_mat(path, ("file_list", "gt_list"))
     stems = [cell_text(cell) for cell in nested_cells(variables["file_list"])]
     wanted = [PurePosixPath(image.name).stem for image in labelled]
     if sorted(stems) != sorted(wanted):
         raise InvalidDataset(
             f"{path} lists {len(stems)} images and the labels {len(labelled)}, or different ones; "
-            "use labels and levels of one release of WIDER FACE"
+            "use labels and levels of the same WIDER FACE release"
         )
     with _lengths_checked(path):
         by_stem = dict(zip(stems, nested_cells(variables["gt_list"]), strict=True))
@@ -147,7 +147,7 @@ def _mask(path: Path, image: LabelledImage, indices: FloatArray) -> BoolArray:
     if len(indices) and not (indices.min() >= 1 and indices.max() <= count):
         raise InvalidDataset(
             f"{path} has box indices from {indices.min():g} to {indices.max():g} for {image.name}, "
-            f"which has {count} boxes; use labels and levels of one release of WIDER FACE"
+            f"which has {count} boxes; use labels and levels of the same WIDER FACE release"
         )
     return np.isin(np.arange(1, count + 1), indices)
 
