@@ -1,6 +1,6 @@
-"""Reading and writing videos, and tracking faces through them.
+"""Read and write videos, and track faces through them.
 
-PyAV comes with the extra `video` and is imported when the first video is opened.
+PyAV, from the extra `video`, is imported when the first video is opened.
 """
 
 from facedetect.video.frame_detection import FrameDetectionPool, FrameDetections

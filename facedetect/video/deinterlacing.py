@@ -1,4 +1,4 @@
-"""Deinterlacing frames."""
+"""Deinterlace frames."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def deinterlace(frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
-    """Make progressive frames of interlaced ones; progressive ones pass.
+    """Deinterlace interlaced frames; pass progressive ones through.
 
-    As many frames come out as go in. From the first interlaced frame on they come out one later.
+    Yields as many frames as it gets, one frame late from the first interlaced frame on.
     Raises UnsupportedVideo.
     """
     graph: Graph | None = None
@@ -54,7 +54,7 @@ def _build_graph(frame: VideoFrame) -> Graph:
 
 
 def _filter(graph: Graph, frame: VideoFrame | None) -> Iterator[VideoFrame]:
-    """Push a frame, or None for the end, and yield those that are ready."""
+    """Push a frame, or None at the end, and yield the frames that are ready."""
     graph.vpush(frame)
     while True:
         try:

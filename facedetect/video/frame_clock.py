@@ -1,4 +1,4 @@
-"""When each frame is shown."""
+"""Decide when each frame is shown."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from fractions import Fraction
 
 from facedetect.errors import UnsupportedVideo
 
-# Encoders sometimes swap neighbouring timestamps; a larger jump is another recording.
+# Encoders sometimes swap neighbouring timestamps; a larger jump means another recording.
 _MAX_JUMP_S = 0.2
 
 
 class FrameClock:
-    """Gives frames increasing timestamps, in ticks of `time_base` seconds.
+    """Assigns increasing timestamps to frames, in ticks of `time_base` seconds.
 
     A frame without a timestamp follows its predecessor after `1 / rate` seconds.
     """
@@ -24,14 +24,14 @@ class FrameClock:
 
     @property
     def duration_s(self) -> float:
-        """From the start of the first frame to the end of the last one so far."""
+        """The time from the start of the first frame to the end of the latest."""
         if self._first is None:
             return 0.0
         return self.seconds_at(self._last + self._ticks_per_frame)
 
     @property
     def end_s(self) -> float:
-        """When the last frame so far ends, by the file's timestamps."""
+        """When the latest frame ends, by the file's timestamps."""
         return self.duration_s + float((self._first or 0) * self._time_base)
 
     def next(self, pts: int | None, time_base: Fraction | None) -> int:
@@ -46,8 +46,9 @@ class FrameClock:
             jump_s = float((self._last - ticks) * self._time_base)
             if jump_s > _MAX_JUMP_S:
                 raise UnsupportedVideo(
-                    f"the video's timestamps jump back by {jump_s:.1f} s, at most {_MAX_JUMP_S} s "
-                    "are accepted: it joins several recordings; split it there"
+                    f"the video's timestamps jump back by {jump_s:.1f} s, more than the "
+                    f"{_MAX_JUMP_S} s "
+                    "allowed: it joins several recordings; split it there"
                 )
             ticks = self._last + 1
         self._last = ticks

@@ -1,4 +1,4 @@
-"""Detecting faces in the frames of videos, several frames at a time."""
+"""Detect faces in the frames of videos, several frames at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from facedetect.video.video_reader import DecodedFrame
 
 @dataclass(frozen=True)
 class FrameDetections:
-    """The faces of a frame, highest confidence first."""
+    """The faces in a frame, by descending confidence."""
 
     frame_number: int
     time_s: float
@@ -25,8 +25,8 @@ class FrameDetections:
 class FrameDetectionPool:
     """Threads that detect faces in frames, shared by all videos in progress.
 
-    `workers` frames are processed at a time and as many wait, so that memory is bounded however
-    many videos there are.
+    `workers` frames are processed at a time and as many wait, which bounds memory however many
+    videos there are.
     """
 
     def __init__(self, workers: int) -> None:
@@ -41,11 +41,11 @@ class FrameDetectionPool:
         *,
         stride: int,
     ) -> Iterator[FrameDetections]:
-        """Process every `stride`-th frame, beginning with the first; yields them in order.
+        """Process every `stride`-th frame, starting with the first; yields results in order.
 
         Raises what `detect_faces` raises.
         """
-        # Without the frames themselves, whose memory is freed once their pixels are converted.
+        # Not the frames themselves, so that their memory is freed once their pixels are converted.
         pending: deque[tuple[int, float, Future[list[Face]]]] = deque()
         try:
             for frame in frames:

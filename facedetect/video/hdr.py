@@ -1,4 +1,4 @@
-"""Turning high dynamic range into standard range: 8 bits and every screen cannot show more."""
+"""Convert high dynamic range to standard range, which fits 8 bits and every screen."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from facedetect.images import BGRImage
 # FFmpeg's numbers for transfer characteristics: Perceptual Quantizer and Hybrid Log-Gamma.
 PQ, HLG = 16, 18
 
-# ITU-R BT.2408: what is as bright as white in standard range; what most films are graded for.
+# ITU-R BT.2408: the brightness of standard-range white, and the peak most films are graded for.
 _WHITE_NITS, _PEAK_NITS = 203.0, 1000.0
 # BT.2100 tables 4 and 5.
 _PQ_M1, _PQ_M2, _PQ_C1, _PQ_C2, _PQ_C3 = 2610 / 16384, 2523 / 32, 107 / 128, 2413 / 128, 2392 / 128
 _PQ_NITS = 10_000.0
 _HLG_A, _HLG_B, _HLG_C = 0.17883277, 0.28466892, 0.55991073
 _HLG_GAMMA = 1.2
-# Of R, G and B of BT.2020 in brightness.
+# The weights of BT.2020's R, G and B in luminance.
 _LUMINANCE = (0.2627, 0.6780, 0.0593)
 # BT.2087: from the primaries of BT.2020 to those of BT.709.
 _TO_BT709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
 )
-# Brightness below it stays, all above has to share the rest.
+# Brightness below the knee is unchanged; all above it shares the rest.
 _KNEE = 0.3
 _BT1886_GAMMA = 2.4
 _ROWS = 32
 
 
 def is_hdr(transfer: int) -> bool:
-    """Whether a transfer characteristic, by FFmpeg's number, is one of high dynamic range."""
+    """Return whether a transfer characteristic, by FFmpeg's number, is high dynamic range."""
     return transfer in {PQ, HLG}
 
 
 class ToneMapper:
-    """Maps frames of one HDR transfer characteristic to BT.709 as screens show it (BT.1886)."""
+    """Maps frames with one HDR transfer characteristic to BT.709 as displayed (BT.1886)."""
 
     def __init__(self, transfer: int) -> None:
         signal = np.arange(2**16) / (2**16 - 1)
@@ -47,9 +47,9 @@ class ToneMapper:
         self._light = light.astype(np.float32)
 
     def to_bgr(self, rgb48: NDArray[np.uint16]) -> BGRImage:
-        """Return [height, width, 3] in 8 bits for R'G'B' of BT.2020 in 16 bits."""
+        """Convert 16-bit R'G'B' of BT.2020 to 8-bit BGR [height, width, 3]."""
         bgr = np.empty(rgb48.shape, np.uint8)
-        for top in range(0, len(rgb48), _ROWS):  # few enough for the processor's cache
+        for top in range(0, len(rgb48), _ROWS):  # small enough for the CPU cache
             rows = slice(top, top + _ROWS)
             bgr[rows] = self._map(rgb48[rows])
         return bgr
@@ -68,7 +68,7 @@ class ToneMapper:
         return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
 
     def _hlg_scale(self, luminance: NDArray[Any]) -> NDArray[Any]:
-        """How much brighter a screen of the peak shows the light of a scene (BT.2100 table 5)."""
+        """Return how much brighter a display of peak luminance shows a scene (BT.2100 table 5)."""
         return cv2.pow(luminance, _HLG_GAMMA - 1) * np.float32(_PEAK_NITS / _WHITE_NITS)
 
 
@@ -83,9 +83,9 @@ def _hlg_scene(signal: NDArray[Any]) -> NDArray[Any]:
 
 
 def _compressed(brightness: NDArray[Any]) -> NDArray[Any]:
-    """Bring brightness of up to the peak below 1, by a hyperbola that continues the line below.
+    """Compress brightness up to the peak below 1, by a hyperbola that continues the line.
 
-    It leaves the line at the knee in the same direction, and reaches 1 at the peak.
+    It leaves the line at the knee with the same slope, and reaches 1 at the peak.
     """
     over = np.minimum(brightness, _PEAK_NITS / _WHITE_NITS) - _KNEE
     room, range_ = 1 - _KNEE, _PEAK_NITS / _WHITE_NITS - _KNEE

@@ -1,4 +1,4 @@
-"""Converting a video's frames to upright BGR images and back without shifting colours."""
+"""Convert video frames to upright BGR images and back without shifting colours."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
     from av.video.format import VideoFormat
 
 _MAX_BITS = 16
-# In FFmpeg's names of floating-point formats; those of 32 bits are too wide anyway.
+# In FFmpeg's names of floating-point formats; those with 32 bits are too wide anyway.
 _FLOAT = "f16"
-# EXIF's numbers by whether a frame is mirrored across and down; with its sides swapped 4 more.
+# EXIF's numbers by whether a frame is mirrored across and down; plus 4 if its sides are swapped.
 _ORIENTATIONS = {(False, False): 1, (True, False): 2, (True, True): 3, (False, True): 4}
 
 
 def check_pixel_format(pixel_format: VideoFormat) -> None:
-    """Raise UnsupportedVideo for a format that FFmpeg must not be asked to convert.
+    """Raise UnsupportedVideo for a format that FFmpeg must not convert.
 
-    Some formats that no camera produces abort the process.
+    Some formats, which no camera produces, abort the process.
     """
-    bits = [component.bits for component in pixel_format.components]  # none: in GPU memory
+    bits = [component.bits for component in pixel_format.components]  # empty if in GPU memory
     if not bits or max(bits) > _MAX_BITS or _FLOAT in pixel_format.name:
         raise _unsupported(pixel_format.name)
 
 
 def read_orientation(frame: VideoFrame) -> int:
-    """Return EXIF's number for how the frame is stored, by its display matrix.
+    """Return the frame's EXIF orientation, from its display matrix.
 
-    A turn counts as the nearest multiple of 90 degrees.
+    Rotations are rounded to multiples of 90 degrees.
     """
-    # `frame.side_data` would keep the frame until garbage collection, since each refers to the
+    # `frame.side_data` would keep the frame until garbage collection, since they reference each
     # other. Decoders reuse the memory of freed frames without clearing it, and HEVC's shows it
-    # where data is damaged: what is in a frame would depend on when garbage is collected.
+    # where data is damaged: a frame's contents would depend on when garbage is collected.
     side_data = import_av().sidedata.sidedata.SideDataContainer(frame)
     data = side_data.get("DISPLAYMATRIX")
     if data is None:
@@ -56,9 +56,9 @@ def read_orientation(frame: VideoFrame) -> int:
 class PixelConverter:
     """Converts the frames of one stream; not thread-safe.
 
-    `transfer` is FFmpeg's number for the stream's transfer characteristic. Its default conversion
-    to BGR and back darkens frames by 1.5 of 255. With these flags brightness changes by 0.01 on
-    average, colours by 0.2.
+    `transfer` is FFmpeg's number for the stream's transfer characteristic. FFmpeg's default
+    conversion to BGR and back darkens frames by 1.5 of 255. With these flags, brightness changes by
+    0.01 and colours by 0.2 on average.
     """
 
     def __init__(self, transfer: int = 0) -> None:
@@ -70,9 +70,9 @@ class PixelConverter:
         self._flags |= flags.FULL_CHR_H_INP | flags.FULL_CHR_H_INT
 
     def to_bgr(self, frame: VideoFrame) -> BGRImage:
-        """Convert a frame that passes `check_pixel_format`: upright, transparency over white.
+        """Convert a frame that passes `check_pixel_format`: upright, composited over white.
 
-        High dynamic range becomes BT.709. Raises UnsupportedVideo if FFmpeg does not convert its
+        High dynamic range becomes BT.709. Raises UnsupportedVideo if FFmpeg cannot convert the
         format.
         """
         if self._tone_mapper is not None:

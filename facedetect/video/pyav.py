@@ -1,4 +1,4 @@
-"""Importing PyAV, and telling which of its errors are a video's fault."""
+"""Import PyAV, and tell which of its errors a video causes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ def import_av() -> ModuleType:
             "videos need PyAV, which is not installed; run pip install 'facedetect[video]', or "
             "skip videos with --no-videos"
         ) from error
-    # SVT-AV1 logs to standard error whatever FFmpeg's log level is; 1 means errors only.
+    # SVT-AV1 logs to standard error regardless of FFmpeg's log level; 1 means errors only.
     os.environ.setdefault("SVT_LOG", "1")
     module: ModuleType = av
     return module
 
 
 def av_errors() -> tuple[type[Exception], ...]:
-    """The exceptions that PyAV raises for a video: FFmpeg's, and its own for unexpected numbers.
+    """Return the exceptions PyAV raises for a video: FFmpeg's, and its own for bad values.
 
-    Some of FFmpeg's are OSErrors as well. Python's own OSErrors, from files that PyAV reads or
-    writes through, are not among them.
+    Some of FFmpeg's are also OSErrors. Python's own OSErrors, from the files that PyAV reads and
+    writes, are not included.
     """
     return import_av().FFmpegError, ValueError, IndexError, OverflowError
 
 
 def ffmpeg_reason(error: Exception) -> str:
-    """FFmpeg's reason alone: the whole message contains this machine's paths."""
+    """Return only FFmpeg's reason: the full message contains local paths."""
     return getattr(error, "strerror", None) or type(error).__name__

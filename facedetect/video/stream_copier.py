@@ -1,4 +1,4 @@
-"""Copying a video's audio and subtitles: as they are, or re-encoded for another container."""
+"""Copy a video's audio and subtitles unchanged, or re-encode them for another container."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.stream import Stream
 
-# AAC is transparent from about 64 kbit/s a channel; this leaves a margin.
+# AAC is transparent from about 64 kbit/s per channel; this leaves a margin.
 _AAC_BITS_PER_CHANNEL = 96_000
 _DEFAULT_RATE = 48_000
-# By the number of channels, since files do not always say which is which.
+# By number of channels, since files do not always name them.
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 _DEFAULT_LAYOUT = "stereo"
-# FFmpeg's names for layouts that say no more than a number end so.
+# The end of FFmpeg's names for layouts of which only the number of channels is known.
 _UNKNOWN_LAYOUT = " channels"
-# What players take in MP4. A file that was one keeps some that fewer take, but never PCM and AMR,
-# which nearly none plays there.
+# Codecs that players support in MP4. Files that were MP4 keep some less common ones, but never PCM
+# and AMR, which hardly any player supports there.
 _PLAYED_IN_MP4 = {"aac", "mp3"}
 _KEPT_IN_MP4 = _PLAYED_IN_MP4 | {"ac3", "alac", "eac3", "flac", "opus"}
-# A larger gap between two timestamps is silence; a smaller one is rounding.
+# A larger gap between timestamps is silence; a smaller one is rounding.
 _GAP_S = Fraction(1, 10)
 
 
 def add_stream_copier(
     output: OutputContainer, source: Stream, *, is_same_container: bool
 ) -> StreamCopier | None:
-    """Add a stream like `source`, audio or subtitles; None if the container takes nothing like it.
+    """Add a stream for `source`, audio or subtitles; None if the container has no equivalent.
 
-    The packets are copied if the container takes the codec, and players take it there; other audio
+    Packets are copied if the container supports the codec and players support it there; other audio
     is re-encoded as AAC.
     """
     if source.codec_context is None:
@@ -60,7 +60,7 @@ class StreamCopier:
         self._next_dts: int | None = None
 
     def write(self, packet: Packet[Any]) -> None:
-        """Write a packet. Timestamps are made to increase, as containers demand."""
+        """Write a packet. Timestamps are made to increase, as containers require."""
         if packet.dts is None:
             packet.dts = packet.pts if packet.pts is not None else self._next_dts or 0
         if self._next_dts is not None:
@@ -103,7 +103,7 @@ class AudioReencoder(StreamCopier):
             self.damaged += 1
 
     def _set_time(self, frame: AudioFrame) -> None:
-        """Give the frame a timestamp in samples; containers' may be as coarse as whole frames."""
+        """Set the frame's timestamp in samples; containers' may be as coarse as whole frames."""
         tick = Fraction(1, frame.sample_rate)
         pts = self._next_pts
         if frame.pts is not None and frame.time_base is not None:
@@ -122,7 +122,7 @@ def _is_played(source: Stream, output: OutputContainer, is_same_container: bool)
 
 
 def _can_copy(source: Stream, container: str) -> bool:
-    """Try a copy in memory: some containers refuse a codec only when the file begins."""
+    """Try a copy in memory: some containers reject a codec only when the header is written."""
     av = import_av()
     try:
         with av.open(BytesIO(), "w", format=container) as trial:
@@ -134,7 +134,7 @@ def _can_copy(source: Stream, container: str) -> bool:
 
 
 def _add_copy(output: OutputContainer, source: Stream) -> Stream:
-    """Add a stream for the source's packets; raises ValueError if the container cannot have it."""
+    """Add a stream for the source's packets; raises ValueError if the container rejects it."""
     stream: Stream = output.add_stream_from_template(source)
     if stream.type == "audio":
         _set_layout(stream.codec_context)  # type: ignore[arg-type]
@@ -145,7 +145,7 @@ def _add_copy(output: OutputContainer, source: Stream) -> Stream:
 
 
 def _set_layout(context: AudioCodecContext) -> None:
-    """Name the speakers for MP4, which needs them; AVI and MXF do not store them."""
+    """Set the speaker layout, which MP4 requires, but AVI and MXF do not store."""
     if context.layout.name.endswith(_UNKNOWN_LAYOUT):
         if context.layout.nb_channels not in _LAYOUTS:
             raise ValueError(f"no layout is known for {context.layout.name}")

@@ -1,4 +1,4 @@
-"""A video's metadata: titles, places, times, languages, chapters."""
+"""Copy a video's metadata: titles, places, times, languages, chapters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from av.container.core import Chapter
     from av.stream import Stream
 
-# Tags that describe the source file, not what it shows: FFmpeg's names, and Matroska's statistics.
+# Tags that describe the source file rather than its contents: FFmpeg's and Matroska's statistics.
 _FILE_TAGS = {
     *("encoder", "major_brand", "minor_version", "compatible_brands", "vendor_id"),
     *("DURATION", "BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "rotate", "timecode"),
@@ -21,8 +21,8 @@ _STATISTICS_PREFIX = "_STATISTICS_"
 # FFmpeg writes the usual names into MOV and MP4, and drops Apple's.
 _APPLE_PREFIX = "com.apple.quicktime."
 _APPLE_NAMES = {"location.ISO6709": "location"}
-# Vorbis's three headers in one block: their number less one, the sizes of the first two. The first
-# is always of 30 bytes.
+# Vorbis's three headers in one block: their number minus one, then the sizes of the first two. The
+# first always has 30 bytes.
 _VORBIS_SIZES = re.compile(rb"\x02\x1e(\xff*[^\xff])", re.DOTALL)
 _VORBIS_IDENTIFICATION_BYTES = 30
 _VORBIS_NO_COMMENTS = b"\x03vorbis" + bytes(8) + b"\x01"
@@ -43,7 +43,7 @@ def copy_tags(
 
 
 def strip_vorbis_comments(headers: bytes) -> bytes:
-    """Empty the comment header, which holds tags and covers; raises ValueError for damaged ones."""
+    """Empty the comment header, which has tags and covers; raises ValueError if damaged."""
     sizes = _VORBIS_SIZES.match(headers)
     if sizes is None:
         raise ValueError("the Vorbis headers have no sizes")

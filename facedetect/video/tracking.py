@@ -1,9 +1,9 @@
-"""Following faces through a video: detections in single frames become tracks without gaps.
+"""Track faces through a video: detections in single frames become tracks without gaps.
 
-Pure geometry. Detectors miss faces now and then, and only every n-th frame may be processed, but
-hidden faces must stay hidden in all frames. So a track fills the gaps between its observations,
-begins a little before the first one, ends a little after the last one, and its boxes are wide
-enough for every observation around them.
+Pure geometry. Detectors occasionally miss faces, and perhaps only every n-th frame is processed,
+but hidden faces must stay hidden in all frames. So a track fills the gaps between its observations,
+starts a little before the first and ends a little after the last, and its boxes cover every
+observation around them.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from facedetect.pairing import pair_greedily
 from facedetect.video.matching import near_pairs
 from facedetect.video.trajectory import BOX, VALUES_PER_FACE, Floats, Trajectory
 
-# A face is missed for a few frames in profile, behind a hand, or blurred by motion. After a longer
-# gap it may have left, and the next one be somebody else's.
+# A face is missed for a few frames in profile, behind a hand, or in motion blur. After a longer gap
+# it may have left, and the next face may be somebody else's.
 _MAX_GAP_S = 1.0
 # Detectors find a face later than it appears, and lose it before it disappears.
 _HOLD_S = 0.3
 # Long enough for the boxes' jitter to cancel out, short enough to follow a nod.
 _VELOCITY_S = 0.3
-# How many observations are enough for that, at 60 frames a second.
+# The number of observations that suffice for that at 60 frames per second.
 _RECENT = 19
-# How far a box may be from where it is expected (see `near_pairs`). Two people's faces are hardly
-# ever closer than a side, and the nearest pairs are matched first. The more time passes between two
-# updates, the further a face may have moved.
+# The maximum distance of a box from its prediction (see `near_pairs`). Two people's faces are
+# hardly ever closer than a side, and the nearest pairs are matched first. The more time passes
+# between two updates, the further a face may have moved.
 _MAX_DISTANCE = 0.8
 _DISTANCE_PER_S = 5.0
 _MAX_DISTANCE_GROWTH_S = 0.3
@@ -39,7 +39,7 @@ _MAX_DISTANCE_GROWTH_S = 0.3
 
 @dataclass(frozen=True)
 class Observation:
-    """A detected face: in which frame, and how many seconds after the first one."""
+    """A detected face, its frame, and the seconds since the first frame."""
 
     frame_number: int
     time_s: float
@@ -49,13 +49,13 @@ class Observation:
 class Track:
     """One face through the video; `best` is its observation with the highest confidence.
 
-    `number` counts from 1 in the order of appearance.
+    `number` counts from 1 in order of appearance.
     """
 
     def __init__(self, number: int, observation: Observation) -> None:
         self.number = number
         self.best = observation
-        # Compact, since a long video of a crowd has millions.
+        # Compact, since a long video of a crowd has millions of observations.
         self._times = array("d")
         self._values = array("f")
         self.add(observation)
@@ -80,14 +80,14 @@ class Track:
             self.best = observation
 
     def predict_xyxy(self, time_s: float) -> Floats:
-        """Predict the box at that time, assuming that the face moves on as it did."""
+        """Predict the box at that time, assuming that the face keeps its velocity."""
         times = np.array(self._times[-_RECENT:])
         values = np.array(self._values[-_RECENT * VALUES_PER_FACE :])
         boxes = values.reshape(-1, VALUES_PER_FACE)[:, BOX]
         return _extrapolate(times[::-1], boxes[::-1], time_s - self.last_s)
 
     def to_trajectory(self, unseen_until_s: float, unseen_from_s: float) -> Trajectory:
-        """Return the face's path; it was not detected at these two times before and after it."""
+        """Return the face's path; the times are when it was last unseen before and first after."""
         times = np.array(self._times)
         values = np.array(self._values).reshape(-1, VALUES_PER_FACE)
         first_s = min(times[0] - _HOLD_S, unseen_until_s)
@@ -101,7 +101,7 @@ class Track:
 
 
 class TrackingResult:
-    """All faces of a video: `tracks` by their numbers, and where they are at any time."""
+    """All faces of a video: `tracks` by number, and their positions at any time."""
 
     def __init__(
         self, tracks: list[Track], trajectories: list[Trajectory], size_wh: tuple[int, int]
@@ -120,10 +120,10 @@ class TrackingResult:
 
 
 class Tracker:
-    """Decides which detections in successive frames are the same face.
+    """Decides which detections in successive frames belong to the same face.
 
-    Detections are matched with the tracks' predicted boxes, nearest pairs first. A detection
-    without a match starts a track: none is ever dropped, since it may be a face.
+    Detections are matched with the tracks' predicted boxes, nearest pairs first. An unmatched
+    detection starts a new track; none is ever dropped, since it may be a face.
     """
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class Tracker:
         self._times_s = array("d")  # of the processed frames
 
     def update(self, frame_number: int, time_s: float, faces: Sequence[Face]) -> list[int]:
-        """Add the next processed frame's faces; returns the track number of each."""
+        """Add the faces of the next processed frame; returns the track number of each."""
         self._active = [track for track in self._active if not self._is_over(track, time_s)]
         matched = self._match(time_s, faces)
         numbers = []
@@ -150,7 +150,7 @@ class Tracker:
         return numbers
 
     def finish(self, end_s: float, width: int, height: int) -> TrackingResult:
-        """Return the tracks of a video with frames of that size that ends at `end_s`."""
+        """Return the tracks, given when the video ends and its frame size."""
         times_s = np.array(self._times_s)
         times_before_s = np.array([math.inf, *times_s])
         times_after_s = np.array([*times_s[1:], end_s])
@@ -164,12 +164,12 @@ class Tracker:
         return TrackingResult(self._tracks, trajectories, (width, height))
 
     def _is_over(self, track: Track, time_s: float) -> bool:
-        """Whether a detection at that time is too late to belong to the track."""
+        """Return whether a detection at that time is too late to belong to the track."""
         is_missed = track.last_s < self._times_s[-1]
         return is_missed and time_s - track.last_s > _MAX_GAP_S
 
     def _match(self, time_s: float, faces: Sequence[Face]) -> dict[int, Track]:
-        """The active track of each face that has one, by the face's index."""
+        """Map the index of each face that continues an active track to that track."""
         if not self._active or not faces:
             return {}
         predicted = np.array([track.predict_xyxy(time_s) for track in self._active])
@@ -185,7 +185,7 @@ def _to_xyxy(box: Box) -> tuple[float, float, float, float]:
 
 
 def _extrapolate(times: Floats, boxes: Floats, by_s: float) -> Floats:
-    """Move the first box by `by_s` seconds at the velocity that it and the others show."""
+    """Move the first box by `by_s` seconds at the velocity of the boxes."""
     recent = np.flatnonzero(np.abs(times - times[0]) <= _VELOCITY_S)
     other = max(int(recent[-1]), min(1, len(times) - 1))
     if other == 0:
@@ -198,7 +198,7 @@ def _extrapolate(times: Floats, boxes: Floats, by_s: float) -> Floats:
 
 
 def _hold(times: Floats, values: Floats, by_s: float) -> Floats:
-    """A knot before the first values, whose box covers a face that stays and one that moves on."""
+    """Return a knot before the first values; its box covers a still and a moving face."""
     moving_s = float(np.clip(by_s, -_HOLD_S, _HOLD_S))
     stays, moves = values[0, BOX], _extrapolate(times[:_RECENT], values[:_RECENT, BOX], moving_s)
     knot: Floats = values[0].copy()

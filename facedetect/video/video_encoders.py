@@ -1,4 +1,4 @@
-"""Which encoder writes a video's frames, and with what quality."""
+"""Choose the encoder and the quality of a video's frames."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from av import VideoStream
     from av.container import OutputContainer
 
-# The encoded bytes depend on the number of threads, so it is the same on all machines.
+# The encoded bytes depend on the number of threads, so use the same on all machines.
 _THREADS = 4
 
 # FFmpeg's numbers for colour matrices and ranges.
 _RGB, _BT709, _BT601 = 0, 1, 6
 _LIMITED_RANGE, _FULL_RANGE = 1, 2
 
-# Each encoder's name and options in FFmpeg. The quality is what its documentation calls visually
-# lossless, or near it; docs/folders-videos.md has the decibels and bytes.
-# x264's code for a machine's own instructions does not always give the same bytes, even there.
+# Each encoder's name and options in FFmpeg. The quality is visually lossless by its documentation,
+# or close to it; docs/folders-videos.md has decibels and bytes.
+# x264's CPU-specific code does not always give the same bytes, even on the same machine.
 _H264 = "libx264", {"crf": "18", "preset": "medium", "x264-params": "cpu-independent=1"}
 _VP9 = "libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4"}
 _ENCODERS = {
@@ -34,14 +34,14 @@ _ENCODERS = {
 
 
 def add_video_stream(output: OutputContainer, source: VideoReader, size: FrameSize) -> VideoStream:
-    """Add a stream of the source's codec if the container stays; else of H.264, or VP9 in WebM.
+    """Add a stream with the source's codec in the same container, else H.264, or VP9 in WebM.
 
-    Pixels are 8-bit 4:2:0, which every player supports. In it two by two pixels share a colour: odd
+    Pixels are 8-bit 4:2:0, which every player supports. Two by two pixels share a colour, so odd
     sides grow by one.
     """
     codec = source.stream.codec.canonical_name if source.is_kept_by(output) else ""
     name, options = _encoder_for(codec, output)
-    stream: VideoStream = output.add_stream(  # type: ignore[assignment]  # by its encoder's name
+    stream: VideoStream = output.add_stream(  # type: ignore[assignment]  # by encoder name
         name, rate=source.rate, options=dict(options), time_base=source.time_base
     )
     context = stream.codec_context
@@ -51,7 +51,7 @@ def add_video_stream(output: OutputContainer, source: VideoReader, size: FrameSi
     context.thread_count = _THREADS
     context.flags |= int(import_av().codec.context.Flags.bitexact)
     if name == "libx265" and output.format.name in {"mp4", "mov"}:
-        context.codec_tag = "hvc1"  # as players want it
+        context.codec_tag = "hvc1"  # as players expect
     _copy_colour(source.stream, stream)
     return stream
 
@@ -63,7 +63,7 @@ def _encoder_for(codec: str, output: OutputContainer) -> tuple[str, dict[str, st
 
 
 def _copy_colour(source: VideoStream, stream: VideoStream) -> None:
-    """Make the pixels' numbers mean the same colours as in the source; see `hdr.py`, too."""
+    """Tag the stream so that pixel values mean the same colours as in the source; see `hdr.py`."""
     old, new = source.codec_context, stream.codec_context
     if is_hdr(old.color_trc):
         new.color_range = _LIMITED_RANGE

@@ -1,4 +1,4 @@
-"""Opening a video file: its container, its pictures, and what its header tells."""
+"""Open a video file: its container, its video stream, and the data in its header."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from av import VideoStream
     from av.container import InputContainer
 
-# The formats of cameras and archives. FFmpeg's others are many more parsers, some of them for
-# playlists, which name other files and addresses.
+# The formats of cameras and archives. FFmpeg has many more parsers, some of them for playlists,
+# which refer to other files and URLs.
 _DEMUXERS = "asf,avi,flv,matroska,mov,mpeg,mpegts,mpegvideo,mxf,ogg"
-# Python opens the file; FFmpeg opens nothing else, whatever the file asks for.
+# Python opens the file; FFmpeg must not open anything else, whatever the file requests.
 OPEN_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": _DEMUXERS}
 _BUFFER_BYTES = 2**18
 _DOLBY_VISION_TAGS = {"dvh1", "dvhe", "dva1", "dvav", "dav1"}
@@ -24,7 +24,7 @@ TICKS_PER_S = 1_000_000
 
 
 def open_container(file: BinaryIO) -> InputContainer:
-    """Open a video that no other file or address belongs to; raises InvalidVideo."""
+    """Open a self-contained video file; raises InvalidVideo."""
     errors: tuple[type[Exception], ...] = (*av_errors(), OSError)  # from seeking beyond the end
     try:
         container: InputContainer = import_av().open(
@@ -35,7 +35,7 @@ def open_container(file: BinaryIO) -> InputContainer:
         )
     except errors as error:
         raise InvalidVideo(
-            f"the video does not decode ({ffmpeg_reason(error)}); use the original, complete file"
+            f"the video cannot be decoded ({ffmpeg_reason(error)}); use the original, complete file"
         ) from error
     return container
 
@@ -43,7 +43,7 @@ def open_container(file: BinaryIO) -> InputContainer:
 def find_video_stream(container: InputContainer) -> VideoStream:
     """Return the first video stream that is not a cover.
 
-    Raises InvalidVideo, and UnsupportedVideo for colours that cannot be shown.
+    Raises InvalidVideo, and UnsupportedVideo for colours that cannot be displayed.
     """
     for stream in container.streams.video:
         if not stream.disposition & type(stream.disposition).attached_pic:
@@ -54,11 +54,11 @@ def find_video_stream(container: InputContainer) -> VideoStream:
                 )
             _check_colours(stream)
             return stream
-    raise InvalidVideo("the file has no video stream; use a video, or leave the file out")
+    raise InvalidVideo("the file has no video stream; use a video, or exclude the file")
 
 
 def _check_colours(stream: VideoStream) -> None:
-    """Raise UnsupportedVideo for Dolby Vision alone: without its data it is green and purple."""
+    """Reject Dolby Vision without a base layer: without its data it is green and purple."""
     context = stream.codec_context
     if context.codec_tag in _DOLBY_VISION_TAGS and not is_hdr(context.color_trc):
         raise UnsupportedVideo(
@@ -67,7 +67,7 @@ def _check_colours(stream: VideoStream) -> None:
 
 
 def declared_end_s(container: InputContainer, stream: VideoStream) -> float:
-    """Return when the video ends by the file's header, s; 0 if it does not tell."""
+    """Return the video's end by the file's header, s; 0 if unknown."""
     if stream.duration is not None and stream.time_base is not None:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
     if container.duration is None:

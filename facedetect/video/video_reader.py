@@ -1,4 +1,4 @@
-"""Reading a video: its frames upright and in order, its audio and subtitle packets in between."""
+"""Read a video: upright frames in order, with audio and subtitle packets in between."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.stream import Stream
 
-# Several threads decode damaged frames differently each time, and do not report all of them: the
-# frames written would not be those in which faces were detected. The model takes most of the time.
+# With several threads, damaged frames decode differently each time and not all are reported: the
+# written frames would not be those in which faces were detected. The model takes most of the time.
 _DECODER_THREADS = 1
-# A file can refer to the same bytes from any number of frames, and compress its packets.
+# Any number of frames may refer to the same bytes of a file, and packets may be compressed.
 _MAX_EXPANSION = 4
 _MIN_BYTES = 2**20
-# Files round their duration, and some include the audio's.
+# Files round their duration, and some include the audio.
 _MIN_MISSING_S = 0.5
 # Decoders pad frames to sides that are multiples of up to 64; the exact check follows them.
 _DECODER_PIXELS = 2
@@ -45,7 +45,7 @@ _DECODER_PIXELS = 2
 
 @dataclass(frozen=True)
 class FrameSize:
-    """The size of upright frames, px, and the width of a pixel for its height."""
+    """The size of upright frames, px, and the pixel aspect ratio (width to height)."""
 
     width: int
     height: int
@@ -54,7 +54,7 @@ class FrameSize:
 
 @dataclass(frozen=True)
 class DecodedFrame:
-    """A frame: its number from 0, when it is shown, and that time in the file's ticks."""
+    """A frame: its number from 0, its time, s, and the same time in the file's ticks."""
 
     number: int
     time_s: float
@@ -64,10 +64,10 @@ class DecodedFrame:
     _size: FrameSize
 
     def to_bgr(self) -> BGRImage:
-        """Convert its pixels, anew at each call; not thread-safe.
+        """Convert its pixels again at each call; not thread-safe.
 
-        Video calls in a browser change their size with the bandwidth: later frames are scaled to
-        the size of the first.
+        Video calls in browsers change their size with the bandwidth: later frames are scaled to the
+        size of the first.
         """
         image = self._converter.to_bgr(self._av_frame)
         size_wh = self._size.width, self._size.height
@@ -78,7 +78,7 @@ class DecodedFrame:
 
 @contextmanager
 def open_video_reader(path: Path, limits: ImageLimits) -> Iterator[VideoReader]:
-    """Open a video for reading its frames once.
+    """Open a video to read its frames once.
 
     Raises InvalidVideo, UnsupportedVideo, ImageTooLarge.
     """
@@ -93,10 +93,9 @@ def open_video_reader(path: Path, limits: ImageLimits) -> Iterator[VideoReader]:
 class VideoReader:
     """An open video's streams and properties.
 
-    `time_base` is the length of a tick in s; `start_s` the file's first timestamp; `rate` about
-    how many frames a second there are. `frame_size` is exact once a frame has been read.
-    `frame_count` counts the frames read so far, `damaged` the packets and frames among them that
-    did not decode completely.
+    `time_base` is the length of a tick, s; `start_s` the file's first timestamp; `rate` the
+    approximate frame rate. `frame_size` is exact once a frame has been read. `frame_count` counts
+    the frames read so far, `damaged` the packets and frames that could not be fully decoded.
     """
 
     def __init__(self, container: InputContainer, byte_count: int, limits: ImageLimits) -> None:
@@ -109,7 +108,7 @@ class VideoReader:
         check_pixel_count(context.width, context.height, limits)
         context.options["max_pixels"] = str(_DECODER_PIXELS * limits.max_pixels)
         context.thread_count = _DECODER_THREADS
-        # Copies, since PyAV's streams must not be used once their file is closed.
+        # Copies, since PyAV's streams must not be used after their file is closed.
         self.frame_size = FrameSize(context.width, context.height, Fraction(1))
         self.time_base = self.stream.time_base or Fraction(1, 1000)
         self.start_s = Fraction(container.start_time or 0, TICKS_PER_S)
@@ -121,14 +120,14 @@ class VideoReader:
 
     @property
     def duration_s(self) -> float:
-        """How long the frames read so far are shown."""
+        """The duration of the frames read so far, s."""
         return self._clock.duration_s
 
     @property
     def missing_s(self) -> float:
-        """How much longer the video should be by its header; 0 for less than half a second.
+        """How much longer the video should be by its header, s; 0 for less than half a second.
 
-        Where the header tells the end of the file alone, the audio's may be it.
+        If the header has only the end of the file, that may be the audio's.
         """
         end_s = self._clock.end_s
         if self.stream.duration is None:
@@ -137,25 +136,25 @@ class VideoReader:
         return missing_s if missing_s > _MIN_MISSING_S else 0.0
 
     def is_kept_by(self, output: OutputContainer) -> bool:
-        """Whether a result is a file of the same kind as the source."""
+        """Return whether the output has the same container as the source."""
         return output.format.name in self.container.format.name.split(",")
 
     @property
     def expected_frames(self) -> int | None:
-        """About how many frames there are by the header, None if it does not tell."""
+        """The approximate number of frames by the header, None if unknown."""
         return self.stream.frames or round(self._declared_end_s * self.rate) or None
 
     @property
     def audio_and_subtitles(self) -> list[Stream]:
-        """The streams that may be copied: other pictures and data may show who is hidden."""
+        """The streams that may be copied: other pictures and data might reveal hidden people."""
         return [s for s in self.container.streams if s.type in {"audio", "subtitle"}]
 
     def frames(
         self, on_packet: Callable[[Packet[Any]], object] | None = None
     ) -> Iterator[DecodedFrame]:
-        """Yield all frames; `on_packet` gets the audio and subtitle packets in between.
+        """Yield all frames; `on_packet` receives the audio and subtitle packets in between.
 
-        What does not decode is skipped and counted. Raises InvalidVideo if nothing decodes,
+        Undecodable data is skipped and counted. Raises InvalidVideo if nothing can be decoded,
         UnsupportedVideo, ImageTooLarge.
         """
         converter = PixelConverter(self.stream.codec_context.color_trc)
@@ -167,7 +166,9 @@ class VideoReader:
             time_s = self._clock.seconds_at(ticks)
             yield DecodedFrame(number, time_s, ticks, frame, converter, self.frame_size)
         if not self.frame_count:
-            raise InvalidVideo("no frame of the video decodes; use the original, complete file")
+            raise InvalidVideo(
+                "no frame of the video can be decoded; use the original, complete file"
+            )
 
     def _decoded_frames(
         self, on_packet: Callable[[Packet[Any]], object] | None
@@ -187,7 +188,7 @@ class VideoReader:
             self._sound_end_s = max(self._sound_end_s, end_s)
 
     def _packets(self, *streams: Stream) -> Iterator[Packet[Any]]:
-        """Yield the streams' packets; ends early where the file is damaged."""
+        """Yield the streams' packets; stop early where the file is damaged."""
         packets = self.container.demux(*streams)
         while (packet := self._next(packets)) is not None:
             self._bytes_left -= packet.size
@@ -202,7 +203,7 @@ class VideoReader:
     def _next(self, packets: Iterator[Packet[Any]]) -> Packet[Any] | None:
         try:
             return next(packets, None)
-        except IndexError:  # from PyAV, for streams that were not there at first
+        except IndexError:  # from PyAV, for streams that appear later
             return None
         except av_errors():
             self.damaged += 1
@@ -211,7 +212,7 @@ class VideoReader:
             raise _unreadable(error) from error
 
     def _decode(self, packet: Packet[Any] | None) -> list[VideoFrame]:
-        """Return the frames that a packet completes; for None, those the decoder still holds."""
+        """Return the frames that a packet completes; for None, those left in the decoder."""
         try:
             frames = self.stream.decode(packet)
         except av_errors():

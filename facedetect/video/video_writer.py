@@ -1,4 +1,4 @@
-"""Writing a copy of a video with other pixels, its audio and subtitles included."""
+"""Write a copy of a video with new pixels, including audio and subtitles."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-"""FFmpeg's names of the containers that videos are written in, by the suffixes of file names."""
+"""FFmpeg's names of the supported output containers, by file suffix."""
 
-# No creation time, no encoder version, no random numbers: the same frames give the same bytes.
+# No creation time, encoder version or random numbers: the same frames give the same bytes.
 _BITEXACT = {"fflags": "+bitexact"}
-# The index comes first, so that players on the web start before they have the whole file.
+# The index comes first, so that web players can start before they have the whole file.
 _FASTSTART = {"movflags": "+faststart"}
 
 
@@ -39,13 +39,13 @@ def open_video_writer(
 ) -> Iterator[VideoWriter]:
     """Write a video to `path` in one of the CONTAINERS.
 
-    `size` is that of the upright frames; `keep_tags` copies titles, places, times, chapters and
-    subtitles. The first stream begins at 0 s. The same frames give the same bytes.
+    `size` is the size of upright frames; `keep_tags` copies titles, places, times, chapters and
+    subtitles. The first stream starts at 0 s. The same frames give the same bytes.
     Raises UnsupportedVideo, and OSError if the file cannot be written.
     """
     try:
         with import_av().open(
-            str(path.absolute()),  # a colon in a relative one would make it a URL
+            str(path.absolute()),  # a relative path with a colon would be read as a URL
             "w",
             format=container,
             container_options=_BITEXACT | (_FASTSTART if container in {"mp4", "mov"} else {}),
@@ -64,7 +64,7 @@ def open_video_writer(
 
 
 class VideoWriter:
-    """Takes a source's frames with new pixels, and the packets of its audio and subtitles.
+    """Writes a source's frames with new pixels, and its audio and subtitle packets.
 
     `left_out` lists the source's streams that are not in the result.
     """
@@ -74,7 +74,7 @@ class VideoWriter:
     ) -> None:
         self._output = output
         self._converter = PixelConverter()
-        # Recorders count from when they were switched on: the result begins at 0 s instead.
+        # Some recorders count from when they were switched on: make the result start at 0 s.
         self._start_s = source.start_s
         self._time_base = source.time_base
         self._video = add_video_stream(output, source, size)
@@ -82,7 +82,7 @@ class VideoWriter:
         streams: list[tuple[Stream, Stream]] = [(source.stream, self._video)]
         for stream in source.audio_and_subtitles:
             if stream.type == "subtitle" and not keep_tags:
-                continue  # drones write GPS positions there
+                continue  # drones store GPS positions there
             copier = add_stream_copier(output, stream, is_same_container=source.is_kept_by(output))
             if copier is not None:
                 self._copiers[stream.index] = copier
@@ -92,12 +92,12 @@ class VideoWriter:
         self.left_out = [f"{stream.type} stream {stream.index}" for stream in left_out]
         if keep_tags:
             copy_tags(source.container, output, streams, self._start_s)
-        # If the container refuses its streams, FFmpeg must not be called again: it fails here.
+        # If the container rejects its streams, fail here: FFmpeg must not be called again.
         output.start_encoding()
 
     @property
     def damaged(self) -> int:
-        """How many audio and subtitle packets could not be copied so far."""
+        """The number of audio and subtitle packets that could not be copied so far."""
         return sum(copier.damaged for copier in self._copiers.values())
 
     def write(self, frame: DecodedFrame, image_bgr: BGRImage) -> None:
@@ -121,7 +121,7 @@ class VideoWriter:
     def _to_yuv(self, frame: DecodedFrame, image_bgr: BGRImage) -> VideoFrame:
         context = self._video.codec_context
         down, across = context.height - image_bgr.shape[0], context.width - image_bgr.shape[1]
-        if down or across:  # odd sides: the last row and column are repeated
+        if down or across:  # odd sides: repeat the last row and column
             repeat = cv2.BORDER_REPLICATE
             image_bgr = np.asarray(
                 cv2.copyMakeBorder(image_bgr, 0, down, 0, across, repeat), np.uint8
