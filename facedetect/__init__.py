@@ -1,4 +1,4 @@
-"""Face detection around MTCNN: in process, over HTTP or from the command line."""
+"""Face detection with MTCNN: in-process, over HTTP or from the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from facedetect.images import ImageLimits, load_image, write_image
     from facedetect.render import annotate
 else:
-    # Loaded when they are asked for: a client needs neither OpenCV nor numpy, a Detector no httpx2.
+    # Loaded on first use: a client needs neither OpenCV nor NumPy, a Detector does not need httpx2.
     __getattr__ = lazy_attributes(
         __name__,
         {

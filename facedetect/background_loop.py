@@ -1,4 +1,4 @@
-"""Runs an asynchronous client for callers without an event loop."""
+"""Run an asynchronous client for callers without an event loop."""
 
 from __future__ import annotations
 
@@ -29,12 +29,11 @@ class ClientClosed(RuntimeError):
 class BackgroundLoop(Generic[C]):
     """Runs the calls of an asynchronous client in a background thread. Thread-safe.
 
-    httpx2's timeouts each cover one connect, read or write. On an event loop `asyncio.timeout`
-    bounds a whole call, for synchronous callers, too.
+    httpx2's timeouts each cover a single connect, read or write. On an event loop,
+    `asyncio.timeout` bounds the whole call, for synchronous callers, too.
 
-    The thread ends with `close`, when this object is garbage collected, or with the program. A
-    forked child process opens a client of its own, because connections and event loops cannot be
-    shared.
+    The thread ends on `close`, when this object is garbage-collected, or with the program. A forked
+    child process opens its own client, because connections and event loops cannot be shared.
     """
 
     def __init__(self, open_client: Callable[[], C]) -> None:
@@ -52,7 +51,7 @@ class BackgroundLoop(Generic[C]):
         if self._is_closed:
             raise ClientClosed("the client is closed")
         process = os.getpid()
-        if process not in self._by_process:  # forked; a lock might have been held at that moment
+        if process not in self._by_process:  # forked, possibly while a lock was held
             self._by_process.setdefault(process, _ClientThread(self._open_client()))
         return self._by_process[process].submit(call)
 
@@ -65,12 +64,12 @@ class BackgroundLoop(Generic[C]):
 
 
 def wait_for(future: Future[T]) -> T:
-    """Wait for a submitted call; cancels it if the wait is interrupted. Raises ClientClosed."""
+    """Wait for a submitted call; cancel it if interrupted. Raises ClientClosed."""
     try:
         return future.result()
     except CancelledError as error:
         raise ClientClosed("the client was closed during the call") from error
-    except BaseException:  # KeyboardInterrupt, too
+    except BaseException:  # including KeyboardInterrupt
         future.cancel()
         raise
 
@@ -82,7 +81,7 @@ class _ClientThread(Generic[C]):
         self._client = client
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
-        # The thread must hold no reference to this object, which could not be collected then.
+        # The thread must not reference this object, or it would never be collected.
         self._thread = threading.Thread(
             target=_run_until_stopped,
             args=(self._loop, client),
@@ -90,11 +89,11 @@ class _ClientThread(Generic[C]):
             daemon=True,
         )
         self._thread.start()
-        # Also called when this object is collected, and at exit.
+        # Also called on garbage collection and at exit.
         self._stop = weakref.finalize(self, self._loop.call_soon_threadsafe, self._loop.stop)
 
     def submit(self, call: Callable[[C], Coroutine[Any, Any, T]]) -> Future[T]:
-        with self._lock:  # a loop that stops in between would never run the call
+        with self._lock:  # a loop that stops in the meantime would never run the call
             if not self._stop.alive:
                 raise ClientClosed("the client is closed")
             return asyncio.run_coroutine_threadsafe(call(self._client), self._loop)
@@ -102,7 +101,7 @@ class _ClientThread(Generic[C]):
     def close(self) -> None:
         with self._lock:
             is_stopping = self._stop() is not None
-        if is_stopping:  # else at exit this would wait for ever
+        if is_stopping:  # else this would wait forever at exit
             self._thread.join()
 
 

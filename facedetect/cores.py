@@ -1,4 +1,4 @@
-"""How many cores there are to use."""
+"""Count the available cores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def available_cores() -> int:
-    """The cores this process may use, by its affinity; quotas of time are not looked at."""
+    """Return how many cores this process may use by its CPU affinity; ignores CPU quotas."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

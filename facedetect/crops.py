@@ -1,4 +1,4 @@
-"""Cutting faces out of an image: as they are, or brought into place for recognition."""
+"""Crop faces from an image, either unchanged or aligned for recognition."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from facedetect.faces import Box, Face
 from facedetect.images import BGRImage
 
 CropStyle = Literal["plain", "aligned"]
-"""How faces are cut out: upright with a margin, or turned and scaled onto the template."""
+"""How faces are cropped: with a margin, or rotated and scaled onto the template."""
 
 ALIGNED_SIDE = 112
-"""Width and height of an aligned face, px: what recognition models of the ArcFace family take."""
+"""Width and height of an aligned face, px: the input of ArcFace-like recognition models."""
 
-# ArcFace's places in 112 x 112 pixels of the eyes, the nose and the corners of the mouth, px
-# (InsightFace, https://github.com/deepinsight/insightface, face_align.py).
+# ArcFace's positions of eyes, nose and mouth corners in 112 x 112 pixels, px (InsightFace,
+# https://github.com/deepinsight/insightface, face_align.py).
 _TEMPLATE = (
     (38.2946, 51.6963),
     (73.5318, 51.5014),
@@ -27,34 +27,34 @@ _TEMPLATE = (
     (41.5493, 92.3655),
     (70.7299, 92.2041),
 )
-# A face of ten thousand pixels is shrunk to 0.01, one of eight enlarged to 14; beyond these the
-# landmarks are no face's.
+# A face ten thousand pixels wide is scaled by 0.01, one of eight pixels by 14; landmarks beyond
+# that are not a face's.
 _SCALE_BOUNDS = (0.001, 100.0)
-# Of five points that are one but for rounding, px squared.
+# The spread of five points that are equal except for rounding, px squared.
 _SMALLEST_SPREAD = 1e-6
-# Bilinear sampling looks at two pixels a side and skips those between where there are more.
+# Bilinear sampling reads two pixels per side and skips others in between.
 _SMALLEST_SAMPLED_SCALE = 0.5
 _SAMPLED_AROUND = 4
 
 
 def cut(image: BGRImage, face: Face, style: CropStyle) -> BGRImage:
-    """Return the face cut out in this style."""
+    """Return the face's crop in this style."""
     return crop(image, face) if style == "plain" else align(image, face)
 
 
 def crop(image: BGRImage, face: Face, *, margin: float = 0.25) -> BGRImage:
-    """Return a copy of the face's box and `margin` times its size around it.
+    """Return a copy of the face's box, extended by `margin` times its size on each side.
 
-    Ends at the image's borders; never empty.
+    Clipped to the image; never empty.
     """
     return region_of(image, face.box, margin).copy()
 
 
 def align(image: BGRImage, face: Face) -> BGRImage:
-    """Return the face 112 x 112 px, its landmarks where ArcFace and its relatives expect them.
+    """Return the face in 112 x 112 px, with its landmarks where ArcFace-like models expect them.
 
-    Turned, scaled and moved, never distorted; black where the image ends. Landmarks that are all
-    one point tell nothing: then the box fills the square.
+    Rotated, scaled and moved, but never distorted; black beyond the image. If all landmarks are the
+    same point, the box fills the square.
     """
     moved = _onto_template(face)
     part, to_image = _part_for(image, moved)
@@ -64,7 +64,7 @@ def align(image: BGRImage, face: Face) -> BGRImage:
 
 
 def region_of(image: BGRImage, box: Box, margin: float) -> BGRImage:
-    """Return the pixels of a box and `margin` times its size around it, as a view; never empty."""
+    """Return a view of a box extended by `margin` times its size on each side; never empty."""
     return image[region_slices(image, box, margin)]
 
 
@@ -77,18 +77,18 @@ def region_slices(image: BGRImage, box: Box, margin: float) -> tuple[slice, slic
 
 
 def _span(start: float, stop: float, length: int) -> slice:
-    """The whole pixels from `start` to `stop` among `length`; at least one."""
+    """Return the whole pixels from `start` to `stop` within `length`; at least one."""
     first = min(max(0, math.floor(start)), length - 1)
     return slice(first, max(first + 1, min(length, math.ceil(stop))))
 
 
 def _onto_template(face: Face) -> NDArray[np.float64]:
-    """The similarity transform of the image that brings the landmarks nearest to the template.
+    """Return the similarity transform that brings the landmarks closest to the template.
 
-    [3, 3], for px from the centre of the top left one. The least squares solution of S. Umeyama
-    (Least-squares estimation of transformation parameters between two point patterns, IEEE PAMI
-    13(4), 1991, equations 40 to 42), which in the plane is one quotient of complex numbers: with
-    both sets of points taken from their means, the scale and turn are sum(p* q) / sum(p* p).
+    It is [3, 3], in px from the centre of the top left pixel. This is the least-squares solution of
+    S. Umeyama (Least-squares estimation of transformation parameters between two point patterns,
+    IEEE PAMI 13(4), 1991, equations 40 to 42), which in the plane is a quotient of complex numbers:
+    with both point sets centred, scale and rotation are sum(p* q) / sum(p* p).
     """
     points = np.array([complex(point.x, point.y) for point in face.landmarks])
     target = np.array([complex(x, y) for x, y in _TEMPLATE])
@@ -101,7 +101,7 @@ def _onto_template(face: Face) -> NDArray[np.float64]:
 
 
 def _box_into_square(box: Box) -> NDArray[np.float64]:
-    """The transform that makes the box fill the square; its borders are those of pixels."""
+    """Return the transform that makes the box fill the square; its edges are pixel edges."""
     scale = ALIGNED_SIDE / max(box.width, box.height, 1)
     centre = complex(box.x_min + box.x_max - 1, box.y_min + box.y_max - 1) / 2
     middle = complex(ALIGNED_SIDE - 1, ALIGNED_SIDE - 1) / 2
@@ -109,16 +109,16 @@ def _box_into_square(box: Box) -> NDArray[np.float64]:
 
 
 def _matrix(turn: complex, shift: complex) -> NDArray[np.float64]:
-    """z -> turn z + shift, for coordinates."""
+    """Return the matrix of z -> turn z + shift."""
     return np.array(
         [[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag], [0, 0, 1]]
     )
 
 
 def _part_for(image: BGRImage, moved: NDArray[np.float64]) -> tuple[BGRImage, NDArray[np.float64]]:
-    """The part of the image that the square shows, and the way from its px to the image's.
+    """Return the part of the image that the square shows, and the transform to its pixels.
 
-    Shrunk, each pixel the mean of those it stands for, where sampling would skip some.
+    The part is downscaled by averaging where sampling would skip pixels.
     """
     end = ALIGNED_SIDE - 1
     xs, ys, _ = np.linalg.inv(moved) @ [[0, end, 0, end], [0, 0, end, end], [1, 1, 1, 1]]

@@ -1,4 +1,4 @@
-"""The one core that HTTP, the command line and Python callers share."""
+"""The core shared by the HTTP service, the command line and Python callers."""
 
 from __future__ import annotations
 
@@ -46,10 +46,9 @@ class Detector:
                 print(face.box, face.confidence, face.landmarks.left_eye)
 
     `backend` is a backend, its spec or its URL (see `BackendSpec.parse`). `max_pyramid_pixels`
-    bounds the work of one call, `timeout_s` the model's time for it: both for all views of the
-    image together; None waits as long as the backend does. With `isolate`, files are decoded in
-    processes of their own, whose time and memory the kernel bounds: `decoders` at a time, by
-    default one for each core.
+    bounds the work of one call and `timeout_s` the model's time, both for all views of the image
+    together; None uses the backend's own timeout. With `isolate`, files are decoded in separate
+    processes with limited time and memory: `decoders` at a time, by default one per core.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Detector:
         isolate: bool = False,
         decoders: int | None = None,
     ) -> None:
-        """Raises InvalidSettings for a bad URL, or if this system cannot isolate decoders."""
+        """Raises InvalidSettings for an invalid URL, or if this system cannot isolate decoders."""
         self.limits = limits or ImageLimits()
         self._decoders = _open_decoders(decoders, self.limits) if isolate else None
         self.backend = open_backend(backend) if isinstance(backend, str | BackendSpec) else backend
@@ -76,13 +75,13 @@ class Detector:
         self.close()
 
     def close(self) -> None:
-        """Free the backend and end the decoders."""
+        """Free the backend and stop the decoders."""
         self.backend.close()
         if self._decoders is not None:
             self._decoders.close()
 
     def warm_up(self) -> ModelRef:
-        """Start what the first image waits for otherwise: decoders, and the model, run once."""
+        """Start the decoders and run the model once, so that the first image need not wait."""
         if self._decoders is not None:
             self._decoders.warm_up()
         blank: BGRImage = np.zeros((64, 64, 3), np.uint8)
@@ -101,9 +100,10 @@ class Detector:
 
             detector.detect("group.jpg", min_size=40)
 
-        Returns them most certain first, none being an empty list; `max_faces` keeps the largest
-        ones only. `channels` is the order of an array's, BGR or RGB. Parameters are keywords, or
-        `params` if you keep them. Raises ImageError's, BackendError's subclasses and InvalidParams.
+        Returns the faces by descending confidence; the list may be empty. `max_faces` keeps only
+        the largest. `channels` is the channel order of arrays, BGR or RGB. Pass parameters as
+        keywords, or reuse `params`. Raises the subclasses of ImageError and BackendError, and
+        InvalidParams.
         """
         params = _to_params(params, options)
         return self._detect(image, params, max_faces, channels).faces
@@ -123,10 +123,10 @@ class Detector:
             for result in detector.detect_batch(Path("photos").rglob("*.jpg")):
                 print(result.source, result.error or result.detection.faces)
 
-        `images` is anything that can be iterated over, and is read at most twice the `concurrency`,
-        by default one image for each core, ahead of the results taken. What is wrong with one image
-        is its result's `error`, and the next image follows. Raises InvalidParams and
-        InvalidSettings at once, and what ends the batch: BackendUnavailable.
+        `images` is any iterable; it is read ahead of the consumed results by at most twice the
+        `concurrency`, which is by default one image per core. An image's error becomes its result's
+        `error`, and the batch continues. Raises InvalidParams and InvalidSettings at once, and
+        BackendUnavailable, which ends the batch.
         """
         params = _to_params(params, options)
         workers = available_cores() if concurrency is None else concurrency
@@ -151,7 +151,7 @@ class Detector:
             return self.detect_upright(picture.decode(), params, max_faces=max_faces)
 
     def open_picture(self, data: bytes, deadline: float | None = None) -> Picture:
-        """Open an image file's bytes, in a decoder of its own if this detector isolates files.
+        """Open an image file's bytes, in a separate process if this detector isolates decoders.
 
         Raises InvalidImage, UnsupportedImage or ImageTooLarge.
         """
@@ -170,8 +170,8 @@ class Detector:
     ) -> Detection:
         """Find the faces in a decoded, upright image.
 
-        `deadline` is a time of `time.monotonic`; without one `timeout_s` begins now. `model` asks
-        for another version than the backend's own.
+        `deadline` is a time of `time.monotonic`; by default `timeout_s` from now. `model` selects
+        another version than the backend's default.
         """
         params = params or DetectionParams()
         if max_faces is not None and max_faces < 1:
@@ -192,16 +192,14 @@ class Detector:
 def _to_params(params: DetectionParams | None, options: DetectionOptions) -> DetectionParams:
     if params is not None and options:
         raise InvalidParams(
-            f"params and {', '.join(options)} are given; give params, or all of them as keywords"
+            f"both params and {', '.join(options)} are given; pass either params or keywords"
         )
     return params or detection_params(**options)
 
 
 def _open_decoders(count: int | None, limits: ImageLimits) -> DecoderPool:
     if not is_supported():
-        raise InvalidSettings(
-            f"files can be isolated on Linux only, and this is {sys.platform}; leave out isolate"
-        )
+        raise InvalidSettings(f"isolate needs Linux, and this is {sys.platform}; leave out isolate")
     from facedetect.sandbox.decoder_pool import DecoderPool
 
     return DecoderPool(count or available_cores(), limits)

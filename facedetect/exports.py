@@ -1,4 +1,4 @@
-"""Faces as the tables and detections of other libraries, which are imported if they are there."""
+"""Export faces to other libraries, which are optional."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _COLUMNS = (
 
 
 def to_dataframe(found: Iterable[Face | ImageResult[Any]]) -> pd.DataFrame:
-    """Return a pandas DataFrame with a row for each face, coordinates in px.
+    """Return a pandas DataFrame with a row per face, coordinates in px.
 
-    It takes faces, or the results of `detect_batch`: these add the columns `image`, the source, and
-    `error`, and an image without a face has a row, too. Raises InvalidSettings without pandas.
+    Accepts faces or the results of `detect_batch`, which add the columns `image` (the source) and
+    `error`, and a row for each image without faces. Raises InvalidSettings without pandas.
     """
     try:
         import pandas as pd
@@ -35,7 +35,7 @@ def to_dataframe(found: Iterable[Face | ImageResult[Any]]) -> pd.DataFrame:
 
 
 def to_supervision(faces: Sequence[Face]) -> Any:
-    """Return `supervision.Detections` of the faces, all of class 0.
+    """Return the faces as `supervision.Detections`, all of class 0.
 
     `data["landmarks"]` is float32 [n, 5, 2], px. Raises InvalidSettings without supervision.
     """

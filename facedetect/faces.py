@@ -1,4 +1,4 @@
-"""What is found and how it is asked for: immutable values, valid from the start."""
+"""Detections and parameters: immutable values, validated on creation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from facedetect.model_ref import ModelRef
 S = TypeVar("S")
 
 PNET_SIDE = 12
-"""P-Net looks at windows of this many pixels: the pyramid brings faces of min_size to it."""
+"""P-Net's window size, px: the pyramid scales faces of min_size to it."""
 
 MIN_SIZE_BOUND = 8
 FACTOR_BOUNDS = (0.1, 0.95)
@@ -26,11 +26,11 @@ Rotations = tuple[int, ...] | Literal["auto"]
 ROTATIONS = (0, 90, 180, 270)
 
 LOOKS = ((False, 1.0), (True, 0.84), (True, 1.0), (False, 0.84), (False, 1.3), (True, 1.3))
-"""The looks at a picture: whether it is mirrored, and what its size is multiplied by."""
+"""The looks at a picture: whether it is mirrored, and its scale factor."""
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
-# A served model says the same words to those who call it directly.
+# Served models use the same messages.
 IMAGE_RULE = "the image must be [height, width, 3] and not empty"
 MIN_SIZE_RULE = f"min_size must be at least {MIN_SIZE_BOUND}"
 FACTOR_RULE = f"factor must be from {FACTOR_BOUNDS[0]} to {FACTOR_BOUNDS[1]}"
@@ -41,12 +41,12 @@ WORK_RULE = "the pyramid of the image must have at most {limit:.0f} pixels"
 
 
 Channels = Literal["BGR", "RGB"]
-"""The order of an array's colours: OpenCV's, or that of Pillow and most others."""
+"""The channel order of arrays: OpenCV's, or that of Pillow and most other libraries."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A place in the upright image, px; (0, 0) is the top left corner."""
+    """A point in the upright image, px; (0, 0) is the top left corner."""
 
     x: float
     y: float
@@ -54,7 +54,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Box:
-    """A face's rectangle in the upright image, px, within the image."""
+    """A face's rectangle in the upright image, px, clipped to the image."""
 
     x_min: float
     y_min: float
@@ -84,7 +84,7 @@ class Box:
         return self.x_min, self.y_min, self.width, self.height
 
     def overlap(self, other: Box) -> float:
-        """Intersection over union, 0..1."""
+        """Return the intersection over union, 0..1."""
         width = min(self.x_max, other.x_max) - max(self.x_min, other.x_min)
         height = min(self.y_max, other.y_max) - max(self.y_min, other.y_min)
         both = max(width, 0.0) * max(height, 0.0)
@@ -93,7 +93,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Five points of a face. Left and right are those of the viewer who sees the face upright."""
+    """Five points of a face. Left and right are as seen by a viewer of the upright face."""
 
     left_eye: Point
     right_eye: Point
@@ -107,10 +107,10 @@ class Landmarks:
 
 @dataclass(frozen=True)
 class Face:
-    """One face: its box, how sure the model is (0..1) and its landmarks.
+    """One face: its box, the model's confidence (0..1) and its landmarks.
 
-    `roll_deg` is how far the face is turned clockwise in the image, by its landmarks, -180..180:
-    0 is upright, 90 has its top on the right.
+    `roll_deg` is the face's clockwise rotation in the image, from its landmarks, -180..180: 0 is
+    upright, at 90 the top of the head is on the right.
     """
 
     box: Box
@@ -122,26 +122,13 @@ class Face:
         object.__setattr__(self, "roll_deg", _roll_deg(self.landmarks))
 
     def to_dict(self) -> dict[str, Any]:
-        """The face as the service's JSON has it: nested dicts of numbers.
-
-        They are rounded to what they mean: 0.01 px, 5 digits of the score, 0.1 degrees.
-        """
-        points = {name: _rounded(vars(point)) for name, point in vars(self.landmarks).items()}
-        return {
-            "box": _rounded(vars(self.box)),
-            "confidence": round(self.confidence, 5),
-            "landmarks": points,
-            "roll_deg": round(self.roll_deg, 1) + 0.0,  # -0.0 is 0
-        }
-
-
-def _rounded(place: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 2) + 0.0 for name, value in place.items()}
+        """Return the face in the format of the service's JSON: nested dicts of numbers."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
 class Detection:
-    """All faces of one image, most certain first; its size in px; the model that found them."""
+    """All faces in one image, by descending confidence; its size, px; and the model used."""
 
     width: int
     height: int
@@ -151,7 +138,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class ImageResult(Generic[S]):
-    """The result of one image of a batch: a detection or an error; the other is None."""
+    """The result for one image of a batch: a detection or an error; the other is None."""
 
     source: S
     detection: Detection | None
@@ -160,18 +147,18 @@ class ImageResult(Generic[S]):
 
 @dataclass(frozen=True)
 class DetectionParams:
-    """How to look for faces.
+    """How to detect faces.
 
-    `min_size`: the smallest face side to look for, px, at least 8. Twice the size is about four
-    times as fast. `factor`: from one level of the image pyramid to the next, 0.1..0.95; larger
-    finds more and takes longer. `thresholds`: the least score, between 0 and 1, after each of the
-    three nets; higher means fewer false positives and more misses. `min_confidence`: faces with a
-    lower confidence are left out of the answer, 0..1. `rotations`: how far the image is turned
-    clockwise for each search, any of 0, 90, 180 and 270 degrees; "auto" turns it only if no
-    face is found upright with a confidence of 0.998. `looks`: how many copies of the image,
-    mirrored or resized, are searched, 1..6; a face's confidence is the mean over them.
+    `min_size`: the smallest face to find, px, at least 8; twice the size is about four times as
+    fast. `factor`: the scale from one level of the image pyramid to the next, 0.1..0.95; larger
+    finds more and takes longer. `thresholds`: the minimum score, between 0 and 1, after each of
+    the three nets; higher means fewer false positives and more misses. `min_confidence`: faces
+    with a lower confidence are dropped, 0..1. `rotations`: the clockwise rotations of the image to
+    search, any of 0, 90, 180 and 270 degrees; "auto" rotates only if no upright face is found with
+    a confidence of 0.998. `looks`: how many mirrored or resized copies of the image to search,
+    1..6; a face's confidence is the mean over them.
 
-    Raises InvalidParams if a value is out of bounds.
+    Raises InvalidParams if a value is out of range.
     """
 
     min_size: float = 20
@@ -187,7 +174,7 @@ class DetectionParams:
         _check(FACTOR_RULE, self.factor, low <= self.factor <= high)
         if len(self.thresholds) != 3:  # noqa: PLR2004 - one a net
             raise InvalidParams(
-                f"thresholds has {len(self.thresholds)} values; it takes three, "
+                f"thresholds has {len(self.thresholds)} values; give three, "
                 "one for each net, such as 0.6,0.7,0.7"
             )
         for threshold in self.thresholds:
@@ -199,42 +186,42 @@ class DetectionParams:
 
     @property
     def searches(self) -> tuple[int, ...]:
-        """All rotations that may be searched."""
+        """Return all rotations that may be searched."""
         return ROTATIONS if self.rotations == "auto" else self.rotations
 
     def of_one_view(self) -> DetectionParams:
-        """Return the parameters with which the model searches each copy of the image."""
+        """Return the parameters for the model's search of each copy of the image."""
         return DetectionParams(self.min_size, self.factor, self.thresholds)
 
     def pyramid_pixels(self, width: int, height: int) -> float:
-        """How many pixels all levels of the pyramid have together: what detection will cost.
+        """Return the pixels of all pyramid levels together, which determine the cost.
 
-        The sum of the geometric series width * height * (12 / min_size)^2 * factor^(2k), for each
-        copy of the image that may be searched.
+        This is the geometric series width * height * (12 / min_size)^2 * factor^(2k), summed for
+        each copy of the image that may be searched.
         """
         first_level = width * height * (PNET_SIDE / self.min_size) ** 2
         copies = len(self.searches) * sum(scale**2 for _, scale in LOOKS[: self.looks])
         return copies * first_level / (1 - self.factor**2)
 
     def check_work(self, width: int, height: int, max_pyramid_pixels: float) -> None:
-        """Raise InvalidParams if an image of this size would take more work than is allowed."""
+        """Raise InvalidParams if an image of this size would take more work than allowed."""
         pixels = self.pyramid_pixels(width, height)
         if pixels <= max_pyramid_pixels:
             return
         least = self.passing_min_size(width, height, max_pyramid_pixels)
         raise InvalidParams(
             f"{WORK_RULE.format(limit=max_pyramid_pixels)}; min_size {self.min_size:.9g} and "
-            f"factor {self.factor:.9g} on {width}x{height} pixels{self._views()} would make "
+            f"factor {self.factor:.9g} on {width}x{height} pixels{self._views()} would need "
             f"{pixels:.0f}; use min_size {least} or more"
         )
 
     def fitted(self, width: int, height: int, max_pyramid_pixels: float) -> Self:
-        """Return the parameters for an image of this size; raises what `check_work` does."""
+        """Return the parameters to use for an image of this size; raises as `check_work` does."""
         self.check_work(width, height, max_pyramid_pixels)
         return self
 
     def passing_min_size(self, width: int, height: int, max_pyramid_pixels: float) -> int:
-        """Return the min_size from which on an image of this size takes no more work than that."""
+        """Return the smallest integer min_size with which an image of this size stays in bounds."""
         share = self.pyramid_pixels(width, height) / max_pyramid_pixels
         return math.ceil(self.min_size * math.sqrt(share))
 
@@ -244,7 +231,7 @@ class DetectionParams:
 
 
 def parse_thresholds(text: str) -> tuple[float, float, float]:
-    """Read "0.6,0.7,0.7"; raises InvalidParams."""
+    """Parse "0.6,0.7,0.7"; raises InvalidParams."""
     try:
         first, second, third = (parse_number(part.strip()) for part in text.split(","))
     except ValueError as error:
@@ -255,7 +242,7 @@ def parse_thresholds(text: str) -> tuple[float, float, float]:
 
 
 def parse_rotations(text: str) -> Rotations:
-    """Read "auto" or "0,90,180,270"; raises InvalidParams."""
+    """Parse "auto" or "0,90,180,270"; raises InvalidParams."""
     if text.strip() == "auto":
         return "auto"
     parts = [part.strip() for part in text.split(",")]
@@ -265,7 +252,7 @@ def parse_rotations(text: str) -> Rotations:
 
 
 def parse_number(text: str) -> float:
-    """Read a number in plain digits; raises ValueError for what else Python takes, such as 2_0."""
+    """Parse a plain number; raises ValueError for other forms that Python accepts, such as 2_0."""
     if not _NUMBER.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is not a number in plain digits")
     return float(text)
@@ -284,9 +271,9 @@ def _check_rotations(rotations: Rotations) -> None:
 
 
 def _roll_deg(marks: Landmarks) -> float:
-    """The direction from left to right: of eyes and mouth, and across the way from eye to mouth.
+    """Return the roll angle from eyes, mouth, and the direction from eyes to mouth.
 
-    The latter because in profile there is hardly any way from one eye to the other.
+    The latter because in profile the eyes are almost at the same place.
     """
     left_eye, right_eye, _, left, right = (complex(point.x, point.y) for point in marks)
     across = right_eye - left_eye + right - left

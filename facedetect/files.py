@@ -13,10 +13,10 @@ from facedetect.errors import InvalidImage, InvalidSettings
 
 @contextmanager
 def atomic_draft(path: Path, folder: Path | None = None) -> Iterator[Path]:
-    """Give a temporary path to write to; the file replaces `path` if the block succeeds.
+    """Yield a temporary path to write to; the file replaces `path` if the block succeeds.
 
-    If the block raises, Ctrl-C included, nothing is left behind. What a killed process leaves is in
-    `folder`, by default that of `path`; it must be on the same file system.
+    If the block raises, even on Ctrl-C, nothing is left behind. A killed process leaves its file in
+    `folder`, by default that of `path`, which must be on the same file system.
     """
     for parent in {path.parent, folder or path.parent}:
         parent.mkdir(parents=True, exist_ok=True)
@@ -29,20 +29,20 @@ def atomic_draft(path: Path, folder: Path | None = None) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, data: bytes, folder: Path | None = None) -> None:
-    """Write `data` to `path`, replacing it at once; see `atomic_draft`."""
+    """Write `data` to `path` atomically; see `atomic_draft`."""
     with atomic_draft(path, folder) as draft:
         draft.write_bytes(data)
 
 
 def is_open_file(source: object) -> TypeGuard[BinaryIO]:
-    """Whether it can be read: a file that was opened, a stream, an upload."""
+    """Return whether it is readable: an open file, a stream, an upload."""
     return hasattr(source, "read")
 
 
 def read_open_file(file: BinaryIO, most: int = -1) -> bytes:
-    """Read from a file's position to its end, or `most` bytes; it stays open.
+    """Read from a file's position to its end, or at most `most` bytes; it stays open.
 
-    Raises InvalidImage if it cannot be read, or is in text mode.
+    Raises InvalidImage if it cannot be read or is in text mode.
     """
     try:
         contents = file.read(most)
@@ -56,8 +56,8 @@ def read_open_file(file: BinaryIO, most: int = -1) -> bytes:
 def lock_file(descriptor: int, *, wait: bool) -> None:
     """Take the exclusive lock of an open file or folder; closing it releases the lock.
 
-    Raises BlockingIOError if another process has it and `wait` is false, InvalidSettings on systems
-    without such locks.
+    Raises BlockingIOError if another process holds it and `wait` is false, InvalidSettings on
+    systems without such locks.
     """
     try:
         import fcntl

@@ -1,4 +1,4 @@
-"""Faces that several views of a picture show: one face is answered once."""
+"""Fuse faces found in several views of a picture, so that each is returned once."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from facedetect.faces import Box, Face, Landmarks, Point
 
 Floats = NDArray[np.float64]
 
-# Of two looks' boxes of one face. Those of a face on its side fit less well.
+# The minimum overlap of a face's boxes in two looks. Boxes of faces on their side fit less well.
 _LOOKS_OVERLAP = 0.5
 _ROTATIONS_OVERLAP = 0.3
 
 
 def fuse_looks(looks: Sequence[Sequence[Face]]) -> list[Face]:
-    """Fuse what each look found: faces of different looks that overlap by half are one.
+    """Fuse the faces of all looks: those that overlap by half are the same face.
 
-    Its box and landmarks are the means weighted by the scores, its score is their sum divided by
-    the number of looks: a look that missed it counts as 0.
+    Box and landmarks are means weighted by score; the score is the sum divided by the number of
+    looks, so a look that missed the face counts as 0.
     """
     if len(looks) == 1:
         return list(looks[0])
@@ -33,7 +33,7 @@ def fuse_looks(looks: Sequence[Sequence[Face]]) -> list[Face]:
 
 
 def keep_best(rotations: Sequence[Sequence[Face]]) -> list[Face]:
-    """Of faces that overlap by 0.3 and were found in different rotations, keep the best one."""
+    """Keep the best of faces that overlap by 0.3 in different rotations."""
     if len(rotations) == 1:
         return list(rotations[0])
     return _merge(rotations, lambda faces: faces[0], _ROTATIONS_OVERLAP)
@@ -44,7 +44,7 @@ def _merge(
     to_one: Callable[[Sequence[Face]], Face],
     least_overlap: float,
 ) -> list[Face]:
-    """Begin with the best face, and take from each other group the one that overlaps it most."""
+    """Start with the best face, and add the one that overlaps it most from each other group."""
     faces = list(chain.from_iterable(groups))
     group_of = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     boxes = np.array([_xyxy(face.box) for face in faces]).reshape(-1, 4)
@@ -68,9 +68,9 @@ def _merge(
 
 
 def _near(box: Floats, sorted_x_min: Floats, least_overlap: float) -> slice:
-    """Of boxes by their x_min, those that may overlap: none is wider than width / least_overlap.
+    """Return which of the boxes sorted by x_min may overlap: none exceeds width / least_overlap.
 
-    So a picture full of faces does not take the square of their number.
+    This avoids quadratic time for pictures full of faces.
     """
     widest = (box[2] - box[0]) / least_overlap
     start, stop = np.searchsorted(sorted_x_min, (box[0] - widest, box[2]))
@@ -78,7 +78,7 @@ def _near(box: Floats, sorted_x_min: Floats, least_overlap: float) -> slice:
 
 
 def _overlaps(box: Floats, boxes: Floats) -> Floats:
-    """Intersection over union of a box with each of the others."""
+    """Return the IoU of a box with each of the others."""
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
     both = np.prod(np.maximum(sides, 0), axis=1)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)

@@ -1,4 +1,4 @@
-"""Making faces unrecognisable; always on a copy."""
+"""Make faces unrecognisable, always on a copy."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from facedetect.images import BGRImage, ImageLimits, read_image_file
 from facedetect.images.source_image import decoding_errors
 
 HidingStyle = Literal["blur", "pixelate", "solid", "image"]
-"""What covers a face: its own mean colours, black, or an image of one's own."""
+"""What covers a face: its own mean colours, black, or a custom image."""
 
 MaskShape = Literal["rectangle", "ellipse"]
 
-# So few patches are all that is left of a face, however they are smoothed.
+# The number of patches per side that remain of a face, before smoothing.
 _PATCHES = 6
-# Boxes end at the chin and the brow: hair and ears tell a lot, too.
+# Boxes end at chin and brow, but hair and ears are telling, too.
 _MARGIN = 0.15
 _MAX_MARGIN = 2.0
-# An image of one's own is shown on faces, and travels to the processes that draw.
+# A custom image covers faces and is sent to the decoder processes.
 _IMAGE_SIDE = 512
 _OPAQUE = 255
 
 
 @dataclass(frozen=True)
 class Mask:
-    """Where and by what a face is covered.
+    """The area that covers a face, and what it shows.
 
-    `margin` is how far the mask reaches beyond the face's box on each side, as a share of the
+    `margin` is how far the mask extends beyond the face's box on each side, as a fraction of the
     box's size, 0 to 2. An ellipse touches the sides of that larger box. `image` is the file that
-    the style `image` lays over each face, see `read_mask_image`. Raises InvalidSettings.
+    the style `image` puts over each face; see `read_mask_image`. Raises InvalidSettings.
     """
 
     shape: MaskShape = "rectangle"
@@ -67,9 +67,9 @@ DEFAULT_MASK = Mask()
 
 
 def read_mask_image(path: str | os.PathLike[str]) -> bytes:
-    """Read the image for `Mask(image=...)`, its transparency kept; raises InvalidImage.
+    """Read the image for `Mask(image=...)`, including transparency; raises InvalidImage.
 
-    Images of more than 512 px a side are scaled down.
+    Images larger than 512 px per side are scaled down.
     """
     data = read_image_file(Path(path), ImageLimits())
     buffer = io.BytesIO()
@@ -80,11 +80,13 @@ def read_mask_image(path: str | os.PathLike[str]) -> bytes:
 
 
 def check_mask(style: str, mask: Mask) -> None:
-    """Raise InvalidSettings unless there is an image for the style `image`, and for it alone."""
+    """Raise InvalidSettings if the style `image` has no image, or another style has one."""
     if style == "image" and not mask.image:
         raise InvalidSettings("the style image needs an image to cover faces with (--image FILE)")
     if style != "image" and mask.image:
-        raise InvalidSettings(f"the style {style} shows no image; leave it out, or use style image")
+        raise InvalidSettings(
+            f"the style {style} does not use an image; leave it out, or use the style image"
+        )
 
 
 def hide(
@@ -93,12 +95,12 @@ def hide(
     style: HidingStyle = "blur",
     mask: Mask = DEFAULT_MASK,
 ) -> BGRImage:
-    """Return a copy with each face, and 15 % around it, hidden for good.
+    """Return a copy with each face, plus 15 % around it, hidden irreversibly.
 
-    `blur` and `pixelate` keep the mean colours of 6 x 6 patches and nothing else, however large the
-    face, so that no sharpening brings it back; `solid` keeps nothing. `image` shows `mask.image`,
-    and the blurred face where that is transparent. Raises InvalidSettings for an unknown style, or
-    if the mask does not fit it.
+    `blur` and `pixelate` keep only the mean colours of 6 x 6 patches, however large the face, so no
+    sharpening can restore it; `solid` keeps nothing. `image` shows `mask.image`, and the blurred
+    face where that is transparent. Raises InvalidSettings for an unknown style, or a mask that does
+    not match it.
     """
     if style not in get_args(HidingStyle):
         raise InvalidSettings(
@@ -133,7 +135,7 @@ def _cover(region: BGRImage, style: HidingStyle) -> BGRImage:
 
 
 def _ellipse(box: Box, margin: float, rows: slice, columns: slice) -> NDArray[np.bool_]:
-    """Which pixels of the region are within the ellipse; those of a tiny face at least."""
+    """Return which pixels of the region are within the ellipse; at least those of a tiny face."""
     across, down = (max(1.0, side * (0.5 + margin)) for side in (box.width, box.height))
     ys, xs = np.ogrid[rows, columns]
     x = (xs + 0.5 - (box.x_min + box.x_max) / 2) / across
@@ -142,7 +144,7 @@ def _ellipse(box: Box, margin: float, rows: slice, columns: slice) -> NDArray[np
 
 
 def _mask_image(mask: Mask, box: Box, rows: slice, columns: slice) -> NDArray[np.uint8]:
-    """The part of the mask's image that the region shows, which ends at the picture's edges."""
+    """Return the part of the mask's image within the region, which is clipped to the picture."""
     left = math.floor(box.x_min - box.width * mask.margin)
     top = math.floor(box.y_min - box.height * mask.margin)
     width = max(1, math.ceil(box.x_max + box.width * mask.margin) - left)

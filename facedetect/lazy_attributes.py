@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are asked for (PEP 562)."""
+"""Package attributes that are imported on first use (PEP 562)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 
 
 def lazy_attributes(package: str, modules: Mapping[str, str]) -> Callable[[str], object]:
-    """Return a package's `__getattr__`: `modules` says which of its modules has a name."""
+    """Return a package's `__getattr__`; `modules` maps each name to its module."""
 
     def get(name: str) -> object:
         if name not in modules:

@@ -1,4 +1,4 @@
-"""A function over any number of items in threads, the results in the items' order."""
+"""Map a function over items in threads, with results in the items' order."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ R = TypeVar("R")
 
 
 def map_in_order(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
-    """Yield the results in order; items are read at most twice `threads` ahead of them.
+    """Yield the results in order; items are read ahead by at most twice `threads`.
 
-    Raises what the function or the iteration raises; what has not been begun then is dropped.
+    Raises what the function or the iteration raises, and drops items not yet started.
     """
     pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
     pending: deque[Future[R]] = deque()

@@ -1,4 +1,4 @@
-"""Which boxes are of the same face."""
+"""Pair boxes of the same face."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from facedetect.faces import Box
 def pair_boxes(
     first: Sequence[Box], second: Sequence[Box], least_overlap: float = 0.5
 ) -> list[tuple[int, int]]:
-    """Which boxes are of the same face: indices into both, those that overlap most first."""
+    """Return index pairs of boxes of the same face, those that overlap most first."""
     overlaps = ((a.overlap(b), i, j) for i, a in enumerate(first) for j, b in enumerate(second))
     candidates = sorted((c for c in overlaps if c[0] > least_overlap), reverse=True)
     return pair_greedily((i, j) for _, i, j in candidates)
 
 
 def pair_greedily(candidates: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Take each pair whose members are not in a pair before it, the best ones coming first."""
+    """Keep each pair whose members are not in an earlier pair; expects the best pairs first."""
     pairs: dict[int, int] = {}
     paired_seconds: set[int] = set()
     for first, second in candidates:

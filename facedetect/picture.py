@@ -1,4 +1,4 @@
-"""An image file, from its bytes to the files that are made of it."""
+"""An image file, from its bytes to the files derived from it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from facedetect.render import DrawnStyle, render
 
 
 class Picture(Protocol):
-    """An opened image file; what is asked for first decodes it.
+    """An open image file, decoded on first use.
 
-    Methods raise ImageError's subclasses. A picture is used by one thread at a time, and closed.
+    Methods raise ImageError's subclasses. Use it in one thread at a time, and close it.
     """
 
     @property
@@ -34,31 +34,31 @@ class Picture(Protocol):
         """The upright image's size and the file's format."""
 
     def suspend(self) -> None:
-        """Free what an opened file holds, before it has been decoded; the next call opens it."""
+        """Free an open file's resources before decoding; the next call reopens it."""
 
     def decode(self, *, keep_encoding: bool = False) -> BGRImage:
         """Decode the upright image, valid until the picture is closed.
 
-        `keep_encoding` remembers how the file is encoded, for `encode` with metadata.
+        `keep_encoding` records how the file is encoded, for `encode` with metadata.
         """
 
     def draw(self, faces: Sequence[Face], style: DrawnStyle, mask: Mask = DEFAULT_MASK) -> None:
         """Draw or hide the faces in what `encode` and `thumbnail` show."""
 
     def encode(self, suffix: str, metadata: Metadata | None = None) -> bytes:
-        """Encode the image for this suffix; with `metadata`, as close to the file as possible.
+        """Encode the image in the suffix's format; with `metadata`, like the source file.
 
-        That needs `decode` with `keep_encoding` before.
+        The latter requires an earlier `decode` with `keep_encoding`.
         """
 
     def crop(self, face: Face, style: CropStyle, suffix: str) -> bytes:
-        """Cut a face out of the decoded image, without what is drawn, and encode it."""
+        """Crop a face from the decoded image, without anything drawn, and encode it."""
 
     def thumbnail(self) -> bytes:
-        """A small JPEG of the image."""
+        """Return a small JPEG of the image."""
 
     def close(self) -> None:
-        """Free everything."""
+        """Free all resources."""
 
     def __enter__(self) -> Self: ...
 
@@ -66,10 +66,10 @@ class Picture(Protocol):
 
 
 class LocalPicture:
-    """A picture that is decoded in this process."""
+    """A picture decoded in this process."""
 
     def __init__(self, data: bytes, limits: ImageLimits, allocate: Allocate = new_pixels) -> None:
-        """`allocate` gives the array that is decoded into."""
+        """`allocate` returns the array to decode into."""
         self._source = SourceImage.open(data, limits)
         self._allocate = allocate
         self._encoding: SourceEncoding | None = None
@@ -115,7 +115,7 @@ class LocalPicture:
         self.close()
 
     def _profile(self) -> bytes:
-        """The colour profile, without which the pixels would show other colours."""
+        """Return the colour profile, without which the colours would be wrong."""
         if self._encoding is None:
             with self._source:
                 self._encoding = self._source.read_encoding()

@@ -1,4 +1,4 @@
-"""Presets: parameters by what they are for."""
+"""Presets: parameters for a purpose."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Preset = Literal["few-misses", "balanced", "few-false-alarms"]
 
 
 class DetectionOptions(TypedDict, total=False):
-    """A preset, and the fields of DetectionParams that win over it, as keywords."""
+    """A preset, and the fields of DetectionParams that override it, as keywords."""
 
     preset: Preset
     min_size: float
@@ -25,7 +25,7 @@ class DetectionOptions(TypedDict, total=False):
 
 
 class FittingParams(DetectionParams):
-    """Parameters whose `min_size` grows where an image would take more work than is allowed."""
+    """Parameters whose `min_size` grows if an image would take more work than allowed."""
 
     def fitted(self, width: int, height: int, max_pyramid_pixels: float) -> Self:
         if self.pyramid_pixels(width, height) <= max_pyramid_pixels:
@@ -39,11 +39,11 @@ PRESETS: Mapping[Preset, DetectionParams] = {
     "balanced": DetectionParams(),
     "few-false-alarms": DetectionParams(min_confidence=0.9, looks=2),
 }
-"""`few-misses` is made for hiding faces; what each finds and costs is in docs/finding-more.md."""
+"""`few-misses` is for hiding faces; docs/finding-more.md has what each preset finds and costs."""
 
 
 def detection_params(preset: Preset = "balanced", **given: Any) -> DetectionParams:
-    """Return a preset's parameters, but for those that are `given`; None is as if not given.
+    """Return a preset's parameters, overridden by those `given`; None means not given.
 
     Raises InvalidParams.
     """
@@ -51,6 +51,6 @@ def detection_params(preset: Preset = "balanced", **given: Any) -> DetectionPara
         raise InvalidParams(f"preset must be one of {', '.join(PRESETS)}; it is {preset[:40]!r}")
     base = PRESETS[preset]
     changes = {key: value for key, value in given.items() if value is not None}
-    if "min_size" in changes:  # what was asked for is found, or refused
+    if "min_size" in changes:  # an explicit size is kept, or rejected
         base = DetectionParams(**vars(base))
     return replace(base, **changes)

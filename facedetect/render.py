@@ -1,4 +1,4 @@
-"""Showing faces, drawn or hidden; always on a copy."""
+"""Draw or hide faces, always on a copy."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _BOX_COLOUR = (90, 220, 60)
 _POINT_COLOUR = (40, 90, 255)
 _TEXT_COLOUR = (0, 0, 0)
 
-# Lines one pixel wide vanish when a large photograph is shown on a screen: scale them with it.
+# Lines one pixel wide vanish when a large photograph is scaled to a screen: scale them with it.
 _PIXELS_PER_LINE_WIDTH = 400
 _FACE_PER_LINE_WIDTH = 30
 _SMALLEST_SCALE = 0.3
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 Style = Literal["box", "blur", "pixelate", "solid"]
-"""How the service shows faces: with a box, or hidden."""
+"""How the service shows faces: in boxes, or hidden."""
 
 DrawnStyle = Literal["box", "blur", "pixelate", "solid", "image"]
-"""How files show them: with a box, or in a HidingStyle."""
+"""How files show faces: in boxes, or in a HidingStyle."""
 
 
 def render(
@@ -41,8 +41,8 @@ def render(
 def annotate(image: BGRImage, faces: Sequence[Face]) -> BGRImage:
     """Return a copy with each face's box, landmarks and confidence drawn.
 
-    Lines and labels grow with the image, but never beyond what the face has room for; a label too
-    small to read is left out.
+    Lines and labels grow with the image, but never beyond the face's own size; labels too small to
+    read are omitted.
     """
     canvas = image.copy()
     widest = max(1, round(max(image.shape[:2]) / _PIXELS_PER_LINE_WIDTH))
@@ -64,7 +64,7 @@ def _draw_face(canvas: BGRImage, face: Face, widest: int) -> None:
 
 
 def _draw_label(canvas: BGRImage, face: Face, widest: int) -> None:
-    """Write above the box, or inside it where there is no room above."""
+    """Write above the box, or inside it if there is no room above."""
     text = f"{face.confidence:.2f}"
     (unit_width, _), _ = cv2.getTextSize(text, _FONT, 1, 1)
     scale = min(0.4 * widest, face.box.width / (unit_width + 10))

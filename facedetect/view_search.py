@@ -1,4 +1,4 @@
-"""Searching an image in all the views that the parameters ask for."""
+"""Search an image in all views that the parameters request."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from facedetect.model_ref import ModelRef
 from facedetect.views import View, looks_at
 
 Predict = Callable[[BGRImage], RawDetections]
-"""Runs the model on a view's pixels."""
+"""Runs the model on the pixels of a view."""
 
-# Faces that lie on their side, and what is no face, have lower scores.
+# Faces on their side, and false positives, have lower scores.
 _SURE = 0.998
 
 
 def search(
     image: BGRImage, params: DetectionParams, predict: Predict
 ) -> tuple[list[Face], ModelRef]:
-    """Find the faces of an image, each once; returns them with the model that answered first."""
+    """Find the faces in an image, each once; returns them with the model that answered first."""
     models: list[ModelRef] = []
 
     def found_in(view: View) -> list[Face]:
@@ -40,7 +40,7 @@ def search(
 
 
 def combine(found_at: Callable[[int], list[Face]], params: DetectionParams) -> list[Face]:
-    """Search the rotations that the parameters ask for with `found_at`; each face comes once."""
+    """Search the requested rotations with `found_at`; return each face once."""
     found = (
         [face for face in found_at(rotation) if face.confidence >= params.min_confidence]
         for rotation in params.searches
@@ -49,14 +49,14 @@ def combine(found_at: Callable[[int], list[Face]], params: DetectionParams) -> l
 
 
 def _as_needed(found: Iterator[list[Face]]) -> list[list[Face]]:
-    """All that is found; only what is upright if that is a face for sure."""
+    """Return all faces found, or only the upright ones if one of them is certain."""
     upright = next(found)
     is_sure = any(face.confidence >= _SURE for face in upright)
     return [upright] if is_sure else [upright, *found]
 
 
 def _to_faces(raw: RawDetections, image: BGRImage) -> list[Face]:
-    """Raw tensors to faces: y, x become x, y; boxes end at the image's edges."""
+    """Convert raw tensors to faces: y, x become x, y; clip boxes to the image."""
     height, width = image.shape[:2]
     y_min, x_min, y_max, x_max = raw.box.T
     boxes = np.stack(

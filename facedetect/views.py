@@ -1,4 +1,4 @@
-"""Views of a picture: turned, mirrored or resized; and the way back to the picture itself."""
+"""Views of a picture (rotated, mirrored or resized), and the mapping back to the picture."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _TURNS = {
 
 @dataclass(frozen=True)
 class View:
-    """A copy of a picture: turned clockwise by `rotation` degrees, then mirrored, then resized."""
+    """A copy of a picture: rotated clockwise by `rotation` degrees, then mirrored and resized."""
 
     rotation: int = 0
     is_mirrored: bool = False
     scale: float = 1.0
 
     def of(self, image: BGRImage) -> BGRImage:
-        """Return the picture as this view shows it."""
+        """Return this view of a picture."""
         if self.scale != 1:
             height, width = image.shape[:2]
             size_wh = max(1, round(width * self.scale)), max(1, round(height * self.scale))
@@ -38,9 +38,9 @@ class View:
         return np.asarray(cv2.flip(image, 1), np.uint8) if self.is_mirrored else image
 
     def face_in_picture(self, face: Face, view: BGRImage, picture: BGRImage) -> Face:
-        """Return a face found in the `view` as it is in the `picture`, both given as their pixels.
+        """Map a face found in the `view` back to the `picture`, both given as pixels.
 
-        The left eye is that on the left once the face is upright, however the picture was turned.
+        The left eye is the one on the left of the upright face, however the picture was rotated.
         """
         if self == View():
             return face
@@ -56,7 +56,7 @@ class View:
 
 @dataclass(frozen=True)
 class _WayBack:
-    """From a view of `width` x `height` px to its picture; coordinates are borders of pixels."""
+    """Maps points of a view of `width` x `height` px back to its picture, in pixel-edge units."""
 
     view: View
     width: int
@@ -71,7 +71,7 @@ class _WayBack:
         return x * self.picture_width / width, y * self.picture_height / height
 
     def _upright(self, x: float, y: float) -> tuple[float, float, int, int]:
-        """Turn a point back; returns it with the size of the view once upright."""
+        """Rotate a point back; returns it with the size of the upright view."""
         width, height = self.width, self.height
         match self.view.rotation:
             case 90:
@@ -84,5 +84,5 @@ class _WayBack:
 
 
 def looks_at(rotation: int, count: int) -> Iterator[View]:
-    """Give the first `count` looks at a picture that is turned by `rotation` degrees."""
+    """Yield the first `count` looks at a picture rotated by `rotation` degrees."""
     return (View(rotation, *look) for look in LOOKS[:count])
