@@ -112,7 +112,7 @@ def _ports(process: subprocess.Popen[str]) -> tuple[int, int]:
     assert process.stderr is not None
     ports: dict[str, int] = {}
     for line in process.stderr:
-        found = re.search(r"(gRPC|REST) listens on .*:(\d+)", line)
+        found = re.search(r"(gRPC|REST) is listening on .*:(\d+)", line)
         if found:
             ports[found[1]] = int(found[2])
         if len(ports) == 2:  # noqa: PLR2004 - gRPC's and REST's

@@ -24,7 +24,7 @@ from tests.conftest import ASTRONAUT, GRACE_HOPPER
 def test_it_is_ready_once_loaded(astronaut: BGRImage) -> None:
     backend = open_backend("embedded:")
     assert backend.instruction_set is None
-    with pytest.raises(BackendUnavailable, match="being loaded"):
+    with pytest.raises(BackendUnavailable, match="the model is loading"):
         backend.check_ready()
     backend.predict(InferenceRequest(astronaut))
     assert backend.check_ready() == ModelRef("mtcnn", 1)

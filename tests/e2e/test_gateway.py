@@ -190,7 +190,7 @@ def test_a_model_that_cannot_find_faces_is_not_ready(tmp_path: Path) -> None:
         assert "lacks the input min_size" in ready.json()["detail"]
         while "the model is not ready" not in running.log():
             time.sleep(0.05)
-        assert "`facedetect convert` makes a model that can" in running.log()
+        assert "`facedetect convert` builds a suitable model" in running.log()
 
 
 def test_more_threads_than_the_server_has_lose_no_request(simple_model: Path) -> None:

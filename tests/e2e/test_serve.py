@@ -91,7 +91,7 @@ def test_it_listens_before_the_model_is_loaded_and_ends_on_sigterm() -> None:
 def test_a_model_that_is_not_there_is_told_by_readyz(tmp_path: Path) -> None:
     missing = tmp_path / "missing.safetensors"
     with gateway("--backend", f"embedded:?weights={missing}") as running:
-        while "being loaded" in (ready := running.client.get("/readyz")).text:
+        while "the model is loading" in (ready := running.client.get("/readyz")).text:
             time.sleep(0.05)
         assert ready.status_code == 503
         assert "missing.safetensors is not a readable" in ready.json()["detail"]

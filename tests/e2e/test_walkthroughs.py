@@ -149,7 +149,7 @@ def test_mtcnn_of_a_tutorial_by_the_command_and_another_model_not(config: Path) 
     assert ended.returncode == EXIT_CODES[BackendUnavailable]
     words = " ".join(ended.stderr.split())
     assert "its signature serving_default lacks an image input" in words
-    assert "`facedetect convert` makes a model that can" in words
+    assert "`facedetect convert` builds a suitable model" in words
 
 
 def test_the_image_alone_over_rest_in_rows(server: AnyServer) -> None:

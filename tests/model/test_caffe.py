@@ -168,7 +168,7 @@ def test_other_nets_are_rejected(
 
 
 def test_files_that_are_no_caffe_models_are_rejected(tmp_path: Path) -> None:
-    with pytest.raises(InvalidModel, match=r"the folder must hold det1\.caffemodel, det2"):
+    with pytest.raises(InvalidModel, match=r"the folder must contain det1\.caffemodel, det2"):
         read_caffe(tmp_path)
     write_caffe(tmp_path, all_arrays())
     (tmp_path / "det4.caffemodel").write_text("<html>Not found</html>")

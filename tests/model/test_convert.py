@@ -116,7 +116,7 @@ def test_a_tensor_of_another_kind_is_rejected(tmp_path: Path) -> None:
     source = write_graph(simple_graph(OWN_NAMES), tmp_path / "own.pb")
     with pytest.raises(InvalidModel, match=r"factor:0 in .* is float32 \(\); thresholds must be"):
         convert(source, tmp_path / "out", inputs={"thresholds": "factor"})
-    with pytest.raises(InvalidModel, match=r"MTCNN has no input image, but input, .* --output"):
+    with pytest.raises(InvalidModel, match=r"MTCNN has no input image; it has input, .* --output"):
         convert(source, tmp_path / "out", inputs={"image": "input"})
 
 
@@ -180,7 +180,7 @@ def test_an_existing_version_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_saved_model_is_not_converted_again(converted: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidModel, match="is a SavedModel already"):
+    with pytest.raises(InvalidModel, match="is already a SavedModel"):
         convert(converted.parent, tmp_path / "again")
 
 
@@ -269,7 +269,7 @@ def test_a_model_that_cannot_run_as_named_is_not_converted(tmp_path: Path) -> No
     source = write_graph(classifier(), tmp_path / "graph.pb")
     x, scores, loss = {"x": "inputs"}, {"scores": "prediction/Softmax"}, {"loss": "loss"}
     for inputs, outputs, words in (
-        (x, loss, r"the outputs need labels:0, too; name it with --input NAME=labels:0"),
+        (x, loss, r"the outputs also need labels:0; name it with --input NAME=labels:0"),
         (x, scores, r"graph\.pb is not frozen: it lacks the value of w\d; give the folder of a"),
         (
             x,

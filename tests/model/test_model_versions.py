@@ -37,5 +37,5 @@ def test_the_highest_version_is_the_default(folder: Path) -> None:
         version_folder(folder, 11)
     with pytest.raises(ModelNotFound, match="is a single version"):
         version_folder(folder / "9", 9)
-    with pytest.raises(ModelNotFound, match="holds no SavedModel"):
+    with pytest.raises(ModelNotFound, match="contains no SavedModel"):
         version_folder(folder / "11")

@@ -94,7 +94,7 @@ CONFIG = "config { name: 'm' base_path: '/m' } "
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("model_config {", "cannot be read: .* it holds model_config_list"),
+        ("model_config {", "cannot be read: .* write it as model_config_list"),
         ("", "names 0 models"),
         ("model_config_list { config { name: 'm' } }", "needs both"),
         (f"model_config_list {{ {2 * CONFIG} }}", "names 2 models"),
@@ -124,7 +124,7 @@ def test_a_version_policy_selects_as_in_tensorflow_serving(policy: str, wanted: 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--versions", "newest"], "'newest' is neither latest nor all"),
+        (["--versions", "newest"], "'newest' is not valid; give latest"),
         (["--label", "stable"], "'stable' is not NAME=VALUE"),
         (["--tls-cert", "cert.pem"], "go together"),
         (["1"], "is a version folder; give the folder that contains it"),

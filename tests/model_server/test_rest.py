@@ -148,7 +148,7 @@ def test_gzip_is_read_and_written(rest: httpx2.Client) -> None:
             "/v1/models/m:regress",
             {"signature_name": "regress"},
             501,
-            "this development server does not regress; call Predict",
+            "this development server does not support regress; call Predict",
         ),
         ("/v1/models/m:explain", {}, 400, "Malformed request: POST /v1/models/m:explain"),
     ],

@@ -227,7 +227,7 @@ def test_addresses(tmp_path: Path) -> None:
         tmp_path, follow_links=True
     )
     assert open_storage("S3A://photos/2024//") == RemoteStorage("s3://photos/2024")
-    with pytest.raises(InvalidSettings, match="of no known kind"):
+    with pytest.raises(InvalidSettings, match="unknown scheme"):
         open_storage("nonsense://x")
     with pytest.raises(InvalidSettings, match="gcsfs"):
         open_storage("gs://bucket/x")

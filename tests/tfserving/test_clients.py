@@ -157,7 +157,7 @@ def test_a_closed_client_says_so(server: ModelServer) -> None:
 
 
 def test_a_model_has_a_version_or_a_label() -> None:
-    with pytest.raises(InvalidParams, match="give one of them"):
+    with pytest.raises(InvalidParams, match="give only one"):
         ModelRef("m", 1, "stable")
     for version in (-1, 2**63):
         with pytest.raises(InvalidParams, match="must be from 0"):

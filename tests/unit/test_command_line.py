@@ -111,7 +111,7 @@ def test_a_port_in_use_is_a_line_that_says_what_to_do() -> None:
     assert ended.stderr.startswith(f"error: port {port} on 127.0.0.1 is already in use, ")
     assert "--port" in ended.stderr
     ended = call("serve", "--host", "192.0.2.1", "--without-keys")
-    assert (ended.returncode, "is no address of this machine" in ended.stderr) == (2, True)
+    assert (ended.returncode, "is not an address of this machine" in ended.stderr) == (2, True)
 
 
 def test_shells_can_complete_commands_and_options() -> None:

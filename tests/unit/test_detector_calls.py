@@ -43,7 +43,7 @@ def test_keywords_are_the_fields_of_the_parameters_here_and_in_the_client(noise:
     first, second = (request.params for request in backend.requests)
     assert first == DetectionParams(30, thresholds=(0.5, 0.6, 0.7))
     assert second == DetectionParams(factor=0.8)
-    with pytest.raises(InvalidParams, match="params and min_size are given"):
+    with pytest.raises(InvalidParams, match="both params and min_size are given"):
         detector.detect(noise, DetectionParams(), min_size=30)
     with pytest.raises(InvalidParams, match="min_size must be at least 8"):
         detector.detect_batch([noise], min_size=3)  # at once, not at the first result

@@ -34,7 +34,7 @@ def test_defaults_are_those_of_the_author() -> None:
         ({"factor": 1.0}, "factor must be from 0.1 to 0.95; it is 1"),
         ({"factor": 0.05}, "factor must be from 0.1 to 0.95; it is 0.05"),
         ({"factor": math.nan}, "factor must be from 0.1 to 0.95; it is nan"),
-        ({"thresholds": (0.6, 0.7)}, "thresholds has 2 values; it takes three"),
+        ({"thresholds": (0.6, 0.7)}, "thresholds has 2 values; give three"),
         ({"thresholds": (0.6, 1.0, 0.7)}, "each threshold must be between 0 and 1; it is 1"),
         ({"thresholds": (0.0, 0.7, 0.7)}, "each threshold must be between 0 and 1; it is 0"),
         ({"thresholds": (0.6, 0.7, math.nan)}, "each threshold must be between 0 and 1; it is nan"),

@@ -123,7 +123,7 @@ def test_masks_that_cannot_be_right_are_told(tmp_path: Path, noise: BGRImage) ->
         hide(noise, [], "box")  # type: ignore[arg-type]
     with pytest.raises(InvalidSettings, match="needs an image"):
         hide(noise, [], "image")
-    with pytest.raises(InvalidSettings, match="shows no image"):
+    with pytest.raises(InvalidSettings, match="does not use an image"):
         ProcessingOptions(style="blur", mask=Mask(image=b"any"))
     with pytest.raises(InvalidImage, match="does not exist"):
         read_mask_image(tmp_path / "none.png")

@@ -192,9 +192,9 @@ def test_files_and_folders_of_no_known_format(write: Write, tmp_path: Path) -> N
     path = write([])
     for given, kind, message in (
         (tmp_path / "missing.json", None, "missing.json cannot be read: No such file"),
-        (tmp_path, None, "contains neither wider_face_val.mat nor .*; give the folder"),
+        (tmp_path, None, "contains neither wider_face_val.mat nor .*; give the WIDER FACE folder"),
         (tmp_path, DatasetKind.COCO, "is a folder; give the JSON file"),
-        (path, DatasetKind.WIDER, "is not a folder; give the folder of WIDER FACE"),
+        (path, DatasetKind.WIDER, "is not a folder; give the WIDER FACE folder"),
         (path, DatasetKind.COCO, r"labels\.json: the value is \[\]"),
     ):
         with pytest.raises(InvalidDataset, match=message):

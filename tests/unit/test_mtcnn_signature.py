@@ -182,4 +182,4 @@ def test_what_is_missing_is_named_with_what_makes_it(
     with pytest.raises(BackendUnavailable, match=words) as caught:
         choose_signature(signatures, PIXELS_FIRST, "model m version 1")
     assert str(caught.value).startswith("model m version 1 cannot detect faces: ")
-    assert "`facedetect convert` makes a model that can" in str(caught.value)
+    assert "`facedetect convert` builds a suitable model" in str(caught.value)

@@ -260,7 +260,7 @@ def test_what_is_no_video_fails(tmp_path: Path, out: Path, data: bytes) -> None:
     path = tmp_path / "in" / "clip.mp4"
     path.parent.mkdir()
     path.write_bytes(data)
-    assert "does not decode" in fails(path, out)
+    assert "cannot be decoded" in fails(path, out)
 
 
 def test_sound_alone_fails(tmp_path: Path, out: Path) -> None:
@@ -296,7 +296,7 @@ def test_a_list_of_other_files_opens_none_of_them(
 ) -> None:
     path = clip.with_name(name)
     path.write_text(text.format(clip=clip))
-    assert "does not decode" in fails(path, out)
+    assert "cannot be decoded" in fails(path, out)
 
 
 def test_a_stop_leaves_nothing_half_done(clip: Path, out: Path) -> None:
