@@ -1,4 +1,4 @@
-"""Benchmarks: modules with a `main` are commands, `scripts/bench NAME`, the others serve them.
+"""Benchmarks: modules with a `main` are commands, `scripts/bench NAME`; the others support them.
 
-Figures and plots go to `results/`, named for the command; tables go into pages of `docs/`.
+Figures and plots go to `results/`, named after the command; tables go into pages of `docs/`.
 """

@@ -1,7 +1,7 @@
 """Accuracy of our geometries, the published graph and other packages: scripts/bench accuracy.
 
-Fills the sections of the pages about accuracy. The labelled images are not part of the project.
-Detections are kept: run the same command again to resume.
+Updates the sections of docs/accuracy.md. The labelled images are not part of the project.
+Detections are stored: run the same command again to resume.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _FOLDERS = re.compile(r"(?:/[\w.@+ -]+)+/")
 
 
 class Report:
-    """The figures and pages; each part replaces its own, so that parts can be run separately."""
+    """The figures and the page; each part replaces only its own, so parts can run separately."""
 
     def __init__(self, output: Path, pages: Sequence[Path]) -> None:
         self.output = output
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=30, help="images to time")
     parser.add_argument("--rounds", type=int, default=7, help="timings of each image")
     parser.add_argument(
-        "--kept", type=Path, default=Path(".bench/accuracy"), help="folder of kept detections"
+        "--kept", type=Path, default=Path(".bench/accuracy"), help="folder for stored detections"
     )
     arguments = parser.parse_args()
     if not (arguments.wider or arguments.aflw):
@@ -157,7 +157,7 @@ def measure_sweep(
 def measure_landmarks(
     dataset: Dataset, models: Mapping[str, Path], arguments: argparse.Namespace, report: Report
 ) -> None:
-    """Measure the landmark errors of all detectors, the fourth net included."""
+    """Measure the landmark errors of all detectors, including the fourth net."""
     detectors = open_adapters(models, arguments.rivals, _TIMEOUT_S)
     settings = {_DEFAULTS: KNOWN_SETTINGS[_DEFAULTS]}
     runs = _run_all(dataset, detectors, settings, arguments.kept / "aflw")
@@ -199,7 +199,7 @@ def _run_all(
     settings: Mapping[str, DetectionParams],
     kept: Path,
 ) -> list[EvaluationRun]:
-    """Run without repeating errors: a package fails on the same image again, after a minute."""
+    """Run without retrying errors: a package fails on the same image again, after a minute."""
     with evaluation_progress(Console(stderr=True)) as show:
         runs = evaluate(dataset, detectors, settings, kept, on_progress=show, repeat_errors=False)
         return list(runs)
@@ -210,7 +210,7 @@ def _compare(dataset: Dataset, runs: Sequence[EvaluationRun], rounds: int) -> Ev
 
 
 def equal_table(evaluation: Evaluation) -> ResultTable:
-    """Recall at the reference's number of false positives at the defaults, and at fixed numbers."""
+    """Return recall at the reference's default number of false positives, and at fixed numbers."""
     own = {
         subset: curve.operating_point.false_positives
         for subset, curve in evaluation.scores[0].curves.items()
@@ -232,7 +232,7 @@ def equal_table(evaluation: Evaluation) -> ResultTable:
 
 
 def public_figures(evaluation: Evaluation) -> dict[str, Any]:
-    """Return all figures but the curves, without paths of this machine."""
+    """Return all figures except the curves, without local paths."""
     figures = results_to_json(evaluation, with_curves=False)
     for run in figures["runs"]:
         del run["identity"]
@@ -250,7 +250,7 @@ def _markdown(table: ResultTable) -> str:
 
 
 def _label_file(labels: Path) -> Path:
-    """Return the folder's gt.json, if there is one, else `labels` itself."""
+    """Return the folder's gt.json if it exists, else `labels` itself."""
     rows = labels / "gt.json"
     return rows if rows.is_file() else labels
 

@@ -33,16 +33,16 @@ _GEOMETRIES = {
 
 _PROGRAM = Path(__file__).with_name("rival_detector.py")
 _THREADS = 2
-# The built-in model's limits: a large image at the author's recipe takes much work.
+# Beyond the built-in model's limits: a large image at the author's recipe takes a lot of work.
 _LIMITS = WorkLimits(max_pyramid_pixels=2_000_000_000, max_image_pixels=2_000_000_000)
 
 
 def build_models(
     folder: Path, published: Path | None = None, caffe: Path | None = None
 ) -> dict[str, Path]:
-    """Rebuild every geometry, with the fourth net too if `caffe` is given, and convert the graph.
+    """Rebuild every geometry, also with the fourth net if `caffe` is given; convert the graph.
 
-    Kept detections can be reused: the same code builds the same model at the same path.
+    Stored detections can be reused: the same code builds the same model at the same path.
     """
     shutil.rmtree(folder, ignore_errors=True)
     models = {}
@@ -60,7 +60,7 @@ def build_models(
 
 
 def with_other_boxes(models: Mapping[str, Path]) -> dict[str, Path]:
-    """Select those that differ in boxes: the others differ in landmarks only."""
+    """Select models that differ in boxes; the others differ only in landmarks."""
     return {name: path for name, path in models.items() if name in (REFERENCE, ACCURATE, PUBLISHED)}
 
 
@@ -76,7 +76,7 @@ def open_adapters(
 
 @contextmanager
 def opened_detectors(models: Mapping[str, Path]) -> Iterator[dict[str, Detector]]:
-    """Open our models in this process, to time them."""
+    """Open our models in-process, to time them."""
     with ExitStack() as stack:
         yield {
             name: stack.enter_context(Detector(f"savedmodel:{path}", max_pyramid_pixels=math.inf))

@@ -1,7 +1,7 @@
-"""Accuracy at many thresholds and min_sizes: a run for each pair of the first two thresholds.
+"""Accuracy at many thresholds and min_sizes: one run per pair of the first two thresholds.
 
-The third threshold needs no runs of its own: the last suppression goes by descending score, so that
-a higher threshold removes detections and changes no other one.
+The third threshold needs no separate runs: the last suppression is by descending score, so a higher
+threshold removes detections without changing others.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Choice:
 
 
 def settings() -> dict[str, DetectionParams]:
-    """Return the runs to make: those with the lowest third threshold."""
+    """Return the runs to do: those with the lowest third threshold."""
     return {
         f"{size} {first} {second}": DetectionParams(size, thresholds=(first, second, _THIRD[0]))
         for size in MIN_SIZES
@@ -61,7 +61,7 @@ def choices(dataset: Dataset, runs: Sequence[EvaluationRun]) -> list[Choice]:
 def rows(scored: Sequence[Choice], subsets: Sequence[str]) -> list[tuple[str, ...]]:
     """Return a table of some choices, from high recall to high precision.
 
-    Precision is that of the last subset, which has all faces.
+    Precision is for the last subset, which has all faces.
     """
     header = (
         "min_size",

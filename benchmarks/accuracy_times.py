@@ -1,4 +1,4 @@
-"""Times of our geometries relative to the reference: in one process, in turns, on real images."""
+"""Time our geometries relative to the reference: in one process, in turns, on real images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from facedetect.images import BGRImage
 
 @dataclass(frozen=True)
 class Times:
-    """A model at a setting; ratios are to the reference on the same image."""
+    """A model at a setting; ratios are relative to the reference on the same image."""
 
     model: str
     setting: str
@@ -78,7 +78,7 @@ def _medians_ms(
     rounds: int,
     clock: Callable[[], float],
 ) -> dict[str, float]:
-    """Time each detector in random order; its first call for the image's size does not count."""
+    """Time the detectors in random order; the first call for an image size does not count."""
     times: dict[str, list[float]] = {name: [] for name in detectors}
     for detector in detectors.values():
         detector.detect_upright(image, params)

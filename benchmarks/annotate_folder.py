@@ -1,9 +1,9 @@
 """Measure the speed and memory of annotate-folder: scripts/bench annotate-folder.
 
-The same archive in turns: with one worker on one core; with two workers on two cores, with and
-without writing pictures; with `Detector.detect` on two threads; and with the model alone, on
-decoded pictures. Then the time of each stage, and the peak memory of the command for the whole
-archive and for a tenth of it.
+Processes the same archive in turns: with one worker on one core; with two workers on two cores,
+with and without writing pictures; with `Detector.detect` on two threads; and with only the model,
+on decoded pictures. Then measures the time of each stage, and the command's peak memory for the
+whole archive and for a tenth of it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PROFILED_OF = 10  # every tenth picture
 
 @dataclass(frozen=True)
 class CommandRun:
-    """One run of the command: pictures, s without and with loading the model, peak memory."""
+    """One run of the command: pictures, s without and with model loading, peak memory."""
 
     pictures: int
     seconds: float
@@ -62,7 +62,7 @@ class CommandRun:
 
 @dataclass
 class Measured:
-    """Pictures per second of each way and round; the command's runs; ms by stage."""
+    """Pictures per second by way and round; the command's runs; ms by stage."""
 
     per_second: dict[str, list[float]] = field(default_factory=dict)
     runs: dict[str, list[CommandRun]] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Measured:
     peak_mb: dict[int, float] = field(default_factory=dict)  # by the number of pictures
 
     def ratio(self, way: str, other: str) -> float:
-        """The median of the rounds' ratios: within a round the machine's load is much the same."""
+        """Return the median ratio over rounds: within a round, the machine's load is similar."""
         pairs = zip(self.per_second[way], self.per_second[other], strict=True)
         return median(one / two for one, two in pairs)
 
@@ -115,7 +115,7 @@ def measure(scratch: Path, pictures: int, *, longest: int, rounds: int) -> Measu
 
 @contextmanager
 def _pinned(cores: int) -> Iterator[None]:
-    """Limit processes started within to that many cores."""
+    """Limit processes started in the block to that many cores."""
     all_cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, all_cores[:cores])
     try:
@@ -125,7 +125,7 @@ def _pinned(cores: int) -> Iterator[None]:
 
 
 def annotate(archive: Path, *options: str, workers: int) -> CommandRun:
-    """Run the command with a core for each worker."""
+    """Run the command with one core per worker."""
     with tempfile.TemporaryDirectory(dir=archive.parent) as output, _pinned(workers):
         command: Command = [FACEDETECT, "annotate-folder", archive, output, "--quiet", "--json"]
         began = time.monotonic()
@@ -144,7 +144,7 @@ def annotate(archive: Path, *options: str, workers: int) -> CommandRun:
 
 
 def _with_detector(cores: int, call: Callable[[Detector], Any]) -> Any:
-    """Run a call in its own process, limited to that many cores."""
+    """Run a call in a separate process, limited to that many cores."""
     with _pinned(cores), ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_call_with_detector, cores, call).result()
 
@@ -156,7 +156,7 @@ def _call_with_detector(threads: int, call: Callable[[Detector], Any]) -> Any:
 
 
 def detect_files(archive: Path, detector: Detector, *, threads: int) -> float:
-    """Pictures per second of a short script that calls `Detector.detect` on files."""
+    """Return the pictures per second of a short script that calls `Detector.detect` on files."""
     paths = [archive / item.name for item in Plan(LocalStorage(archive)).source_files()]
     with ThreadPoolExecutor(threads) as pool:
         started = time.perf_counter()
@@ -166,7 +166,7 @@ def detect_files(archive: Path, detector: Detector, *, threads: int) -> float:
 
 
 def detect_decoded(archive: Path, detector: Detector, *, threads: int) -> float:
-    """Pictures per second of the model alone; batches are decoded first, to fit in memory."""
+    """Return the model's pictures per second; batches are decoded first, to fit into memory."""
     names = [item.name for item in Plan(LocalStorage(archive)).source_files()]
     seconds = 0.0
     with ThreadPoolExecutor(threads) as pool:
@@ -183,7 +183,7 @@ def detect_decoded(archive: Path, detector: Detector, *, threads: int) -> float:
 
 
 def profile(archive: Path, detector: Detector) -> dict[str, float]:
-    """The mean time of each stage for a picture, ms, as in one worker."""
+    """Return the mean time per stage and picture in one worker, ms."""
     items = list(Plan(LocalStorage(archive)).source_files())[::_PROFILED_OF]
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         output = LocalStorage(Path(folder))
@@ -194,7 +194,7 @@ def profile(archive: Path, detector: Detector) -> dict[str, float]:
 def _stages(
     detector: Detector, source: LocalStorage, output: LocalStorage, item: SourceFile
 ) -> dict[str, float]:
-    """Process a picture as a worker does; returns the time of each stage, s."""
+    """Process a picture like a worker; return the time of each stage, s."""
     times = [time.perf_counter()]
     data = source.read(item.name)
     times.append(time.perf_counter())

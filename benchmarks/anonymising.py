@@ -1,7 +1,7 @@
 """Compare how facedetect and deface hide faces: scripts/bench anonymising.
 
-Both get the same pictures and the same video, each with its default options. What they hid is
-found from the pixels they changed, so that both are measured alike.
+Both get the same pictures and video and use their default options. What they hid is determined
+from the pixels they changed, so that both are measured equally.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Hide = Callable[[Path, Path, str], None]
 
 @dataclass
 class Measured:
-    """One tool: s for each round over the photographs and the video; what it hid, by material."""
+    """One tool: s per round over the photographs and the video; what it hid, by material."""
 
     name: str
     photographs_s: list[float] = field(default_factory=list)
@@ -105,7 +105,7 @@ def hide_ours(options: Sequence[str], source: Path, output: Path, style: str) ->
 
 
 def hide_deface(source: Path, output: Path, style: str) -> None:
-    """deface writes next to its sources, so give it links in the output folder."""
+    """Give deface links in the output folder, because it writes next to its sources."""
     deface = environment("deface").with_name("deface")
     output.mkdir()
     links = [output / path.name for path in sorted(source.iterdir())]
@@ -167,7 +167,7 @@ def measure_video(
     seconds: float,
     rounds: int,
 ) -> None:
-    """Time the tools in turns on a video, then score what each of them hid."""
+    """Time the tools in turns on a video, then score what each one hid."""
     source, name = folder / "in", "clip.mp4"
     faces = make_clip(source / name, seconds)
     for _ in track(range(rounds), "Video", console=Console(stderr=True)):

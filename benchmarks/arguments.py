@@ -1,4 +1,4 @@
-"""What the benchmarks' command lines have in common."""
+"""Common parts of the benchmarks' command lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DOCS = Path("docs")
 
 
 class _HelpFormatter(RawDescriptionHelpFormatter, ArgumentDefaultsHelpFormatter):
-    """Keeps the description's lines, and shows defaults that are single values."""
+    """Keeps the description's line breaks, and shows defaults that are single values."""
 
     def _get_help_string(self, action: Action) -> str | None:
         if action.default is None or isinstance(action.default, list):
@@ -27,10 +27,10 @@ class _HelpFormatter(RawDescriptionHelpFormatter, ArgumentDefaultsHelpFormatter)
 def bench_parser(
     name: str, description: str | None, *, results: str = "", page: str = ""
 ) -> ArgumentParser:
-    """The parser of `scripts/bench NAME`.
+    """Create the parser of `scripts/bench NAME`.
 
-    `results` says which files it writes and adds --output, their path without a suffix; `page` is
-    the file in docs/ whose sections it fills, and adds --page.
+    `results` describes the files it writes, and adds --output, their path without suffix. `page` is
+    the file in docs/ whose sections it updates, and adds --page.
     """
     parser = ArgumentParser(
         prog=f"scripts/bench {name}", description=description, formatter_class=_HelpFormatter
@@ -54,7 +54,7 @@ def add_pages(parser: ArgumentParser, *names: str) -> None:
 def add_choices(
     parser: ArgumentParser, option: str, choices: Iterable[str], words: str, *, nargs: str = "*"
 ) -> None:
-    """Add an option that takes several names, all by default."""
+    """Add an option that accepts several names; the default is all of them."""
     names = list(choices)
     parser.add_argument(
         option,

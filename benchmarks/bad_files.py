@@ -1,4 +1,4 @@
-"""Make broken files such as real archives contain, each with the error it must give."""
+"""Make broken files like those in real archives, each with its expected error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Write = Callable[[Path], object]
 
 @dataclass(frozen=True)
 class BadFile:
-    """A file's name; the class of the error in its row of the report; what writes it."""
+    """A file's name, the error class in its report row, and a function that writes it."""
 
     name: str
     reason: str
@@ -34,7 +34,7 @@ class BadFile:
 
 
 def write_bad_files(folder: Path, copies: int = 1) -> dict[str, str]:
-    """Write `copies` of each kind; returns the error of each, by its name in the folder."""
+    """Write `copies` of each kind; returns the expected errors, by name in the folder."""
     written = {}
     for number in range(copies):
         for bad in bad_files():
@@ -47,7 +47,7 @@ def write_bad_files(folder: Path, copies: int = 1) -> dict[str, str]:
 
 
 def bad_files() -> list[BadFile]:
-    """One of each kind."""
+    """Return one of each kind."""
     return [*_cut_short(), *_of_other_formats(), *_lying(), *_too_large(), *_no_files()]
 
 
@@ -115,7 +115,7 @@ def _too_large() -> list[BadFile]:
 
 
 def _no_files() -> list[BadFile]:
-    """Broken links, and what would never end being read."""
+    """Broken links, and files that would never end."""
     writers: dict[str, Write] = {
         "gone.jpg": lambda path: path.symlink_to("moved-away.jpg"),
         "round.jpg": lambda path: path.symlink_to(path.name),
@@ -130,7 +130,7 @@ def _of_bytes(name: str, reason: str, data: bytes) -> BadFile:
 
 
 def encoded(format_: str, mode: str = "RGB", **options: Any) -> bytes:
-    """A small photograph, in a format that Pillow writes."""
+    """Encode a small photograph in a format that Pillow writes."""
     buffer = io.BytesIO()
     with Image.open(PHOTOGRAPHS / "astronaut.jpg") as photograph:
         image = photograph.resize((_SIDE, _SIDE)).convert(mode)
@@ -152,7 +152,7 @@ def _flipped(data: bytes, at: int) -> bytes:
 
 
 def _png_header(width: int, height: int) -> bytes:
-    """A PNG file of a few bytes whose header declares that many pixels."""
+    """Return a PNG file of a few bytes whose header declares that many pixels."""
     chunks = {
         b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0),
         b"IDAT": b"",

@@ -16,12 +16,12 @@ _COLOURS = (_GREEN, "#8fbc8f", "#b0b0b0", "#808080", "#4d4d4d")
 
 
 def draw_packages(path: Path, ratios: Mapping[str, float]) -> None:
-    """A bar for each package: its time as a multiple of facedetect's."""
+    """Draw a bar per package: its time as a multiple of facedetect's."""
     figure = Figure(figsize=(8, 0.45 * len(ratios) + 1))
     (axes,) = _subplots(figure, 1)
     bars = axes.barh(list(ratios)[::-1], list(ratios.values())[::-1], color=_GREEN)
     axes.bar_label(bars, fmt="%.1fx", padding=4)
-    axes.set_xlabel("time, facedetect = 1 (geometric mean over all pictures; less is better)")
+    axes.set_xlabel("time, facedetect = 1 (geometric mean over all pictures; lower is better)")
     _save(figure, path)
 
 
@@ -31,7 +31,7 @@ def draw_services(
     per_second: Mapping[str, Sequence[float]],
     memory_mb: Mapping[str, float],
 ) -> None:
-    """Requests per second, a group of bars for each label; memory, a bar for each service."""
+    """Draw requests per second, a group of bars per label; memory, a bar per service."""
     figure = Figure(figsize=(11, 4))
     left, right = _subplots(figure, 2, width_ratios=[3, 1])
     places, width = np.arange(len(labels)), 0.8 / len(per_second)
@@ -53,7 +53,7 @@ def draw_load(
     series: Mapping[str, Mapping[str, Sequence[float]]],
     memory: Sequence[tuple[float, float]],
 ) -> None:
-    """A panel for each group of series over the offered rate; one for memory, MB, over time, s."""
+    """Draw a panel per group of series over the offered rate, and memory, MB, over time, s."""
     figure = Figure(figsize=(3.6 * (len(series) + 1), 3.2))
     panels = _subplots(figure, len(series) + 1)
     for axes, (unit, lines) in zip(panels, series.items(), strict=False):
@@ -69,7 +69,7 @@ def draw_load(
 
 
 def draw_memory(path: Path, memory_mb: Sequence[float], x_label: str) -> None:
-    """Memory after each picture or request."""
+    """Draw memory after each picture or request."""
     figure = Figure(figsize=(8, 3))
     (axes,) = _subplots(figure, 1)
     _draw_memory(axes, range(len(memory_mb)), memory_mb, x_label)

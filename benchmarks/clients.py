@@ -1,8 +1,8 @@
-"""HTTP clients that put services under load, in their own process.
+"""HTTP clients that put services under load, in a separate process.
 
-They share the machine with the service, so they do as little as possible: requests are encoded
-beforehand and sent over keep-alive connections; of a response only the status and the headers
-Content-Length, Connection and Retry-After are parsed.
+They share the machine with the service, so they do as little as possible: requests are encoded in
+advance and sent over keep-alive connections; only a response's status and its Content-Length,
+Connection and Retry-After headers are parsed.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class Load:
 
 
 def form_of(image: bytes) -> httpx2.Request:
-    """A request that posts an image to /detect."""
+    """Return a request that posts an image to /detect."""
     return httpx2.Request("POST", f"http://{_HOST}/detect", files={"image": image})
 
 
 def post_of(image: bytes) -> bytes:
-    """The same request as bytes on the wire."""
+    """Return the same request as bytes on the wire."""
     request = form_of(image)
     fields = [name + b": " + value for name, value in request.headers.raw]
     return b"\r\n".join([b"POST /detect HTTP/1.1", *fields, b"", request.read()])
@@ -54,7 +54,7 @@ def post_of(image: bytes) -> bytes:
 
 @contextmanager
 def client_process() -> Iterator[ProcessPoolExecutor]:
-    """A warm process that runs `closed_loop` or `open_loop`."""
+    """Yield a warmed-up process that runs `closed_loop` or `open_loop`."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         pool.submit(time.monotonic).result()
         yield pool
@@ -70,7 +70,7 @@ def open_loop(
 ) -> Load:
     """Send `rate` requests per second at random times (Poisson), without waiting for answers."""
     generator = np.random.default_rng(seed)
-    # Given their number, the times of a Poisson process are uniform.
+    # Given their number, the arrival times of a Poisson process are uniform.
     due = np.sort(generator.uniform(0, seconds, round(rate * seconds))).tolist()
     return _measured(_open_loop(port, requests, due))
 

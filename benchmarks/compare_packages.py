@@ -1,7 +1,7 @@
 """Compare the speed of MTCNN packages on the same pictures: scripts/bench compare-packages.
 
-Each detector runs in its own process on the same two cores. The processes take turns, a few
-detections at a time, so that background load affects all of them alike.
+Each detector runs in its own process on the same two cores. The processes take turns every few
+detections, so that background load affects all of them equally.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PROGRAM = Path(__file__).with_name("timed_detector.py")
 _THREADS = 2
 _MIN_SIZES = (20, 40)
 
-# Some runtimes' threads keep spinning for a while after their work is done.
+# The threads of some runtimes keep spinning for a while after their work is done.
 _PAUSE_S = 0.05
 
 OURS = "facedetect"
@@ -46,7 +46,7 @@ REFERENCE = "tf-mtcnn graph"
 
 @dataclass
 class DetectorProcess:
-    """One detector's process, and what it has answered so far."""
+    """One detector's process and its answers so far."""
 
     requests: IO[str]
     answers: IO[str]
@@ -60,7 +60,7 @@ class DetectorProcess:
         )
         line = self.answers.readline()
         if not line:
-            raise RuntimeError("the detector's process ended; see its output above for the reason")
+            raise RuntimeError("the detector's process exited; see its output above for the reason")
         answer = json.loads(line)
         self.times_ms.setdefault(case, []).extend(answer["ms"])
         self.boxes[case] = answer["boxes"]
@@ -103,7 +103,7 @@ def main() -> None:
 def detector_commands(
     scratch: Path, reference: Path | None, rivals: Sequence[str]
 ) -> dict[str, Command]:
-    """The command of each detector, ours first; freezes our graph into `scratch`."""
+    """Return each detector's command, ours first; freezes our graph into `scratch`."""
     freeze(scratch / "mtcnn.pb")
     graph: Command = [own_python(), _PROGRAM, "frozen-graph", str(_THREADS)]
     commands: dict[str, Command] = {
@@ -140,7 +140,7 @@ def measure(
         for process in processes.values():
             process.detect(case, image, min_size)  # warm-up: the first call of a size is slower
             process.times_ms[case].clear()
-    # Slow rivals skip rounds: their medians settle as well.
+    # Slow rivals skip rounds; their medians converge anyway.
     order = list(processes.values())
     for turn in track(range(rounds), "Measuring", console=Console(stderr=True)):
         for case, image, min_size in cases:
@@ -166,7 +166,7 @@ def summarize(name: str, process: DetectorProcess, ours: DetectorProcess) -> Pac
 
 
 def same_faces(found: list[list[float]], expected: list[list[float]]) -> bool:
-    """Whether boxes pair up one to one at an IoU of a half."""
+    """Return whether boxes pair up one to one at an IoU of 0.5."""
     pairs = pair_boxes([Box(*box) for box in found], [Box(*box) for box in expected])
     return len(pairs) == len(found) == len(expected)
 

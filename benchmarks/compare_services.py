@@ -2,8 +2,8 @@
 
 scripts/bench compare-services
 
-Services take turns; each is restarted every round, so only one runs at a time. A round measures
-the start, the first requests, and then a load of clients that each send a request, wait for the
+Services take turns and are restarted every round, so only one runs at a time. A round measures the
+startup, the first requests, and then a load of clients that each send a request, wait for the
 answer and send the next one.
 """
 
@@ -36,7 +36,7 @@ _FIRST_REQUESTS = 10
 
 @dataclass(frozen=True)
 class Case:
-    """A number of concurrent clients, all sending the same picture."""
+    """A number of concurrent clients that all send the same picture."""
 
     picture: str
     concurrency: int
@@ -44,7 +44,7 @@ class Case:
 
 @dataclass
 class Measured:
-    """One service: a value for each round; statistics and peak memory, MB, by case."""
+    """One service: a value per round; statistics and peak memory, MB, by case."""
 
     name: str
     faces: dict[str, int] = field(default_factory=dict)
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def photographs() -> dict[str, bytes]:
-    """JPEG files of eleven portraits, by size."""
+    """Return JPEG files of eleven portraits, by size."""
     group = pictures()["group 1280x886"]
     both = {"640x443": resize(group, 640, 443), "1280x886": group}
     return {name: encode_image(image, ".jpg") for name, image in both.items()}

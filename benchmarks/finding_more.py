@@ -1,8 +1,8 @@
-"""What more looks, rotations and presets find and cost: scripts/bench finding-more --wider DIR.
+"""Measure what looks, rotations and presets find and cost: scripts/bench finding-more --wider DIR.
 
-Fills the sections of docs/finding-more.md. Each view of a picture is searched once, and kept; looks
-and rotations are fused from them as a detector does. The labelled pictures are not part of the
-project.
+Updates the sections of docs/finding-more.md. Each view of a picture is searched once and stored;
+looks and rotations are fused from these as in a detector. The labelled pictures are not part of
+the project.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from facedetect.view_search import combine
 from facedetect.views import View, looks_at
 
 Found = Mapping[tuple[str, View], tuple[list[Face], float]]
-"""The faces of an image that a view shows, and s."""
+"""The faces found in a view of an image, and the time, s."""
 
 _LOOKS = (1, 2, 4, 6)
 _LEVELS = ("easy", "medium", "hard")
@@ -55,7 +55,10 @@ def main() -> None:
     parser.add_argument("--bootstrap", type=int, default=2000, help="bootstrap rounds")
     parser.add_argument("--timed", type=int, default=20, help="images to time")
     parser.add_argument(
-        "--kept", type=Path, default=Path(".bench/finding-more"), help="folder of kept detections"
+        "--kept",
+        type=Path,
+        default=Path(".bench/finding-more"),
+        help="folder for stored detections",
     )
     arguments = parser.parse_args()
     arguments.kept.mkdir(parents=True, exist_ok=True)
@@ -94,7 +97,7 @@ def search_views(
     views: Iterable[View],
     arguments: argparse.Namespace,
 ) -> Found:
-    """Search each view of each image alone, unless that is kept."""
+    """Search each view of each image separately, unless it is already stored."""
     path: Path = arguments.kept / f"{name}.pkl"
     if not path.exists():
         with Detector(max_pyramid_pixels=float("inf")) as detector:
@@ -118,7 +121,7 @@ def _search(
 
 
 def faces_of(found: Found, params: DetectionParams, turned_by: int, image: str) -> list[Face]:
-    """What the detector answers with these parameters for an image that is turned clockwise."""
+    """Return what the detector finds with these parameters in an image rotated clockwise."""
 
     def found_at(rotation: int) -> list[Face]:
         views = looks_at((rotation + turned_by) % 360, params.looks)
@@ -138,7 +141,7 @@ def curves(
 
 
 def looks_table(dataset: Dataset, found: Found, rounds: int) -> str:
-    """Average precision by the number of looks, and how much that is more than with one."""
+    """Return average precision by number of looks, and the gain over one look."""
     params = KNOWN_SETTINGS["recipe"]
     rows = [["looks", *_LEVELS, *(f"{level}, more than with one" for level in _LEVELS), "time"]]
     by_looks = {
@@ -161,7 +164,7 @@ def looks_table(dataset: Dataset, found: Found, rounds: int) -> str:
 
 
 def landmarks_table(dataset: Dataset) -> str:
-    """Mean landmark errors by the number of looks, over the faces that one look found, too."""
+    """Return mean landmark errors by number of looks, over faces that one look also found."""
     rows = [["looks", "mean error", "with one look", "faces"]]
     with Detector() as detector:
         errors = {looks: _landmark_errors(dataset, detector, looks) for looks in _LOOKS}
@@ -180,7 +183,7 @@ def _landmark_errors(dataset: Dataset, detector: Detector, looks: int) -> Landma
 
 
 def contestants() -> dict[str, DetectionParams]:
-    """The presets, and the defaults with each of what makes them up."""
+    """Return the presets, and the defaults with each of their parts."""
     defaults = DetectionParams()
     few = PRESETS["few-misses"]
     return {
@@ -208,7 +211,7 @@ def presets_table(dataset: Dataset, found: Mapping[str, Found], ratios: Mapping[
 
 
 def turned_table(dataset: Dataset, found: Found) -> str:
-    """Recall of images that are turned."""
+    """Return the recall on rotated images."""
     turns = [f"turned by {degrees}" for degrees in ROTATIONS]
     rows = [["rotations", "upright", *turns[1:]]]
     for rotations in ((0,), "auto", ROTATIONS):
@@ -224,7 +227,7 @@ def turned_table(dataset: Dataset, found: Found) -> str:
 def times(
     dataset: Dataset, settings: Mapping[str, DetectionParams], count: int
 ) -> dict[str, float]:
-    """Median ratio of the times to those of the defaults, taking turns on the same images."""
+    """Return the median time relative to the defaults, in turns on the same images."""
     images = [load_image(one.path) for one in dataset.images[:: len(dataset.images) // count]]
     ratios: dict[str, list[float]] = {name: [] for name in settings}
     with Detector(max_pyramid_pixels=float("inf")) as detector:

@@ -1,11 +1,11 @@
 """Fuzz the service with broken images and forms: scripts/fuzz [detect|decode|api|engine|parsers].
 
-`detect` sends them to `POST /detect` of a real service: every response must be one that the OpenAPI
-document lists and arrive in time, and memory must level off. `decode` decodes images in this
-process, which is faster. `api` runs schemathesis with `--count` examples for each operation.
-`engine` runs the native engine on random images, with every instruction set. `parsers` gives forms
-and heads of requests to what parses them, guided by the lines they reach.
-Failing bodies are written to a folder; `--first NUMBER --count 1` with the same seed repeats one.
+`detect` sends them to `POST /detect` of a real service: every response must be documented in
+OpenAPI and arrive in time, and memory must level off. `decode` decodes images in-process, which is
+faster. `api` runs schemathesis with `--count` examples per operation. `engine` runs the native
+engine on random images, with every instruction set. `parsers` fuzzes the parsers of forms and
+request heads, guided by coverage.
+Failing bodies are written to a folder; `--first NUMBER --count 1` with the same seed replays one.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ _PATH = "/detect?min_size=60"
 _PROBLEM = {"type", "title", "status", "detail"}
 _DECODED_PIXELS = 4_000_000
 
-# uvicorn itself may reject these, with a plain text response.
+# uvicorn itself may reject these with a plain-text response.
 _NO_REQUEST = {"length", "chunked", "type"}
 
 
 @dataclass
 class Result:
-    """The outcomes of all bodies by origin, and the failures by number."""
+    """The outcomes of all bodies by origin, and failures by number."""
 
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: dict[int, str] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Result:
     memory_mb: list[float] = field(default_factory=list)
 
     def growth(self) -> float:
-        """Relative growth of memory over the last third."""
+        """The relative growth of memory over the last third."""
         third, tenth = len(self.memory_mb) * 2 // 3, max(len(self.memory_mb) // 10, 1)
         return median(self.memory_mb[-tenth:]) / median(self.memory_mb[third : third + tenth]) - 1
 
@@ -81,7 +81,7 @@ def main() -> None:
         print(ended.stdout)
         raise SystemExit(ended.returncode)
     if arguments.mode == "parsers":
-        from benchmarks.fuzz_parsers import fuzz_parsers  # its fuzzer is for Linux alone
+        from benchmarks.fuzz_parsers import fuzz_parsers  # its fuzzer needs Linux
 
         corpus = arguments.failures / "corpus"
         raise SystemExit(fuzz_parsers(corpus, arguments.count, arguments.seed))
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def fuzz_service(seed: int, first: int, count: int) -> Result:
-    """Start a service and send it the bodies, over several connections."""
+    """Start a service and send it the bodies over several connections."""
     settings = {"FACEDETECT_STALL_TIMEOUT_S": str(_STALL_TIMEOUT_S)}
     with gateway(env=settings) as running, ThreadPoolExecutor(_CONNECTIONS) as pool:
         wait_for(running.client, "/readyz", running.process)
@@ -109,7 +109,7 @@ def fuzz_service(seed: int, first: int, count: int) -> Result:
                 _note(result, number, answer)
             result.memory_mb.append(resident_mb(running.process.pid))
         if running.process.poll() is not None:
-            result.failures[first] = f"the service ended with {running.process.returncode}"
+            result.failures[first] = f"the service exited with {running.process.returncode}"
         if "Traceback" in running.log():
             result.failures[first] = f"the log has a traceback: {running.log()[-5000:]}"
     return result
@@ -141,7 +141,7 @@ class _Sender:
             answer = 0, "", repr(error).encode()
         took_s = time.monotonic() - started
         if answer[0] == 0 and body.content_length is not None:
-            # The service answered and closed before all was sent; TCP may then lose the answer.
+            # The service answered and closed before everything was sent; TCP may lose the answer.
             return number, _Answer(body.origin, "reset", None, took_s)
         is_request = body.origin not in _NO_REQUEST
         wrong = find_fault(answer, self._documented, is_request=is_request)
@@ -183,7 +183,7 @@ class _Sender:
 def find_fault(
     answer: tuple[int, str, bytes], documented: set[str], *, is_request: bool = True
 ) -> str | None:
-    """Check an answer's status, media type and content; returns what is wrong, or None."""
+    """Check an answer's status, media type and contents; return what is wrong, or None."""
     status, kind, content = answer
     if not is_request and (status, kind) == (http.client.BAD_REQUEST, "text/plain"):
         return None
@@ -200,7 +200,7 @@ def find_fault(
 
 
 def fuzz_decoding(seed: int, first: int, count: int) -> Result:
-    """Decode the images in this process."""
+    """Decode the images in-process."""
     files, limits, result = seeds(), ImageLimits(max_pixels=_DECODED_PIXELS), Result()
     progress = Console(stderr=True)
     for number in track(range(first, first + count), "Decoding", console=progress):

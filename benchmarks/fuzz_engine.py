@@ -1,4 +1,4 @@
-"""Random images and parameters for the native engine: each instruction set answers alike."""
+"""Fuzz the native engine: all instruction sets must give the same answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from facedetect.mtcnn.weights import load_weights
 _LONGEST_SIDE = 400
 _GEOMETRIES = [("accurate", False), ("accurate", True), ("reference", False)]
 
-# Of a box or landmark, px, and of a score.
+# The tolerance of boxes and landmarks, px, and of scores.
 _BOUNDS = (1e-3, 0.02, 0.02)
 
 Answer = tuple[NDArray[np.float32], ...]
@@ -31,7 +31,7 @@ Answer = tuple[NDArray[np.float32], ...]
 
 @dataclass
 class EngineResult:
-    """What the cases came to; failures by the case's number."""
+    """The outcome of all cases; failures by case number."""
 
     cases: int = 0
     faces: int = 0
@@ -72,7 +72,7 @@ def report_engine(result: EngineResult) -> None:
 
 
 def _open_engines() -> Iterator[list[Engine]]:
-    """For each geometry, an engine for each instruction set; plain ones are last."""
+    """Yield an engine per instruction set for each geometry; plain ones are last."""
     weights = load_weights(None)
     for name, averages in _GEOMETRIES:
         geometry = named_geometry(name, averages_landmarks=averages)
@@ -94,7 +94,7 @@ def _threshold(random: Random) -> float:
 
 
 def _make_image(random: Random, photographs: list[BGRImage]) -> BGRImage:
-    """A part of a photograph or noise, of any size and aspect ratio, in any order of its axes."""
+    """Return part of a photograph, or noise, of any size, aspect ratio and memory layout."""
     height, width = _side(random), _side(random)
     kind = random.randrange(4)
     if kind == 0:
@@ -121,12 +121,12 @@ def _compare(engine: Engine, case: _Case, expected: Answer) -> str | None:
     try:
         found = engine.detect(case.image, case.params, case.timeout_s)
     except BackendTimeout:
-        return None if case.timeout_s is not None else "a timeout that was not asked for"
+        return None if case.timeout_s is not None else "an unexpected timeout"
     if len(found[0]) != len(expected[0]):
         return f"{len(found[0])} faces instead of {len(expected[0])}"
     if len(found[0]) == 0:
         return None
-    # Scores that are equal but for rounding may change places.
+    # Scores that are equal except for rounding may swap places.
     pairs = np.abs(found[2][:, np.newaxis] - expected[2]).max(axis=2).argmin(axis=1)
     largest = [float(np.abs(a - b[pairs]).max()) for a, b in zip(found, expected, strict=True)]
     if all(value <= bound for value, bound in zip(largest, _BOUNDS, strict=True)):

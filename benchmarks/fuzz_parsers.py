@@ -1,7 +1,7 @@
-"""Fuzz what parses strangers' bytes outside of decoders, guided by coverage: scripts/fuzz parsers.
+"""Fuzz the parsers of untrusted data outside of decoders, by coverage: scripts/fuzz parsers.
 
-Forms and heads of requests. Only our own errors may come out. The fuzzer ends its process, so this
-module is run as one: python -m benchmarks.fuzz_parsers CORPUS [LIBFUZZER_OPTION...].
+These are forms and request heads. Only our own errors may be raised. The fuzzer exits its process,
+so run this module as one: python -m benchmarks.fuzz_parsers CORPUS [LIBFUZZER_OPTION...].
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LOOP = asyncio.new_event_loop()
 
 
 def fuzz_parsers(corpus: Path, count: int, seed: int) -> int:
-    """Run so many inputs; returns the fuzzer's exit status, 0 if nothing was found."""
+    """Run `count` inputs; return the fuzzer's exit status, 0 if nothing was found."""
     corpus.mkdir(parents=True, exist_ok=True)
     for number, data in enumerate(_SEEDS):
         (corpus / f"seed-{number}").write_bytes(data)
@@ -49,7 +49,7 @@ def fuzz_parsers(corpus: Path, count: int, seed: int) -> int:
 
 
 def run_one(data: bytes) -> None:
-    """Give the bytes to the parser that the first one chooses, in chunks as long as the second."""
+    """Feed the parser selected by the first byte, in chunks of the second byte's size."""
     if len(data) < 2:  # noqa: PLR2004 - those two
         return
     run = _run_form if data[0] % 2 == 0 else _run_connection
@@ -96,7 +96,7 @@ _CONFIG = uvicorn.Config(_answer, log_config=None, ws="none")
 
 
 class _Transport(asyncio.Transport):
-    """Takes everything at once."""
+    """Accepts everything at once."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Find and score what a tool hid in a picture, from the pixels alone."""
+"""Find and score what a tool hid in a picture, only from the pixels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SIZES = (20, 40)  # px, the bounds of the size classes
 
 @dataclass
 class Hidden:
-    """Sums over pictures: sides of labelled faces, px; whether each is hidden; false pixels."""
+    """Totals over pictures: sides of labelled faces, px; whether each is hidden; false pixels."""
 
     sides: list[float] = field(default_factory=list)
     is_hidden: list[bool] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Hidden:
         self.pixels += other.pixels
 
     def by_size(self) -> dict[str, tuple[int, int]]:
-        """Missed and labelled faces, by the longer side."""
+        """Return missed and labelled faces, by longer side."""
         bounds = [0, *_SIZES, np.inf]
         names = [f"< {_SIZES[0]} px", f"< {_SIZES[1]} px", "larger"]
         counts = {}
@@ -59,14 +59,14 @@ class Hidden:
 
 
 def hidden_by_change(source: BGRImage, result: BGRImage) -> Mask:
-    """Where a losslessly stored picture has changed."""
+    """Return where a losslessly stored picture has changed."""
     changed = np.any(source != result, axis=2).astype(np.uint8)
     kernel = np.ones((_GAP, _GAP), np.uint8)
     return np.asarray(cv2.morphologyEx(changed, cv2.MORPH_CLOSE, kernel), np.uint8)
 
 
 def hidden_by_black(source: BGRImage, result: BGRImage) -> Mask:
-    """Where bright pixels of a frame became black, gaps closed."""
+    """Return where bright pixels of a frame became black, with gaps closed."""
     was_bright = source.max(axis=2) > _BRIGHT
     is_black = result.max(axis=2) < _BLACK
     kernel = np.ones((_GAP, _GAP), np.uint8)
@@ -90,7 +90,7 @@ def score_mask(mask: Mask, faces: Sequence[Box], others: Sequence[Box] = ()) -> 
 
 
 def _cut(mask: Mask, face: Box, margin: float) -> Mask:
-    """The pixels of a face's box, grown by `margin` of its sides on each side; a view."""
+    """Return a view of a face's box, extended by `margin` of its size on each side."""
     across, down = face.width * margin, face.height * margin
     rows = slice(max(0, round(face.y_min - down)), max(0, round(face.y_max + down)))
     columns = slice(max(0, round(face.x_min - across)), max(0, round(face.x_max + across)))

@@ -1,4 +1,4 @@
-"""Measure the overhead of HTTP over calling the detector in process: scripts/bench http-overhead.
+"""Measure the overhead of HTTP over in-process calls of the detector: scripts/bench http-overhead.
 
 First latency: single requests alternate with single calls. Then throughput: eight concurrent
 clients alternate with two threads that call the detector.
@@ -50,7 +50,7 @@ def main() -> None:
 def measure(
     service: Gateway, detector: Detector, rounds: int, repetitions: int, seconds: float
 ) -> list[list[str]]:
-    """Returns the table, its head first; the arguments are the command's options."""
+    """Return the table, header first; the arguments are the command's options."""
     rows = [["picture", "measure", "in process", "POST /detect", "ratio"]]
     port = service.client.base_url.port or 80
     with client_process() as clients:
@@ -64,7 +64,7 @@ def measure(
 
 
 def _single_calls(detector: Detector, port: int, jpeg: bytes) -> Ways:
-    """Each makes one call and returns its latency, ms."""
+    """Return functions that each make one call and return its latency, ms."""
     connection = HTTPConnection("127.0.0.1", port)
     form = form_of(jpeg)
     headers, body = dict(form.headers), form.read()
@@ -90,7 +90,7 @@ def _timed_ms(call: Callable[[], object]) -> float:
 def _concurrent_calls(
     detector: Detector, port: int, jpeg: bytes, seconds: float, clients: ProcessPoolExecutor
 ) -> Ways:
-    """Each runs for `seconds` and returns images per second."""
+    """Return functions that each run for `seconds` and return images per second."""
 
     def over_http() -> float:
         load = clients.submit(closed_loop, port, [post_of(jpeg)], _CLIENTS, seconds).result()
@@ -115,7 +115,7 @@ def _threads_rate(detector: Detector, jpeg: bytes, seconds: float) -> float:
 
 
 def _in_turns(ways: Ways, rounds: int, what: str, pause_s: float) -> list[float]:
-    """Alternate between the ways; returns the median of each."""
+    """Alternate between the ways; return the median of each."""
     values: dict[str, list[float]] = {name: [] for name in ways}
     warm_up = _WARM_UP if pause_s else 1
     for turn in track(range(rounds + warm_up), f"Measuring {what}", console=Console(stderr=True)):

@@ -1,7 +1,7 @@
-"""Measure what decoding in processes of their own costs: scripts/bench isolation.
+"""Measure the cost of decoding in separate processes: scripts/bench isolation.
 
 Two services, one with FACEDETECT_ISOLATE and one without, are called in turn, by one caller or by
-several at once. Prints medians, and the median of the ratios of calls that followed each other.
+several at once. Prints medians, and the median ratio of consecutive calls.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def row(
     rounds: int,
     size: tuple[int, int],
 ) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     times: dict[httpx2.Client, list[float]] = {isolated.client: [], plain.client: []}
     with ThreadPoolExecutor(callers) as threads:
         for number in range(rounds + 1):
@@ -67,7 +67,7 @@ def row(
 
 
 def timed(client: httpx2.Client, data: bytes) -> float:
-    """Seconds of one call."""
+    """Return the duration of one call, s."""
     start = time.perf_counter()
     answer = client.post("/detect", content=data, headers={"Content-Type": "image/jpeg"})
     seconds = time.perf_counter() - start

@@ -1,7 +1,7 @@
 """Kill and resume annotate-folder many times: scripts/bench kills.
 
 Each run over the same archive gets SIGKILL at a random moment, and the next one resumes. The final
-results must equal, byte for byte, those of an uninterrupted run.
+results must be byte for byte those of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ENDED = (0, 1)  # no file failed; some did
 
 @dataclass(frozen=True)
 class Kill:
-    """One run: results before and after it, and how many it wrote again."""
+    """One run: results before and after it, and how many it rewrote."""
 
     results_before: int
     results_after: int
@@ -87,7 +87,7 @@ def run(
     seed: int = 1,
     pause_s: float = 0.5,
 ) -> KillReport:
-    """Process an archive uninterrupted, then with kills, each up to `pause_s` after its result."""
+    """Process an archive uninterrupted, then with kills, each up to `pause_s` after a result."""
     generator = random.Random(seed)  # noqa: S311 - nothing secret
     baseline, killed = scratch / "baseline", scratch / "killed"
     _run_to_end(_command(archive, baseline, options))
@@ -103,7 +103,7 @@ def run(
 
 
 def results_of(folder: Path) -> dict[str, tuple[int, int]]:
-    """The files of an output folder except reports, with what changes if one is rewritten."""
+    """Return an output folder's files except reports, with what changes on a rewrite."""
     found = {}
     for here, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name != STATE]
@@ -117,13 +117,13 @@ def results_of(folder: Path) -> dict[str, tuple[int, int]]:
 def _identity(path: Path) -> tuple[int, int]:
     try:
         state = path.lstat()
-    except FileNotFoundError:  # a partial file that was renamed meanwhile
+    except FileNotFoundError:  # a partial file, renamed in the meantime
         return 0, 0
     return state.st_ino, state.st_mtime_ns
 
 
 def differing_files(first: Path, second: Path) -> list[str]:
-    """Files that only one of the folders has, or whose bytes differ."""
+    """Return files that exist in only one of the folders, or whose bytes differ."""
     sums = [{name: _sum(folder / name) for name in _files(folder)} for folder in (first, second)]
     names = sums[0].keys() | sums[1].keys()
     return sorted(name for name in names if sums[0].get(name) != sums[1].get(name))
@@ -146,7 +146,7 @@ def _command(archive: Path, output: Path, options: Sequence[str]) -> Command:
 def _run_to_end(command: Command) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode not in _ENDED:
-        raise RuntimeError(f"the command ended with {ended.returncode}: {ended.stderr}")
+        raise RuntimeError(f"the command exited with {ended.returncode}: {ended.stderr}")
 
 
 def _kill_at(command: Command, output: Path, results: int, wait_s: float) -> None:

@@ -1,8 +1,8 @@
-"""Compare the engine and the graph with the processor's limit: scripts/bench limit.
+"""Compare the engine and the graph with the CPU's limit: scripts/bench limit.
 
-The limit is the time that the convolutions and matrix products alone would take at the machine's
-measured peak FLOPS in float32. The engine can be below it, since it computes most in integers.
-Prints how far each case is from it, and a profile of the graph by operation.
+The limit is the time that only the convolutions and matrix products would take at the machine's
+measured peak float32 FLOPS. The engine can be below it, since it computes mostly in integers.
+Prints how far each case is from the limit, and a profile of the graph by op.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> None:
     for name in arguments.pictures:
         image = images[name]
         for min_size in _MIN_SIZES:
-            # The peak is measured next to each case: background load slows all alike.
+            # Measure the peak next to each case: background load slows both equally.
             flops = flops_of(session, image, min_size)
             limit_ms = flops / peak_flops(threads) * 1000
             graph_ms, engine_ms = medians_ms(
@@ -96,13 +96,13 @@ def feeds(image: BGRImage, min_size: int) -> dict[str, Any]:
 
 
 def peak_flops(threads: Threads) -> float:
-    """FLOPS of large matrix products that run on all threads at once."""
+    """Return the FLOPS of large matrix products on all threads at once."""
     with tf.Graph().as_default() as graph:
         matrix = tf.compat.v1.placeholder(tf.float32, [_MATRIX_SIDE, _MATRIX_SIDE])
         products = [tf.matmul(matrix, matrix + float(n)) for n in range(_MATRICES)]
         done = tf.add_n(
             [product[0, 0] for product in products]
-        )  # TensorFlow would not run unused products
+        )  # TensorFlow would skip unused products
     with open_session(graph, threads) as session:
         value = {matrix: np.ones((_MATRIX_SIDE, _MATRIX_SIDE), np.float32)}
         times = []
@@ -133,13 +133,13 @@ def timed_ms(call: Callable[[], object]) -> float:
 
 
 def medians_ms(*calls: Callable[[], object], rounds: int) -> list[float]:
-    """The calls' medians, run in turn."""
+    """Return the median of each call, run in turn."""
     rows = [[timed_ms(call) for call in calls] for _ in range(rounds)]
     return [median(times) for times in zip(*rows, strict=True)]
 
 
 def profile(session: Any, image: BGRImage, min_size: int, runs: int = 5) -> Table:
-    """Time by net and operation, summed over threads; includes the overhead of tracing."""
+    """Return the time by net and op, summed over threads, including tracing overhead."""
     nanoseconds: Counter[tuple[str, str]] = Counter()
     for _ in range(runs):
         metadata = tf.compat.v1.RunMetadata()

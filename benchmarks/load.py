@@ -1,8 +1,8 @@
 """Load-test the service beyond its capacity: scripts/bench load.
 
-Requests arrive at random times at a fixed rate, whether or not earlier ones were answered (an open
-loop): at the service's capacity, which is measured first, and at multiples of it. The rate of
-accepted requests must not drop.
+Requests arrive at random times at a fixed rate, whether or not earlier ones have been answered (an
+open loop): at the service's capacity, which is measured first, and at multiples of it. The rate
+of accepted requests must not drop.
 
 The service runs on one core and the clients on another, so that they do not slow it down.
 """
@@ -42,7 +42,7 @@ _CAPACITY_CLIENTS = 4
 
 @dataclass(frozen=True)
 class Offered:
-    """A load: its multiple of the capacity, its rate per second, and the rounds' statistics."""
+    """A load: its multiple of the capacity, its rate per second, and each round's statistics."""
 
     times: float
     rate: float
@@ -78,14 +78,14 @@ def main() -> None:
 
 
 def mixed_requests() -> list[bytes]:
-    """Requests with photographs of three sizes."""
+    """Return requests with photographs of three sizes."""
     portrait = encode_image(pictures()["portrait 512x512"], ".jpg")
     return [post_of(image) for image in (*photographs().values(), portrait)]
 
 
 @contextmanager
 def pinned_service() -> Iterator[Gateway]:
-    """Run the service on the first core, and this process and its later children on the others."""
+    """Run the service on the first core, this process and its later children on the others."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) == 1:
         sys.exit("this benchmark needs two cores, for the service and its clients; found one")
@@ -99,7 +99,7 @@ def pinned_service() -> Iterator[Gateway]:
 def _capacity(
     clients: ProcessPoolExecutor, port: int, requests: Sequence[bytes], seconds: float
 ) -> float:
-    """The throughput of a few clients that wait for each answer, after a warm-up."""
+    """Return the throughput of a few clients that wait for each answer, after a warm-up."""
     for _ in range(2):
         load = clients.submit(closed_loop, port, requests, _CAPACITY_CLIENTS, seconds).result()
     return summarize(load.answers).per_second

@@ -1,4 +1,4 @@
-"""Throughput, latency and statuses of a service under load."""
+"""Throughput, latency and status codes of a service under load."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ NO_ANSWER = 0
 
 @dataclass(frozen=True)
 class Answer:
-    """One request and the status it got.
+    """One request and its status.
 
-    `due_s` counts from the start of the load. `late_ms` is how much later it was sent, `took_ms`
+    `due_s` is relative to the start of the load. `late_ms` is how much later it was sent, `took_ms`
     the time from due to the last byte. `status` is NO_ANSWER if the connection broke or timed out.
     """
 
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class LoadStats:
-    """Requests answered 200 per second, their latency, and how often each status came."""
+    """Requests per second with status 200, their latency, and the count of each status."""
 
     per_second: float
     p50_ms: float
@@ -49,7 +49,7 @@ class LoadStats:
 
     @property
     def errors(self) -> dict[int, int]:
-        """Statuses other than 200 and 429."""
+        """The counts of statuses other than 200 and 429."""
         expected = {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS}
         return {status: n for status, n in self.statuses.items() if status not in expected}
 
@@ -57,7 +57,7 @@ class LoadStats:
 def summarize(answers: Sequence[Answer], seconds: float | None = None) -> LoadStats:
     """Compute the statistics of answers; latencies are NaN if none was 200.
 
-    The rate is that of the first `seconds`, by default of the time until the last answer.
+    The rate is over the first `seconds`, by default until the last answer.
     """
     good = [answer for answer in answers if answer.status == HTTPStatus.OK]
     ended = [answer.ended_s for answer in good]
@@ -70,7 +70,7 @@ def summarize(answers: Sequence[Answer], seconds: float | None = None) -> LoadSt
 
 
 def median_stats(rounds: Sequence[LoadStats]) -> LoadStats:
-    """Combine rounds: medians, but the maximum of `longest_ms`; statuses are added up."""
+    """Combine rounds: medians, but the maximum of `longest_ms`, and the sum of statuses."""
     statuses: Counter[int] = Counter()
     for one in rounds:
         statuses.update(one.statuses)
@@ -85,6 +85,6 @@ def median_stats(rounds: Sequence[LoadStats]) -> LoadStats:
 
 
 def format_errors(stats: LoadStats) -> str:
-    """Such as `500: 3, none: 1`; `0` without errors."""
+    """Return the errors as in `500: 3, none: 1`; `0` if there are none."""
     names = {status: str(status) if status else "none" for status in stats.errors}
     return ", ".join(f"{names[status]}: {n}" for status, n in sorted(stats.errors.items())) or "0"

@@ -32,7 +32,7 @@ _TOKENS = (
 
 @dataclass(frozen=True)
 class Body:
-    """A request's body: what it was made from, its bytes, and how to send them."""
+    """A request body: its origin, its bytes, and how to send them."""
 
     origin: str
     data: bytes
@@ -42,7 +42,7 @@ class Body:
 
 
 def seeds() -> dict[str, bytes]:
-    """Small valid files of every format and variant; the first word of a name is the format."""
+    """Return small valid files of all formats and variants; names start with the format."""
     portrait = resize(pictures()["portrait 512x512"][40:240, 120:320], _SIDE, _SIDE)
     image = Image.fromarray(cv2.cvtColor(portrait, cv2.COLOR_BGR2RGB))
     exif = Image.Exif()
@@ -93,7 +93,7 @@ def _save_heic(file: pillow_heif.HeifFile, **options: object) -> bytes:
 
 
 def mutate_file(chance: random.Random, files: dict[str, bytes]) -> Body:
-    """One of the files, mutated several times; some stay valid."""
+    """Mutate one of the files several times; some stay valid."""
     origin = chance.choice(list(files))
     data = bytearray(files[origin])
     others = list(files.values())
@@ -103,7 +103,7 @@ def mutate_file(chance: random.Random, files: dict[str, bytes]) -> Body:
 
 
 def mutate_form(chance: random.Random, files: dict[str, bytes]) -> Body:
-    """A form with an image and broken boundaries, headers or parts."""
+    """Make a form with an image and broken boundaries, headers or parts."""
     boundary = chance.choice([b"x", b"-" * 70, b"a b", b'"', b"\xff", b"boundary"])
     disposition = chance.choice(
         [
@@ -126,7 +126,7 @@ def mutate_form(chance: random.Random, files: dict[str, bytes]) -> Body:
 
 
 def mutate_request(chance: random.Random, files: dict[str, bytes]) -> Body:
-    """Mostly mutated files; some forms, and some with a wrong length or type."""
+    """Make mostly mutated files, some forms, and some with a wrong length or type."""
     body = (mutate_form if chance.random() < 0.2 else mutate_file)(chance, files)  # noqa: PLR2004
     kind = chance.random()
     if kind < 0.02:  # noqa: PLR2004
@@ -199,5 +199,5 @@ _MUTATIONS: tuple[Callable[[random.Random, bytearray, list[bytes]], None], ...] 
 
 
 def random_of(seed: int, number: int) -> random.Random:
-    """A generator for one body, fixed by the run's seed and the body's number."""
+    """Return the random generator of one body, given the run's seed and the body's number."""
     return random.Random(f"{seed} {number}")  # noqa: S311 - nothing secret

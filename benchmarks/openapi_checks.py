@@ -11,7 +11,7 @@ _CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 
 
 def check_openapi(url: str, examples: int, seed: int) -> subprocess.CompletedProcess[str]:
-    """Run all checks on the service at `url`, with up to `examples` for each operation."""
+    """Run all checks on the service at `url`, with up to `examples` per operation."""
     options = ["--checks", "all", "--max-examples", str(examples), "--seed", str(seed)]
     options += ["--continue-on-failure", "--generation-database", "none", "--no-color"]
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""Tables that benchmarks write into the documentation, between two comments that name them."""
+"""Write benchmark tables into the documentation, between two comments that name them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table
 def write_section(page: Path, name: str, text: str) -> None:
     """Replace what is between `<!-- name -->` and `<!-- /name -->`.
 
-    Raises ValueError unless the page has both exactly once.
+    Raises ValueError unless the page contains both exactly once.
     """
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     content, count = re.subn(
@@ -38,12 +38,12 @@ def page_with(pages: Sequence[Path], name: str) -> Path:
 
 
 def link_from(page: Path, target: Path) -> str:
-    """The path of a file as a link in a page, relative to the page."""
+    """Return a file's path as a link relative to the page."""
     return Path(os.path.relpath(target, page.parent)).as_posix()
 
 
 def print_table(rows: Sequence[Sequence[str]], title: str = "") -> str:
-    """Print a table whose first row is its head, and return it as Markdown."""
+    """Print a table whose first row is its header, and return it as Markdown."""
     table = Table(*rows[0], title=title)
     for row in rows[1:]:
         table.add_row(*row)

@@ -1,4 +1,4 @@
-"""The benchmarks' pictures: photographs, alone and composed into groups and crowds."""
+"""The benchmarks' pictures: single photographs, and groups and crowds composed of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = (
 
 
 def pictures() -> dict[str, BGRImage]:
-    """A portrait, a group at three sizes and a crowd of 144 faces, by name."""
+    """Return a portrait, a group in three sizes and a crowd of 144 faces, by name."""
     astronaut = load_image(PHOTOGRAPHS / "astronaut.jpg")
     hopper = load_image(PHOTOGRAPHS / "grace_hopper.jpg")
     group = make_group(astronaut, hopper)

@@ -1,4 +1,4 @@
-"""Resident memory of processes and their children."""
+"""Measure the resident memory of processes and their children."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def resident_mb(pid: int | str = "self") -> float:
 
 
 def tree_resident_mb(pids: list[int]) -> float:
-    """Sum over processes and their descendants; shared pages count in each."""
+    """Return the sum over processes and their descendants; shared pages count in each."""
     total = 0.0
     for pid in pids:
-        with suppress(FileNotFoundError, ProcessLookupError):  # a process may end meanwhile
+        with suppress(FileNotFoundError, ProcessLookupError):  # a process may exit in the meantime
             total += resident_mb(pid) + tree_resident_mb(_children(pid))
     return total
 

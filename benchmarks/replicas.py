@@ -1,7 +1,8 @@
 """Inject faults into three model servers under load: scripts/bench replicas.
 
-The servers share one DNS name. One is killed and restarted, one is suspended for a while, one gets
-a new model version. Eight clients keep sending requests through the gateway and check every answer.
+The servers share one DNS name. One is killed and restarted, one is suspended for a while, and one
+gets a new model version. Eight clients keep sending requests through the gateway and check every
+answer.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _NAME = "models.test"
 _CLIENTS = 8
 
 Event = tuple[float, str]
-"""When it happened, s, and what."""
+"""The time, s, and the event."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class ReplicaAnswer:
 
 @dataclass
 class ReplicaLoad:
-    """Clients that send requests without pause until they are stopped."""
+    """Clients that send requests continuously until stopped."""
 
     url: str
     image: bytes
@@ -74,7 +75,7 @@ class ReplicaLoad:
                 client.join()
 
     def wait_for_version(self, version: int) -> None:
-        """Wait until a version has answered, for a minute at most."""
+        """Wait up to a minute until a version has answered."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if any(answer.version == version for answer in self.answers):
@@ -123,7 +124,7 @@ def main() -> None:
 
 
 def run(model: Path, image: bytes, pause_s: float) -> tuple[list[ReplicaAnswer], list[Event]]:
-    """Returns the answers and the events; `model` is a folder with a folder for each version."""
+    """Return the answers and the events; `model` has a folder per version."""
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port = free_port()
@@ -185,7 +186,7 @@ def _signal(server: Server, number: int) -> None:
 
 
 def _add_version(folder: Path) -> None:
-    """Copy first, then rename, so that the server never sees half a version."""
+    """Copy, then rename, so that the server never sees half a version."""
     shutil.copytree(folder / "1", folder / "unfinished")
     (folder / "unfinished").rename(folder / "2")
 

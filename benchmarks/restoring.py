@@ -1,9 +1,9 @@
-"""What restoring hidden faces gives: scripts/bench restoring.
+"""Measure what can be restored of hidden faces: scripts/bench restoring.
 
-Each face is hidden by us and, for comparison, by a Gaussian blur as photo editors have it. Then it
-is restored by somebody who knows how it was hidden: Richardson-Lucy deconvolution (W. H.
-Richardson, Bayesian-based iterative method of image restoration, JOSA 62(1), 1972) with the blur's
-own kernel.
+Each face is hidden by us and, for comparison, by a Gaussian blur as in photo editors. Then it is
+restored by an attacker who knows how it was hidden: by Richardson-Lucy deconvolution (W. H.
+Richardson, Bayesian-based iterative method of image restoration, JOSA 62(1), 1972) with the exact
+kernel.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ PORTRAITS = [ROOT / "tests/data" / name for name in ("astronaut.jpg", "grace_hop
 
 Plane = NDArray[np.float32]
 
-SMALLEST = 60  # px; of smaller faces little is there to begin with
-PATCHES = 6  # as facedetect.hiding has it
+SMALLEST = 60  # px; smaller faces have little detail to begin with
+PATCHES = 6  # as in facedetect.hiding
 MARGIN = 0.15
 ROUNDS = 60
 LEAST_CONFIDENCE, LEAST_OVERLAP = 0.99, 0.3
@@ -37,7 +37,7 @@ SHOWN_SIDE = 160
 
 
 def soften(image: BGRImage, face: Face) -> BGRImage:
-    """A Gaussian blur of the whole picture, its radius a twentieth of the face."""
+    """Apply a Gaussian blur to the whole picture, with a radius of a twentieth of the face."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), face.box.width / 20), np.uint8)
 
 
@@ -49,11 +49,11 @@ HIDINGS: dict[str, tuple[Callable[[BGRImage, Face], BGRImage], float]] = {
     ),
     "an editor's Gaussian blur": (soften, 1 / 20),
 }
-"""How faces are hidden, and the width (sigma) of the kernel to undo, as a share of the face's."""
+"""How faces are hidden, and the sigma of the kernel to undo, as a fraction of the face's width."""
 
 
 def restore(image: BGRImage, sigma: float) -> BGRImage:
-    """Richardson-Lucy deconvolution for a Gaussian kernel."""
+    """Apply Richardson-Lucy deconvolution with a Gaussian kernel."""
     seen = image.astype(np.float32) + 1
     guess = seen.copy()
     for _ in range(ROUNDS):
@@ -63,7 +63,7 @@ def restore(image: BGRImage, sigma: float) -> BGRImage:
 
 
 def detail(image: BGRImage, box: Box) -> Plane:
-    """What is finer than a patch, within the face's box: eyes, nose and mouth; of mean 0."""
+    """Return detail finer than a patch in the face's box: eyes, nose and mouth; with mean 0."""
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
     coarse = cv2.GaussianBlur(grey, (0, 0), box.width * (1 + 2 * MARGIN) / PATCHES / 2)
     rows, columns = slice(int(box.y_min), int(box.y_max)), slice(int(box.x_min), int(box.x_max))
@@ -72,14 +72,14 @@ def detail(image: BGRImage, box: Box) -> Plane:
 
 
 def correlation(first: Plane, second: Plane) -> float:
-    """1 for the same detail, about 0 for another face's."""
+    """Return 1 for the same detail, about 0 for that of another face."""
     norms = float(np.linalg.norm(first) * np.linalg.norm(second))
     return float((first * second).sum()) / norms if norms else 0.0
 
 
 @dataclass
 class Restored:
-    """What one way of hiding left, for each face: the detail, before and after restoring it."""
+    """What one way of hiding leaves of each face: the detail, before and after restoration."""
 
     left: list[float] = field(default_factory=list)
     restored: list[float] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Restored:
 
 
 def faces_in(detector: Detector, paths: Sequence[Path]) -> Iterator[tuple[BGRImage, Face]]:
-    """Each large, certain face with what is around it."""
+    """Yield each large, certain face with its surroundings."""
     for path in paths:
         try:
             image = load_image(path)
@@ -107,7 +107,7 @@ def faces_in(detector: Detector, paths: Sequence[Path]) -> Iterator[tuple[BGRIma
 def try_face(
     detector: Detector, image: BGRImage, face: Face, results: dict[str, Restored]
 ) -> list[BGRImage]:
-    """Hide a face in each way and restore it; returns the pictures to show beside each other."""
+    """Hide a face in each way and restore it; return the pictures to show side by side."""
     shown, original = [image], detail(image, face.box)
     for name, (cover, share) in HIDINGS.items():
         hidden = cover(image, face)
@@ -124,7 +124,7 @@ def try_face(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=Path, help="folder of photographs to add")
-    parser.add_argument("--faces", type=int, default=60, help="most faces to try")
+    parser.add_argument("--faces", type=int, default=60, help="maximum number of faces")
     parser.add_argument("--shown", type=Path, help="write a picture of the first two faces here")
     options = parser.parse_args()
     paths = sorted(options.pictures.rglob("*.jpg")) if options.pictures else []

@@ -4,8 +4,8 @@ python rival_detector.py KIND THREADS [PATH]
 {"image": "/data/1.jpg", "min_size": 20, "factor": 0.709, "thresholds": [0.6, 0.7, 0.7]}
 {"boxes": [[1.0, 2.0, 3.0, 4.0]], "scores": [0.9], "landmarks": [[[1.0, 2.0], ...]]}
 
-Pictures are decoded as in facedetect, by Pillow and upright. A picture that needs more than 6 GB
-fails. As some packages leak memory, a picture that fails is retried once after a restart, so that
+Pictures are decoded as in facedetect, upright and by Pillow. A picture that needs more than 6 GB
+fails. Because some packages leak memory, a failed picture is retried once after a restart, so that
 it never fails because of earlier ones.
 """
 
@@ -29,10 +29,10 @@ _MOST_BYTES = 6 * 10**9
 def main() -> None:
     kind, threads, path, again = [*sys.argv[1:], "", ""][:4]
     resource.setrlimit(resource.RLIMIT_DATA, (_MOST_BYTES, _MOST_BYTES))
-    # Some packages use all the cores they see.
+    # Some packages use all cores they see.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(threads)])
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # keeps what packages print apart from the answers
+    os.dup2(2, 1)  # separates the packages' output from the answers
     detect = LOADERS[kind](path, int(threads))
     is_new = True
     for line in chain([again] if again else [], sys.stdin):
@@ -55,7 +55,7 @@ def answer_to(line: str, detect: Detect) -> Faces:
 
 
 def restart(*arguments: str) -> None:
-    """Replace this process, keeping its input and output; no further request waits yet."""
+    """Replace this process, keeping its input and output; no further request is waiting."""
     os.execv(sys.executable, [sys.executable, __file__, *arguments])  # noqa: S606 - this program
 
 

@@ -1,8 +1,8 @@
-"""Measure what screening in integers is calibrated to: scripts/bench screening.
+"""Measure the calibration of the integer screening: scripts/bench screening.
 
-Prints between which values P-Net's activations lie, which integers must store, and for each
-margin how many cells it lets pass and how many it misses that float32 would have kept. Both belong
-into facedetect/engine/screening.py.
+Prints the ranges of P-Net's activations, which integers must store, and for each margin how many
+cells pass and how many are missed that float32 would have kept. Both go into
+facedetect/engine/screening.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from facedetect.mtcnn.geometry import ACCURATE
 from facedetect.mtcnn.weights import FloatArray, Layer, Net, load_weights
 
 _MARGINS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
-# Activations of every image's level are read from its middle, at most so many pixels a side.
+# Activations of each level are read from its middle, at most this many pixels per side.
 _SAMPLE_SIDE = 300
 
 
@@ -72,7 +72,7 @@ def scales_of(image: BGRImage, min_size: float, factor: float) -> list[float]:
 
 @dataclass
 class ScreeningCounts:
-    """What screening predicted of cells, against their logits in float32."""
+    """The screening's predictions for cells, compared with their float32 logits."""
 
     threshold: float
     cells: int = 0
@@ -80,7 +80,7 @@ class ScreeningCounts:
     passed: Counter[float] = field(default_factory=Counter)
     missed: Counter[float] = field(default_factory=Counter)
     largest_loss: float = 0.0
-    """How far below the threshold a kept cell was predicted."""
+    """The largest shortfall of a kept cell's prediction below the threshold."""
 
     def add(self, screened: FloatArray, exact: FloatArray) -> None:
         is_kept = exact > self.threshold
@@ -131,7 +131,7 @@ def resized_middle(image: BGRImage, scale: float) -> FloatArray:
 
 
 def activations(net: Net, pixels: FloatArray) -> dict[str, FloatArray]:
-    """P-Net's activations that integers store: after conv1's pool, and after conv2."""
+    """Return P-Net's activations to be stored in integers: after conv1's pool and conv2."""
     first = convolve(pixels, net["conv1"])
     height, width = (side // 2 for side in first.shape[:2])
     pooled = first[: 2 * height, : 2 * width].reshape(height, 2, width, 2, -1).max(axis=(1, 3))

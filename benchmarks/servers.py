@@ -1,4 +1,4 @@
-"""Run real model servers and gateways in their own processes, for benchmarks and tests."""
+"""Run real model servers and gateways in separate processes, for benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Server:
         return f"http://127.0.0.1:{self.rest_port}/{self.name}"
 
     def kill(self) -> None:
-        """End it with SIGKILL."""
+        """Kill it with SIGKILL."""
         self.process.kill()
         self.process.wait()
 
@@ -77,7 +77,7 @@ def model_server(
 
 @contextmanager
 def tensorflow_serving(source: Path, name: str = "mtcnn") -> Iterator[Server]:
-    """Run TensorFlow Serving's own binary, with a model's folder or a file that configures models.
+    """Run TensorFlow Serving's binary with a model's folder or a model config file.
 
     Waits for the model `name`.
     """
@@ -119,11 +119,11 @@ def _ports(process: subprocess.Popen[str]) -> tuple[int, int]:
             threading.Thread(target=_drain, args=[process.stderr], daemon=True).start()
             return ports["gRPC"], ports["REST"]
     process.stderr.close()
-    raise RuntimeError(f"the model server ended with {process.wait()}")
+    raise RuntimeError(f"the model server exited with {process.wait()}")
 
 
 def _drain(pipe: IO[str]) -> None:
-    """Read to the end: a full pipe would block the server."""
+    """Read to the end, since a full pipe would block the server."""
     with pipe:
         pipe.read()
 
@@ -133,7 +133,7 @@ def _wait_until_available(server: Server) -> None:
     with closing(GrpcClient(f"127.0.0.1:{server.port}")) as client:
         while time.monotonic() < deadline:
             if server.process.poll() is not None:
-                raise RuntimeError(f"TensorFlow Serving ended with {server.process.returncode}")
+                raise RuntimeError(f"TensorFlow Serving exited with {server.process.returncode}")
             with suppress(ServingError):
                 statuses = client.status(ModelRef(server.name), timeout_s=5)
                 if any(status.state == ModelVersionStatus.AVAILABLE for status in statuses):
@@ -150,7 +150,7 @@ def free_port() -> int:
 
 @dataclass
 class Gateway:
-    """A service's process, a client to it, and its log file."""
+    """A service's process, a client for it, and its log file."""
 
     process: subprocess.Popen[str]
     client: httpx2.Client
@@ -166,7 +166,7 @@ class Gateway:
 
 @contextmanager
 def gateway(*options: str, env: Mapping[str, str] | None = None) -> Iterator[Gateway]:
-    """Run `facedetect serve` on a free port; waits until it is alive, not until it is ready."""
+    """Run `facedetect serve` on a free port; wait until it is alive, but not until it is ready."""
     port = free_port()
     command: Command = [FACEDETECT, "serve", "--port", str(port), *options]
     with ExitStack() as stack:
@@ -186,11 +186,11 @@ def gateway(*options: str, env: Mapping[str, str] | None = None) -> Iterator[Gat
 
 
 def wait_for(client: httpx2.Client, path: str, process: subprocess.Popen[str]) -> None:
-    """Wait until a path answers 200, for five minutes at most: a busy machine starts slowly."""
+    """Wait up to five minutes until a path answers 200: a busy machine starts slowly."""
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"the service ended with {process.returncode}")
+            raise RuntimeError(f"the service exited with {process.returncode}")
         with suppress(httpx2.TransportError):
             if client.get(path).status_code == HTTPStatus.OK:
                 return

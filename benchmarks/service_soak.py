@@ -1,4 +1,4 @@
-"""Send the service ten thousand requests of all sizes and formats: scripts/bench service-soak.
+"""Send ten thousand requests of all sizes and formats to the service: scripts/bench service-soak.
 
 Plots its resident memory over time, which must level off, and prints the growth over the last
 third of the requests.
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def soak_service(service: Gateway, count: int) -> list[float]:
-    """Post `count` pictures; returns the service's memory, MB, after each."""
+    """Post `count` pictures; return the service's memory after each, MB."""
     sources = list(pictures().values())
 
     def post(upload: Upload) -> float:

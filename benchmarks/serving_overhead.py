@@ -1,8 +1,8 @@
-"""Measure the overhead of TensorFlow Serving over the model in process.
+"""Measure the overhead of TensorFlow Serving over the in-process model.
 
 scripts/bench serving-overhead
 
-Detects the same picture in process, through each protocol and input format, and through the whole
+Processes the same picture in-process, through each protocol and input format, and through the whole
 gateway, in turns. Uses `tensorflow_model_server` if it is on PATH, else `facedetect model-server`.
 """
 
@@ -81,7 +81,7 @@ def _server() -> Iterator[Server]:
 
 @dataclass(frozen=True)
 class _Targets:
-    """Everything that a picture can be sent to."""
+    """Everything a picture can be sent to."""
 
     embedded: Detector
     grpc: GrpcClient
@@ -99,7 +99,7 @@ def _open(stack: ExitStack) -> _Targets:
 
 
 def _measure(targets: _Targets, image: BGRImage, rounds: int) -> dict[str, tuple[float, int]]:
-    """Returns the median, ms, and the bytes sent to the server, of each way."""
+    """Return the median, ms, and the bytes sent to the server, for each way."""
     jpeg = encode_image(image, ".jpg")
     embedded, client = targets.embedded, targets.grpc
     sent: dict[str, tuple[str, Arrays]] = {
@@ -147,7 +147,7 @@ def _post(client: Any, jpeg: bytes) -> None:
 
 
 def _table(name: str, rows: dict[str, tuple[float, int]]) -> str:
-    """Ways that start from a JPEG are compared with decoding and detecting in process."""
+    """Compare ways that start from a JPEG with in-process decoding and detection."""
     pixels, file = (rows[f"in process, from {what}"][0] for what in ("pixels", "the JPEG"))
     table = [["way", "ms", "vs in process", "bytes sent"]]
     for way, (took, size) in rows.items():

@@ -1,7 +1,7 @@
-"""Serve one normal client beside hundreds that send a byte per second: scripts/bench slow-clients.
+"""Serve one normal client alongside hundreds of slow ones: scripts/bench slow-clients.
 
-Half of the slow clients never finish the request's headers, half never finish its body. The
-service must disconnect them, and the normal client must not notice them.
+Slow clients send a byte per second. Half of them never finish the request's headers, the others
+never finish its body. The service must disconnect them, and the normal client must not notice.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CLOSED, STILL_OPEN = "closed", "still open"
 
 @dataclass(frozen=True)
 class Ending:
-    """How a slow client ended: what it left unfinished; after how long; a status or CLOSED."""
+    """How a slow client ended: what was unfinished, after how long, and a status or CLOSED."""
 
     unfinished: str
     after_s: float
@@ -44,7 +44,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Measured:
-    """The normal client without and with slow ones; how those ended; memory before, peak, MB."""
+    """The normal client without and with slow ones; their endings; memory before and peak, MB."""
 
     alone: LoadStats
     beside: LoadStats
@@ -75,9 +75,9 @@ def main() -> None:
 def measure(
     service: Gateway, image: bytes, senders: int, seconds: float, sending_s: float
 ) -> Measured:
-    """Measure a normal client for `seconds` alone, then for `seconds` beside slow ones.
+    """Measure a normal client for `seconds` alone, then for `seconds` alongside slow ones.
 
-    Those give up after `sending_s`, which must be long enough for the service to disconnect them.
+    Slow clients give up after `sending_s`, which must give the service time to disconnect them.
     """
     port, request = service.client.base_url.port or 80, [post_of(image)]
     with (
@@ -96,7 +96,7 @@ def measure(
 
 
 def send_slowly(port: int, count: int, seconds: float) -> list[Ending]:
-    """Send a byte per second over `count` connections, for `seconds` at most."""
+    """Send a byte per second over `count` connections for at most `seconds`."""
 
     async def send_all() -> list[Ending]:
         kinds = [(HEAD, BODY)[number % 2] for number in range(count)]

@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def describe_growth(memory_mb: list[float]) -> str:
-    """A sentence with the memory after each third, and the growth over the last one."""
+    """Return a sentence with the memory after each third, and the growth over the last."""
     tenth = len(memory_mb) // 30 + 1
     third = len(memory_mb) // 3
     early = mean(memory_mb[third : third + tenth])
@@ -44,7 +44,7 @@ def describe_growth(memory_mb: list[float]) -> str:
 
 
 def soak(count: int) -> list[float]:
-    """Detect faces in `count` pictures; returns resident memory, MB, after each."""
+    """Detect faces in `count` pictures; return the resident memory after each, MB."""
     generator = np.random.default_rng(1)
     sources = list(pictures().values())
     memory_mb = []

@@ -1,7 +1,7 @@
 """Make a photo archive with known faces: scripts/bench synthetic-archive FOLDER.
 
-Pictures of 200 to 2,400 px in every supported format and EXIF orientation, in nested folders, and
-broken files of every kind. Equal seeds give equal archives.
+It contains pictures of 200 to 2,400 px in every supported format and EXIF orientation, in nested
+folders, and broken files of every kind. Equal seeds give equal archives.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _TURNS = {  # EXIF orientation: how to store an upright picture
 
 @dataclass(frozen=True)
 class Coding:
-    """A way to store a picture: its share in per cent, and its longest side, px."""
+    """A way to store a picture: its share, per cent, and its longest side, px."""
 
     suffix: str
     share: int
@@ -99,7 +99,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Sources:
-    """What pictures are composed of: heads, and a background without a face."""
+    """The parts of composed pictures: heads, and a background without faces."""
 
     heads: list[Head]
     background: BGRImage
@@ -135,9 +135,9 @@ def main() -> None:
 def make_archive(
     folder: Path, count: int, *, seed: int = 1, longest: int = SIDES[1]
 ) -> dict[str, list[Box]]:
-    """Write `count` pictures; returns the faces of each, upright, by its name in the folder.
+    """Write `count` pictures; return the upright faces in each, by name in the folder.
 
-    The first ones have one coding each, the others are drawn by the codings' shares.
+    The first ones have one coding each; the others are drawn according to the codings' shares.
     """
     sources = read_sources()
     make = partial(_write_picture, folder, sources, seed, longest)
@@ -170,7 +170,7 @@ def _coding_of(number: int, generator: np.random.Generator) -> Coding:
 def compose(
     sources: Sources, generator: np.random.Generator, size_wh: tuple[int, int], people: int
 ) -> tuple[BGRImage, list[Box]]:
-    """A picture of `people` in a grid, fewer if there is no room, and their faces."""
+    """Compose a picture of `people` in a grid, or fewer if there is no room; return the faces."""
     width, height = size_wh
     canvas = resize(sources.background, width, height)
     most_columns = max(1, width // _SMALLEST_HEAD)
@@ -200,7 +200,7 @@ def _moved(face: Box, left: int, top: int) -> Box:
 
 
 def store(image: BGRImage, path: Path, coding: Coding, *, orientation: int = 1) -> None:
-    """Write a picture, turned so that its EXIF orientation makes it upright."""
+    """Write a picture, rotated so that its EXIF orientation makes it upright."""
     if coding.mode == "I;16":
         deep = np.asarray(image, np.uint16) * 257
         path.write_bytes(cv2.imencode(".png", deep)[1].tobytes())
@@ -227,7 +227,7 @@ def _saver(coding: Coding, orientation: int) -> Callable[[Image.Image, Path], No
 
 
 def _exif(orientation: int) -> Image.Exif:
-    """As a phone writes it, with a GPS position that anonymising must remove."""
+    """Return EXIF data as phones write it, with a GPS position that anonymising must remove."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     exif[ExifTags.Base.Make] = "facedetect"
@@ -242,7 +242,7 @@ def _profile(mode: str) -> bytes | None:
     if mode != "RGB":
         return None
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[_ICC_DATE] = bytes(12)  # else the current time, and the bytes would differ
+    profile[_ICC_DATE] = bytes(12)  # else the current time, which would change the bytes
     return bytes(profile)
 
 

@@ -1,4 +1,4 @@
-"""Make videos with known faces: a camera that pans over a picture of people."""
+"""Make videos with known faces: a camera pans over a picture of people."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TURN_S = 8.0
 
 @dataclass(frozen=True)
 class FrameFaces:
-    """The faces of a frame: those inside it, and those that its edges cut."""
+    """The faces in a frame: those inside it, and those cut by its edges."""
 
     whole: list[Box]
     cut: list[Box]
@@ -33,7 +33,7 @@ class FrameFaces:
 def make_clip(
     path: Path, seconds: float, size_wh: tuple[int, int] = (1280, 720), seed: int = 1
 ) -> list[FrameFaces]:
-    """Write an H.264 video; returns the faces of each frame."""
+    """Write an H.264 video; return the faces in each frame."""
     scene, faces = compose(read_sources(), np.random.default_rng(seed), _SCENE_WH, _PEOPLE)
     views = [_view(number / RATE) for number in range(round(seconds * RATE))]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def read_frames(path: Path) -> list[BGRImage]:
 
 
 def _view(at_s: float) -> Box:
-    """The part of the scene in view: the camera swings back and forth, and zooms."""
+    """Return the part of the scene in view: the camera swings back and forth, and zooms."""
     width, height = _SCENE_WH
     middle, swing = (_NEAREST + _FARTHEST) / 2, (_FARTHEST - _NEAREST) / 2
     share = middle + swing * math.cos(2 * math.pi * at_s / _TURN_S)

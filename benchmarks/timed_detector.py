@@ -1,11 +1,11 @@
-"""Time a detector in its own process: one JSON request per line in, one JSON answer per line out.
+"""Time a detector in a separate process: one JSON request per line in, one answer per line out.
 
 python timed_detector.py KIND THREADS [PATH]
 {"image": "crowd.npy", "min_size": 20}
 {"ms": [33.1, 32.9], "boxes": [[1.0, 2.0, 3.0, 4.0]], "rss_mb": 512.0}
 
-Each request runs several times. The first run does not count: processes take turns, and it finds
-the caches full of another's data.
+Each request runs several times. The first run does not count: processes take turns, so it finds
+caches full of another's data.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _ENOUGH_MS = 200
 
 def main() -> None:
     kind, threads, path = sys.argv[1], int(sys.argv[2]), (sys.argv[3:] or [""])[0]
-    # Some packages use all the cores they see.
+    # Some packages use all cores they see.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # keeps what packages print apart from the answers
+    os.dup2(2, 1)  # separates the packages' output from the answers
     detect = LOADERS[kind](path, threads)
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,4 +1,4 @@
-"""mtcnn behind FastAPI, the usual way: one detector, one lock.
+"""mtcnn behind FastAPI in the usual way: one detector, one lock.
 
 python fastapi_mtcnn.py PORT; runs in its own environment.
 """
@@ -46,7 +46,7 @@ def detect(image: UploadFile) -> dict[str, Any]:
 
 
 def to_json(face: dict[str, Any]) -> dict[str, Any]:
-    """Converts NumPy's numbers to Python's."""
+    """Convert NumPy numbers to Python's."""
     x, y, width, height = map(int, face["box"])
     keypoints = {name: list(map(int, point)) for name, point in face["keypoints"].items()}
     box = [x, y, x + width, y + height]
