@@ -27,7 +27,7 @@ DATA = Path(__file__).parent / "data"
 ASTRONAUT = DATA / "astronaut.jpg"
 GRACE_HOPPER = DATA / "grace_hopper.jpg"
 
-# No deadlines: a busy machine takes as long as it takes.
+# No deadlines: tests must pass on a busy machine.
 settings.register_profile("quick", deadline=None, max_examples=100)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
 PROFILE = os.environ.get("FACEDETECT_TEST_PROFILE", "quick")
@@ -35,17 +35,17 @@ settings.load_profile(PROFILE)
 
 
 def examples(share: float) -> settings:
-    """For properties that are slow to try: a share of the profile's number of examples."""
+    """Return a fraction of the profile's number of examples, for slow property tests."""
     return settings(max_examples=round(share * settings().max_examples))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Files' bytes are no names: they are long, and may have the time of their making in them."""
+    """Give bytes no test id: they are long and may contain their creation time."""
     return argname if isinstance(val, bytes) else None
 
 
 def skip_or_fail(part: str, reason: str) -> None:
-    """Skip a test for want of `part`, or fail it if FACEDETECT_REQUIRE names the part."""
+    """Skip a test if `part` is missing, or fail it if FACEDETECT_REQUIRE names the part."""
     if part in os.environ.get("FACEDETECT_REQUIRE", "").split(","):
         pytest.fail(f"{part} is required: {reason}")
     pytest.skip(reason)
@@ -73,7 +73,7 @@ def wider_images() -> list[Path]:
 
 @pytest.fixture(scope="session")
 def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our frozen graph, as it comes."""
+    """Our frozen graph with default options."""
     from facedetect.model.freeze import freeze
 
     path = tmp_path_factory.mktemp("frozen") / "mtcnn.pb"
@@ -83,7 +83,7 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cold_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built-in model without its warm-up, a third of a model server's start."""
+    """The built-in model without warm-up, which takes a third of a model server's start."""
     from facedetect.model.builtin import builtin_model
 
     folder = tmp_path_factory.mktemp("model") / "mtcnn"
@@ -92,7 +92,7 @@ def cold_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def simple_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SavedModel named `mtcnn` that finds one face in every image, and is soon loaded."""
+    """A SavedModel named `mtcnn` that finds one face in every image and loads quickly."""
     from facedetect.model.convert import convert
     from tests.model.simple import OWN_NAMES, simple_graph, write_graph
 
@@ -103,7 +103,7 @@ def simple_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def builtin_detector() -> Iterator[Detector]:
-    """The built-in model in this process, loaded once for all tests that leave it open."""
+    """The built-in model in-process, loaded once for all tests that leave it open."""
     from facedetect import Detector
 
     with Detector() as detector:
@@ -112,7 +112,7 @@ def builtin_detector() -> Iterator[Detector]:
 
 @pytest.fixture(scope="session")
 def builtin_service() -> Iterator[Gateway]:
-    """`facedetect serve` as it comes, for all tests that need no settings of their own."""
+    """`facedetect serve` with default settings, shared by all tests that need no others."""
     from tests.processes import served
 
     with served() as running:
@@ -151,7 +151,7 @@ def a_face() -> Face:
 
 
 def face_at(x: float, y: float, *, side: float, confidence: float) -> Face:
-    """A square face with its landmarks where they usually are."""
+    """A square face with its landmarks in the usual places."""
     places = [(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)]
     points = (Point(x + side * right, y + side * down) for right, down in places)
     return Face(Box(x, y, x + side, y + side), confidence, Landmarks(*points))

@@ -1,4 +1,4 @@
-"""What the dashboard and the alerts in deploy/ ask for."""
+"""The metrics that the dashboard and the alerts in deploy/ query."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def expressions() -> Iterator[str]:
 
 
 def names_in(expression: str) -> set[str]:
-    """The metrics that an expression asks for: its names less functions, labels and words."""
+    """Return the metrics in an expression: its names except functions, labels and keywords."""
     bare = re.sub(r"\{[^}]*\}|\[[^]]*\]", "", expression)
     bare = re.sub(r"\b(by|without|on|ignoring|group_left)\s*\([^)]*\)", "", bare)
     names = re.findall(r"(?<![\w:.])[a-zA-Z_:][\w:]*(?![\w:]*\s*\()", bare)

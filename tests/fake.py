@@ -1,4 +1,4 @@
-"""Functions for the fake backend: what it answers, how it fails, what happens on the way."""
+"""Functions for the fake backend: answers, failures and delays."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def failing(error: Exception) -> FakeBackend:
 
 
 def recover(backend: FakeBackend) -> None:
-    """Let a failing backend answer from now on."""
+    """Make a failing backend work from now on."""
     backend.respond = lambda _: ()
     backend.ready = lambda: FAKE_MODEL
 
@@ -39,7 +39,7 @@ def raising(error: Exception) -> Callable[..., Never]:
 
 
 def slow(latency_s: float) -> Respond:
-    """Take so long, or until the deadline, as a real model would."""
+    """Take `seconds`, or until the deadline, as a real model would."""
 
     def respond(request: InferenceRequest) -> Sequence[Face]:
         left_s = request.seconds_left()
@@ -53,7 +53,7 @@ def slow(latency_s: float) -> Respond:
 
 
 def after(action: Callable[[], Any], respond: Respond = lambda _: ()) -> Respond:
-    """Do something before the answer; a deadline that has passed by then counts."""
+    """Call `act` before answering; then check the deadline."""
 
     def act_and_respond(request: InferenceRequest) -> Sequence[Face]:
         action()

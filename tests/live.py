@@ -1,4 +1,4 @@
-"""The real service over a fake model, on a real port, in a thread of the test."""
+"""The real service with a fake model, on a real port, in a thread of the test."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Live:
     server: uvicorn.Server
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
-        """A connection of one's own, to send what no client would."""
+        """Open a raw connection, to send what no client would."""
         address = ("127.0.0.1", self.port)
         return socket.create_connection(address, timeout=20, source_address=(source, 0))
 
@@ -45,7 +45,7 @@ def live(backend: FakeBackend, certificate: Path | None = None, **overrides: Any
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        while not (server.started and backend.requests):  # the warm-up runs beside the start
+        while not (server.started and backend.requests):  # the warm-up runs during the start
             time.sleep(0.01)
         (listener,) = server.servers[0].sockets
         port = listener.getsockname()[1]

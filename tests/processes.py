@@ -1,4 +1,4 @@
-"""The real command, in a process of its own or in this one."""
+"""Run the real command, in a separate process or in this one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(
 def call(
     *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Run:
-    """Run `facedetect ARGUMENTS` in this process, which takes no second to start."""
+    """Run `facedetect ARGUMENTS` in-process, which starts faster."""
     out, err, code = StringIO(), StringIO(), 0
     with (
         chdir(cwd or "."),

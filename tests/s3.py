@@ -1,4 +1,4 @@
-"""An S3 server in a process of its own."""
+"""An S3 server in a separate process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _START_S = 30.0
 
 @contextmanager
 def s3_server() -> Iterator[dict[str, str]]:
-    """Run moto's server with the bucket `photos`; gives the variables that lead to it."""
+    """Run moto's server with the bucket `photos`; yield the variables that point to it."""
     port = _free_port()
     command = [str(_MOTO), "-H", "127.0.0.1", "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
@@ -34,7 +34,7 @@ def s3_server() -> Iterator[dict[str, str]]:
                 "s3",
                 endpoint_url=where["AWS_ENDPOINT_URL"],
                 aws_access_key_id="key",
-                aws_secret_access_key="secret",  # noqa: S106 - of no account
+                aws_secret_access_key="secret",  # noqa: S106 - not a real secret
                 region_name="us-east-1",
             )
             client.create_bucket(Bucket="photos")

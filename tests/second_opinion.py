@@ -84,7 +84,7 @@ class Opinions:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether somebody reads it, nobody as we do, and that is not explained."""
+        """Whether others read it, none like us, and there is no explanation."""
         verdict = self.verdict()
         is_explained = any(re.match(pattern, self.sample.name) for pattern in EXPLAINED)
         is_refused = isinstance(self.ours, str) and verdict != "read by none"

@@ -1,4 +1,4 @@
-"""SavedModels as tutorials write them, with nothing of ours in them."""
+"""SavedModels as written in tutorials, without any of our code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An event loop whose time passes only by being waited for, and then at once."""
+"""An event loop whose time advances only when waited for, and instantly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _SkippingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Runs timers in their order without waiting. For code without sockets and threads."""
+    """Runs timers in order without waiting. For code without sockets and threads."""
 
     def __init__(self) -> None:
         self._skipping = _SkippingSelector()

@@ -16,7 +16,7 @@ from tests.fake import finding
 
 
 class SharedService(NamedTuple):
-    """Started once, since that takes longer than most tests."""
+    """A service started once, since that takes longer than most tests."""
 
     backend: FakeBackend
     url: str
@@ -43,7 +43,7 @@ def shared_service() -> Iterator[SharedService]:
 
 @pytest.fixture
 def backend(shared_service: SharedService, a_face: Face) -> FakeBackend:
-    """As new, although a service runs over it."""
+    """Reset the backend, although a service is running on it."""
     backend, new = shared_service.backend, finding(a_face)
     backend.respond, backend.ready = new.respond, new.ready
     backend.requests.clear()
@@ -51,8 +51,8 @@ def backend(shared_service: SharedService, a_face: Face) -> FakeBackend:
 
 
 @pytest.fixture
-def url(shared_service: SharedService, backend: FakeBackend) -> str:  # noqa: ARG001 - made new
-    """The real service over the fake model. Tests that leave calls running start their own."""
+def url(shared_service: SharedService, backend: FakeBackend) -> str:  # noqa: ARG001 - resets it
+    """The real service with the fake model. Tests that leave calls running start their own."""
     return shared_service.url
 
 

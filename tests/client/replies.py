@@ -1,4 +1,4 @@
-"""What scripted services answer."""
+"""The replies of scripted services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers in threads: the real service over a fake model, one that plays a script, one of bytes."""
+"""Servers in threads: the real service with a fake model, a scripted one, and raw bytes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.live import live
 def service(
     backend: FakeBackend, certificate: Path | None = None, **overrides: Any
 ) -> Iterator[str]:
-    """The real service on a free port, with TLS or without; gives its URL."""
+    """Run the real service on a free port, with or without TLS; yield its URL."""
     with live(backend, certificate, **overrides) as running:
         yield running.url
 
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer of a script."""
+    """One reply of a script."""
 
     status: int
     body: bytes
@@ -46,7 +46,7 @@ class Seen:
 
 @dataclass
 class Script:
-    """What is answered, the last reply again and again, and what was asked."""
+    """The replies, of which the last one repeats, and the requests received."""
 
     url: str
     replies: Sequence[Reply]
@@ -55,7 +55,7 @@ class Script:
 
 @contextmanager
 def scripted(*replies: Reply) -> Iterator[Script]:
-    """A server that gives these answers, one after another."""
+    """Run a server that gives these replies one after the other."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -71,10 +71,10 @@ def scripted(*replies: Reply) -> Iterator[Script]:
             self.end_headers()
             self.wfile.write(reply.body)
 
-        do_POST = do_GET  # noqa: N815 - as the base class calls it
+        do_POST = do_GET  # noqa: N815 - the base class's name
 
         def log_message(self, *_: object) -> None:
-            """Not into the tests' output."""
+            """Keep the tests' output clean."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
@@ -88,7 +88,7 @@ def scripted(*replies: Reply) -> Iterator[Script]:
 
 @contextmanager
 def raw_server(*pieces: bytes, pause_s: float = 0.0) -> Iterator[str]:
-    """Reads the beginning of each request, answers with these pieces and closes; gives its URL."""
+    """Read the start of each request, answer with these pieces and close; yield the URL."""
 
     def answer(connection: socket.socket) -> None:
         connection.recv(65536)
@@ -105,7 +105,7 @@ def raw_server(*pieces: bytes, pause_s: float = 0.0) -> Iterator[str]:
 
 @dataclass
 class SlowReader:
-    """A server that reads in drops and never answers; how much it got, whether a client left."""
+    """A server that reads slowly and never answers; records bytes and disconnects."""
 
     url: str = ""
     received: int = 0
@@ -129,7 +129,7 @@ def slow_reader() -> Iterator[SlowReader]:
 
 @dataclass(frozen=True)
 class Silent:
-    """A server that never answers; whether it was asked, and whether a client has left."""
+    """A server that never answers; records whether it was called, and whether a client left."""
 
     url: str
     asked: threading.Event
@@ -138,7 +138,7 @@ class Silent:
 
 @contextmanager
 def silent_server(first: bytes = b"") -> Iterator[Silent]:
-    """Answers its first request with `first`, if given; reads others in silence."""
+    """Answer the first request with `first`, if given; read others without answering."""
     asked, left = threading.Event(), threading.Event()
     answers = [first] if first else []
 
@@ -159,7 +159,7 @@ def silent_server(first: bytes = b"") -> Iterator[Silent]:
 
 @contextmanager
 def resetting_server() -> Iterator[str]:
-    """Resets the connection as the request comes; gives its URL."""
+    """Reset the connection when the request arrives; yield the URL."""
 
     def reset(connection: socket.socket) -> None:
         connection.recv(1)

@@ -88,7 +88,7 @@ def test_who_stops_early_leaves_nothing_running(open_client: OpenClient) -> None
         results = client.detect_batch((png(20) for _ in range(1000)), concurrency=2)
         assert next(results).detection is not None
         results.close()  # type: ignore[attr-defined]
-        for _ in range(20):  # time enough for what still ran
+        for _ in range(20):  # time for pending calls to finish
             client.detect(png(30))
     widths = [request.image.shape[1] for request in backend.requests]
     assert widths.count(30) == 20

@@ -1,4 +1,4 @@
-"""Both clients and the real service over the fake model."""
+"""Both clients with the real service and the fake model."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_an_image_over_the_limit(open_client: OpenClient, backend: FakeBackend) 
         with pytest.raises(ImageTooLarge, match="1000 bytes allowed"):
             client.detect(ASTRONAUT)
         with pytest.raises(ImageTooLarge, match="1000 bytes allowed"):
-            client.detect(bytes(20 * 2**20))  # is still being sent when the answer comes
+            client.detect(bytes(20 * 2**20))  # still being sent when the answer arrives
 
 
 def test_every_problem_of_the_service_has_its_error() -> None:

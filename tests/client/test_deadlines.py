@@ -1,4 +1,4 @@
-"""Deadlines and retries to the second: no network, and a clock that only moves by waiting."""
+"""Deadlines and retries to the second: no network, and a clock that only moves on waits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Call = Callable[[AsyncClient], Coroutine[Any, Any, ModelRef | None]]
 
 
 class UnconnectedClient(AsyncClient):
-    """Asks a function instead of a service."""
+    """A transport that calls a function instead of a service."""
 
     def __init__(self, respond: Respond, retries: Retries) -> None:
         super().__init__("http://service", timeout_s=60.0, retries=retries)
@@ -45,7 +45,7 @@ class UnconnectedClient(AsyncClient):
 
 @dataclass(frozen=True)
 class Ended:
-    """What a call came to, when, and when each of its tries began."""
+    """A call's outcome, when it ended, and when each attempt started."""
 
     result: ModelRef | FacedetectError | None
     time_s: float
@@ -61,7 +61,7 @@ async def wait_until_ready(client: AsyncClient) -> ModelRef | None:
 
 
 def run(*outcomes: Outcome, call: Call = get_model, send_s: float = 0.0, **retries: float) -> Ended:
-    """Make a call with a timeout of 60 s; each try lasts `send_s` and then has the next outcome."""
+    """Make a call with a timeout of 60 s; each attempt lasts `send_s`, with the next outcome."""
     tries_s: list[float] = []
     left = list(outcomes)
 

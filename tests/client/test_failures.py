@@ -1,4 +1,4 @@
-"""Both clients and services that are silent, slow, interrupted or not there."""
+"""Both clients with services that are silent, slow, interrupted or unreachable."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_silent_service_ends_at_the_timeout(open_client: OpenClient) -> None:
     ids=["body", "head"],
 )
 def test_a_response_that_drips_ends_at_the_timeout(open_client: OpenClient, head: bytes) -> None:
-    """Each byte comes soon after the one before; at the end the response would be invalid."""
+    """Each byte follows soon after the last; the complete response would be invalid."""
     with (
         raw_server(head, *[b"x"] * 100, pause_s=0.1) as url,
         pytest.raises(BackendTimeout, match=r"within 0\.5 s"),
@@ -143,7 +143,7 @@ def test_a_response_that_drips_ends_at_the_timeout(open_client: OpenClient, head
 
 
 def test_an_upload_that_drips_ends_at_the_timeout(open_client: OpenClient) -> None:
-    """Nobody answers after the upload: a limit of each write would end the call only then."""
+    """Nobody answers after the upload: a timeout per write would end the call only then."""
     upload = bytes(64 * 2**20)  # more than the system buffers
     with slow_reader() as reader:
         with pytest.raises(BackendTimeout, match=r"within 0\.5 s"):

@@ -1,4 +1,4 @@
-"""Both clients and services that answer 429 or 503."""
+"""Both clients with services that answer 429 or 503."""
 
 from __future__ import annotations
 

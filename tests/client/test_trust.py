@@ -1,4 +1,4 @@
-"""Both clients and services that ask for a key, or speak TLS."""
+"""Both clients with services that require a key or TLS."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class AnyClient(Protocol):
-    """The methods of both."""
+    """The methods of both clients."""
 
     def detect(self, image: Any, **options: Any) -> Detection: ...
     def annotate(self, image: Any, **options: Any) -> bytes: ...
@@ -26,7 +26,7 @@ class AnyClient(Protocol):
 
 
 class Sleeper:
-    """Records for how long it was told to sleep."""
+    """Records how long it was told to sleep."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []

@@ -1,4 +1,4 @@
-"""The backends that the contract is for, each over the real thing."""
+"""The backends under contract, each with its real implementation."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
 
 @pytest.fixture(params=["embedded", "savedmodel", *SERVERS])
 def model_backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    """One behind which there is a model."""
+    """A backend with a model."""
     with opened(request.param, request) as backend:
         yield backend
 

@@ -1,4 +1,4 @@
-"""What every backend does alike, whatever runs the model."""
+"""What all backends have in common, whatever runs the model."""
 
 from __future__ import annotations
 

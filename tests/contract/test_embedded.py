@@ -1,4 +1,4 @@
-"""What only the engine in this process does."""
+"""Behaviour specific to the in-process engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both backends do whose model is in this process."""
+"""Behaviour of both in-process backends."""
 
 from __future__ import annotations
 

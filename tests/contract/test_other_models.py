@@ -1,4 +1,4 @@
-"""Models that `facedetect convert` did not write, in this process and behind both protocols."""
+"""Models not written by `facedetect convert`, in-process and over both protocols."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only a SavedModel in this process does."""
+"""Behaviour specific to an in-process SavedModel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only a backend does that asks a model server."""
+"""Behaviour specific to backends that call a model server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the files in deploy/ say of the service is so."""
+"""The files in deploy/ match the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation's own claims."""
+"""The documentation's claims hold."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_every_command_and_option_is_documented() -> None:
 
 
 def commands_and_helps(*group: str) -> Iterator[tuple[str, str]]:
-    """The commands listed by a help, those of groups too (`keys add`), each with its own."""
+    """Yield the commands listed in a help, including groups (`keys add`), with their helps."""
     _, _, listed = help_text(*group).partition("\nCommands:\n")
     for name in re.findall(r"^  ([a-z][a-z-]+) ", listed, re.MULTILINE):
         yield " ".join((*group, name)), help_text(*group, name)
@@ -92,7 +92,7 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 
 def pages_in(navigation: object) -> Iterator[str]:
-    """The pages that a part of mkdocs.yml's navigation names."""
+    """Yield the pages in a part of mkdocs.yml's navigation."""
     if isinstance(navigation, str):
         yield navigation
     elif isinstance(navigation, dict):

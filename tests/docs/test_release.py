@@ -1,4 +1,4 @@
-"""What scripts/release asks of a checkout, and the changelog's form."""
+"""What scripts/release requires of a checkout, and the changelog's format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def git(checkout: Path, *arguments: str) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A clean repository with what the script reads before it builds anything."""
+    """A clean repository with the files that the script reads before building."""
     for name in ("scripts/release", "facedetect/__init__.py", "CHANGELOG.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)

@@ -1,4 +1,4 @@
-"""A collector of OpenTelemetry's spans, over HTTP, that keeps them."""
+"""An OpenTelemetry collector over HTTP that stores spans."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Values = dict[str, str | int]
 
 
 class Collector:
-    """Where spans arrive; `resource` is what their sender says of itself."""
+    """The received spans; `resource` has the sender's attributes."""
 
     def __init__(self, port: int) -> None:
         self.endpoint = f"http://127.0.0.1:{port}/v1/traces"
@@ -30,7 +30,7 @@ class Collector:
                 self.spans += scope.spans
 
     def wait_for(self, name: str) -> dict[str, Span]:
-        """Wait for a span; return all of its trace, by name."""
+        """Wait for a span; return all spans of its trace, by name."""
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             for found in self.spans:

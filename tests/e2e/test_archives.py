@@ -1,4 +1,4 @@
-"""annotate-folder on archives as they are: broken files, kills, links, two runs at once."""
+"""annotate-folder on realistic archives: broken files, kills, links, two runs at once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from facedetect.model_ref import ModelRef
 from tests.conftest import ASTRONAUT
 from tests.processes import Run, call, run
 
-UNDER_WAY = 4  # files at most, with two workers
+UNDER_WAY = 4  # maximum number of files, with two workers
 
 
 def rows_of(output: Path) -> dict[str, dict[str, Any]]:
@@ -44,7 +44,7 @@ def rows_of(output: Path) -> dict[str, dict[str, Any]]:
 
 
 def state_of(folder: Path) -> dict[str, tuple[object, ...]]:
-    """All that a run could change of a folder: names, kinds, times, targets of links, bytes."""
+    """Return all that a run could change in a folder: names, kinds, times, link targets, bytes."""
     found: dict[str, tuple[object, ...]] = {}
     for path in folder.rglob("*"):
         state = path.lstat()
@@ -57,7 +57,7 @@ def state_of(folder: Path) -> dict[str, tuple[object, ...]]:
 
 @dataclass(frozen=True)
 class Annotated:
-    """An archive that was worked through: what was expected of it, and what came of it."""
+    """A processed archive: the expected and the actual results."""
 
     faces: dict[str, int]
     reasons: dict[str, str]
@@ -150,7 +150,7 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
         while not results_of(output):
             assert first.poll() is None
             time.sleep(0.005)
-        first.send_signal(signal.SIGSTOP)  # so that it is surely under way
+        first.send_signal(signal.SIGSTOP)  # so that it is certainly in progress
         try:
             second = call("annotate-folder", source, output)
         finally:
@@ -163,7 +163,7 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class FullPlace(LocalStorage):
-    """A folder on a disk that is full after so many files."""
+    """A folder on a disk that is full after a number of files."""
 
     room: int = 0
 
@@ -191,4 +191,4 @@ def test_a_disk_that_is_full_ends_the_run_and_the_next_one_goes_on(tmp_path: Pat
     summary = go_on(room=8)
     assert summary.images == 8
     kept = done.items() & results_of(tmp_path / "out").items()
-    assert len(kept) == summary.unchanged >= 3  # one may end beside the one that fails
+    assert len(kept) == summary.unchanged >= 3  # another may finish along with the failing one

@@ -1,4 +1,4 @@
-"""Requests as camera software sends them, and what it reads in the answers."""
+"""Requests sent by camera software, and what it reads from the answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def frame(width: int, height: int) -> bytes:
 
 
 def pieces(fields: dict[str, bytes | str]) -> Iterator[bytes]:
-    """A form as Node's form-data streams it: without its length."""
+    """A form as streamed by Node's form-data: without a length."""
     boundary = f"--------------------------{uuid.uuid4().int % 10**24:024}"
     yield boundary.encode()
     for name, value in fields.items():
@@ -55,7 +55,7 @@ def test_frigate(builtin_service: Gateway) -> None:
 
 
 def test_blue_iris(builtin_service: Gateway) -> None:
-    """It looks for an update to see whether the server is there, then for models."""
+    """It checks for updates to see whether the server is up, then lists models."""
     client = builtin_service.client
     assert client.get("/v1/status/updateavailable").json()["success"]
     models = client.post("/v1/vision/custom/list", content=b"").json()["models"]
@@ -78,7 +78,7 @@ def test_agent_dvr(builtin_service: Gateway) -> None:
 
 @pytest.mark.parametrize("key", [{}, {"api_key": "none"}])
 def test_double_take(builtin_service: Gateway, key: dict[str, str]) -> None:
-    """It sends the form in chunks; whom nobody knows is `unknown`, and no match."""
+    """It sends the form in chunks; unrecognised people are `unknown`, and not a match."""
     form = pieces({"image": PHOTO, **key})
     boundary = next(form).decode()
     response = builtin_service.client.post(

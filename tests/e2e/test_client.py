@@ -1,4 +1,4 @@
-"""Both clients and the real command."""
+"""Both clients with the real command."""
 
 from __future__ import annotations
 

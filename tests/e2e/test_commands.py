@@ -136,7 +136,7 @@ def test_annotate_folder_reports_every_image(archive: Path, tmp_path: Path) -> N
     ]
     assert len(scores) == 32
     assert all(one[0] > 0.99 and not any(score > 0.95 for score in one[1:]) for one in scores)
-    faces = sum(map(len, scores))  # a few false ones among them, less certain
+    faces = sum(map(len, scores))  # including a few false, less certain ones
     assert "33 images" in ended.stdout
     assert f"{faces} faces, 1 without a face, 2 failed" in ended.stdout
     assert "broken.jpg: the image" in ended.stderr

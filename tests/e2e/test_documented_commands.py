@@ -1,4 +1,4 @@
-"""What README and the pages tell to run, run as it stands there."""
+"""The commands in README and the pages work as written."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def commands(text: str, program: str) -> list[list[str]]:
-    """The shell lines of a page that call `program`, comments dropped."""
+    """Return the shell lines of a page that call `program`, without comments."""
     lines = "\n".join(blocks(text, "sh")).splitlines()
     return [shlex.split(line, comments=True) for line in lines if line.startswith(f"{program} ")]
 

@@ -26,7 +26,7 @@ NAME = "a program with so long a name that its tables are wider than a terminal"
 
 @pytest.fixture
 def labels(tmp_path: Path) -> Path:
-    """Images with heads of the bundled photographs at known places and sizes."""
+    """Images with heads from the bundled photographs at known positions and sizes."""
     sources, generator = read_sources(), np.random.default_rng(3)
     rows = []
     for number, people in enumerate([1, 2, 4, 6, 0]):

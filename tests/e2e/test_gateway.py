@@ -1,4 +1,4 @@
-"""The service as a gateway: real processes, real model servers, and everything that fails."""
+"""The service as a gateway: real processes, real model servers, and their failures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PHOTO = ASTRONAUT.read_bytes()
 
 @contextmanager
 def gateway_to(url: str, **env: str) -> Iterator[Gateway]:
-    """Its time-out is longer than a busy machine takes; a test of time-outs sets a shorter one."""
+    """The timeout suits a busy machine; tests of timeouts set a shorter one."""
     with gateway("--backend", url, env={"FACEDETECT_TIMEOUT_S": "300", **env}) as running:
         running.client.timeout = 400
         yield running
@@ -52,7 +52,7 @@ def detect(running: Gateway, **query: Any) -> httpx2.Response:
 
 
 def problem(running: Gateway, status: int, slug: str) -> str:
-    """Ask for faces; check that the answer is this problem; return its detail."""
+    """Request faces; check that the answer is this problem; return its detail."""
     response = detect(running)
     assert response.headers["content-type"] == "application/problem+json"
     body = response.json()
@@ -144,9 +144,9 @@ def test_a_server_that_is_down_at_the_start_is_used_once_it_is_there(simple_mode
 
 
 def test_a_server_that_hangs_and_one_that_dies_are_told_and_used_again(simple_model: Path) -> None:
-    """The built-in model as `facedetect model-server` serves it."""
+    """The built-in model, served by `facedetect model-server`."""
     with model_server() as first:
-        # gRPC's pings notice it after some seconds, too.
+        # gRPC's pings also notice it after a few seconds.
         with gateway_to(first.grpc_url, FACEDETECT_TIMEOUT_S="3") as running:
             wait_for(running.client, "/readyz", running.process)
             first.process.send_signal(signal.SIGSTOP)
@@ -159,7 +159,7 @@ def test_a_server_that_hangs_and_one_that_dies_are_told_and_used_again(simple_mo
             assert len(answer.json()["faces"]) == 1
         with gateway_to(first.grpc_url) as running:
             assert len(detect(running).json()["faces"]) == 1
-            first.process.send_signal(signal.SIGSTOP)  # so that the call is surely under way
+            first.process.send_signal(signal.SIGSTOP)  # so that the call is certainly in progress
             with ThreadPoolExecutor(1) as pool:
                 call = pool.submit(detect, running)
                 time.sleep(0.5)
@@ -173,7 +173,7 @@ def test_a_server_that_hangs_and_one_that_dies_are_told_and_used_again(simple_mo
 
 @contextmanager
 def silent_server() -> Iterator[str]:
-    """Takes connections, and says nothing."""
+    """Accepts connections but never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         yield f"127.0.0.1:{silent.getsockname()[1]}"
 

@@ -23,7 +23,7 @@ from tests.processes import run
 PHOTO = ASTRONAUT.read_bytes()
 MAX_IMAGE_MB = 450
 
-# What deploy/ asks of a container.
+# The container options in deploy/.
 HARDENED = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=1g"]
 
 
@@ -71,7 +71,7 @@ def model_url() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Keys:
-    """A folder with a file of API keys, and the key in it."""
+    """A folder with an API key file, and its key."""
 
     folder: Path
     key: str
@@ -83,7 +83,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     folder.chmod(0o755)
     file = folder / "keys.jsonl"
     key = run("keys", "add", "test", "--file", file).stdout.strip()
-    file.chmod(0o644)  # the container has a user of its own
+    file.chmod(0o644)  # the container has another user
     return Keys(folder, key)
 
 
@@ -168,7 +168,7 @@ def test_sigterm_lets_a_request_finish(engine: str, image: str, model_url: str, 
 
 
 def wait_until_closed(host: str, port: int) -> None:
-    """Wait until new connections are refused, which is when the service has begun to end."""
+    """Wait until new connections are refused: the service is shutting down."""
     for _ in range(500):
         try:
             socket.create_connection((host, port), timeout=1).close()

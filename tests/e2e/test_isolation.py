@@ -16,7 +16,7 @@ PHOTO = ASTRONAUT.read_bytes()
 
 
 def children(pid: int) -> list[int]:
-    """The processes that any thread of a process has started."""
+    """Return the child processes of all threads of a process."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += [int(child) for child in (task / "children").read_text().split()]
@@ -46,7 +46,7 @@ def test_decoders_that_hang_crash_or_are_killed_cost_one_answer_each() -> None:
         for pid in decoders(running):
             os.kill(pid, signal.SIGKILL)
         while status_of_detect(running) != 200:
-            pass  # until their ends have been noticed
+            pass  # until their deaths are noticed
         assert running.client.get("/readyz").status_code == 200
 
         pids = [*children(running.process.pid), *decoders(running)]

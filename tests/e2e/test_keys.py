@@ -1,4 +1,4 @@
-"""API keys and the real command; and that nothing of an upload is left anywhere."""
+"""API keys with the real command; uploads leave no traces."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def detect(client: httpx2.Client, key: str | None) -> httpx2.Response:
 
 
 def comes_to(client: httpx2.Client, key: str, status: int) -> bool:
-    """Whether calls with a key come to have this status within a minute."""
+    """Return whether calls with a key get this status within a minute."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if client.get("/version", headers={"X-API-Key": key}).status_code == status:
@@ -115,7 +115,7 @@ def test_wrong_words_end_with_a_line(arguments: list[str], words: str, tmp_path:
 
 
 def bytes_written(pid: int) -> int:
-    """By calls of write, to files that have names or none; what goes to sockets is not in it."""
+    """Trace write calls to named and unnamed files, but not to sockets."""
     counters = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
     return int(counters["wchar"])
 

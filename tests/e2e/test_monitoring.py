@@ -24,7 +24,7 @@ TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER_SPAN = "00f067aa0ba902b7"
 JPEG = {"Content-Type": "image/jpeg"}
 
-# No model is needed to be asked for a page that is not there.
+# No model is needed to request a page that does not exist.
 NO_MODEL = ("--backend", "grpc://127.0.0.1:9/mtcnn")
 
 
@@ -46,19 +46,19 @@ def service(collector: Collector) -> Iterator[Gateway]:
 
 
 def lines_of(running: Gateway) -> list[dict[str, Any]]:
-    """The log; fails if a line of it is no JSON."""
+    """Return the log; fail if a line is not JSON."""
     return [json.loads(line) for line in running.log().splitlines()]
 
 
 def end(running: Gateway) -> None:
-    """Ask the service to end, and wait until it has."""
+    """Stop the service and wait until it has exited."""
     running.process.terminate()
     running.process.wait(120)
 
 
 @pytest.mark.parametrize(("path", "is_well"), [((), True), (("/readyz",), False)])
 def test_the_images_health_check_asks_for_a_path(path: tuple[str, ...], *, is_well: bool) -> None:
-    """Compose asks for /readyz: the process is alive, but there is no model."""
+    """Compose requests /readyz: the process is alive, but there is no model."""
     check = Path(__file__).parents[2] / "deploy/image/healthcheck.py"
     with gateway(*NO_MODEL) as running:
         wait_for(running.client, "/healthz", running.process)
@@ -169,7 +169,7 @@ def test_a_collector_that_is_away_is_told_in_the_log() -> None:
 
 
 def told_of(running: Gateway) -> list[dict[str, Any]]:
-    """The whole lines of the log that are no information."""
+    """Return the complete log lines above level info."""
     lines = running.log().rpartition("\n")[0].splitlines()
     return [line for line in map(json.loads, lines) if line["level"] != "info"]
 
@@ -180,7 +180,7 @@ def test_a_collector_that_says_nothing_holds_up_neither_answers_nor_the_end() ->
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}/v1/traces"
         with traced_to(endpoint, **env) as running:
             assert running.client.get("/nothing").status_code == 404
-            connection, _ = silent.accept()  # it waits for its answer from now on
+            connection, _ = silent.accept()  # from now on it waits for an answer
             with connection:
                 for _ in range(50):
                     assert running.client.get("/nothing").status_code == 404

@@ -1,4 +1,4 @@
-"""The service keeps what its OpenAPI document promises; tests/nightly looks for longer."""
+"""The service conforms to its OpenAPI document; tests/nightly checks for longer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def test_the_service_keeps_what_its_document_promises() -> None:
 
 
 def check_promises(examples: int) -> None:
-    """Try each operation with up to so many examples."""
+    """Check each operation with up to `examples` examples."""
     with live(FakeBackend()) as service:
         ended = check_openapi(service.url, examples, seed=7)
         document = service.client.get("/openapi.json").json()

@@ -1,4 +1,4 @@
-"""What tutorials of TensorFlow Serving do, step by step, against both servers."""
+"""The steps of TensorFlow Serving tutorials, against both servers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def save_half_plus_two(folder: Path) -> None:
 
 
 def train_sentiment(folder: Path) -> None:
-    """Train a logistic regression on counts of words, and leave a checkpoint."""
+    """Train a logistic regression on word counts, and save a checkpoint."""
     with tf.Graph().as_default(), tf1.Session() as session:
         inputs = tf1.placeholder(tf.float32, [None, len(WORDS)], "inputs")
         labels = tf1.placeholder(tf.float32, [None], "labels")
@@ -69,7 +69,7 @@ def train_sentiment(folder: Path) -> None:
 
 
 def freeze_colours(path: Path) -> None:
-    """A frozen classifier: which colour a picture has most of."""
+    """A frozen classifier for a picture's dominant colour."""
     with tf.Graph().as_default() as graph:
         images = tf1.placeholder(tf.float32, [None, 32, 32, 3], "images")
         tf.nn.softmax(10 * tf.reduce_mean(images, axis=[1, 2]), name="scores")
@@ -78,7 +78,7 @@ def freeze_colours(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def config(frozen: Path, cold_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All models, made as tutorials make them, in one file for the server."""
+    """All models, made as in tutorials, in one config file for the server."""
     folder = tmp_path_factory.mktemp("models")
     save_mtcnn(frozen, folder / "article" / "1")
     save_half_plus_two(folder / "half_plus_two" / "1")
@@ -226,7 +226,7 @@ def test_half_plus_two_with_curl(server: AnyServer) -> None:
 
 
 def test_a_frozen_graph_with_encode_and_decode(server: AnyServer) -> None:
-    """The page's app as it stands there, but for the server's port."""
+    """Run the page's app as written, except for the server's port."""
     (code,) = APP
     namespace: dict[str, Any] = {}
     exec(compile(code.replace("8500", str(server.port)), str(PAGE), "exec"), namespace)  # noqa: S102

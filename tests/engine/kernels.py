@@ -1,4 +1,4 @@
-"""Compiling and running kernels_test.cpp for any processor."""
+"""Compile and run kernels_test.cpp for any CPU."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STANDARD = ["-std=c++20", "-O2", "-ffp-contract=off", f"-I{_NATIVE}"]
 
 
 def flags_of_sets() -> dict[str, list[str]]:
-    """What CMakeLists.txt compiles each instruction set's kernels with."""
+    """Return the compiler flags of each instruction set in CMakeLists.txt."""
     text = (ROOT / "CMakeLists.txt").read_text("utf-8")
     found = re.findall(r"^ +add_kernels\((\w+) ?(.*)\)$", text, re.MULTILINE)
     return {name: flags.split() for name, flags in found}

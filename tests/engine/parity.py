@@ -1,4 +1,4 @@
-"""The engine beside the TensorFlow graph: pictures, parameters, and how far they differ."""
+"""Compare the engine with the TensorFlow graph: pictures, parameters, and differences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.model.cases import RECIPE, Case, pictures
 from tests.model.graphs import OUTPUTS, Found, differences
 from tests.model.test_landmark_net import random_arrays
 
-# Of a face, px and probability.
+# The tolerances of a face, px and probability.
 BOUNDS = {"box": 0.01, "prob": 1e-4, "landmarks": 0.01}
 
 PARAMS = [
@@ -41,7 +41,7 @@ PARAMS = [
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the models that both can run."""
+    """A model that both can run."""
 
     geometry: str = "accurate"
     landmarks: str = "single"
@@ -72,7 +72,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Pair:
-    """TensorFlow's backend, and the engine's for each of this processor's instruction sets."""
+    """TensorFlow's backend, and the engine's for each of this CPU's instruction sets."""
 
     variant: Variant
     graph: Backend
@@ -81,7 +81,7 @@ class Pair:
 
 @contextmanager
 def opened(variant: Variant, folder: Path) -> Iterator[Pair]:
-    """The same model in TensorFlow and in the engine; it is written to the folder."""
+    """Write a model to the folder and open it in TensorFlow and in the engine."""
     engine_url, graph_url = variant.write(folder)
     with ExitStack() as stack:
         graph = stack.enter_context(closing(open_backend(graph_url)))
@@ -94,7 +94,7 @@ def opened(variant: Variant, folder: Path) -> Iterator[Pair]:
 
 @dataclass
 class Summary:
-    """What comparing many cases came to."""
+    """The result of comparing many cases."""
 
     cases: int = 0
     faces: int = 0
@@ -103,7 +103,7 @@ class Summary:
     different: dict[str, str] = field(default_factory=dict)
 
     def compare(self, name: str, ours: RawDetections, theirs: RawDetections) -> None:
-        """Note how far the engine's answer is from the graph's."""
+        """Record how far the engine's answer is from the graph's."""
         self.cases += 1
         self.faces += len(theirs.prob)
         try:
@@ -133,7 +133,7 @@ def arrays_of(raw: RawDetections) -> Found:
 
 
 def small_pictures(astronaut: BGRImage, hopper: BGRImage) -> Iterator[tuple[str, BGRImage]]:
-    """Crops and thinned copies of 12 to 30 px a side, with and without faces, and odd shapes."""
+    """Yield crops and thinned copies of 12 to 30 px per side, and odd shapes."""
     random = np.random.default_rng(3)
     for name, picture in (("astronaut", astronaut), ("hopper", hopper)):
         for side in range(12, 31, 3):
@@ -151,14 +151,14 @@ def small_pictures(astronaut: BGRImage, hopper: BGRImage) -> Iterator[tuple[str,
 
 
 def plain_cases(astronaut: BGRImage, hopper: BGRImage) -> Iterator[Case]:
-    """The photographs and odd pictures, each with other parameters than the one before."""
+    """Yield the photographs and odd pictures, each with different parameters."""
     chosen = {**pictures(), **dict(small_pictures(astronaut, hopper))}
     for index, (name, image) in enumerate(chosen.items()):
         yield Case(name, image, PARAMS[index % len(PARAMS)])
 
 
 def labelled_cases(paths: list[Path]) -> Iterator[Case]:
-    """The photographs, each with other parameters than the one before."""
+    """Yield the photographs, each with different parameters."""
     for index, path in enumerate(paths):
         params = PARAMS[index % len(PARAMS)]
         yield Case(path.stem, load_image(path, ImageLimits()), params)

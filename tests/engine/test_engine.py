@@ -1,4 +1,4 @@
-"""The engine ends when it is told to, and refuses what it cannot take, in any number of threads."""
+"""The engine stops when told to and rejects invalid input, with any number of threads."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_deadline_that_has_passed_ends_the_call(engine: Engine, astronaut: BGR
 
 
 def test_a_deadline_ends_a_call_at_any_point_of_it(engine: Engine, large: BGRImage) -> None:
-    """The same call without one would finish after many seconds, if at all."""
+    """Without a deadline, the same call would take many seconds."""
     smallest = DetectionParams(min_size=8, factor=0.95, thresholds=(0.3, 0.3, 0.3))
     for timeout_s in (0.01, 0.1, 1.0):
         with pytest.raises(BackendTimeout):
@@ -114,7 +114,7 @@ def _detect_in_child(engine: Engine, image: BGRImage, results: Connection) -> No
     results.send(engine.detect(image, PARAMS))
     with pytest.raises(BackendTimeout):
         engine.detect(image, PARAMS, 0.0)
-    del engine._cascade  # noqa: SLF001 - its destructor has no threads to wait for
+    del engine._cascade  # noqa: SLF001 - its destructor must not wait for threads
     results.send("freed")
 
 
@@ -204,7 +204,7 @@ def test_an_unknown_instruction_set_is_an_error_that_lists_the_known_ones(
 def test_other_weights_are_not_screened_and_answer_alike(
     weights: Weights, astronaut: BGRImage, instruction_set: str
 ) -> None:
-    """What is rounded otherwise by the last bit gives the same faces, but is another net."""
+    """A net that differs in the last bit finds the same faces, but is not calibrated."""
     layer = weights.pnet["conv1"]
     bias = np.nextafter(layer.bias, np.float32(np.inf), dtype=np.float32)
     other = replace(weights, pnet={**weights.pnet, "conv1": replace(layer, bias=bias)})

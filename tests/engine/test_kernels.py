@@ -1,4 +1,4 @@
-"""Every kernel of this processor's instruction sets against plain loops, in C++."""
+"""All kernels of this CPU's instruction sets match plain loops, in C++."""
 
 from __future__ import annotations
 

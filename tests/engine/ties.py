@@ -1,4 +1,4 @@
-"""Cases in which the engine and the graph differ by more than elsewhere, and why."""
+"""Cases in which engine and graph differ more than usual, and why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tie:
-    """How far a case may differ: box and landmarks in px, prob; and what is known of it."""
+    """How much a case may differ: box and landmarks, px, and prob; and the explanation."""
 
     box: float
     prob: float

@@ -16,7 +16,7 @@ from facedetect.images import BGRImage, load_image
 from tests.conftest import ASTRONAUT, GRACE_HOPPER
 
 DEFAULTS = DetectionParams()
-# The author's setting for the WIDER FACE benchmark, but for the smallest size.
+# The author's setting for the WIDER FACE benchmark, except for the smallest size.
 RECIPE = DetectionParams(min_size=12, factor=0.79, thresholds=(0.5, 0.5, 0.3))
 
 

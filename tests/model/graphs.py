@@ -1,4 +1,4 @@
-"""Running frozen graphs by the names of their tensors."""
+"""Run frozen graphs by tensor names."""
 
 from __future__ import annotations
 

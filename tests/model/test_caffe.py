@@ -1,4 +1,4 @@
-"""Caffe's model files: the author's own where they are, made ones everywhere."""
+"""Caffe model files: the author's if available, and generated ones."""
 
 from __future__ import annotations
 

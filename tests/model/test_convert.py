@@ -202,7 +202,7 @@ def test_inspect_lists_a_checkpoints_tensors(tmp_path: Path) -> None:
 
 
 def classifier(optimizer: Callable[[], Any] | None = None) -> tf.Graph:
-    """A net of two layers with dropout, its loss, and what trains it if asked for."""
+    """A net of two layers with dropout, its loss, and optionally its trainer."""
     with tf.Graph().as_default() as graph:
         inputs = tf1.placeholder(tf.float32, [None, 4], "inputs")
         labels = tf1.placeholder(tf.float32, [None, 2], "labels")

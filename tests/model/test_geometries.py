@@ -30,7 +30,7 @@ from tests.model.plain_nets import Arrays, FloatArray
 TOLERANCES = {"box": 0.01, "prob": 1e-4, "landmarks": 0.01}
 
 AVERAGED = replace(ACCURATE, averages_landmarks=True)
-# No number as in the other two, and other things together; few enough candidates to cut some off.
+# All values differ from the other two; few enough candidates that some are cut off.
 UNLIKE = Geometry(
     level_rounding="down",
     level_resampling="bilinear",
@@ -51,7 +51,7 @@ GEOMETRIES = {
     "averaged": AVERAGED,
     "unlike": UNLIKE,
 }
-# Many candidates, so that all that prunes them has something to do.
+# Many candidates, so that every kind of pruning applies.
 LOOSE = DetectionParams(min_size=12, factor=0.79, thresholds=(0.1, 0.05, 0.02))
 
 _OTHER_SIDE = [1, 0, 2, 4, 3]
@@ -67,7 +67,7 @@ GraphOf = Callable[[Geometry], FrozenGraph]
 
 @pytest.fixture(scope="session")
 def graph_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphOf]:
-    """The frozen graph of a geometry, open."""
+    """Open the frozen graph of a geometry."""
     opened = []
 
     @cache

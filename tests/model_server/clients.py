@@ -1,4 +1,4 @@
-"""TensorFlow Serving's own stubs, as a client would use them."""
+"""TensorFlow Serving's own stubs, used as by a client."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Client:
 
 @contextmanager
 def held_call(client: Client, folder: Path, timeout_s: float = 120) -> Iterator[HeldCall]:
-    """A call that is under way when the block begins, and runs until it is let go."""
+    """A call in progress when the block starts, which runs until released."""
     begun, go = folder / "begun", folder / "go"
     go.touch()
     inputs = {"begun": str(begun).encode(), "go": str(go).encode()}

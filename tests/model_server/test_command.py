@@ -1,4 +1,4 @@
-"""The real command in a process of its own."""
+"""The real command in a separate process."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def check_options(server: Server, client: Client, folder: Path) -> None:
 
 
 def check_sigterm(server: Server, client: Client, folder: Path) -> None:
-    """It lets calls end and refuses new ones."""
+    """It finishes calls in progress and rejects new ones."""
     with held_call(client, folder) as held:
         server.process.send_signal(signal.SIGTERM)
         while not refuses_calls(Client(server.port)):
@@ -96,7 +96,7 @@ CONFIG = "config { name: 'm' base_path: '/m' } "
     [
         ("model_config {", "cannot be read: .* write it as model_config_list"),
         ("", "names 0 models"),
-        ("model_config_list { config { name: 'm' } }", "needs both"),
+        ("model_config_list { config { name: 'm' } }", "both are required"),
         (f"model_config_list {{ {2 * CONFIG} }}", "names 2 models"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The numbers that the model server exports."""
+"""The metrics exported by the model server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions that come, go, break and are mended while calls are under way."""
+"""Versions that appear, disappear, break and are repaired during calls."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_call_past_its_deadline_does_not_keep_its_version(
     client = serve(folder)
     client.half_plus_two(1)  # connects, so that the next call is under way at its deadline
     with held_call(client, tmp_path, timeout_s=2) as held:
-        # Said by the client or by TensorFlow, whichever notices first.
+        # From the client or TensorFlow, whichever notices first.
         with pytest.raises(grpc.RpcError, match=r"StatusCode\.DEADLINE_EXCEEDED"):
             held.answer.result()
         move_in(half_plus_two, folder, 2)

@@ -1,4 +1,4 @@
-"""Install programs that others made from their registries, and run scripts that use them."""
+"""Install third-party programs from their registries, and run scripts that use them."""
 
 from __future__ import annotations
 

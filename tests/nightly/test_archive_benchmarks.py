@@ -1,4 +1,4 @@
-"""Short runs of the benchmarks of annotate-folder: that they work, not what they measure."""
+"""Short runs of the annotate-folder benchmarks: they work, whatever they measure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short runs of the benchmarks: that they work, not what they measure."""
+"""Short runs of the benchmarks: they work, whatever they measure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernels of processors that are not at hand, emulated."""
+"""The kernels of unavailable CPUs, emulated."""
 
 from __future__ import annotations
 

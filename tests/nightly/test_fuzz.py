@@ -1,4 +1,4 @@
-"""Short runs of scripts/fuzz: broken images and forms do no harm, random ones do neither."""
+"""Short runs of scripts/fuzz: neither broken nor random images and forms do harm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that generators make of the OpenAPI document find faces through the real service."""
+"""Clients generated from the OpenAPI document find faces through the real service."""
 
 from __future__ import annotations
 

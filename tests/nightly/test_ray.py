@@ -50,7 +50,7 @@ def detector(settings: DetectorSettings) -> Iterator[Detector]:
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalStorage:
-    """60 photographs and a text that is none."""
+    """60 photographs and a text file."""
     place = LocalStorage(tmp_path_factory.mktemp("in"))
     photos = [ASTRONAUT.read_bytes(), GRACE_HOPPER.read_bytes()]
     for number in range(FILES):
@@ -111,7 +111,7 @@ class OddPlace(LocalStorage):
 
 
 def has_worker(machine: Any) -> bool:
-    """Whether one of the pool's processes runs there."""
+    """Return whether one of the pool's processes runs there."""
     (raylet,) = machine.all_processes["raylet"]
     children = Path(f"/proc/{raylet.process.pid}/task/{raylet.process.pid}/children").read_text()
     names = (Path(f"/proc/{child}/cmdline").read_text() for child in children.split())

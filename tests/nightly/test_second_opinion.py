@@ -1,4 +1,4 @@
-"""What we decode is what OpenCV or libvips decodes, or it is explained why not."""
+"""We decode what OpenCV or libvips decodes, or explain why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation site: it builds, and asks nothing of other hosts."""
+"""The documentation site builds, and requests nothing from other hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Five hundred clients that send a byte a second, and one that wants faces."""
+"""Five hundred clients send a byte per second, and a normal one gets its faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The built wheel works outside the checkout: the weights come along, and so does the engine."""
+"""The built wheel works outside the checkout, with weights and engine."""
 
 from __future__ import annotations
 

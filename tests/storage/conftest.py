@@ -1,4 +1,4 @@
-"""Folders of every kind, S3's among them."""
+"""Storages of every kind, including S3."""
 
 from __future__ import annotations
 

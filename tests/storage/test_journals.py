@@ -1,4 +1,4 @@
-"""What is remembered of a run: one contract for journals of local and of remote outputs."""
+"""The journal's contract, for local and remote outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal of results at an address."""
+"""The journal of a remote output."""
 
 from __future__ import annotations
 

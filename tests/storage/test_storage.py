@@ -1,4 +1,4 @@
-"""Places: one contract for folders of this machine and at addresses."""
+"""The storage contract, for local and remote folders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AWKWARD = ["a b .jpg", "#1.jpg", "what?.jpg", "100%20.jpg", "ü-漢.jpg", "[x]*.
 
 
 def names(place: Storage, folder: str = "") -> list[str]:
-    """What a folder holds, without what is ours."""
+    """Return a folder's contents, except our own files."""
     entries = (entry for entry in place.entries(folder) if entry.name != STATE)
     return sorted(entry.name + "/" * entry.is_folder for entry in entries)
 

@@ -1,4 +1,4 @@
-"""Both clients and servers that are silent, slow, gone, closed, or answer what they should not."""
+"""Both clients with servers that are silent, slow, gone, closed, or send invalid answers."""
 
 from __future__ import annotations
 

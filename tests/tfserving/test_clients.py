@@ -1,4 +1,4 @@
-"""Both clients against real servers, with models that have nothing to do with faces."""
+"""Both clients with real servers, and models unrelated to faces."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def do_folder(
     stop: Event | None = None,
     on_row: Callable[[Row], None] = lambda _: None,
 ) -> RunSummary:
-    """Do a whole run, reports included unless it is interrupted."""
+    """Do a complete run, with reports unless interrupted."""
     options, stop = options or ProcessingOptions(), stop or Event()
     storages = LocalStorage(source, excluded=output), LocalStorage(output)
     worker = FileProcessor(Detector(backend), options, *storages, workers, stop)
@@ -59,13 +59,13 @@ def do_folder(
 
 
 def names_below(folder: Path) -> list[str]:
-    """The files of a tree, without what is hidden."""
+    """Return the files of a tree, except hidden ones."""
     names = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     return sorted(name for name in names if not f"/{name}".count("/."))
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """All files of a tree, without what is hidden."""
+    """Return the names of all files of a tree, except hidden ones."""
     return {name: (folder / name).read_bytes() for name in names_below(folder)}
 
 

@@ -1,4 +1,4 @@
-"""The HTTP service over the fake backend."""
+"""The HTTP service with the fake backend."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def make_client() -> Iterator[MakeClient]:
             )
             app = create_app(settings, detector)
             client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
-            while not backend.requests:  # the warm-up runs beside the start
+            while not backend.requests:  # the warm-up runs during the start
                 time.sleep(0.01)
             return client
 

@@ -1,4 +1,4 @@
-"""Counting how often image files are opened, without replacing any code."""
+"""Count how often image files are opened, without patching."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OPEN = ImageFile.__init__.__code__
 
 @contextmanager
 def counted_opening() -> Iterator[Counter[str]]:
-    """Count the openings of each format in this thread and in all that it starts from now on."""
+    """Count how often each format is opened in this thread and in threads it starts."""
     counts: Counter[str] = Counter()
 
     def profile(frame: FrameType, event: str, _: object) -> None:

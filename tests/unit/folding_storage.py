@@ -1,4 +1,4 @@
-"""A folder that takes names which differ in case, or in how accents are encoded, for the same."""
+"""A folder that treats names as equal that differ in case or in the encoding of accents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from facedetect.archive.storage import LocalStorage, StorageEntry
 
 @dataclass(frozen=True)
 class FoldingStorage(LocalStorage):
-    """As macOS and Windows have them: a file keeps the name that it was first written by."""
+    """Behaves like macOS and Windows: a file keeps the name it was first written with."""
 
     def entries(self, folder: str) -> list[StorageEntry]:
         return super().entries(self._known(folder))
@@ -30,7 +30,7 @@ class FoldingStorage(LocalStorage):
         return super().local_draft(self._known(name))
 
     def _known(self, name: str) -> str:
-        """The path by the names that are there."""
+        """Return the path with the existing names."""
         path = self.root
         for part in Path(name).parts:
             there = path.iterdir() if path.is_dir() else ()

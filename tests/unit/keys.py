@@ -1,4 +1,4 @@
-"""What the tests of API keys share."""
+"""Shared parts of the API key tests."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def append(path: Path, text: str) -> None:
 
 
 def another_secret(key: str, number: int = 0) -> str:
-    """A key with the same id that was never made."""
+    """Return an invalid key with the same id."""
     return f"{key[:12]}{number:040x}"

@@ -1,4 +1,4 @@
-"""What the tests of metrics and logs share."""
+"""Shared parts of the metrics and log tests."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def samples_of(client: TestClient) -> Samples:
 
 
 def number(client: TestClient, name: str, **labels: str) -> float:
-    """One number of GET /metrics; 0 if it is not there yet."""
+    """Return one value of GET /metrics; 0 if it does not exist yet."""
     return samples_of(client).get(name, {}).get(frozenset(labels.items()), 0)
 
 
 def parse_lines(text: str) -> list[dict[str, Any]]:
-    """A log in JSON; fails if anything in it is not."""
+    """Parse a JSON log; fail if any line is not JSON."""
     return [json.loads(line) for line in text.splitlines()]

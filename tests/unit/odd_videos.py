@@ -1,4 +1,4 @@
-"""Videos of which something is odd, made by hand."""
+"""Hand-made odd videos."""
 
 from __future__ import annotations
 

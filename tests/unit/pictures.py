@@ -1,4 +1,4 @@
-"""Image files of every format, whole and built to do harm."""
+"""Image files of every format, valid and malicious."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 
 QUICK_HEIF: dict[str, Any] = {"enc_params": {"preset": "ultrafast"}}
 
-# What each orientation says was done to the upright image before it was stored.
+# How each orientation transforms the upright image for storage.
 TURNS: dict[int, Callable[[BGRImage], BGRImage]] = {
     1: lambda upright: upright,
     2: lambda upright: upright[:, ::-1],

@@ -1,4 +1,4 @@
-"""What the tests of the HTTP service share."""
+"""Shared parts of the HTTP service tests."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ def test_callers_without_a_key_are_counted_by_their_address(
         "fe80::1%eth0": 200,
         "::ffff:192.0.2.1": 200,
         "::ffff:192.0.2.2": 200,  # not a network, but IPv4
-        "no:address": 200,  # as a proxy may say
+        "no:address": 200,  # as a proxy may send
     }
     with TestClient(addressed) as client:
         answers = {address: post(client, From=address).status_code for address in addresses}
@@ -222,7 +222,7 @@ def test_a_forwarded_address_counts_from_trusted_proxies_only(
     monkeypatch: pytest.MonkeyPatch, trusted: str, statuses: list[int]
 ) -> None:
     monkeypatch.setenv("FACEDETECT_TRUSTED_PROXIES", trusted)
-    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # uvicorn's own, which is not read
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # uvicorn's own variable, which must be ignored
     with live(FakeBackend(), rate_limit="1/hour") as service:
         answers = [
             service.client.post(
@@ -244,7 +244,7 @@ def test_retry_after_is_true(
     make_client: MakeClient, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("time.time", clock)  # the library that counts takes no other clock
+    monkeypatch.setattr("time.time", clock)  # the rate limit library accepts no other clock
     client = make_client(backend, rate_limit="3/second;100/hour")
     for _ in range(2):
         for _ in range(20):

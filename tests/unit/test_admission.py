@@ -205,7 +205,7 @@ def test_new_callers_without_end_do_not_keep_out_those_that_were_there() -> None
             clock.advance(0.1)
             await clients.finish(clients.order[-1])
         assert "mine 1" in clients.order
-        assert len(queue._callers) < 6  # noqa: SLF001 - those that were served are forgotten
+        assert len(queue._callers) < 6  # noqa: SLF001 - served callers are forgotten
 
     run(test())
 

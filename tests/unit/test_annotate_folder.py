@@ -1,4 +1,4 @@
-"""`facedetect.archive.annotate_folder`, as Python users call it."""
+"""`facedetect.archive.annotate_folder`, called from Python."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_options_that_cannot_be_right_are_told(
 def test_what_hides_writes_clear_crops_only_if_it_is_told_so(source: Path, out: Path) -> None:
     styles: tuple[DisplayStyle, ...] = ("blur", "pixelate", "solid")
     for style in styles:
-        with pytest.raises(BackendUnavailable):  # so the options were taken
+        with pytest.raises(BackendUnavailable):  # so the options were accepted
             annotate_folder(
                 source, out, style=style, crops="plain", clear_crops=True, settings=AWAY
             )

@@ -1,4 +1,4 @@
-"""`POST /annotate` over the fake backend."""
+"""`POST /annotate` with the fake backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs over a folder, with the fake backend: what comes out."""
+"""The results of runs over a folder, with the fake backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs over a folder that was worked through before, to its end or not."""
+"""Runs over a folder after complete or interrupted runs."""
 
 from __future__ import annotations
 

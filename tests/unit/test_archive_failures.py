@@ -1,4 +1,4 @@
-"""Runs over a folder in which something is wrong, and what they leave alone."""
+"""Runs over a folder with errors, and what they do not touch."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_file_that_fails_leaves_no_results(source: Path, out: Path, a_face: Fa
 
 def test_errors_of_libraries_that_are_os_errors_fail_one_file(source: Path, out: Path) -> None:
     class TooLarge(OSError):
-        """As PyAV's, it wants more than words."""
+        """Like PyAV's, it needs more than a message."""
 
         def __init__(self, number: int, words: str, log: str) -> None:
             super().__init__(number, words)

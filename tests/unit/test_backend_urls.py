@@ -1,4 +1,4 @@
-"""What a backend's URL may be, and what is said of those that cannot be right."""
+"""Valid backend URLs, and the errors for invalid ones."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from facedetect.background_loop import BackgroundLoop, ClientClosed, wait_for
 
 
 class SlowClient:
-    """Knows the thread it is closed in, and whether its call was cancelled."""
+    """Records the thread it is closed in, and whether its call was cancelled."""
 
     def __init__(self) -> None:
         self.process = os.getpid()

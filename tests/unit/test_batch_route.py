@@ -1,4 +1,4 @@
-"""`POST /detect/batch` over the fake backend."""
+"""`POST /detect/batch` with the fake backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeepStack's and CodeProject.AI's calls, used as their clients do, over the fake backend."""
+"""DeepStack's and CodeProject.AI's APIs, used like their clients, with the fake backend."""
 
 from __future__ import annotations
 

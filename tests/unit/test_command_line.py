@@ -1,4 +1,4 @@
-"""The command line does what people are used to."""
+"""The command line follows common conventions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contact sheet's pages as files: where their links lead, and what strangers' names do."""
+"""The contact sheet's pages as files: their links, and the effect of untrusted names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard and the alerts ask for numbers that there are, and show all of ours."""
+"""The dashboard and the alerts query existing metrics, and cover all of ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = 24
 
 @pytest.fixture
 def exported(client: TestClient) -> set[str]:
-    """The names that the service has once it has been used."""
+    """Return the metric names of a service that has been used."""
     client.post("/detect", files={"image": PHOTO})
     client.get("/metrics")
     return set(samples_of(client))
@@ -34,7 +34,7 @@ def test_names_are_found_in_expressions() -> None:
 
 
 def test_every_number_asked_for_is_there(exported: set[str]) -> None:
-    """Besides the model server's, whose names begin with a colon."""
+    """Except for the model server's, whose names start with a colon."""
     asked = {name for expression in expressions() for name in names_in(expression)}
     assert len(asked) > 20
     assert {name for name in asked if not name.startswith(":")} <= exported | {"up"}
@@ -98,7 +98,7 @@ def test_alerts_are_documented() -> None:
 
 
 def test_alerts_are_tried() -> None:
-    """By promtool, in scripts/check-deploy: each fires once, and none when all is well."""
+    """promtool runs them in scripts/check-deploy: each alert fires once, and none without cause."""
     tests = yaml.safe_load((DATA / "alerts_test.yaml").read_text("utf-8"))["tests"]
     cases = [case for test in tests for case in test["alert_rule_test"]]
     names = {rule["alert"] for rule in RULES}

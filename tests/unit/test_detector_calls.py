@@ -1,4 +1,4 @@
-"""The ways to call a detector: keywords, batches, and whatever holds an image."""
+"""The ways to call a detector: keywords, batches, and all kinds of images."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def test_a_stopped_evaluation_finishes_the_images_in_progress(threads: int, tmp_
     told: list[EvaluationProgress] = []
 
     def stop_after_one(progress: EvaluationProgress) -> None:
-        """As the command does at a signal."""
+        """Stop as the command does on a signal."""
         told.append(progress)
         if progress.detections is not None:
             stop.set()
@@ -241,7 +241,7 @@ def test_two_evaluations_do_not_write_one_file(tmp_path: Path) -> None:
     with DetectionsFile(path, {"detector": "first"}) as kept:
         kept.add(ImageDetections.failed("a", "out", 0.0))
         assert path.read_text().count("\n") == 2  # before the file is closed
-        with pytest.raises(InvalidSettings, match="another evaluation writes"):
+        with pytest.raises(InvalidSettings, match="another evaluation is writing"):
             DetectionsFile(path, {"detector": "second"})
     with DetectionsFile(path, {"detector": "first"}) as kept:
         assert list(kept.detections) == ["a"]

@@ -1,4 +1,4 @@
-"""Faces for other libraries."""
+"""Exports of faces to other libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a video's frames are shown."""
+"""The timestamps of a video's frames."""
 
 from __future__ import annotations
 

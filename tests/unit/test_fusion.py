@@ -1,4 +1,4 @@
-"""One face is answered once, however many views show it."""
+"""Each face is returned once, however many views show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faces made unrecognisable."""
+"""Hidden faces are unrecognisable."""
 
 from __future__ import annotations
 

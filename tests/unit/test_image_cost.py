@@ -1,4 +1,4 @@
-"""What images are expected to cost."""
+"""The estimated cost of images."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:x
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JXL"])
 def test_an_orientation_in_xmp_does_not_count(noise: BGRImage, kind: str) -> None:
-    """As in browsers and other decoders; no file is refused for it."""
+    """As in browsers and other decoders; no file is rejected for it."""
     options: dict[str, Any] = {"tiffinfo": {700: XMP}} if kind == "TIFF" else {"xmp": XMP}
     if kind == "PNG":
         text = PngInfo()

@@ -1,4 +1,4 @@
-"""Files that are cut, mixed up, or not what they seem."""
+"""Files that are truncated, corrupted, or not what they seem."""
 
 from __future__ import annotations
 

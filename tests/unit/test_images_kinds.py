@@ -1,4 +1,4 @@
-"""Files that other programs open, each standing for its kind."""
+"""Files that other programs can open, one of each kind."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ GREEN = np.full((16, 16, 3), (40, 200, 30), np.uint8)
 
 
 def as_shown(data: bytes) -> NDArray[np.uint8]:
-    """The picture as a program shows it that knows of profiles: sRGB."""
+    """Return the picture as a colour-managed program shows it: in sRGB."""
     image = Image.open(io.BytesIO(data)).convert("RGB")
     profile = image.info.get("icc_profile")
     if profile:

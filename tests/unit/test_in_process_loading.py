@@ -1,4 +1,4 @@
-"""A model in this process is loaded by the first call, which loses no time by it."""
+"""The first call loads an in-process model, without cost to its deadline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOTHING = RawDetections(
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that tests advance."""
 
     now = 1000.0
 
@@ -29,7 +29,7 @@ class Clock:
 
 
 class TimedModel(SimpleNamespace):
-    """Notes how much time each call has left, and takes four seconds of it."""
+    """Records the time left for each call, and takes four seconds of it."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(ref=MODEL, instruction_set=None, close=lambda: None, left_s=[])

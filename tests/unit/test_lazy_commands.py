@@ -1,4 +1,4 @@
-"""Commands are imported when they run: their help must not need them, nor lie about them."""
+"""Commands are imported when they run; the help neither imports nor misrepresents them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Buffers that are freed are used again, where the C library can be told so."""
+"""Freed buffers are reused, if the C library supports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of a model's signatures is called, and how, by what its metadata say."""
+"""Which of a model's signatures is called, and how, given its metadata."""
 
 from __future__ import annotations
 

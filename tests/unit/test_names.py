@@ -1,4 +1,4 @@
-"""Names that are too long for what is derived from them, or that some places take for the same."""
+"""Names too long for what is derived from them, or equal on some file systems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What generators of clients need from the OpenAPI document; tests/nightly generates some."""
+"""What client generators need from the OpenAPI document; tests/nightly runs some."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where there is no Unix, what needs none can still be imported."""
+"""Without Unix, everything that does not need it can be imported."""
 
 from __future__ import annotations
 

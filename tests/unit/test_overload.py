@@ -1,4 +1,4 @@
-"""More requests than the service can process, over real sockets and the fake backend."""
+"""More requests than the service can process, over real sockets, with the fake backend."""
 
 from __future__ import annotations
 

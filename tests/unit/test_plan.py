@@ -1,4 +1,4 @@
-"""What there is to do in a folder, and where the results go."""
+"""What to process in a folder, and where the results go."""
 
 from __future__ import annotations
 

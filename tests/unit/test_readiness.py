@@ -1,4 +1,4 @@
-"""Readiness: the backend is asked once for all callers, and for a second."""
+"""Readiness: one backend call serves all callers for a second."""
 
 from __future__ import annotations
 

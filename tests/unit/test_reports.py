@@ -1,4 +1,4 @@
-"""The reports of annotate-folder as files: what stands in them, and that they stream."""
+"""The report files of annotate-folder: their contents, and that they are streamed."""
 
 from __future__ import annotations
 

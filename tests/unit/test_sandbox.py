@@ -1,4 +1,4 @@
-"""Pictures that are decoded in processes of their own, and what happens to those."""
+"""Pictures decoded in separate processes, and what happens to those processes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def still_works(pool: DecoderPool) -> None:
 
 
 def decoders(pool: DecoderPool) -> list[int]:
-    """The process ids of the decoders that run: the fork server's children."""
+    """Return the process ids of running decoders: the fork server's children."""
     pid = fork_server(pool).pid
     children = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(pid) for pid in children.read_text().split()]

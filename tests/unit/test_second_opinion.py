@@ -1,4 +1,4 @@
-"""What we decode is what OpenCV or libvips decodes, on a sample of all kinds of files."""
+"""We decode what OpenCV or libvips decodes, on a sample of all kinds of files."""
 
 from __future__ import annotations
 

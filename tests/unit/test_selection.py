@@ -1,4 +1,4 @@
-"""Which files and folders of a source are looked at."""
+"""Which files and folders of a source are processed."""
 
 from __future__ import annotations
 

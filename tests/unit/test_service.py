@@ -1,4 +1,4 @@
-"""The HTTP service over the fake backend: what is sent and what is answered."""
+"""The HTTP service with the fake backend: requests and responses."""
 
 from __future__ import annotations
 

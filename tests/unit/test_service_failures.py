@@ -1,4 +1,4 @@
-"""The HTTP service over a backend that fails, is slow, or is not ready."""
+"""The HTTP service with a backend that fails, is slow, or is not ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET /metrics over the fake backend."""
+"""GET /metrics with the fake backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a model server is asked for the signatures of its versions."""
+"""When a model server's signatures are fetched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that stand in `.env` or in a configuration file."""
+"""Settings in `.env` or in a configuration file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules that the code keeps: which way imports point, what importing costs, every error mapped."""
+"""Rules for the code: the direction of imports, their cost, and a mapping for every error."""
 
 from __future__ import annotations
 

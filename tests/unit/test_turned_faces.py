@@ -1,4 +1,4 @@
-"""A real photograph, turned each way: faces are found and said to be where they are."""
+"""A real photograph in each rotation: faces are found at the right positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that do not read their answers, or slowly: who is disconnected, and when."""
+"""Clients that read responses slowly or not at all: who is disconnected, and when."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_single_answer_may_be_of_any_size() -> None:
 
 
 class Transport:
-    """A transport whose other end reads as told."""
+    """A transport whose reading end the test controls."""
 
     def __init__(self) -> None:
         self.unread = 0

@@ -1,4 +1,4 @@
-"""Bodies that are too large, too slow, incomplete or not what they claim to be."""
+"""Bodies that are too large, too slow, incomplete or mislabelled."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_body_that_arrives_too_slowly_times_out(
 
 
 def test_a_body_on_a_bad_line_arrives() -> None:
-    """It stands still now and then, and takes a hundred times as long as it may stand still."""
+    """It stalls now and then, and takes a hundred times the stall timeout."""
 
     async def test() -> None:
         chunks = [0] * 4 + [1000] * 2
@@ -204,7 +204,7 @@ def test_no_caller_holds_more_than_what_is_free() -> None:
 
 
 def wait_until_held(service: Live, count: int) -> None:
-    """Wait until the service holds so many bytes of uploads."""
+    """Wait until the service holds that many bytes of uploads."""
     wait_until(lambda: held_bytes(service) == count)
 
 

@@ -1,4 +1,4 @@
-"""High dynamic range is shown right in 8 bits: grey stays grey, colours are those of the scene."""
+"""High dynamic range is correct in 8 bits: grey stays grey, and colours match the scene."""
 
 from __future__ import annotations
 

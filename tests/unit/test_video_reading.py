@@ -1,4 +1,4 @@
-"""Reading videos: odd and broken ones, made here, and files that ask for what they must not get."""
+"""Read videos: odd, broken and malicious ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos' sound and subtitles: what the results have of them."""
+"""Sound and subtitles in the results of videos."""
 
 from __future__ import annotations
 

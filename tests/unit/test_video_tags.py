@@ -1,4 +1,4 @@
-"""What a video tells beside its pictures and sound, and what of it is in the result."""
+"""Which metadata of a video is kept in the result."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_tags_of_the_file_that_was_are_not_kept(tmp_path: Path, out: Path) -> No
 
 
 def test_covers_and_attachments_are_left_out(tmp_path: Path, out: Path) -> None:
-    """They may show the faces that are to be hidden."""
+    """They may show the faces to be hidden."""
     path = tmp_path / "in" / "film.mkv"
     cover = cv2.imencode(".jpg", square_at(0))[1].tobytes()
     with written(path) as output:

@@ -1,4 +1,4 @@
-"""Videos that are written: their codecs, colours, times and tags."""
+"""Written videos: codecs, colours, times and tags."""
 
 from __future__ import annotations
 

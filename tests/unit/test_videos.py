@@ -241,7 +241,7 @@ def test_a_video_that_ends_too_early_is_done_as_far_as_it_goes(tmp_path: Path, o
 
 
 def fails(path: Path, out: Path, **limits: int) -> str:
-    """The message for a video that cannot be done; it leaves nothing behind."""
+    """Return the message for a video that fails; it leaves nothing behind."""
     detector = Detector(red_squares(), limits=ImageLimits(**limits))
     with pytest.raises((InvalidVideo, UnsupportedVideo, ImageTooLarge)) as caught:
         do(path, out, detector=detector)

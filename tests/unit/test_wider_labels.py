@@ -1,4 +1,4 @@
-"""WIDER FACE's folder as published, and error messages about what is wrong with it."""
+"""The WIDER FACE folder as published, and the errors for invalid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A writer of TIFF files of any layout, which no library's writer knows all of."""
+"""Write TIFF files of any layout; no library supports all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for conditions instead of sleeping, and a clock that tests set."""
+"""Wait for conditions instead of sleeping, and a clock that tests set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _TIMEOUT_S = 30.0
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Poll until the condition holds; the limit is only there to end a test that fails."""
+    """Poll until the condition holds; the limit only ends failing tests."""
     deadline = time.monotonic() + _TIMEOUT_S
     while not condition():
         assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""Raw requests on sockets, as no client would send them."""
+"""Raw requests on sockets, unlike any client's."""
 
 from __future__ import annotations
 
