@@ -1,6 +1,6 @@
 """Accuracy of our geometries, the published graph and other packages: scripts/bench accuracy.
 
-Updates the sections of docs/accuracy.md. The labelled images are not part of the project.
+Updates the sections of the pages about accuracy. The labelled images are not part of the project.
 Detections are stored: run the same command again to resume.
 """
 
@@ -57,7 +57,7 @@ _FOLDERS = re.compile(r"(?:/[\w.@+ -]+)+/")
 
 
 class Report:
-    """The figures and the page; each part replaces only its own, so parts can run separately."""
+    """The figures and the pages; each part replaces only its own, so parts can run separately."""
 
     def __init__(self, output: Path, pages: Sequence[Path]) -> None:
         self.output = output

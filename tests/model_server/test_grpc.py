@@ -203,7 +203,13 @@ def test_examples_are_refused_in_tensorflow_servings_words(client: Client) -> No
         (stub.Classify, classification_pb2.ClassificationRequest, "", INVALID, "Expected classif"),
         (stub.Regress, regression_pb2.RegressionRequest, "", INVALID, "Was: tensorflow/serving/pr"),
         (stub.Regress, regression_pb2.RegressionRequest, "no", INVALID, "No signature was found"),
-        (stub.Regress, regression_pb2.RegressionRequest, "regress", NOT_DONE, "does not support regress"),
+        (
+            stub.Regress,
+            regression_pb2.RegressionRequest,
+            "regress",
+            NOT_DONE,
+            "does not support regress",
+        ),
     ]
     for call, request, signature, code, words in calls:
         with pytest.raises(grpc.RpcError) as caught:

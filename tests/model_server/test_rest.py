@@ -132,7 +132,12 @@ def test_gzip_is_read_and_written(rest: httpx2.Client) -> None:
         (PREDICT, {"inputs": [[1], [1, 2]]}, 400, "not of expected type: float32"),
         (PREDICT, {"inputs": {"n": 1.5}, "signature_name": "count"}, 400, "type: int32"),
         (PREDICT, {"inputs": {"n": 2**40}, "signature_name": "count"}, 400, "out of range"),
-        (PREDICT, {"inputs": [["a"], "b"], "signature_name": "echo"}, 400, "lists differ in length"),
+        (
+            PREDICT,
+            {"inputs": [["a"], "b"], "signature_name": "echo"},
+            400,
+            "lists differ in length",
+        ),
         (PREDICT, {"inputs": {"b64": "?"}, "signature_name": "echo"}, 400, "b64 cannot be"),
         (PREDICT, {"inputs": [1], "signature_name": "both"}, 400, "must be an object"),
         (PREDICT, [], 400, "must be an object"),

@@ -68,7 +68,9 @@ def test_a_database_of_another_program_is_left_as_it_is(path: Path, tmp_path: Pa
         Journal(path)
     path.unlink()
     path.write_bytes(before)
-    with pytest.raises(InvalidSettings, match="another program's database, with files; move it away"):
+    with pytest.raises(
+        InvalidSettings, match="another program's database, with files; move it away"
+    ):
         Journal(path)
     assert foreign.read_bytes() == before
     assert path.read_bytes() == before

@@ -175,7 +175,10 @@ def test_coco_keypoints(write: Write) -> None:
     [
         ({"images": None}, "images is null: .* valid list"),
         ({"images": COCO["images"] * 2}, "two images with the same id"),
-        ({"annotations": [{"image_id": 8, "bbox": [1, 2, 3, 4]}]}, r"annotations\.0 refers to image 8"),
+        (
+            {"annotations": [{"image_id": 8, "bbox": [1, 2, 3, 4]}]},
+            r"annotations\.0 refers to image 8",
+        ),
         (
             {"annotations": [{"image_id": 7, "bbox": [1, 2, 0, 4]}]},
             r"\(a\.jpg\): box 0, .* no area",
