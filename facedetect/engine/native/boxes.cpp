@@ -13,7 +13,7 @@ namespace {
 // six cells apart they do not touch.
 constexpr int kNeighbours = 5;
 
-// From here on TensorFlow's sigmoid is 1, though float32 has a number between.
+// From here on TensorFlow's sigmoid is 1, although float32 has a number in between.
 constexpr float kSaturated = 16.6355324F;
 
 float area(const Box& box) {

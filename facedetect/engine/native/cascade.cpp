@@ -10,7 +10,7 @@ namespace facedetect {
 
 namespace {
 
-// A strip takes about a millisecond: a deadline is noticed, and threads finish together.
+// A strip takes about a millisecond, so that deadlines are noticed and threads finish together.
 constexpr int kCellsPerStrip = 12'000;
 constexpr int kLeastRowsPerStrip = 8;
 constexpr int kCropsPerChunk = 8;
@@ -26,7 +26,7 @@ constexpr float kNetError = 0.25F;
 constexpr float kFirst = (0.5F - kNetError) / LandmarkNet::kSide - 0.5F;
 constexpr float kLast = 0.5F - (0.5F + kNetError) / LandmarkNet::kSide;
 
-// Mirroring a face exchanges its eyes, and the corners of its mouth.
+// Mirroring a face swaps its eyes and its mouth corners.
 constexpr std::array<size_t, 5> kMirrored{1, 0, 2, 4, 3};
 
 constexpr int kLandmarks = 5;  // the first of O-Net's columns that holds landmarks
@@ -258,7 +258,7 @@ Faces Cascade::output(const Image& image, const std::vector<Box>& boxes, const P
 }
 
 // Average with O-Net's landmarks on crops of the final boxes and their mirror images: faces are
-// better centred in these crops, and mirroring cancels errors to one side.
+// better centred in these crops, and mirroring cancels one-sided errors.
 void Cascade::average_landmarks(const Image& image, Faces& faces, const Params& params) {
     std::vector<Box> squares;
     squares.reserve(faces.boxes.size());

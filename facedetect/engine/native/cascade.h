@@ -48,15 +48,15 @@ class Cascade {
     // Thread-safe. Raises DeadlineExceeded, Closed, std::bad_alloc.
     Faces detect(const Image& image, const Params& params);
 
-    // The logits of P-Net's cells on the level of a scale: how well the screening predicts them is
-    // what its margin is measured by.
+    // The logits of P-Net's cells on the level of a scale, to measure the margin that the screening
+    // needs.
     struct CellLogits {
         int rows, columns;
         std::vector<float> screened, exact;
     };
     CellLogits cell_logits(const Image& image, float scale);
 
-    // Ends calls that are running, and refuses further ones.
+    // Cancels the calls in progress and rejects further ones.
     void close() { pool_.close(); }
 
   private:

@@ -19,7 +19,7 @@ struct Sample {
 
 using Samples = std::array<Sample, kLargestSide>;
 
-// In the order of TensorFlow's own float operations: whether a place is inside hangs on it.
+// In the order of TensorFlow's float operations, which decides whether a point is inside.
 Samples sample_axis(float begin, float end, int pixels, int side) {
     const float last = static_cast<float>(pixels - 1);
     const float step = (end - begin) * last / static_cast<float>(side - 1);

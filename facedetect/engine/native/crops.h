@@ -14,9 +14,9 @@ struct Image {
     const uint8_t* pixels;
 };
 
-// Resizes a box to [side, side, 3] with linear interpolation; what lies outside of the image is
-// 127.5. The box's edges are in units of the image: 0 is the first pixel, 1 the last one. Exchanged
-// edges mirror the crop.
+// Resizes a box to [side, side, 3] with linear interpolation; pixels outside the image are 127.5.
+// The box's edges are in units of the image: 0 is the first pixel, 1 the last one. Swapped edges
+// mirror the crop.
 void cut_crop(const Image& image, const Box& box, int side, float* out);
 
 }  // namespace facedetect

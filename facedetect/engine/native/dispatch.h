@@ -1,4 +1,4 @@
-// Which instruction sets this processor has.
+// Detects the CPU's instruction sets.
 
 #pragma once
 

@@ -102,7 +102,7 @@ struct FloatKernels {
     template <class T>
     static void blend(const T* const* rows, const float* weights, int taps, int count, float* out) {
         for (int x = 0; x < count; x += kBlock) {
-            // Moved back at the end: an image has nothing to read behind its last row.
+            // Moved back at the end: there is nothing to read after an image's last row.
             const int i = std::max(std::min(x, count - kBlock), 0);
             Floats sum = S::broadcast(0);
             for (int t = 0; t < taps; ++t)

@@ -11,7 +11,7 @@ namespace {
 constexpr int kLargestSide = 3;  // of a convolution, and of a pool's window
 
 int pooled(int size, int window) {
-    // The last window may hang over the edge, as it does in the author's framework.
+    // The last window may extend beyond the edge, as in the author's framework.
     return window ? (size - window + 1) / 2 + 1 : size;
 }
 
@@ -83,7 +83,7 @@ void CropFeatures::run_stage(const Stage& stage, const Map& in, int out_stride, 
         for (int y = 0; y < width; ++y) convolve(y, out + y * width * out_stride, out_stride);
         return;
     }
-    // The rows of one window: they are pooled while they are in the cache.
+    // The rows of one window, pooled while they are in the cache.
     const int row_values = width * conv.outputs;
     std::vector<float> ring(static_cast<size_t>(stage.pool * row_values + kSlack));
     const int out_width = pooled(width, stage.pool);

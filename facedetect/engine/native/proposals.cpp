@@ -172,10 +172,10 @@ class ScreeningScan {
     RowRing<float> logits_;
 };
 
-// Runs of cells that passed the screening are looked at again together.
+// Runs of cells that passed the screening are rechecked together.
 constexpr int kLongestRun = 16;
 
-// Passing cells this near to each other are in one run: computing those between is cheaper than
+// Passing cells this close to each other form one run: computing those in between is cheaper than
 // another run.
 constexpr int kLargestGap = 2;
 

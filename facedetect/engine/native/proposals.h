@@ -42,8 +42,8 @@ struct Proposals {
 void resize_row(const Kernels& kernels, const Source& source, const AxisTable& rows,
                 const AxisTable& columns, int y, std::vector<float>& blended, float* out);
 
-// Run P-Net over the rows first..last-1 of a level's cells. With `screening`, cells are looked at
-// in integers first, and those near or above the threshold again in float32, which decides.
+// Run P-Net over the rows first..last-1 of a level's cells. With `screening`, cells are first
+// computed in integers; float32 decides on those near or above the threshold.
 Proposals scan_strip(const Kernels& kernels, const PNet& net, const ScreeningNet* screening,
                      const Level& level, int first, int last, float threshold_logit);
 

@@ -1,4 +1,4 @@
-// The image pyramid: the scales that P-Net looks at, and what each level is resized from.
+// The image pyramid: the scales of P-Net, and the image that each level is resized from.
 
 #pragma once
 

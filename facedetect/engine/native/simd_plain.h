@@ -1,4 +1,4 @@
-// No instruction set in particular: loops that compilers turn into what the target has.
+// No particular instruction set: loops that compilers vectorise for the target.
 
 #pragma once
 

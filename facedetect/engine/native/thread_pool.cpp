@@ -20,7 +20,7 @@ ThreadPool::ThreadPool(int threads) : process_(getpid()), helpers_(std::make_uni
 }
 
 ThreadPool::~ThreadPool() {
-    // The parent's threads may have held the mutex, and nobody is left to join.
+    // The parent's threads may have held the mutex, and there are no threads to join.
     if (is_forked()) std::ignore = helpers_.release();
 }
 

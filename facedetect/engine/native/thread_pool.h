@@ -19,12 +19,12 @@ namespace facedetect {
 
 using Clock = std::chrono::steady_clock;
 
-// A call ran out of time.
+// A call has timed out.
 struct DeadlineExceeded : std::exception {
     const char* what() const noexcept override { return "the deadline passed"; }
 };
 
-// The engine was closed while a call ran.
+// The engine was closed during a call.
 struct Closed : std::exception {
     const char* what() const noexcept override { return "the engine is closed"; }
 };
@@ -50,21 +50,21 @@ class Loop {
     std::exception_ptr failure_;
 };
 
-// Threads that help callers; each caller works on its own loop, too. After a fork, whose child has
-// none of the threads, callers do all of the work.
+// Threads that help callers; each caller also works on its own loop. A forked child has none of the
+// threads, so callers do all of the work.
 class ThreadPool {
   public:
-    // `threads` work at the same time on one loop, the caller among them.
+    // `threads` work on one loop at the same time, including the caller.
     explicit ThreadPool(int threads);
     ~ThreadPool();
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
 
-    // Run `work` in several threads until loop.next() gives no more; raise what a thread raised.
+    // Run `work` in several threads until loop.next() is exhausted; raise what a thread raised.
     void run(size_t count, std::optional<Clock::time_point> deadline,
              const std::function<void(Loop&)>& work);
 
-    // End all calls: they raise Closed.
+    // Cancel all calls: they raise Closed.
     void close() { closed_ = true; }
 
   private:
