@@ -117,11 +117,11 @@ def _read_files() -> dict[str, StoredSetting]:
 
 
 _MAX_IMAGE_BYTES_DESCRIPTION = (
-    "Maximum size of an image file, bytes; 1073741824 for commands, which read one's own files."
+    "Maximum size of an image file, bytes; 1073741824 for commands, which read local files."
 )
 _MAX_PYRAMID_PIXELS_DESCRIPTION = (
     "Maximum work for one image: the pixels of all levels of its pyramid, in all of its views; "
-    f"{OWN_FILES_MAX_PYRAMID_PIXELS} for commands, which read one's own files."
+    f"{OWN_FILES_MAX_PYRAMID_PIXELS} for commands, which read local files."
 )
 
 
@@ -130,9 +130,10 @@ class DetectorSettings(_EnvironmentSettings):
 
     backend: Annotated[BackendSpec, NoDecode, BeforeValidator(_parse_backend)] = Field(
         BackendSpec.parse(DEFAULT_BACKEND),
-        description="Where the model runs: `embedded:` is facedetect's own engine in this process, "
-        "`savedmodel:PATH` a SavedModel in this process with TensorFlow, `grpc://HOST:8500/MODEL`, "
-        "`grpcs://`, `http://HOST:8501/MODEL` and `https://` TensorFlow Serving.",
+        description="Where the model runs: `embedded:` is facedetect's own engine in this "
+        "process; `savedmodel:PATH` is a SavedModel in this process, with TensorFlow; "
+        "`grpc://HOST:8500/MODEL`, `grpcs://`, `http://HOST:8501/MODEL` and `https://` are "
+        "TensorFlow Serving.",
     )
     max_image_bytes: int = Field(_LIMITS.max_bytes, ge=1, description=_MAX_IMAGE_BYTES_DESCRIPTION)
     max_image_pixels: int = Field(
@@ -148,21 +149,21 @@ class DetectorSettings(_EnvironmentSettings):
     )
     timeout_s: Seconds = Field(
         30.0,
-        description="Maximum time for one image, waiting for a thread included, seconds.",
+        description="Maximum time for one image, including the wait for a thread, seconds.",
     )
     threads: int = Field(
         2,
         ge=1,
-        description="Images processed at the same time; one more if it is light and its caller has "
-        "no other in progress. Set it above the number of cores if the "
-        "model runs on other machines. If set, it is also the number of threads of the engine in "
-        "this process, which has one a core otherwise.",
+        description="Maximum number of images processed at the same time, plus one light image of "
+        "a caller with no other in progress. Set it above the number of cores if the model runs "
+        "on other machines. If set, it is also the number of threads of the in-process engine, "
+        "which is otherwise one per core.",
     )
 
     isolate: bool = Field(
         True,
-        description="Decode files in processes of their own, whose time and memory the kernel "
-        "bounds (`serve`, `annotate-folder`); needs Linux.",
+        description="Decode files in separate processes whose time and memory the kernel limits "
+        "(`serve`, `annotate-folder`); needs Linux.",
     )
 
     @property
@@ -203,7 +204,8 @@ class ClientSettings(_EnvironmentSettings):
     """The service that `facedetect detect` and `annotate` call instead of their own model."""
 
     server: str | None = Field(
-        None, description="Service to ask, such as `http://faces.example:8000`; `--server` wins."
+        None,
+        description="Service to use, such as `http://faces.example:8000`; `--server` overrides it.",
     )
     api_key: str | None = Field(None, description="API key to send to that service.")
 
@@ -213,8 +215,8 @@ class KeysSettings(_EnvironmentSettings):
 
     keys_file: Path | None = Field(
         None,
-        description="File with the API keys, one of which every call must have; "
-        "`facedetect keys add` creates it.",
+        description="File with the API keys, of which every request must have one; `facedetect "
+        "keys add` creates it.",
     )
 
 
@@ -242,31 +244,30 @@ class ServiceSettings(DetectorSettings, KeysSettings):
     max_upload_memory: int = Field(
         256 * 2**20,
         validate_default=True,
-        description="Maximum memory for uploads, bytes: those arriving, queued and in progress. No "
-        "caller may hold more than what is still free.",
+        description="Maximum memory for uploads, bytes: those arriving, queued and in progress. "
+        "No caller may hold more than is still free.",
     )
     max_answer_memory: int = Field(
         256 * 2**20,
         ge=0,
-        description="Maximum memory for answers that clients have not read yet, bytes; beyond it, "
-        "the caller with the most is disconnected.",
+        description="Maximum memory for responses that clients have not read yet, bytes; beyond "
+        "it, the caller with the most is disconnected.",
     )
     stall_timeout_s: Seconds = Field(
         20.0,
         description="Maximum time for the head of a request to arrive, seconds, and the time over "
-        "which `FACEDETECT_MIN_TRANSFER_RATE` is measured: a body or an answer may stand still "
-        "for so long.",
+        "which `FACEDETECT_MIN_TRANSFER_RATE` is measured: a body or a response may stall for "
+        "that long.",
     )
     min_transfer_rate: int = Field(
         4096,
         ge=0,
-        description="Minimum rate of uploads and of clients that read answers, bytes per second; "
-        "slower ones are disconnected.",
+        description="Minimum rate of uploads and of clients that read responses, bytes per "
+        "second; slower clients are disconnected.",
     )
     shutdown_timeout_s: Seconds = Field(
         30.0,
-        description="Maximum time for requests in progress to finish when the service is stopped, "
-        "seconds.",
+        description="Maximum time for requests in progress to finish on shutdown, seconds.",
     )
     max_batch_images: int = Field(
         32, ge=1, description="Maximum number of images in one request to `/detect/batch`."
@@ -280,14 +281,14 @@ class ServiceSettings(DetectorSettings, KeysSettings):
     open_metrics: bool = Field(False, description="Serve `/metrics` without an API key.")
     rate_limit: str | None = Field(
         None,
-        description="Maximum rate of requests with images for each API key, or for each address if "
-        "there are no keys: `600/minute`, or several limits as in `10/second;600/minute`.",
+        description="Maximum rate of requests with images for each API key, or for each address "
+        "if there are no keys: `600/minute`, or several limits as in `10/second;600/minute`.",
     )
     trusted_proxies: Networks = Field(
         (),
         description="Addresses or networks of proxies in front of the service, separated by "
-        "commas: `10.0.0.0/8`; `X-Forwarded-For` and `X-Forwarded-Proto` count in requests from "
-        "them only.",
+        "commas: `10.0.0.0/8`; `X-Forwarded-For` and `X-Forwarded-Proto` are used only in "
+        "requests from them.",
     )
     cors_origins: Origins = Field(
         (),

@@ -71,7 +71,7 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
         list[str] | None,
         typer.Option(
             metavar="PATTERN",
-            help="Process only matching files and folders, system folders too. Repeatable.",
+            help="Process only matching files and folders, including system folders. Repeatable.",
         ),
     ] = None,
     follow_links: Annotated[
