@@ -50,12 +50,12 @@ def test_a_version_without_notes_is_refused(checkout: Path) -> None:
     module = checkout / "facedetect/__init__.py"
     module.write_text(module.read_text("utf-8").replace(facedetect.__version__, "9.9.9"), "utf-8")
     git(checkout, "commit", "--quiet", "--all", "--message", "Another version")
-    assert "no '## [9.9.9] - DATE'" in refusal(checkout)
+    assert "no section '## [9.9.9] - DATE'" in refusal(checkout)
 
 
 def test_another_versions_tag_is_refused(checkout: Path) -> None:
     git(checkout, "tag", "v9.9.9")
-    assert "tag is v9.9.9" in refusal(checkout)
+    assert "has the tag v9.9.9" in refusal(checkout)
 
 
 def test_the_changelog_has_the_usual_form() -> None:
