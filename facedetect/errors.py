@@ -109,7 +109,14 @@ class Unauthorized(ServiceError):
 
 
 class Forbidden(ServiceError):
-    """The request comes from an origin, or is addressed to a host, that is not allowed."""
+    """The request comes from an origin, or is addressed to a host, that is not allowed.
+
+    `origin` is the page's origin, if it may read the reason.
+    """
+
+    def __init__(self, message: str, origin: str | None = None) -> None:
+        super().__init__(message)
+        self.origin = origin
 
 
 class UploadTimeout(ServiceError):

@@ -122,8 +122,21 @@ class Face:
         object.__setattr__(self, "roll_deg", _roll_deg(self.landmarks))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the face in the format of the service's JSON: nested dicts of numbers."""
-        return asdict(self)
+        """Return the face in the format of the service's JSON: nested dicts of numbers.
+
+        They are rounded to 0.01 px, 5 digits of the score and 0.1 degrees.
+        """
+        points = {name: _rounded(vars(point)) for name, point in vars(self.landmarks).items()}
+        return {
+            "box": _rounded(vars(self.box)),
+            "confidence": round(self.confidence, 5),
+            "landmarks": points,
+            "roll_deg": round(self.roll_deg, 1) + 0.0,  # -0.0 is 0
+        }
+
+
+def _rounded(place: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 2) + 0.0 for name, value in place.items()}
 
 
 @dataclass(frozen=True)

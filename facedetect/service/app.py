@@ -41,6 +41,7 @@ def create_app(settings: ServiceSettings, detector: Detector) -> FastAPI:
         summary="Finds faces in images: boxes, five landmarks and scores.",
         version=facedetect.__version__,
         redoc_url=None,
+        default_response_class=JSONLine,
         generate_unique_id_function=lambda route: route.name,  # the names in generated clients
         lifespan=lambda _: _lifespan(services),
         middleware=_middleware(services),

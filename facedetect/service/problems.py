@@ -49,12 +49,12 @@ class CameraFailure(BaseModel):
     duration: int = 0
 
 
-def camera_failure(status: int, error: str, headers: dict[str, str]) -> JSONResponse:
+def camera_failure(status: int, error: str, headers: dict[str, str]) -> JSONLine:
     """Return the response to a failed DeepStack call."""
-    return JSONResponse(CameraFailure(error=error).model_dump(), status, headers)
+    return JSONLine(CameraFailure(error=error).model_dump(), status, headers)
 
 
-class ProblemResponse(JSONResponse):
+class ProblemResponse(JSONLine):
     """A Problem, sent with its own status."""
 
     media_type = "application/problem+json"

@@ -93,15 +93,15 @@ class RequestContext:
         if "app_root_path" in scope:
             return str(scope["root_path"].removeprefix(scope["app_root_path"]))
         if "endpoint" in scope and not scope.get("path_params"):
-            return str(
-                scope["path"]
+            return path_in_service(
+                scope
             )  # a route without parameters, whose template FastAPI does not set
         return "unmatched"
 
     @property
     def is_probe(self) -> bool:
         """Whether this is a health check or a scrape, which come every few seconds."""
-        return self.scope["path"] in _PROBES
+        return path_in_service(self.scope) in _PROBES
 
 
 def caller_id_of(scope: Mapping[str, Any]) -> str:

@@ -12,14 +12,14 @@ from facedetect.archive.reports.report_rows import Row
 class RunSummary:
     """Counts over the rows of one run, its duration, and the paths of its reports.
 
-    `images` and `videos` were processed. `faces` were found in them, one per track in a video.
-    `without_face` counts files without any. `unchanged` files were finished by an earlier run; the
-    other counts include them. `others` are files that are neither pictures nor videos, and folders
-    that were not entered; `system` are files and folders of the system, such as its recycle bin;
-    `excluded` were excluded by an option. `missing` counts results whose sources this run did not
-    see; `missing_other_options` are those made with other options: faces that are now hidden may be
-    visible in them. `incomplete` files have a result, but their crops or thumbnail could not be
-    written.
+    `images` and `videos` were processed. `faces` were found in them, one per track in a video:
+    videos have `tracks` faces in `frames` frames. `without_face` counts files without any.
+    `unchanged` files were finished by an earlier run; the other counts include them. `others` are
+    files that are neither pictures nor videos, and folders that were not entered; `system` are
+    files and folders of the system, such as its recycle bin; `excluded` were excluded by an option.
+    `missing` counts results whose sources this run did not see; `missing_other_options` are those
+    made with other options: faces that are now hidden may be visible in them. `incomplete` files
+    have a result, but their crops or thumbnail could not be written.
     """
 
     images: int = 0
