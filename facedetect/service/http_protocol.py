@@ -41,6 +41,23 @@ class _Watchdog:
         self._on_timeout()
 
 
+class _ResponseTransport(asyncio.Transport):
+    """A connection as a response writes to it: closed once the request has been read."""
+
+    def __init__(self, protocol: GuardedHttpProtocol) -> None:
+        super().__init__()
+        self._protocol = protocol
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._protocol.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._protocol.transport.is_closing()
+
+    def close(self) -> None:
+        self._protocol.close_once_read()
+
+
 class GuardedHttpProtocol(HttpToolsProtocol):
     """uvicorn's httptools protocol for HTTP/1.1, with limits that uvicorn lacks.
 
@@ -60,6 +77,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     unread_answers: UnreadAnswers
     _in_head = True
     _is_dropping = False
+    _closes_after_body = False
     _head_bytes = 0
     _unread_before = 0
 
@@ -112,6 +130,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self._in_head = False
             self._check_host()
             super().on_headers_complete()
+            self.cycle.transport = _ResponseTransport(self)
 
     def on_body(self, body: bytes) -> None:
         if not self._is_dropping:
@@ -122,6 +141,20 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self._in_head = True
             self._head_bytes = 0
             super().on_message_complete()
+        if self._closes_after_body:
+            self.transport.close()
+
+    def close_once_read(self) -> None:
+        """Close after the rest of the request's body, as the client was told.
+
+        The system resets a connection that is closed with unread data, and the client may lose the
+        response (RFC 9112, section 9.6). The watchdogs bound how long the rest may take.
+        """
+        if self._in_head:
+            self.transport.close()
+        else:
+            self._closes_after_body = True
+            self.transport.write_eof()
 
     def _is_responding(self) -> bool:
         # Dropped requests get no cycle, so this one belongs to the request being answered.

@@ -120,6 +120,29 @@ def test_a_pipelined_request_is_dropped_and_the_connection_closed(service: Live)
     assert is_well(service)
 
 
+def test_a_refusal_arrives_however_much_of_the_body_is_left(service: Live) -> None:
+    """Even if the client wants the connection closed, as Python's urllib always does."""
+    body = bytes(20_000_000)
+    with service.connect() as connection:
+        fields = f"Content-Length: {len(body)}", "Connection: close"
+        connection.sendall(head(*fields, path="/detect?min_size=1") + body)
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+    assert answer.startswith(b"HTTP/1.1 422")
+    assert b"connection: close" in answer.lower()
+    assert b"min_size must be at least 8" in answer
+
+
+def test_a_refused_body_that_stands_still_is_not_waited_for(service: Live) -> None:
+    with service.connect() as connection:
+        connection.sendall(head("Content-Length: 9000000", "Connection: close", path="/nowhere"))
+        connection.sendall(bytes(1000))
+        assert bytes_until_closed(connection) > 0
+        wait_until(lambda: not service.server.server_state.connections)
+    assert is_well(service)
+
+
 def test_the_head_of_a_pipelined_request_is_limited() -> None:
     line = b"X-More: " + b"x" * 8000 + b"\r\n"
     with held() as (service, connection):
