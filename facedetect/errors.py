@@ -171,6 +171,14 @@ class BackendTimeout(BackendError):
     """The backend did not answer before the deadline."""
 
 
+def unfinished_error() -> BackendTimeout:
+    """Return the error for an image whose search in this process exceeds its deadline."""
+    return BackendTimeout(
+        "the model did not answer before the deadline; use a larger min_size, fewer looks or "
+        "rotations, or higher thresholds"
+    )
+
+
 class BackendProtocolError(BackendError):
     """The backend's answer has the wrong shape."""
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facedetect.errors import BackendProtocolError, BackendTimeout
+from facedetect.errors import BackendProtocolError, unfinished_error
 from facedetect.faces import DetectionParams
 from facedetect.images import BGRImage
 from facedetect.model_ref import ModelRef
@@ -41,7 +41,7 @@ class InferenceRequest:
             return None
         left_s = self.deadline - time.monotonic()
         if left_s <= 0:
-            raise BackendTimeout("the deadline passed before the model could start")
+            raise unfinished_error()
         return left_s
 
 

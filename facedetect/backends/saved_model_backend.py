@@ -12,8 +12,8 @@ from facedetect.backends.in_process import InProcessBackend
 from facedetect.backends.mtcnn_signature import PIXELS_FIRST, MtcnnSignature, choose_signature
 from facedetect.errors import (
     BackendProtocolError,
-    BackendTimeout,
     InvalidParams,
+    unfinished_error,
 )
 from facedetect.memory import give_back_freed
 from facedetect.model_ref import ModelRef
@@ -81,7 +81,7 @@ class _LoadedSavedModel:
                 signature.name, signature.inputs(request), signature.fetched, request.seconds_left()
             )
         except tf.errors.DeadlineExceededError as error:
-            raise BackendTimeout("the model did not answer before the deadline") from error
+            raise unfinished_error() from error
         except tf.errors.OpError as error:
             refused = guard_message(error.message)
             if refused is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facedetect.cores import available_cores
 from facedetect.engine import _native
 from facedetect.engine.packing import pack
-from facedetect.errors import BackendTimeout, BackendUnavailable, InvalidSettings
+from facedetect.errors import BackendUnavailable, InvalidSettings, unfinished_error
 from facedetect.faces import DetectionParams
 from facedetect.mtcnn.geometry import Geometry
 from facedetect.mtcnn.weights import FloatArray, Weights
@@ -60,7 +60,7 @@ class Engine:
                 timeout_s,
             )
         except _native.DeadlineExceeded as error:
-            raise BackendTimeout("the model did not answer before the deadline") from error
+            raise unfinished_error() from error
         except _native.Closed as error:
             raise BackendUnavailable("the detector is closed; open a new one") from error
 
