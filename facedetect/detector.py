@@ -11,6 +11,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 import numpy as np
 from PIL import Image
 
+from facedetect.argument_checks import (
+    check_concurrency,
+    check_several,
+    is_count,
+    shortened,
+    type_with_article,
+)
 from facedetect.backends import Backend, BackendSpec, InferenceRequest, open_backend
 from facedetect.cores import available_cores
 from facedetect.errors import PER_IMAGE_ERRORS, InvalidParams, InvalidSettings
@@ -129,9 +136,9 @@ class Detector:
         BackendUnavailable, which ends the batch.
         """
         params = _to_params(params, options)
+        check_several(images)
         workers = available_cores() if concurrency is None else concurrency
-        if workers < 1:
-            raise InvalidSettings(f"concurrency is {concurrency}; it must be at least 1")
+        check_concurrency(workers)
 
         def detect_one(image: S) -> ImageResult[S]:
             try:
@@ -174,8 +181,11 @@ class Detector:
         another version than the backend's default.
         """
         params = params or DetectionParams()
-        if max_faces is not None and max_faces < 1:
-            raise InvalidParams(f"max_faces is {max_faces}; it must be at least 1, or None for all")
+        if max_faces is not None and not is_count(max_faces):
+            raise InvalidParams(
+                f"max_faces is {shortened(max_faces)}; it must be an integer of at least 1, or "
+                "None for all"
+            )
         if deadline is None and self._timeout_s is not None:
             deadline = time.monotonic() + self._timeout_s
         height, width = image.shape[:2]
@@ -194,7 +204,14 @@ def _to_params(params: DetectionParams | None, options: DetectionOptions) -> Det
         raise InvalidParams(
             f"both params and {', '.join(options)} are given; pass either params or keywords"
         )
-    return params or detection_params(**options)
+    if params is None:
+        return detection_params(**options)
+    if not isinstance(params, DetectionParams):
+        raise InvalidParams(
+            f"params is {type_with_article(params)}, {shortened(params)}; it must be a "
+            "DetectionParams; or pass parameters as keywords, such as min_size=40"
+        )
+    return params
 
 
 def _open_decoders(count: int | None, limits: ImageLimits) -> DecoderPool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Self, TypeVar
 
+from facedetect.argument_checks import check_number, is_finite_number, shortened
 from facedetect.errors import FacedetectError, InvalidParams
 from facedetect.model_ref import ModelRef
 
@@ -171,7 +172,7 @@ class DetectionParams:
     a confidence of 0.998. `looks`: how many mirrored or resized copies of the image to search,
     1..6; a face's confidence is the mean over them.
 
-    Raises InvalidParams if a value is out of range.
+    Raises InvalidParams if a value is out of range or of the wrong type.
     """
 
     min_size: float = 20
@@ -183,19 +184,12 @@ class DetectionParams:
 
     def __post_init__(self) -> None:
         low, high = FACTOR_BOUNDS
-        _check(MIN_SIZE_RULE, self.min_size, self.min_size >= MIN_SIZE_BOUND)
-        _check(FACTOR_RULE, self.factor, low <= self.factor <= high)
-        if len(self.thresholds) != 3:  # noqa: PLR2004 - one a net
-            raise InvalidParams(
-                f"thresholds has {len(self.thresholds)} values; give three, "
-                "one for each net, such as 0.6,0.7,0.7"
-            )
-        for threshold in self.thresholds:
-            _check(THRESHOLD_RULE, threshold, 0 < threshold < 1)
-        _check(_CONFIDENCE_RULE, self.min_confidence, 0 <= self.min_confidence <= 1)
-        _check_rotations(self.rotations)
-        if self.looks not in range(1, len(LOOKS) + 1):
-            raise InvalidParams(f"looks must be from 1 to {len(LOOKS)}; it is {self.looks}")
+        check_number(MIN_SIZE_RULE, self.min_size, lambda size: size >= MIN_SIZE_BOUND)
+        check_number(FACTOR_RULE, self.factor, lambda factor: low <= factor <= high)
+        check_number(_CONFIDENCE_RULE, self.min_confidence, lambda share: 0 <= share <= 1)
+        object.__setattr__(self, "thresholds", _checked_thresholds(self.thresholds))
+        object.__setattr__(self, "rotations", _checked_rotations(self.rotations))
+        object.__setattr__(self, "looks", _checked_looks(self.looks))
 
     @property
     def searches(self) -> tuple[int, ...]:
@@ -271,16 +265,37 @@ def parse_number(text: str) -> float:
     return float(text)
 
 
-def _check(rule: str, value: float, is_kept: bool) -> None:
-    if not (math.isfinite(value) and is_kept):
-        raise InvalidParams(f"{rule}; it is {value:.9g}")
+def _checked_thresholds(given: Any) -> tuple[float, ...]:
+    if isinstance(given, str) or not hasattr(given, "__len__"):
+        raise InvalidParams(
+            f"thresholds must be three numbers such as (0.6, 0.7, 0.7); it is {shortened(given)}"
+        )
+    if len(given) != 3:  # noqa: PLR2004 - one a net
+        raise InvalidParams(
+            f"thresholds has {len(given)} values; give three, one for each net, such as 0.6,0.7,0.7"
+        )
+    for threshold in given:
+        check_number(THRESHOLD_RULE, threshold, lambda score: 0 < score < 1)
+    return tuple(given)
 
 
-def _check_rotations(rotations: Rotations) -> None:
-    if rotations == "auto":
-        return
-    if not rotations or set(rotations) - set(ROTATIONS) or len(set(rotations)) < len(rotations):
-        raise InvalidParams(f"{_ROTATIONS_RULE}, each once; it is {rotations}")
+def _checked_rotations(given: Any) -> Rotations:
+    if isinstance(given, str) and given == "auto":
+        return "auto"
+    angles = list(given) if hasattr(given, "__iter__") else []
+    known = [int(angle) for angle in angles if is_finite_number(angle) and angle in ROTATIONS]
+    if not known or len(known) < len(angles) or len(set(known)) < len(known):
+        what = shortened(given) if angles else f"{shortened(given)}; write one as (90,)"
+        raise InvalidParams(f"{_ROTATIONS_RULE}, each once; it is {what}")
+    return tuple(known)
+
+
+def _checked_looks(given: Any) -> int:
+    if not is_finite_number(given) or given not in range(1, len(LOOKS) + 1):
+        raise InvalidParams(
+            f"looks must be an integer from 1 to {len(LOOKS)}; it is {shortened(given)}"
+        )
+    return int(given)
 
 
 def _roll_deg(marks: Landmarks) -> float:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from difflib import get_close_matches
 from typing import Any, Literal, Self, TypedDict
 
+from facedetect.argument_checks import shortened
 from facedetect.errors import InvalidParams
 from facedetect.faces import DetectionParams, Rotations
 
@@ -42,15 +44,32 @@ PRESETS: Mapping[Preset, DetectionParams] = {
 """`few-misses` is for hiding faces; docs/finding-more.md has what each preset finds and costs."""
 
 
-def detection_params(preset: Preset = "balanced", **given: Any) -> DetectionParams:
+def detection_params(preset: Preset | None = None, **given: Any) -> DetectionParams:
     """Return a preset's parameters, overridden by those `given`; None means not given.
 
-    Raises InvalidParams.
+    Without a preset, they are those of `balanced`.
+
+    Raises InvalidParams, also for an unknown name.
     """
-    if preset not in PRESETS:
-        raise InvalidParams(f"preset must be one of {', '.join(PRESETS)}; it is {preset[:40]!r}")
+    preset = "balanced" if preset is None else preset
+    if not isinstance(preset, str) or preset not in PRESETS:
+        raise InvalidParams(
+            f"preset must be one of {', '.join(PRESETS)}; it is {shortened(preset)}"
+        )
+    for name in given:
+        _check_name(name)
     base = PRESETS[preset]
     changes = {key: value for key, value in given.items() if value is not None}
     if "min_size" in changes:  # an explicit size is kept, or rejected
         base = DetectionParams(**vars(base))
     return replace(base, **changes)
+
+
+def _check_name(name: str) -> None:
+    names = [field.name for field in fields(DetectionParams)]
+    if name not in names:
+        (likely,) = get_close_matches(name, names, 1) or [""]
+        hint = f"; did you mean {likely}?" if likely else ""
+        raise InvalidParams(
+            f"{name} is not a parameter{hint}; there are preset, {', '.join(names)}"
+        )

@@ -10,6 +10,12 @@ from typing import Any, Self, TypeVar, Unpack
 
 import httpx2
 
+from facedetect.argument_checks import (
+    check_concurrency,
+    check_several,
+    is_finite_number,
+    shortened,
+)
 from facedetect.client.call_options import AnnotateOptions, DetectOptions
 from facedetect.client.connection_pool import open_connection_pool
 from facedetect.client.response_parsing import (
@@ -53,8 +59,10 @@ class AsyncClient:
         proxy: str | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        if not 0 < timeout_s < float("inf"):
-            raise InvalidSettings(f"timeout_s is {timeout_s}; it must be greater than 0 and finite")
+        if not is_finite_number(timeout_s) or timeout_s <= 0:
+            raise InvalidSettings(
+                f"timeout_s is {shortened(timeout_s)}; it must be a finite number greater than 0"
+            )
         self._http = open_connection_pool(base_url, api_key, ca_file, proxy)
         self._timeout_s = timeout_s
         self._retries = retries
@@ -90,6 +98,7 @@ class AsyncClient:
         `images` is read ahead of the consumed results by at most twice the concurrency; each file
         is read when its turn comes. An error becomes that image's result; the batch continues.
         """
+        check_several(images)
         check_concurrency(concurrency)
         return self._detect_each(images, concurrency, options)
 
@@ -177,12 +186,6 @@ async def detect_in_turn(
             return ImageResult(image, await client.detect(image, **options), None)
         except FacedetectError as error:
             return ImageResult(image, None, error)
-
-
-def check_concurrency(concurrency: int) -> None:
-    """Raises InvalidSettings."""
-    if concurrency < 1:
-        raise InvalidSettings(f"concurrency is {concurrency}; it must be at least 1")
 
 
 def _to_text(value: Any) -> str:

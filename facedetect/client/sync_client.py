@@ -10,13 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Self, Unpack
 
+from facedetect.argument_checks import check_concurrency, check_several
 from facedetect.background_loop import BackgroundLoop, wait_for
-from facedetect.client.async_client import (
-    AsyncClient,
-    S,
-    check_concurrency,
-    detect_in_turn,
-)
+from facedetect.client.async_client import AsyncClient, S, detect_in_turn
 from facedetect.client.call_options import AnnotateOptions, DetectOptions
 from facedetect.client.response_parsing import ServiceVersion
 from facedetect.client.retries import DEFAULT_RETRIES, Retries
@@ -93,6 +89,7 @@ class Client:
         `images` is read ahead of the consumed results by at most twice the concurrency; each file
         is read when its turn comes. An error becomes that image's result; the batch continues.
         """
+        check_several(images)
         check_concurrency(concurrency)
         return self._detect_each(images, concurrency, options)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import fields
@@ -80,6 +81,57 @@ def test_a_client_takes_arrays_in_either_order(noise: BGRImage, a_face: Face) ->
         client.detect(noise)
     _, rgb, bgr = backend.requests  # the first is the warm-up
     assert np.array_equal(rgb.image, bgr.image)
+
+
+@pytest.mark.parametrize(
+    ("params", "options", "message"),
+    [
+        (40, {}, "params is an int, 40; it must be a DetectionParams; or pass parameters as keyw"),
+        ({"min_size": 40}, {}, "params is a dict, {'min_size': 40}; it must be a DetectionParams"),
+        (None, {"rotations": 90}, "rotations must be auto, or some of"),
+        (None, {"min_size": "40"}, "it is '40'"),
+        (None, {"thresholds": 0.5}, "thresholds must be three numbers"),
+        (None, {"minsize": 20}, "minsize is not a parameter; did you mean min_size?"),
+        (None, {"max_faces": "3"}, "max_faces is '3'; it must be an integer of at least 1"),
+    ],
+)
+def test_wrong_types_are_told(
+    noise: BGRImage, params: Any, options: dict[str, Any], message: str
+) -> None:
+    detector = Detector(FakeBackend())
+    with pytest.raises(InvalidParams, match=re.escape(message)):
+        detector.detect(noise, params, **options)
+
+
+def test_looks_may_be_a_whole_float(noise: BGRImage) -> None:
+    backend, looks = FakeBackend(), 2.0
+    Detector(backend).detect(noise, looks=looks)  # type: ignore[arg-type]
+    assert len(backend.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("images", "what"),
+    [
+        ("folder", "a str, 'folder'"),
+        (Path("a.jpg"), "Path('a.jpg')"),
+        (b"file", "a bytes, b'file'"),
+        (np.zeros((4, 5, 3), np.uint8), "an ndarray"),
+        (Image.new("RGB", (4, 5)), "an Image"),
+        (io.BytesIO(b"file"), "a BytesIO"),
+        (None, "None"),
+    ],
+)
+def test_a_batch_of_one_image_is_told(images: Any, what: str) -> None:
+    message = f"detect_batch takes several images, and was given .*{re.escape(what)}; pass a list"
+    with pytest.raises(InvalidParams, match=message):
+        Detector(FakeBackend()).detect_batch(images)
+    with pytest.raises(InvalidParams, match=message), Client("http://127.0.0.1:9") as client:
+        client.detect_batch(images)
+
+
+def test_an_array_of_pictures_is_a_batch(noise: BGRImage) -> None:
+    found = Detector(FakeBackend()).detect_batch(np.stack([noise, noise]))
+    assert [result.error for result in found] == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@ from __future__ import annotations
 import cmath
 import math
 import re
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,28 +31,57 @@ def test_defaults_are_those_of_the_author() -> None:
     ("arguments", "message"),
     [
         ({"min_size": 7.9}, "min_size must be at least 8; it is 7.9"),
-        ({"min_size": math.inf}, "min_size must be at least 8; it is inf"),
-        ({"min_size": math.nan}, "min_size must be at least 8; it is nan"),
+        ({"min_size": math.inf}, "min_size must be a finite number of at least 8; it is inf"),
+        ({"min_size": math.nan}, "min_size must be a finite number of at least 8; it is nan"),
         ({"factor": 1.0}, "factor must be from 0.1 to 0.95; it is 1"),
         ({"factor": 0.05}, "factor must be from 0.1 to 0.95; it is 0.05"),
-        ({"factor": math.nan}, "factor must be from 0.1 to 0.95; it is nan"),
+        ({"factor": math.nan}, "factor must be a finite number from 0.1 to 0.95; it is nan"),
         ({"thresholds": (0.6, 0.7)}, "thresholds has 2 values; give three"),
         ({"thresholds": (0.6, 1.0, 0.7)}, "each threshold must be between 0 and 1; it is 1"),
         ({"thresholds": (0.0, 0.7, 0.7)}, "each threshold must be between 0 and 1; it is 0"),
-        ({"thresholds": (0.6, 0.7, math.nan)}, "each threshold must be between 0 and 1; it is nan"),
+        (
+            {"thresholds": (0.6, 0.7, math.nan)},
+            "must be a finite number between 0 and 1; it is nan",
+        ),
         ({"min_confidence": -0.1}, "min_confidence must be from 0 to 1; it is -0.1"),
-        ({"min_confidence": math.nan}, "min_confidence must be from 0 to 1; it is nan"),
+        (
+            {"min_confidence": math.nan},
+            "min_confidence must be a finite number from 0 to 1; it is nan",
+        ),
         ({"rotations": ()}, "rotations must be auto, or some of 0,90,180,270, each once; it is ()"),
         ({"rotations": (0, 45)}, "rotations must be auto, or some of 0,90,180,270"),
         ({"rotations": (0, 0)}, "rotations must be auto, or some of 0,90,180,270, each once"),
-        ({"looks": 0}, "looks must be from 1 to 6; it is 0"),
-        ({"looks": 7}, "looks must be from 1 to 6; it is 7"),
-        ({"looks": 1.5}, "looks must be from 1 to 6; it is 1.5"),
+        ({"looks": 0}, "looks must be an integer from 1 to 6; it is 0"),
+        ({"looks": 7}, "looks must be an integer from 1 to 6; it is 7"),
+        ({"looks": 1.5}, "looks must be an integer from 1 to 6; it is 1.5"),
+        ({"looks": "2"}, "looks must be an integer from 1 to 6; it is '2'"),
+        ({"min_size": "40"}, "min_size must be a finite number of at least 8; it is '40'"),
+        ({"min_size": True}, "min_size must be a finite number of at least 8; it is True"),
+        ({"min_size": (40,)}, "min_size must be a finite number of at least 8; it is (40,)"),
+        ({"factor": None}, "factor must be a finite number from 0.1 to 0.95; it is None"),
+        ({"thresholds": 0.5}, "three numbers such as (0.6, 0.7, 0.7); it is 0.5"),
+        ({"thresholds": "0.6,0.7,0.7"}, "three numbers such as (0.6, 0.7, 0.7); it is '0.6"),
+        ({"thresholds": ("0.6", 0.7, 0.7)}, "must be a finite number between 0 and 1; it is '0.6'"),
+        ({"rotations": 90}, "each once; it is 90; write one as (90,)"),
+        ({"rotations": "0,90"}, "rotations must be auto, or some of 0,90,180,270"),
+        ({"rotations": [[0]]}, "rotations must be auto, or some of 0,90,180,270"),
     ],
 )
 def test_values_out_of_bounds_are_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidParams, match=re.escape(message)):
         DetectionParams(**arguments)  # type: ignore[arg-type]
+
+
+def test_whole_floats_lists_and_numpy_values_are_the_same_as_plain_ones() -> None:
+    values: dict[str, Any] = {
+        "min_size": np.float32(40),
+        "looks": 2.0,
+        "rotations": [0.0, np.int64(90)],
+        "thresholds": np.array([0.5, 0.25, 0.75]),
+    }
+    plain = DetectionParams(40, thresholds=(0.5, 0.25, 0.75), rotations=(0, 90), looks=2)
+    assert DetectionParams(**values) == plain
+    assert hash(DetectionParams(**values)) == hash(plain)
 
 
 @given(

@@ -21,10 +21,21 @@ def test_what_is_given_wins() -> None:
     assert found == replace(PRESETS["few-misses"], factor=0.8, looks=4)
 
 
-def test_an_unknown_preset_says_which_there_are() -> None:
-    unknown: Any = "best"
+@pytest.mark.parametrize("unknown", ["best", 7, ["balanced"]])
+def test_an_unknown_preset_says_which_there_are(unknown: Any) -> None:
     with pytest.raises(InvalidParams, match="one of few-misses, balanced, few-false-alarms; it is"):
         detection_params(unknown)
+
+
+def test_no_preset_is_the_default_one() -> None:
+    assert detection_params(None) == detection_params("balanced")
+
+
+def test_a_misspelt_parameter_names_the_nearest() -> None:
+    with pytest.raises(InvalidParams, match="minsize is not a parameter; did you mean min_size"):
+        detection_params(minsize=20)
+    with pytest.raises(InvalidParams, match="colour is not a parameter; there are preset, min_si"):
+        detection_params(colour=1)
 
 
 def test_few_misses_looks_for_larger_faces_where_the_work_would_be_too_much() -> None:

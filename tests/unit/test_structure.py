@@ -19,7 +19,16 @@ PACKAGE = Path(facedetect.__file__).parent
 
 # A module may import from its own layer and those above it.
 LAYERS = [
-    ["background_loop", "cores", "errors", "files", "lazy_attributes", "memory", "ordered_map"],
+    [
+        "argument_checks",
+        "background_loop",
+        "cores",
+        "errors",
+        "files",
+        "lazy_attributes",
+        "memory",
+        "ordered_map",
+    ],
     ["model_ref"],
     ["faces", "mtcnn", "tfserving"],
     ["exports", "pairing", "presets"],
