@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack
 
 import numpy as np
 from PIL import Image
@@ -80,6 +80,10 @@ class Detector:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        """Raises TypeError, which pickle's callers expect."""
+        raise TypeError("a Detector cannot be pickled; make one in each process")
 
     def close(self) -> None:
         """Free the backend and stop the decoders."""

@@ -39,6 +39,12 @@ def is_open_file(source: object) -> TypeGuard[BinaryIO]:
     return hasattr(source, "read")
 
 
+def url_hint(path: Path) -> str:
+    """Return what to do with a URL that was given as a path; empty for other paths."""
+    is_url = path.parts[:1] in {("http:",), ("https:",)}  # Path joins the two slashes
+    return "; URLs are not fetched: download it first" if is_url else ""
+
+
 def read_open_file(file: BinaryIO, most: int = -1) -> bytes:
     """Read from a file's position to its end, or at most `most` bytes; it stays open.
 
@@ -49,7 +55,7 @@ def read_open_file(file: BinaryIO, most: int = -1) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: closed, or text that is not UTF-8
         raise InvalidImage(f"the open file cannot be read: {error}") from error
     if not isinstance(contents, bytes):
-        raise InvalidImage('the open file is in text mode; open it in binary mode, "rb"')
+        raise InvalidImage('the open file is in text mode; open it with mode "rb"')
     return contents
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from facedetect.archive.media_suffixes import VIDEO_SUFFIXES
 from facedetect.archive.one_file import output_name
 from facedetect.cli import options
 from facedetect.cli.detection_options import takes_detection_params
@@ -15,7 +16,9 @@ from facedetect.cli.file_annotation import annotate_files
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams
 from facedetect.hiding import HidingStyle
-from facedetect.images import Metadata
+from facedetect.images import ENCODED_SUFFIXES, Metadata
+
+_FILE_SUFFIXES = {*ENCODED_SUFFIXES, *VIDEO_SUFFIXES}
 
 
 @takes_detection_params
@@ -72,11 +75,19 @@ def hide(  # noqa: PLR0913 - a command's options are its arguments
 
 
 def _outputs(files: list[Path], output: Path) -> dict[Path, Path]:
-    """Map each file to its output; raises InvalidSettings if two share an output."""
+    """Map each file to its output.
+
+    Raises InvalidSettings if two share an output, or if several are to be one file.
+    """
     if len(files) == 1 and not output.is_dir():
         return {files[0]: output}
     if output.exists() and not output.is_dir():
         raise InvalidSettings(f"{output} is a file; give a folder for the {len(files)} results")
+    if not output.exists() and output.suffix.lower() in _FILE_SUFFIXES:
+        raise InvalidSettings(
+            f"-o is {output}, which looks like a file; several files need a folder: -o "
+            f"{output.with_suffix('')}/"
+        )
     outputs = {file: output / output_name(file) for file in files}
     twice = [path for path, count in Counter(outputs.values()).items() if count > 1]
     if twice:

@@ -36,7 +36,13 @@ def expand_folders(paths: Iterable[Path]) -> Iterator[Path]:
 
 def image_source(path: Path) -> Path | bytes:
     """Return the path of a file, or the contents of standard input."""
-    return sys.stdin.buffer.read() if path == STANDARD_INPUT else path
+    return _read_standard_input() if path == STANDARD_INPUT else path
+
+
+def _read_standard_input() -> bytes:
+    if sys.stdin is None:  # closed, as by <&-
+        raise InvalidSettings("standard input is closed; give a file, or redirect one: < photo.jpg")
+    return sys.stdin.buffer.read()
 
 
 @contextmanager
@@ -47,5 +53,5 @@ def as_file(path: Path) -> Iterator[Path]:
         return
     with TemporaryDirectory(prefix="facedetect-") as folder:
         file = Path(folder, "standard input")
-        file.write_bytes(sys.stdin.buffer.read())
+        file.write_bytes(_read_standard_input())
         yield file

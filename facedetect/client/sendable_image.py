@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Union
 
 from facedetect.errors import InvalidImage
 from facedetect.faces import Channels
-from facedetect.files import is_open_file, read_open_file
+from facedetect.files import is_open_file, read_open_file, url_hint
 
 if TYPE_CHECKING:  # a client must not import either
     from numpy.typing import NDArray
@@ -41,6 +41,6 @@ def _read_path(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidImage(f"{path} cannot be read: {error.strerror}") from error
+        raise InvalidImage(f"{path} cannot be read: {error.strerror}{url_hint(path)}") from error
     except ValueError as error:  # a NUL byte, or another character not allowed in paths
         raise InvalidImage(f"{str(path)!r} cannot be read: {error}") from error

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from facedetect.argument_checks import type_with_article
 from facedetect.errors import InvalidImage
 from facedetect.faces import Channels
-from facedetect.files import is_open_file, read_open_file
+from facedetect.files import is_open_file, read_open_file, url_hint
 from facedetect.images.limits import ImageLimits, check_byte_count, check_pixel_count
 from facedetect.images.pixels import BGRImage, array_to_bgr, pillow_to_bgr
 from facedetect.images.source_image import SourceImage, decoding_errors
@@ -72,14 +73,14 @@ def _wrong_type_error(source: object) -> InvalidImage:
             "the image is None, which cv2.imread returns for a file it cannot read; check the "
             "path, or pass the path itself"
         )
+    given = f"the image is {type_with_article(source)}"
     if isinstance(source, list | tuple):
         return InvalidImage(
-            f"the image is a {type(source).__name__}; pass one image at a time, or all of them to "
-            "detect_batch; pass pixels as a NumPy array"
+            f"{given}; pass one image at a time, or all of them to detect_batch; pass pixels as a "
+            "NumPy array"
         )
     return InvalidImage(
-        f"the image is a {type(source).__name__}; pass a path, bytes, an open file, a NumPy array "
-        "or a Pillow image"
+        f"{given}; pass a path, bytes, an open file, a NumPy array or a Pillow image"
     )
 
 
@@ -95,9 +96,12 @@ def read_image_file(path: Path, limits: ImageLimits) -> bytes:
     """Read a regular file of at most `limits.max_bytes`; raises InvalidImage, ImageTooLarge."""
     try:
         if not path.is_file():
-            what = "is not a file" if path.exists() else "does not exist"
-            raise InvalidImage(f"{path} {what}")
+            raise InvalidImage(f"{path} {_why_no_file(path)}")
         check_byte_count(path.stat().st_size, limits)
         return path.read_bytes()
     except OSError as error:
         raise InvalidImage(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _why_no_file(path: Path) -> str:
+    return "is not a file" if path.exists() else f"does not exist{url_hint(path)}"

@@ -25,6 +25,7 @@ SIDES_SWAPPED = range(5, 9)
 """EXIF orientations that swap width and height."""
 
 _BAND_ROWS = 256
+_FLOAT_ADVICE = "if it is from 0 to 1, convert it: (image * 255).astype('uint8')"
 _WHITE = np.uint8(255)
 
 
@@ -106,8 +107,11 @@ def array_to_bgr(array: NDArray[np.uint8]) -> BGRImage:
     """Convert a BGR [height, width, 3], BGRA [.., 4] or grey array; raises InvalidImage."""
     shape = array.shape
     if array.dtype != np.uint8 or array.size == 0:
+        is_float = array.dtype.kind == "f" and array.size
+        advice = f"; {_FLOAT_ADVICE}" if is_float else ""
         raise InvalidImage(
             f"the array is {array.dtype} of shape {list(shape)}; it must be uint8 and not empty"
+            f"{advice}"
         )
     match shape:
         case (_, _, 3):

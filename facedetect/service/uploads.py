@@ -264,7 +264,12 @@ class _Pace:
 
 def _require_image(part: FormPart, expected: str) -> FormPart:
     """Raise InvalidParams for a part that is not an image."""
-    if part.name != IMAGE_PART or part.filename is None:
+    if part.name == IMAGE_PART and part.filename is None:
+        raise InvalidParams(
+            f"the part {IMAGE_PART!r} is text: it has no filename; send it as a file: curl -F "
+            f"{IMAGE_PART}=@photo.jpg, or body.append('{IMAGE_PART}', file)"
+        )
+    if part.name != IMAGE_PART:
         kind = "field" if part.filename is None else "file"
         raise InvalidParams(
             f"unexpected {kind} {part.name!r} in the form; send {expected}; parameters go into the "

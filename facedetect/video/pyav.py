@@ -14,8 +14,8 @@ def import_av() -> ModuleType:
         import av
     except ImportError as error:
         raise UnsupportedVideo(
-            "videos need PyAV, which is not installed; run pip install 'facedetect[video]', or "
-            "skip videos with --no-videos"
+            "videos need PyAV, which is not installed; run pip install 'facedetect[video]', or in "
+            "a checkout .venv/bin/pip install '.[video]'"
         ) from error
     # SVT-AV1 logs to standard error regardless of FFmpeg's log level; 1 means errors only.
     os.environ.setdefault("SVT_LOG", "1")

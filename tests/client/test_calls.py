@@ -123,7 +123,7 @@ def test_an_open_file_is_read_from_where_it_stands_and_stays_open(
     [
         ("no/such.jpg", "no/such.jpg cannot be read: No such file"),
         (ASTRONAUT.parent, "cannot be read: Is a directory"),
-        (io.StringIO("text"), 'open it in binary mode, "rb"'),
+        (io.StringIO("text"), 'open it with mode "rb"'),
         (np.zeros((4, 4), np.float32), "it must be uint8"),
     ],
     ids=["missing", "folder", "text", "floats"],

@@ -75,7 +75,7 @@ def test_wrong_parameters_are_told_once(client: TestClient) -> None:
             [("photo", ("a.jpg", PHOTO))],
             "unexpected file 'photo' in the form; send files",
         ),
-        ([("image", (None, "text"))], "unexpected field 'image'"),
+        ([("image", (None, "text"))], "the part 'image' is text: it has no filename; send"),
         (images(PHOTO) * 4, "more than the 3 parts allowed"),
     ],
 )

@@ -49,6 +49,16 @@ def test_standard_input_is_an_image(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
 
 
+@pytest.mark.parametrize("command", [("detect", "-"), ("hide", "-", "-o", "out.png")])
+def test_closed_standard_input_is_told(tmp_path: Path, command: tuple[str, ...]) -> None:
+    closing = ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "facedetect"]
+    ended = subprocess.run(
+        [*closing, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("error: standard input is closed; give a file")
+
+
 def test_files_and_folders_are_taken_together(tmp_path: Path, astronaut: BGRImage) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "notes.txt").write_text("no image")

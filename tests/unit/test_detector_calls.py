@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import re
 import threading
 from collections.abc import Iterator
@@ -139,9 +140,11 @@ def test_an_array_of_pictures_is_a_batch(noise: BGRImage) -> None:
     [
         (None, "cv2.imread returns"),
         ([ASTRONAUT], "detect_batch"),
-        (7, "the image is a int; pass a path"),
-        (io.StringIO("text"), "text mode"),
-        (np.zeros((4, 4, 3)), "it must be uint8"),
+        (7, "the image is an int; pass a path"),
+        (io.StringIO("text"), 'text mode; open it with mode "rb"'),
+        (np.zeros((4, 4, 3)), r"it must be uint8 .* \(image \* 255\)\.astype\('uint8'\)"),
+        (np.zeros((4, 4, 3), np.int32), "it must be uint8 and not empty$"),
+        ("http://127.0.0.1/a.jpg", "URLs are not fetched: download it first"),
     ],
 )
 def test_what_is_no_image_is_told(image: Any, message: str) -> None:
@@ -149,6 +152,11 @@ def test_what_is_no_image_is_told(image: Any, message: str) -> None:
         Detector(FakeBackend()).detect(image)
     with pytest.raises(InvalidImage, match=message), Client("http://127.0.0.1:9") as client:
         client.detect(image)
+
+
+def test_a_detector_cannot_be_pickled() -> None:
+    with pytest.raises(TypeError, match="cannot be pickled; make one in each process"):
+        pickle.dumps(Detector(FakeBackend()))
 
 
 def test_an_open_file_is_read_up_to_the_limit() -> None:

@@ -325,3 +325,5 @@ def test_without_pyav_the_extra_is_named(clip: Path) -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "UnsupportedVideo" in run.stderr
     assert "pip install 'facedetect[video]'" in run.stderr
+    assert "in a checkout .venv/bin/pip install '.[video]'" in run.stderr
+    assert "--no-videos" not in run.stderr  # `hide` has no such option
