@@ -41,10 +41,7 @@ def read_setting_files(
 
 
 def _read_dotenv(prefix: str, known: Collection[str]) -> dict[str, StoredSetting]:
-    try:
-        values = dotenv_values(DOTENV) if DOTENV.is_file() else {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"{DOTENV} cannot be read: {error}") from error
+    values = dotenv_variables()
     names = {key.upper(): key for key in values}
     ours = {name: names.get(f"{prefix}{name}".upper()) for name in known}
     return {
@@ -52,6 +49,14 @@ def _read_dotenv(prefix: str, known: Collection[str]) -> dict[str, StoredSetting
         for name, key in ours.items()
         if key is not None and values[key] is not None
     }
+
+
+def dotenv_variables() -> dict[str, str | None]:
+    """Return all variables in `.env`, if that exists; raises InvalidSettings."""
+    try:
+        return dotenv_values(DOTENV) if DOTENV.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{DOTENV} cannot be read: {error}") from error
 
 
 def _read_config(config: Path | None, known: Collection[str]) -> dict[str, StoredSetting]:

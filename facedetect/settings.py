@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from dataclasses import replace
+from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -26,7 +27,7 @@ from facedetect.errors import InvalidSettings
 from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS, OWN_FILES_MAX_PYRAMID_PIXELS
 from facedetect.images import ImageLimits
 from facedetect.sandbox import is_supported
-from facedetect.setting_files import StoredSetting, read_setting_files
+from facedetect.setting_files import StoredSetting, dotenv_variables, read_setting_files
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ _LIMITS = ImageLimits()
 _PREFIX = "FACEDETECT_"
 _CONFIG = f"{_PREFIX}CONFIG"
 _FORM_BYTES = 2**20
+_ALMOST = 0.75  # PROT is like PORT; variables of other purposes, such as KEYS, are below 0.7
 
 LogFormat = Literal["auto", "json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -110,10 +112,26 @@ class _EnvironmentSettings(BaseSettings):
 
 def _read_files() -> dict[str, StoredSetting]:
     """Return the settings of all classes that are set in files."""
-    classes = (ServiceSettings, ClientSettings)
-    known = {name for settings in classes for name in settings.model_fields}
     config = os.environ.get(_CONFIG)
-    return read_setting_files(Path(config) if config else None, _PREFIX, known)
+    return read_setting_files(Path(config) if config else None, _PREFIX, _known_names())
+
+
+def _known_names() -> set[str]:
+    classes = (ServiceSettings, ClientSettings)
+    return {name for settings in classes for name in settings.model_fields}
+
+
+def warn_of_misspelt_settings() -> None:
+    """Log a warning for each variable, also in `.env`, whose name is almost that of a setting."""
+    known = {name.upper() for name in _known_names()} | {_CONFIG.removeprefix(_PREFIX)}
+    variables = {name.upper() for name in [*os.environ, *dotenv_variables()]}
+    names = {name.removeprefix(_PREFIX) for name in variables if name.startswith(_PREFIX)}
+    for name in sorted(names - known):
+        for likely in get_close_matches(name, known, 1, _ALMOST):
+            logger.warning(
+                "%s%s is not a setting and has no effect; did you mean %s%s?",
+                *(_PREFIX, name, _PREFIX, likely),
+            )
 
 
 _MAX_IMAGE_BYTES_DESCRIPTION = (

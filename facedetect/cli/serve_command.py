@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facedetect.settings import ServiceSettings
+from facedetect.settings import ServiceSettings, warn_of_misspelt_settings
 
 # In addition to one per thread: for the headers of images in the queue, and for light work.
 _MORE_DECODERS = 2
@@ -60,6 +60,7 @@ def serve(
     settings.require_keys_on_public_host()
     check_address(settings.host, settings.port)
     set_up_logs(settings.log_format, settings.log_level)
+    warn_of_misspelt_settings()
     with settings.open_detector(settings.threads + _MORE_DECODERS) as detector:
         server = make_server(settings, detector)
         with suppress(KeyboardInterrupt):

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from facedetect.errors import InvalidSettings
-from facedetect.settings import ClientSettings, DetectorSettings, ServiceSettings
+from facedetect.settings import (
+    ClientSettings,
+    DetectorSettings,
+    ServiceSettings,
+    warn_of_misspelt_settings,
+)
 
 
 @pytest.fixture
@@ -63,6 +68,30 @@ def test_errors_name_the_file(here: Path) -> None:
     config.unlink()
     with pytest.raises(InvalidSettings, match="cannot be read"):
         DetectorSettings.load()
+
+
+def test_misspelt_settings_are_told(
+    here: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (here / ".env").write_text("FACEDETECT_PROT=9001\nTHREDS=4\nFACEDETECT_HOST=::1\n")
+    monkeypatch.setenv("FACEDETECT_THREDS", "3")
+    warn_of_misspelt_settings()
+    assert caplog.messages == [
+        "FACEDETECT_PROT is not a setting and has no effect; did you mean FACEDETECT_PORT?",
+        "FACEDETECT_THREDS is not a setting and has no effect; did you mean FACEDETECT_THREADS?",
+    ]
+
+
+@pytest.mark.usefixtures("here")
+def test_variables_of_other_purposes_are_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours = "REQUIRE EVAL_DIR REFERENCE_DIR TEST_PROFILE IMAGE KEYS DOMAIN VERSION"
+    kubernetes = "SERVICE_HOST SERVICE_PORT PORT_8000_TCP PORT_8000_TCP_PORT"
+    for name in f"{ours} {kubernetes}".split():
+        monkeypatch.setenv(f"FACEDETECT_{name}", "x")
+    warn_of_misspelt_settings()
+    assert not caplog.messages
 
 
 def test_a_users_own_file_is_read_where_there_is_one(
