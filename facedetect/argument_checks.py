@@ -10,7 +10,7 @@ from typing import TypeGuard
 from facedetect.errors import InvalidParams, InvalidSettings
 
 _CHANNEL_COUNTS = (1, 3, 4)
-_VOWELS = (*"aeiou", "nd")  # "an ndarray"
+_VOWELS = (*"aeiou", "ndarray")
 
 
 def is_finite_number(value: object) -> TypeGuard[float]:

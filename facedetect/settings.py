@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from dataclasses import replace
 from difflib import get_close_matches
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from facedetect.backends import BackendSpec
 from facedetect.detector import DEFAULT_BACKEND, Detector
@@ -28,6 +26,7 @@ from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS, OWN_FILES_MAX_PYRAMID_P
 from facedetect.images import ImageLimits
 from facedetect.sandbox import is_supported
 from facedetect.setting_files import StoredSetting, dotenv_variables, read_setting_files
+from facedetect.setting_types import BackendUrl, Hosts, Networks, Origins, Seconds
 
 logger = logging.getLogger(__name__)
 
@@ -39,44 +38,6 @@ _ALMOST = 0.75  # PROT is like PORT; variables of other purposes, such as KEYS, 
 
 LogFormat = Literal["auto", "json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-
-
-def _split(text: Any) -> Any:
-    """Split comma-separated text."""
-    if not isinstance(text, str):
-        return text
-    return tuple(word.strip().lower() for word in text.split(",") if word.strip())
-
-
-def _parse_backend(url: Any) -> Any:
-    return BackendSpec.parse(url) if isinstance(url, str) else url
-
-
-def _check_origin(origin: str) -> str:
-    if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s]+", origin):
-        raise ValueError(
-            f"{origin!r} is not an origin; write https://HOST or http://HOST:PORT, without a path"
-        )
-    return origin
-
-
-def _check_network(text: str) -> str:
-    try:
-        return str(ip_network(text))
-    except ValueError as error:
-        raise ValueError(
-            f"{text!r} is not an address or a network; write it as 192.0.2.1 or 10.0.0.0/8"
-        ) from error
-
-
-Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
-Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Networks = Annotated[
-    tuple[Annotated[str, AfterValidator(_check_network)], ...], NoDecode, BeforeValidator(_split)
-]
-Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(_check_origin)], ...], NoDecode, BeforeValidator(_split)
-]
 
 
 class _EnvironmentSettings(BaseSettings):
@@ -146,7 +107,7 @@ _MAX_PYRAMID_PIXELS_DESCRIPTION = (
 class DetectorSettings(_EnvironmentSettings):
     """The model and the image limits, for every command that detects faces."""
 
-    backend: Annotated[BackendSpec, NoDecode, BeforeValidator(_parse_backend)] = Field(
+    backend: BackendUrl = Field(
         BackendSpec.parse(DEFAULT_BACKEND),
         description="Where the model runs: `embedded:` is facedetect's own engine in this "
         "process; `savedmodel:PATH` is a SavedModel in this process, with TensorFlow; "

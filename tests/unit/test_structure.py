@@ -36,7 +36,7 @@ LAYERS = [
     ["fusion", "views"],
     ["view_search"],
     ["sandbox", "detector", "video"],
-    ["setting_files", "settings"],
+    ["setting_files", "setting_types", "settings"],
     ["archive", "model_server", "client"],
     ["evaluation"],
     ["service", "cli", "__main__"],
