@@ -213,6 +213,7 @@ def test_a_crash_costs_its_own_picture_only(pool: DecoderPool) -> None:
 
 
 def test_killing_decoders_at_random_costs_their_pictures_only(pool: DecoderPool) -> None:
+    still_works(pool)  # so that both decoders run
     before = open_files()
     expected = LocalPicture(PHOTO, LIMITS).decode()
     done = threading.Event()
