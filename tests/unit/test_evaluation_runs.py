@@ -183,7 +183,7 @@ def test_a_stopped_evaluation_finishes_the_images_in_progress(threads: int, tmp_
     answered = count()
 
     def wait_once_each_thread_has_answered(_: InferenceRequest) -> Sequence[Face]:
-        if next(answered) >= threads:
+        if next(answered) > threads:  # the first call only warms up
             stop.wait(60)
         return ()
 
