@@ -42,6 +42,8 @@ def serve(control: socket.socket) -> None:
                 for fd in fds:
                     os.close(fd)
             control.send(json.dumps({"status": status, "pid": pid}).encode())
+    except ConnectionError:  # the other side has ended while a decoder was starting
+        return
     finally:
         for pid in running:
             _end(pid)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import signal
+import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -255,6 +257,21 @@ def test_a_fork_server_that_dies_is_started_again(pool: DecoderPool) -> None:
         while Path(f"/proc/{pid}").exists():
             time.sleep(0.01)
     still_works(pool)
+
+
+def test_the_fork_server_ends_quietly_if_its_caller_is_gone_before_the_answer() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.send(b'{"end": 1}')
+    ours.close()
+    with theirs:
+        ended = subprocess.run(
+            [sys.executable, "-m", "facedetect.sandbox.fork_server", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_decoders_are_forked_from_a_process_of_one_thread(pool: DecoderPool) -> None:
