@@ -7,7 +7,7 @@ and frames are too large to keep until then.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from threading import Event
 from typing import Any
@@ -198,7 +198,7 @@ def _frame_row(detections: FrameDetections, track_numbers: list[int]) -> Row:
     return {
         "frame": detections.frame_number,
         "time_s": round(detections.time_s, _DIGITS),
-        "faces": [{"track": number, **asdict(face)} for number, face in pairs],
+        "faces": [{"track": number, **face.to_dict()} for number, face in pairs],
     }
 
 
@@ -220,7 +220,7 @@ def _row(file: SourceFile, found: _FirstPass, results: dict[str, object]) -> Row
 def _track_row(number: int, best: Observation, first_s: float, last_s: float) -> Row:
     """Return a track's best observation, and when its face was first and last detected."""
     return {
-        **asdict(best.face),
+        **best.face.to_dict(),
         "track": number,
         "frame": best.frame_number,
         "time_s": round(best.time_s, _DIGITS),

@@ -21,7 +21,7 @@ from facedetect.images import BGRImage, load_image, write_image
 from tests.conftest import ASTRONAUT, DATA, GRACE_HOPPER
 from tests.fake import finding
 from tests.live import live
-from tests.processes import call
+from tests.processes import call, run
 
 
 def piped(*arguments: str | Path, stdin: Path, cwd: Path) -> subprocess.CompletedProcess[bytes]:
@@ -82,6 +82,14 @@ def test_csv_has_a_line_for_each_face_and_each_image_without(tmp_path: Path) -> 
     assert (ended.returncode, "give one" in ended.stderr) == (2, True)
 
 
+def test_json_has_the_digits_of_the_service() -> None:
+    row = json.loads(call("detect", "--json", ASTRONAUT).stdout)
+    (face,) = row["faces"]
+    assert face["box"]["x_min"] == round(face["box"]["x_min"], 2)
+    assert face["landmarks"]["nose"]["y"] == round(face["landmarks"]["nose"]["y"], 2)
+    assert face["confidence"] == round(face["confidence"], 5)
+
+
 @pytest.mark.parametrize("columns", ["20", "200"])
 def test_text_is_plain_and_whole_however_narrow_the_terminal(columns: str) -> None:
     text = call("detect", DATA, env={"COLUMNS": columns}).stdout
@@ -125,10 +133,11 @@ def test_a_port_in_use_is_a_line_that_says_what_to_do() -> None:
 
 
 def test_shells_can_complete_commands_and_options() -> None:
+    """In a process of its own: the command's name comes from the program that runs."""
     asked = {"_FACEDETECT_COMPLETE": "complete_bash"}
-    commands = call(env={**asked, "COMP_WORDS": "facedetect anno", "COMP_CWORD": "1"}).stdout
+    commands = run(env={**asked, "COMP_WORDS": "facedetect anno", "COMP_CWORD": "1"}).stdout
     assert commands.split() == ["annotate", "annotate-folder"]
-    options = call(env={**asked, "COMP_WORDS": "facedetect hide --sh", "COMP_CWORD": "2"}).stdout
+    options = run(env={**asked, "COMP_WORDS": "facedetect hide --sh", "COMP_CWORD": "2"}).stdout
     assert options.split() == ["--shape"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from facedetect.faces import Detection, Landmarks
@@ -24,7 +24,7 @@ def found_row(name: str, found: Detection) -> Row:
         "status": "ok",
         "width": found.width,
         "height": found.height,
-        "faces": [asdict(face) for face in found.faces],
+        "faces": [face.to_dict() for face in found.faces],
     }
 
 
