@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from difflib import get_close_matches
 from typing import Any, Literal, Self, TypedDict
 
@@ -36,8 +36,12 @@ class FittingParams(DetectionParams):
         return replace(self, min_size=least)
 
 
+_FITTING_PRESET: Preset = "few-misses"
+
 PRESETS: Mapping[Preset, DetectionParams] = {
-    "few-misses": FittingParams(min_size=12, thresholds=(0.5, 0.5, 0.3), rotations="auto", looks=2),
+    _FITTING_PRESET: FittingParams(
+        min_size=12, thresholds=(0.5, 0.5, 0.3), rotations="auto", looks=2
+    ),
     "balanced": DetectionParams(),
     "few-false-alarms": DetectionParams(min_confidence=0.9, looks=2),
 }
@@ -63,6 +67,18 @@ def detection_params(preset: Preset | None = None, **given: Any) -> DetectionPar
     if "min_size" in changes:  # an explicit size is kept, or rejected
         base = DetectionParams(**vars(base))
     return replace(base, **changes)
+
+
+def to_options(params: DetectionParams) -> dict[str, Any]:
+    """Return the keywords that make a service use these parameters.
+
+    A `min_size` that may grow is left to the service, which has its own limit on the work.
+    """
+    options = asdict(params)
+    if isinstance(params, FittingParams):
+        options |= {"preset": _FITTING_PRESET}
+        del options["min_size"]
+    return options
 
 
 def _check_name(name: str) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from facedetect.cli.waiting import waiting
 from facedetect.errors import InvalidSettings
 from facedetect.faces import Detection, DetectionParams
+from facedetect.presets import to_options
 from facedetect.settings import ClientSettings, DetectorSettings
 
 Finder = Callable[[Path | bytes], Detection]
@@ -31,7 +31,7 @@ def open_finder(
             )
         from facedetect.client import Client
 
-        options = asdict(params)
+        options = to_options(params)
         with Client(client.server, api_key=client.api_key) as service:
             yield lambda image: service.detect(image, max_faces=max_faces, **options)
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -15,6 +14,7 @@ from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams
 from facedetect.files import write_atomically
 from facedetect.hiding import DEFAULT_MASK, Mask
+from facedetect.presets import to_options
 from facedetect.render import DrawnStyle
 from facedetect.settings import ClientSettings
 
@@ -50,7 +50,7 @@ def annotate_at_server(
     service_style = _service_style(style, mask)
     with Client(client.server or "", api_key=client.api_key) as service:
         data = service.annotate(
-            image_source(source), style=service_style, format=output_format, **asdict(params)
+            image_source(source), style=service_style, format=output_format, **to_options(params)
         )
     write_atomically(output, data)
     typer.echo(printable(str(output)))

@@ -192,6 +192,14 @@ def test_a_running_service_finds_and_draws(
     assert not load_image(out)[6:24, 11:29].any()
 
 
+def test_a_preset_fits_the_limit_of_the_service(a_face: Face) -> None:
+    with live(finding(a_face), max_pyramid_pixels=500_000) as running:
+        ask = "detect", ASTRONAUT, "--server", running.url, "--preset", "few-misses"
+        assert call(*ask).returncode == 0
+        refused = call(*ask, "--min-size", "12")
+    assert "use min_size" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
