@@ -17,11 +17,12 @@ _POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 _COLUMNS = (
     *("confidence", "x_min", "y_min", "x_max", "y_max"),
     *(f"{point}_{axis}" for point in _POINTS for axis in "xy"),
+    "roll_deg",
 )
 
 
 def to_dataframe(found: Iterable[Face | ImageResult[Any]]) -> pd.DataFrame:
-    """Return a pandas DataFrame with a row per face, coordinates in px.
+    """Return a pandas DataFrame with a row per face: coordinates in px, roll in degrees.
 
     Accepts faces or the results of `detect_batch`, which add the columns `image` (the source) and
     `error`, and a row for each image without faces. Raises InvalidSettings without pandas.
@@ -65,7 +66,9 @@ def _rows(item: Face | ImageResult[Any]) -> Iterator[dict[str, Any]]:
 
 def _row(face: Face) -> dict[str, float]:
     marks = [value for point in face.landmarks for value in (point.x, point.y)]
-    return dict(zip(_COLUMNS, (face.confidence, *face.box.xyxy, *marks), strict=True))
+    return dict(
+        zip(_COLUMNS, (face.confidence, *face.box.xyxy, *marks, face.roll_deg), strict=True)
+    )
 
 
 def _missing(name: str) -> InvalidSettings:
