@@ -39,10 +39,7 @@ def shortened(value: object) -> str:
 def check_number(rule: str, value: object, is_allowed: Callable[[float], bool]) -> None:
     """Raise InvalidParams with the rule, such as "size must be at least 8"."""
     if not is_finite_number(value):
-        rule = rule.replace("must be at", "must be of at").replace(
-            "must be", "must be a finite number"
-        )
-        raise InvalidParams(f"{rule}; it is {shortened(value)}")
+        raise InvalidParams(f"{rule}; it is {shortened(value)}, not a finite number")
     if not is_allowed(value):
         raise InvalidParams(f"{rule}; it is {value:.9g}")
 

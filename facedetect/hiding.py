@@ -95,7 +95,7 @@ def hide(
     style: HidingStyle = "blur",
     mask: Mask = DEFAULT_MASK,
 ) -> BGRImage:
-    """Return a copy with each face, plus 15 % around it, hidden irreversibly.
+    """Return a copy in which the mask hides each face irreversibly.
 
     `blur` and `pixelate` keep only the mean colours of 6 x 6 patches, however large the face, so no
     sharpening can restore it; `solid` keeps nothing. `image` shows `mask.image`, and the blurred

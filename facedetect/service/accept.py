@@ -12,15 +12,16 @@ _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 
 
 def preferred_type(accept: str, offers: Sequence[str]) -> str:
-    """Return the media type that an Accept header weighs most, or of several that it names first.
+    """Return the offered media type with the highest weight in an Accept header.
 
-    Of those that it names at the same place, or if it accepts none, the first of `offers`.
+    Ties go to the one named first, then to the first of `offers`, which is also the answer if none
+    is acceptable.
     """
     return max(offers, key=lambda offer: _preference(accept, offer))
 
 
 def _preference(accept: str, media_type: str) -> tuple[float, int]:
-    """The weight of a media type by the most specific range that it is in, and minus its place."""
+    """Return the weight of the most specific range that matches, and minus its position."""
     ranges = ["*/*", media_type.partition("/")[0] + "/*", media_type]
     found = (-1, 0.0, 0)
     for place, item in enumerate(accept.split(",")):
@@ -32,7 +33,7 @@ def _preference(accept: str, media_type: str) -> tuple[float, int]:
 
 
 def _weight(parameters: list[str]) -> float:
-    """The parameter q, 1 if there is none or it is no number from 0 to 1."""
+    """Return the parameter q; 1 if it is missing or not a number from 0 to 1."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q" and _WEIGHT.fullmatch(value.strip()):

@@ -1,4 +1,4 @@
-"""Bodies in JSON: an image in base64, and the parameters beside it."""
+"""JSON bodies: an image in base64, and its parameters."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _VALUE = re.compile(rb'\s*:\s*"')
 _DATA_URL = re.compile(rb"data:[^,]{0,200};base64,", re.IGNORECASE)
 _BLANKS = b" \t\r\n"
 
-# What may stand around the image. Parsed JSON takes up to 20 times the memory of its text.
+# The limit on everything but the image. Parsed JSON takes up to 20 times the memory of its text.
 _MAX_REST_BYTES = 64 * 2**10
 
-_PIECE = 2**18  # decoded at once: no other thread runs meanwhile; a multiple of 4
+_PIECE = 2**18  # bytes decoded at a time, as it blocks other threads; a multiple of 4
 
 
 class SentImage(NamedTuple):
@@ -37,7 +37,7 @@ def max_json_bytes(image_bytes: int) -> int:
 
 
 def parse_json_image(body: bytes) -> SentImage:
-    """Take image and parameters out of a body.
+    """Return the image and the parameters in a body.
 
     Raises InvalidImage for malformed JSON or base64, and InvalidParams for JSON without an image.
     """
@@ -49,7 +49,7 @@ def parse_json_image(body: bytes) -> SentImage:
 
 
 def _find_image(body: bytes) -> tuple[int, int]:
-    """Return where the image's text starts and ends; nowhere, if there is none."""
+    """Return where the image's text starts and ends; (0, 0) if there is none."""
     key = body.find(_KEY)
     value = _VALUE.match(body, key + len(_KEY)) if key >= 0 else None
     if value is None:
@@ -68,12 +68,12 @@ def _parse_rest(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InvalidImage(f"malformed JSON: {error}; send {_SHAPE}") from error
     if not isinstance(params, dict):
-        raise InvalidParams(f"the JSON body is no object; send {_SHAPE}")
+        raise InvalidParams(f"the JSON body is not an object; send {_SHAPE}")
     return params
 
 
 def _decode(text: bytes) -> bytes:
-    if b"\\" in text:  # of PHP, \/; of .NET, \u002B
+    if b"\\" in text:  # PHP escapes / as \/, .NET + as \u002B
         text = _unescape(text)
     if prefix := _DATA_URL.match(text):
         text = text[prefix.end() :]
@@ -82,7 +82,7 @@ def _decode(text: bytes) -> bytes:
         return b"".join([base64.b64decode(piece, validate=True) for piece in pieces])
     except NoBase64 as error:
         raise InvalidImage(
-            f"the image is no base64: {error}; send A-Z, a-z, 0-9, + and /, padded with ="
+            f"the image is not base64: {error}; send A-Z, a-z, 0-9, + and /, padded with ="
         ) from error
 
 
@@ -91,4 +91,4 @@ def _unescape(text: bytes) -> bytes:
         unescaped: str = json.loads(b'"' + text + b'"')
         return unescaped.encode("ascii").translate(None, _BLANKS)
     except ValueError as error:
-        raise InvalidImage("the image is no base64: it has other letters") from error
+        raise InvalidImage("the image is not base64: it has other characters") from error

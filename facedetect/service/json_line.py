@@ -1,4 +1,4 @@
-"""JSON as a terminal shows it best: with a newline at its end."""
+"""JSON responses that end with a newline."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 
 class JSONLine(JSONResponse):
-    """A response in JSON with a newline, so that a shell's prompt stands on a line of its own."""
+    """A JSON response that ends with a newline, so that a shell's prompt starts a new line."""
 
     def render(self, content: Any) -> bytes:
         return super().render(content) + b"\n"

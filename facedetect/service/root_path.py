@@ -1,4 +1,4 @@
-"""The service below a path of a proxy's, such as `/faces`."""
+"""Serving below a path prefix such as `/faces`, behind a proxy."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class RootPath:
-    """ASGI middleware that takes requests below a path, whether the proxy has removed it or not."""
+    """ASGI middleware for a path prefix, whether or not the proxy strips it."""
 
     def __init__(self, app: ASGIApp, root_path: str) -> None:
         self._app = app
         self._root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on with its whole path, and links to the page's folder into it."""
+        """Pass on the request with its full path; redirect the prefix itself to the page."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif scope["path"] == self._root_path:  # the page's own links are relative
@@ -33,6 +33,6 @@ class RootPath:
 
 
 def path_in_service(scope: Mapping[str, Any]) -> str:
-    """Return the path of a request as the routes have it, without that of a proxy."""
+    """Return the path of a request without the prefix, as the routes have it."""
     root_path = scope.get("app_root_path", scope.get("root_path", ""))  # mounts change the second
     return str(scope["path"]).removeprefix(root_path)

@@ -75,7 +75,7 @@ def test_pictures_are_asked_for_in_the_body(client: TestClient) -> None:
         ({"image": None}, "the JSON body has no image"),
         ({"image": ["AAAA"]}, "the JSON body has no image"),
         ({"more": {"image": "AAAA"}}, "the JSON body has no image"),
-        ([1], "the JSON body is no object"),
+        ([1], "the JSON body is not an object"),
     ],
 )
 def test_wrong_bodies_say_what_is_allowed(client: TestClient, body: Any, words: str) -> None:
@@ -91,10 +91,10 @@ def test_wrong_bodies_say_what_is_allowed(client: TestClient, body: Any, words: 
         ('{"image": "AAAA', "malformed JSON"),
         ('{"image": "AAAA", ' + "[" * 60_000, "malformed JSON"),
         ('{"image": "AAAA", "min_size": ' + "9" * 60_000 + "}", "malformed JSON"),
-        ('{"image": "AAA"}', "the image is no base64: Incorrect padding"),
-        ('{"image": "AA-A"}', "the image is no base64"),
-        ('{"image": "AA\\u00e9A"}', "the image is no base64"),
-        ('{"image": "\\ud800"}', "the image is no base64"),
+        ('{"image": "AAA"}', "the image is not base64: Incorrect padding"),
+        ('{"image": "AA-A"}', "the image is not base64"),
+        ('{"image": "AA\\u00e9A"}', "the image is not base64"),
+        ('{"image": "\\ud800"}', "the image is not base64"),
     ],
 )
 def test_malformed_bodies(client: TestClient, text: str, words: str) -> None:

@@ -1,4 +1,4 @@
-"""What DeepStack's and CodeProject.AI's clients ask before and beside images."""
+"""Status calls of DeepStack's and CodeProject.AI's clients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from facedetect.service.camera_schemas import (
 from facedetect.service.routes.openapi import problem_responses
 
 open_router = APIRouter()
-"""Says the same to everybody: clients that send their key in a form send none here."""
+"""Needs no key, since clients that send their key in a form send none here."""
 
 version_router = APIRouter(responses=problem_responses(Unauthorized, Forbidden))
 
@@ -35,7 +35,7 @@ async def vision_custom_list() -> CustomModelsResponse:
 @open_router.get("/v1/status/ping")
 @open_router.get("/v1/server/status/ping", name="server_status_ping")
 async def status_ping() -> PingResponse:
-    """The process is alive; says nothing about the model."""
+    """Confirm that the process is alive, whatever the state of the model."""
     return PingResponse()
 
 
@@ -47,5 +47,5 @@ async def status_version() -> StatusVersionResponse:
 
 @version_router.get("/v1/status/updateavailable")
 async def status_update_available() -> UpdateResponse:
-    """Blue Iris asks this to know whether the server is there."""
+    """Report that no update is available; Blue Iris calls this to see whether the server is up."""
     return UpdateResponse()
