@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 
-import numpy as np
 import pytest
 
 from facedetect import Box, Detection, Face, ImageResult, to_dataframe, to_supervision
@@ -50,15 +49,6 @@ def test_a_table_of_a_batch_names_each_image_and_what_was_wrong(a_face: Face) ->
     assert list(table["image"]) == ["a.jpg", "a.jpg", "b.jpg", "c.jpg"]
     assert table["error"].isna().tolist() == [True, True, True, False]
     assert table["confidence"].isna().tolist() == [False, False, True, True]
-
-
-def test_supervision_gets_boxes_scores_and_landmarks(a_face: Face) -> None:
-    pytest.importorskip("supervision")
-    detections = to_supervision([a_face, a_face])
-    assert np.array_equal(detections.xyxy[0], a_face.box.xyxy)
-    assert detections.confidence == pytest.approx([0.9, 0.9])
-    assert detections[0].data["landmarks"].shape == (1, 5, 2)
-    assert len(to_supervision([])) == 0
 
 
 def test_what_is_not_installed_is_told(a_face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
