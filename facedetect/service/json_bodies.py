@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from binascii import Error as NoBase64
+from collections import Counter
 from typing import Any, NamedTuple
 
 from facedetect.errors import InvalidImage, InvalidParams
@@ -64,12 +65,19 @@ def _parse_rest(text: bytes) -> dict[str, Any]:
             f"the JSON body has more than {_MAX_REST_BYTES} bytes beside the image; send {_SHAPE}"
         )
     try:
-        params = json.loads(text)
+        params = json.loads(text, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
         raise InvalidImage(f"malformed JSON: {error}; send {_SHAPE}") from error
     if not isinstance(params, dict):
         raise InvalidParams(f"the JSON body is not an object; send {_SHAPE}")
     return params
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            raise InvalidParams(f"{name[:40]} is given {count} times in the JSON; give it once")
+    return dict(pairs)
 
 
 def _decode(text: bytes) -> bytes:

@@ -84,6 +84,12 @@ def test_wrong_bodies_say_what_is_allowed(client: TestClient, body: Any, words: 
     assert len(detail) < 500
 
 
+def test_a_parameter_given_twice_is_refused(client: TestClient) -> None:
+    body = f'{{"looks": 1, "image": "{BASE64}", "looks": 2}}'
+    response = client.post("/detect", content=body, headers={"Content-Type": "application/json"})
+    assert "looks is given 2 times" in problem(response, 422, "invalid-params")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
