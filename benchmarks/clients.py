@@ -13,10 +13,10 @@ import re
 import time
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 import numpy as np
@@ -85,29 +85,29 @@ async def _closed_loop(
     port: int, requests: Sequence[bytes], concurrency: int, seconds: float
 ) -> list[Answer]:
     answers: list[Answer] = []
-    connections = _Connections(port)
-    began = time.monotonic()
     upcoming = cycle(requests)
 
-    async def client() -> None:
+    async def client(connections: _Connections) -> None:
         while (due := time.monotonic() - began) < seconds:
             answer = await connections.answer_to(next(upcoming), began, due)
             answers.append(answer)
             left_s = began + seconds - time.monotonic()
             await asyncio.sleep(max(0.0, min(answer.retry_after_s, left_s)))
 
-    await asyncio.gather(*(client() for _ in range(concurrency)))
+    async with _Connections(port) as connections:
+        began = time.monotonic()
+        await asyncio.gather(*(client(connections) for _ in range(concurrency)))
     return answers
 
 
 async def _open_loop(port: int, requests: Sequence[bytes], due: list[float]) -> list[Answer]:
-    connections = _Connections(port)
-    began = time.monotonic()
     tasks = []
-    for at, request in zip(due, cycle(requests), strict=False):
-        await asyncio.sleep(max(0.0, began + at - time.monotonic()))
-        tasks.append(asyncio.create_task(connections.answer_to(request, began, at)))
-    return await asyncio.gather(*tasks)
+    async with _Connections(port) as connections:
+        began = time.monotonic()
+        for at, request in zip(due, cycle(requests), strict=False):
+            await asyncio.sleep(max(0.0, began + at - time.monotonic()))
+            tasks.append(asyncio.create_task(connections.answer_to(request, began, at)))
+        return await asyncio.gather(*tasks)
 
 
 class _Connections:
@@ -116,6 +116,16 @@ class _Connections:
     def __init__(self, port: int) -> None:
         self._port = port
         self._idle: list[Connection] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        for _, idle in self._idle:
+            idle.close()
+        for _, idle in self._idle:
+            with suppress(OSError):
+                await idle.wait_closed()
 
     async def answer_to(self, request: bytes, began: float, due_s: float) -> Answer:
         late_ms = (time.monotonic() - began - due_s) * 1000

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from http.client import HTTPConnection
 from statistics import median
 
@@ -55,7 +56,9 @@ def measure(
     port = service.client.base_url.port or 80
     with client_process() as clients:
         for name, jpeg in photographs().items():
-            times = _in_turns(_single_calls(detector, port, jpeg), rounds, "latency", _PAUSE_S)
+            with closing(HTTPConnection("127.0.0.1", port)) as connection:
+                single = _single_calls(detector, connection, jpeg)
+                times = _in_turns(single, rounds, "latency", _PAUSE_S)
             rows.append([name, "latency, ms", *_cells(times)])
             busy = _concurrent_calls(detector, port, jpeg, seconds, clients)
             rates = _in_turns(busy, repetitions, "throughput", 0)
@@ -63,9 +66,8 @@ def measure(
     return rows
 
 
-def _single_calls(detector: Detector, port: int, jpeg: bytes) -> Ways:
+def _single_calls(detector: Detector, connection: HTTPConnection, jpeg: bytes) -> Ways:
     """Return functions that each make one call and return its latency, ms."""
-    connection = HTTPConnection("127.0.0.1", port)
     form = form_of(jpeg)
     headers, body = dict(form.headers), form.read()
 

@@ -167,6 +167,7 @@ def _gateway(stack: ExitStack, port: int) -> Iterator[httpx2.Client]:
     quiet = DNSLogger("-request,-reply")
     names = DNSServer(_Resolver(), address="127.0.0.1", port=0, logger=quiet)
     names.start_thread()
+    stack.callback(names.server.server_close)
     stack.callback(names.stop)
     dns = names.server.server_address[1]
     url = f"grpc://{_NAME}:{port}/mtcnn?dns=127.0.0.1:{dns}"

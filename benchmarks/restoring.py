@@ -8,7 +8,6 @@ kernel.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.arguments import bench_parser
 from facedetect import Box, Detector, Face, FacedetectError, crop, hide, load_image, write_image
 from facedetect.images import BGRImage
 from facedetect.settings import DetectorSettings
@@ -122,7 +122,7 @@ def try_face(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = bench_parser("restoring", __doc__)
     parser.add_argument("--pictures", type=Path, help="folder of photographs to add")
     parser.add_argument("--faces", type=int, default=60, help="maximum number of faces")
     parser.add_argument("--shown", type=Path, help="write a picture of the first two faces here")
