@@ -153,9 +153,8 @@ def _failed_row(file: SourceFile, error: Exception) -> Row:
 
     One odd file in ten million is no reason to stop.
     """
-    if isinstance(
-        error, OSError
-    ):  # without the storage's path, so that rows are the same everywhere
+    if isinstance(error, OSError):
+        # Without the storage's path, so that rows are the same everywhere.
         message = f"the results cannot be written: {error.strerror or error}"
         return failed_row(file.name, error, message)
     if not isinstance(error, PER_IMAGE_ERRORS):

@@ -43,8 +43,7 @@ class Journal:
         if path.is_symlink():
             raise InvalidSettings(
                 f"{path} is a symbolic link, not a journal; remove it to start over, or use "
-                "another "
-                "output folder"
+                "another output folder"
             )
         with self._errors_translated():
             self._database = sqlite3.connect(path, timeout=0)

@@ -75,8 +75,7 @@ class Pattern:
         if not path:
             raise InvalidSettings(
                 f"--{option} {text!r} is not a pattern; give a name such as '*.png' or a path "
-                "such as "
-                "'2019/private'"
+                "such as '2019/private'"
             )
         is_anchored = "/" in folded(text).rstrip("/")
         parts = path.split("/") if is_anchored else ["**", path]

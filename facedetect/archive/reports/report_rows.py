@@ -43,8 +43,7 @@ def to_json_line(row: Row) -> str:
 
 
 def to_utf8(text: str) -> str:
-    r"""Escape bytes of a file name that are not UTF-8, as in `\xe9`, for formats that need "
-    "UTF-8."""
+    r"""Escape bytes of a name that are not UTF-8, as in `\xe9`, for formats that must be UTF-8."""
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
