@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import chain
 from pathlib import PurePosixPath
 from threading import Event
 
@@ -115,11 +114,11 @@ class FileProcessor:
         if options.crops is not None:
             crops = _crops(file, picture, faces, options.crops)
             written = (outputs.write_extra("crop", *crop) for crop in crops)
-            results["crops"] = list(chain.from_iterable(written))
+            results["crops"] = [name for name in written if name is not None]
         if options.thumbnails:
             path = thumbnail_path(file.result)
-            for name in outputs.write_extra("thumbnail", path, picture.thumbnail()):
-                results["thumbnail"] = name
+            if outputs.write_extra("thumbnail", path, picture.thumbnail()):
+                results["thumbnail"] = path
         return results | outputs.failed_extras()
 
     def _read(self, file: SourceFile) -> bytes:

@@ -27,15 +27,15 @@ class OutputWriter:
         self.sizes[name] = len(data)
         return name
 
-    def write_extra(self, kind: str, name: str, data: bytes) -> list[str]:
-        """Write an optional file; returns its name if it was written."""
+    def write_extra(self, kind: str, name: str, data: bytes) -> str | None:
+        """Write an optional file; returns its name, or None if it could not be written."""
         try:
-            return [self.write(name, data)]
+            return self.write(name, data)
         except OSError as error:
             if is_fatal(error):
                 raise
             self._not_written.append(f"{kind}: {error.strerror or error}")
-            return []
+            return None
 
     def failed_extras(self) -> dict[str, list[str]]:
         """Return the row's entry for optional files that could not be written; empty if none."""

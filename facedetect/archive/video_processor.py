@@ -160,7 +160,7 @@ class VideoJob:
         for_thumbnail = {found.fullest_frame} if self.options.thumbnails else set()
         last = max([*best_faces, *for_thumbnail], default=-1)
         on_packet = writer.copy if writer is not None else None
-        crops: dict[int, list[str]] = {}
+        crops: dict[int, str] = {}
         results: dict[str, object] = {}
         for frame in self._watched(reader.frames(on_packet), reader, "writing"):
             if writer is None and frame.number > last:
@@ -169,24 +169,25 @@ class VideoJob:
                 continue
             image = frame.to_bgr()
             for number, face in best_faces.get(frame.number, []):
-                crops[number] = self._write_crop(number, image, face)
+                if name := self._write_crop(number, image, face):
+                    crops[number] = name
             shown = self._shown(image, found.tracking.faces_at(frame.time_s))
             if frame.number in for_thumbnail:
                 path = thumbnail_path(self.file.result)
-                for name in self.outputs.write_extra("thumbnail", path, make_thumbnail(shown)):
-                    results["thumbnail"] = name
+                if self.outputs.write_extra("thumbnail", path, make_thumbnail(shown)):
+                    results["thumbnail"] = path
             if writer is not None:
                 writer.write(frame, shown)
         results |= self.outputs.failed_extras()
         if self.options.crops is None:
             return results
-        return {"crops": [name for number in sorted(crops) for name in crops[number]], **results}
+        return {"crops": [crops[number] for number in sorted(crops)], **results}
 
     def _shown(self, image: BGRImage, faces: list[Face]) -> BGRImage:
         style = self.options.style
         return image if style == "none" else render(image, faces, style, self.options.mask)
 
-    def _write_crop(self, number: int, image: BGRImage, face: Face) -> list[str]:
+    def _write_crop(self, number: int, image: BGRImage, face: Face) -> str | None:
         cropped = cut(image, face, self.options.crops or "plain")
         name = crop_path(self.file.result, number, ".jpg")
         return self.outputs.write_extra("crop", name, encode_image(cropped, ".jpg"))
