@@ -13,11 +13,11 @@ from typing import Literal, Unpack
 
 from facedetect.archive.cluster import ClusterJob
 from facedetect.archive.names import folds_names
-from facedetect.archive.opening import EngineName, open_engine, open_journal, open_storages
+from facedetect.archive.opening import ExecutorName, open_executor, open_journal, open_storages
 from facedetect.archive.plan import Plan, Skipped, SkipReason, SourceFile, UnreadableFolder
 from facedetect.archive.processing import FileOptions, processing_options
 from facedetect.archive.reports import ReportName, Row, RunSummary, check_report
-from facedetect.archive.run import ArchiveRun, FileEngine
+from facedetect.archive.run import ArchiveRun, FileExecutor
 from facedetect.archive.selection import Selection
 from facedetect.crops import CropStyle
 from facedetect.errors import InvalidSettings
@@ -45,7 +45,7 @@ class FolderOptions(FileOptions, total=False):
     include: Sequence[str]
     follow_links: bool
     workers: int | None
-    engine: EngineName
+    engine: ExecutorName
     ray_address: str | None
     settings: DetectorSettings | None
 
@@ -104,12 +104,13 @@ def annotate_folder(
     stop = stop or Event()
     reports = _checked_reports(options)
     started = time.monotonic()
-    with _open_run(str(source), str(output), stop, options, on_progress) as (run, engine):
+    with _open_run(str(source), str(output), stop, options, on_progress) as (run, executor):
         summary = run.summary
         with _counted(run.plan) as total:
             on_progress(FolderProgress("processing", summary))
             run.execute(
-                engine, lambda row: on_progress(FolderProgress("processing", summary, total(), row))
+                executor,
+                lambda row: on_progress(FolderProgress("processing", summary, total(), row)),
             )
         if not summary.interrupted:
             on_progress(FolderProgress("writing the reports", summary, total()))
@@ -154,7 +155,7 @@ def _open_run(
     on_progress: Callable[[FolderProgress], None] = lambda _: None,
     *,
     dry_run: bool = False,
-) -> Iterator[tuple[ArchiveRun, FileEngine]]:
+) -> Iterator[tuple[ArchiveRun, FileExecutor]]:
     _check_crops(options)
     processing = processing_options(
         options, crops=options.get("crops"), thumbnails="html" in options.get("reports", ())
@@ -172,9 +173,9 @@ def _open_run(
     with open_journal(results, dry_run=dry_run) as journal:
         plan = replace(plan, is_folding=folds_names(results, dry_run=dry_run))
         on_progress(FolderProgress("loading the model", summary))
-        with open_engine(options.get("engine", "local"), job, stop) as (model, engine):
+        with open_executor(options.get("engine", "local"), job, stop) as (model, executor):
             fingerprint = processing.fingerprint(model)
-            yield ArchiveRun(plan, results, journal, fingerprint, stop, summary), engine
+            yield ArchiveRun(plan, results, journal, fingerprint, stop, summary), executor
 
 
 def _check_crops(options: FolderOptions) -> None:

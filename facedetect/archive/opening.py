@@ -1,4 +1,4 @@
-"""Open what a run needs: the source, the output, the journal and the engine."""
+"""Open what a run needs: the source, the output, the journal and the executor."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Literal
 
-from facedetect.archive.cluster import ClusterJob, RayEngine
+from facedetect.archive.cluster import ClusterJob, RayExecutor
 from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.journal import Journal
-from facedetect.archive.local_engine import LocalEngine
+from facedetect.archive.local_executor import LocalExecutor
 from facedetect.archive.remote_journal import RemoteJournal
 from facedetect.archive.remote_storage import RemoteStorage, open_storage
-from facedetect.archive.run import FileEngine
+from facedetect.archive.run import FileExecutor
 from facedetect.archive.storage import STATE, LocalStorage, Storage, is_within
 from facedetect.cores import available_cores
 from facedetect.errors import InvalidSettings
 from facedetect.model_ref import ModelRef
 from facedetect.settings import DetectorSettings
 
-EngineName = Literal["local", "ray"]
+ExecutorName = Literal["local", "ray"]
 
 _JOURNAL = f"{STATE}/journal.sqlite"
 
@@ -71,10 +71,10 @@ def open_journal(output: Storage, *, dry_run: bool) -> Iterator[Journal]:
 
 
 @contextmanager
-def open_engine(
-    name: EngineName, job: ClusterJob, stop: Event
-) -> Iterator[tuple[ModelRef, FileEngine]]:
-    """Load the model; yield it with the engine that processes files with it.
+def open_executor(
+    name: ExecutorName, job: ClusterJob, stop: Event
+) -> Iterator[tuple[ModelRef, FileExecutor]]:
+    """Load the model; yield it with the executor that processes files with it.
 
     Raises InvalidSettings, BackendUnavailable.
     """
@@ -85,12 +85,12 @@ def open_engine(
     workers = job.workers or available_cores()
     settings = _for_workers(job.settings, workers if name == "local" else 1)
     job = replace(job, settings=settings)
-    ray = RayEngine(job, stop) if name == "ray" else None
+    ray = RayExecutor(job, stop) if name == "ray" else None
     with settings.open_detector(workers if ray is None else 0) as detector:
         model = detector.warm_up()
         if ray is None:
             processor = FileProcessor(detector, job.options, job.source, job.output, workers, stop)
-            yield model, LocalEngine(processor)
+            yield model, LocalExecutor(processor)
             return
     yield model, ray
 

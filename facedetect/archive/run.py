@@ -1,4 +1,4 @@
-"""One run over a folder: pass files to an engine, and results to the journal."""
+"""One run over a folder: pass files to an executor, and results to the journal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from facedetect.archive.storage import Storage
 _BEGUN_AT_ONCE = 128
 
 
-class FileEngine(Protocol):
+class FileExecutor(Protocol):
     """Processes files, many at a time."""
 
     def run(self, files: Iterator[SourceFile]) -> Iterator[FileResult]:
@@ -66,14 +66,14 @@ class ArchiveRun:
         return row if self._index.has(outputs) else None
 
     def execute(
-        self, engine: FileEngine, on_row: Callable[[Row], None] = lambda _: None
+        self, executor: FileExecutor, on_row: Callable[[Row], None] = lambda _: None
     ) -> RunSummary:
         """Process all unfinished files; `on_row` receives the row of each file.
 
-        However it ends, the journal has all finished files. Raises what the engine raises.
+        However it ends, the journal has all finished files. Raises what the executor raises.
         """
         self._remove_unfinished()
-        for result in engine.run(self._begin_files(on_row)):
+        for result in executor.run(self._begin_files(on_row)):
             self._record(result.row, result.file.state, result.outputs)
             self.summary.add(result.row)
             on_row(result.row)

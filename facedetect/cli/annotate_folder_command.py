@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from facedetect import archive
-from facedetect.archive.opening import EngineName
+from facedetect.archive.opening import ExecutorName
 from facedetect.archive.processing import DisplayStyle
 from facedetect.archive.reports import ReportName
 from facedetect.cli import options
@@ -87,7 +87,7 @@ def annotate_folder(  # noqa: PLR0913 - a command's options are its arguments
     ] = None,
     backend: options.Backend = None,
     engine: Annotated[
-        EngineName, typer.Option(help="Run on this machine or on a Ray cluster.")
+        ExecutorName, typer.Option(help="Run on this machine or on a Ray cluster.")
     ] = "local",
     ray_address: Annotated[
         str | None,

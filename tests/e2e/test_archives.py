@@ -24,7 +24,7 @@ from benchmarks.synthetic_archive import CODINGS, make_archive
 from facedetect import Detector
 from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.journal import Journal
-from facedetect.archive.local_engine import LocalEngine
+from facedetect.archive.local_executor import LocalExecutor
 from facedetect.archive.plan import Plan
 from facedetect.archive.processing import ProcessingOptions
 from facedetect.archive.reports import RunSummary
@@ -181,8 +181,8 @@ def test_a_disk_that_is_full_ends_the_run_and_the_next_one_goes_on(tmp_path: Pat
     def go_on(room: int) -> RunSummary:
         output = FullPlace(tmp_path / "out", room=room)
         with Journal(tmp_path / "journal") as journal, Detector(FakeBackend()) as detector:
-            engine = LocalEngine(FileProcessor(detector, work, source, output, workers=1))
-            return ArchiveRun(Plan(source), output, journal, fingerprint).execute(engine)
+            executor = LocalExecutor(FileProcessor(detector, work, source, output, workers=1))
+            return ArchiveRun(Plan(source), output, journal, fingerprint).execute(executor)
 
     with pytest.raises(OSError, match="No space left"):
         go_on(room=4)

@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from facedetect.archive.cluster import ClusterJob, RayEngine
+from facedetect.archive.cluster import ClusterJob, RayExecutor
 from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.journal import Journal
-from facedetect.archive.local_engine import LocalEngine
+from facedetect.archive.local_executor import LocalExecutor
 from facedetect.archive.plan import Plan
 from facedetect.archive.processing import ProcessingOptions
 from facedetect.archive.remote_journal import RemoteJournal
 from facedetect.archive.remote_storage import open_storage
 from facedetect.archive.reports import Row, RunSummary
-from facedetect.archive.run import ArchiveRun, FileEngine
+from facedetect.archive.run import ArchiveRun, FileExecutor
 from facedetect.archive.storage import STATE, LocalStorage, Storage
 from facedetect.detector import Detector
 from facedetect.errors import BackendUnavailable, InvalidSettings
@@ -61,10 +61,11 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> LocalStorage:
 
 @pytest.fixture(scope="module")
 def expected(archive: LocalStorage, detector: Detector, tmp_path_factory: Any) -> LocalStorage:
-    """The results of the engine of this machine."""
+    """The results of this machine alone."""
     output = LocalStorage(tmp_path_factory.mktemp("out"))
+    local = LocalExecutor(FileProcessor(detector, WORK, archive, output, 2))
     with closing(Journal(output.root / STATE / "journal.sqlite")) as journal:
-        do(LocalEngine(FileProcessor(detector, WORK, archive, output, 2)), archive, output, journal)
+        do(local, archive, output, journal)
     return output
 
 
@@ -119,7 +120,7 @@ def has_worker(machine: Any) -> bool:
 
 
 def do(
-    engine: FileEngine,
+    executor: FileExecutor,
     source: Storage,
     output: Storage,
     journal: Journal,
@@ -129,7 +130,7 @@ def do(
 ) -> RunSummary:
     fingerprint = WORK.fingerprint(ModelRef("mtcnn", 1))
     whole = ArchiveRun(Plan(source), output, journal, fingerprint, stop or Event())
-    summary = whole.execute(engine, on_row)
+    summary = whole.execute(executor, on_row)
     if not summary.interrupted:
         whole.write_reports(["jsonl"])
     return summary
@@ -152,13 +153,13 @@ def test_a_stopped_run_resumes_on_one_machine(
     tmp_path: Path,
 ) -> None:
     source, output, stop = open_storage("s3://photos/in"), LocalStorage(tmp_path / "out"), Event()
-    engine = RayEngine(ClusterJob(settings, WORK, source, output, 2, cluster.address), stop)
+    executor = RayExecutor(ClusterJob(settings, WORK, source, output, 2, cluster.address), stop)
     with closing(Journal(tmp_path / "journal.sqlite")) as journal:
-        begun = do(engine, source, output, journal, stop=stop, on_row=lambda _: stop.set())
+        begun = do(executor, source, output, journal, stop=stop, on_row=lambda _: stop.set())
     assert begun.interrupted
     assert 0 < begun.images < FILES
     with closing(Journal(tmp_path / "journal.sqlite")) as journal:
-        local = LocalEngine(FileProcessor(detector, WORK, source, output, 2))
+        local = LocalExecutor(FileProcessor(detector, WORK, source, output, 2))
         rest = do(local, source, output, journal)
     assert rest.unchanged == begun.images
     assert_same(output, expected)
@@ -180,23 +181,23 @@ def test_a_model_that_is_not_there_ends_the_run(
 ) -> None:
     settings = DetectorSettings.load(backend="grpc://127.0.0.1:9/mtcnn", timeout_s=2)
     output = LocalStorage(tmp_path)
-    engine = RayEngine(ClusterJob(settings, WORK, archive, output, 2, cluster.address), Event())
+    executor = RayExecutor(ClusterJob(settings, WORK, archive, output, 2, cluster.address), Event())
     with (
         closing(Journal(output.root / STATE / "journal.sqlite")) as journal,
         pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:9"),
     ):
-        do(engine, archive, output, journal)
+        do(executor, archive, output, journal)
 
 
 def test_a_full_disk_ends_the_run(cluster: Any, settings: DetectorSettings, tmp_path: Path) -> None:
     source, output = LocalStorage(tmp_path / "in"), OddPlace(tmp_path / "out")
     source.write("large.jpg", GRACE_HOPPER.read_bytes())
-    engine = RayEngine(ClusterJob(settings, WORK, source, output, 2, cluster.address), Event())
+    executor = RayExecutor(ClusterJob(settings, WORK, source, output, 2, cluster.address), Event())
     with (
         closing(Journal(tmp_path / "journal.sqlite")) as journal,
         pytest.raises(OSError, match="No space left") as caught,
     ):
-        do(engine, source, output, journal)
+        do(executor, source, output, journal)
     assert caught.value.errno == errno.ENOSPC
 
 
@@ -206,9 +207,9 @@ def test_a_file_that_kills_its_workers_fails_alone(
     source, output = OddPlace(tmp_path / "in"), LocalStorage(tmp_path / "out")
     for name in ("a.jpg", "deadly.jpg", "e.jpg", "f.jpg", "g.jpg", "h.jpg"):
         source.write(name, GRACE_HOPPER.read_bytes())
-    engine = RayEngine(ClusterJob(settings, WORK, source, output, 1, cluster.address), Event())
+    executor = RayExecutor(ClusterJob(settings, WORK, source, output, 1, cluster.address), Event())
     with closing(Journal(tmp_path / "journal.sqlite")) as journal:
-        summary = do(engine, source, output, journal)
+        summary = do(executor, source, output, journal)
         failed = [row for row in journal.rows() if row["file"] == "deadly.jpg"]
     assert (summary.images, summary.failed) == (5, 1)
     assert "died 3 times" in str(failed)
@@ -218,7 +219,7 @@ def test_a_machine_that_dies_loses_nothing(
     cluster: Any, settings: DetectorSettings, expected: LocalStorage
 ) -> None:
     source, output = open_storage("s3://photos/in"), open_storage("s3://photos/out")
-    engine = RayEngine(ClusterJob(settings, WORK, source, output, 2, cluster.address), Event())
+    executor = RayExecutor(ClusterJob(settings, WORK, source, output, 2, cluster.address), Event())
     rows: list[str] = []
 
     def kill_one(row: Row) -> None:
@@ -228,15 +229,15 @@ def test_a_machine_that_dies_loses_nothing(
             cluster.remove_node(busy, allow_graceful=False)
 
     with closing(RemoteJournal(output)) as journal:
-        summary = do(engine, source, output, journal, on_row=kill_one)
+        summary = do(executor, source, output, journal, on_row=kill_one)
     assert sorted(set(rows)) == sorted(rows)
     assert (summary.images, summary.failed) == (FILES, 1)
     assert_same(output, expected)
 
 
 def test_a_cluster_that_is_not_there(archive: LocalStorage, settings: DetectorSettings) -> None:
-    engine = RayEngine(ClusterJob(settings, WORK, archive, archive, 2, "127.0.0.1:9"), Event())
+    executor = RayExecutor(ClusterJob(settings, WORK, archive, archive, 2, "127.0.0.1:9"), Event())
     with pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:9 cannot be reached"):
-        list(engine.run(iter([])))
+        list(executor.run(iter([])))
     with pytest.raises(InvalidSettings, match="ray://head"):
-        RayEngine(ClusterJob(settings, WORK, archive, archive, 2, "ray://head:10001"), Event())
+        RayExecutor(ClusterJob(settings, WORK, archive, archive, 2, "ray://head:10001"), Event())

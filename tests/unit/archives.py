@@ -12,7 +12,7 @@ from threading import Event
 from facedetect import Detector
 from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.journal import Journal
-from facedetect.archive.local_engine import LocalEngine
+from facedetect.archive.local_executor import LocalExecutor
 from facedetect.archive.plan import Plan
 from facedetect.archive.processing import ProcessingOptions
 from facedetect.archive.reports import Row, RunSummary
@@ -52,7 +52,7 @@ def do_folder(
     worker = FileProcessor(Detector(backend), options, *storages, workers, stop)
     with closing(Journal(output / ".facedetect" / "journal.sqlite")) as journal:
         run = ArchiveRun(Plan(storages[0]), storages[1], journal, options.fingerprint(MODEL), stop)
-        summary = run.execute(LocalEngine(worker), on_row)
+        summary = run.execute(LocalExecutor(worker), on_row)
         if not summary.interrupted:
             run.write_reports(["jsonl", "html"] if options.thumbnails else ["jsonl"])
     return summary

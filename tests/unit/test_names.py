@@ -13,7 +13,7 @@ import pytest
 from facedetect import Detector
 from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.journal import Journal
-from facedetect.archive.local_engine import LocalEngine
+from facedetect.archive.local_executor import LocalExecutor
 from facedetect.archive.names import folds_names, shortened
 from facedetect.archive.plan import Plan
 from facedetect.archive.processing import ProcessingOptions
@@ -36,7 +36,7 @@ def run(source: Path, output: LocalStorage, face: Face) -> RunSummary:
     with closing(Journal(output.root / ".facedetect" / "journal.sqlite")) as journal:
         plan = Plan(pictures, is_folding=folds_names(output, dry_run=False))
         whole = ArchiveRun(plan, output, journal, ALL.fingerprint(MODEL))
-        whole.execute(LocalEngine(worker))
+        whole.execute(LocalExecutor(worker))
         whole.write_reports(["jsonl"])
         return whole.summary
 

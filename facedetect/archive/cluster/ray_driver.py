@@ -20,7 +20,7 @@ _OBJECT_STORE_BYTES = 100 * 2**20  # for names and rows only, not pictures
 
 
 def drive(connection: Connection, job: ClusterJob) -> None:
-    """Serve a `RayEngine` until it closes the connection.
+    """Serve a `RayExecutor` until it closes the connection.
 
     The first message sent is the number of files that may be in progress. A request holds the
     arguments of `ActorPool.exchange`; the answer is its result. An error is sent and ends the

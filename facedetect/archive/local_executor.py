@@ -1,4 +1,4 @@
-"""The engine for one machine: each thread takes a file from reading to writing."""
+"""The executor for one machine: each thread takes a file from reading to writing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from facedetect.archive.processing import FileResult, RunInterrupted
 _QUEUED_PER_THREAD = 2
 
 
-class LocalEngine:
+class LocalExecutor:
     """Processes files in `processor.workers` threads; the libraries release the GIL.
 
     Only that many images are in memory at once, however many files there are.
@@ -25,7 +25,7 @@ class LocalEngine:
         self._processor = processor
 
     def run(self, files: Iterator[SourceFile]) -> Iterator[FileResult]:
-        """Process all files; see `FileEngine.run`."""
+        """Process all files; see `FileExecutor.run`."""
         threads = self._processor.workers
         running: set[Future[FileResult]] = set()
         with ThreadPoolExecutor(threads, thread_name_prefix="files") as pool:

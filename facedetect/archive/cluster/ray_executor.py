@@ -1,4 +1,4 @@
-"""The engine that processes files on a Ray cluster."""
+"""The executor that processes files on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _POLL_S = 0.2
 _SHUTDOWN_S = 60.0
 
 
-class RayEngine:
+class RayExecutor:
     """Processes files on a Ray cluster; the files of a machine that dies are processed again.
 
     The Ray driver runs in a separate process: if the cluster's head dies, Ray exits its process
@@ -46,7 +46,7 @@ class RayEngine:
         self._stop = stop
 
     def run(self, files: Iterator[SourceFile]) -> Iterator[FileResult]:
-        """Process all files; see `FileEngine.run`.
+        """Process all files; see `FileExecutor.run`.
 
         Raises BackendUnavailable if the cluster fails.
         """
