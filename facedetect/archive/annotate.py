@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import Literal, Unpack
 
-from facedetect.archive.cluster import ClusterJob
 from facedetect.archive.names import folds_names
 from facedetect.archive.opening import ExecutorName, open_executor, open_journal, open_storages
 from facedetect.archive.plan import Plan, Skipped, SkipReason, SourceFile, UnreadableFolder
 from facedetect.archive.processing import FileOptions, processing_options
 from facedetect.archive.reports import ReportName, Row, RunSummary, check_report
 from facedetect.archive.run import ArchiveRun, FileExecutor
+from facedetect.archive.run_job import RunJob
 from facedetect.archive.selection import Selection
 from facedetect.crops import CropStyle
 from facedetect.errors import InvalidSettings
@@ -166,7 +166,7 @@ def _open_run(
     plan = Plan(pictures, options.get("videos", True), selection)
     plan.check()
     settings = options.get("settings") or DetectorSettings.load()
-    job = ClusterJob(
+    job = RunJob(
         settings, processing, pictures, results, options.get("workers"), options.get("ray_address")
     )
     summary = RunSummary()

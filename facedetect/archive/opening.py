@@ -11,13 +11,14 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Literal
 
-from facedetect.archive.cluster import ClusterJob, RayExecutor
+from facedetect.archive.cluster.ray_executor import RayExecutor
 from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.journal import Journal
 from facedetect.archive.local_executor import LocalExecutor
 from facedetect.archive.remote_journal import RemoteJournal
 from facedetect.archive.remote_storage import RemoteStorage, open_storage
 from facedetect.archive.run import FileExecutor
+from facedetect.archive.run_job import RunJob
 from facedetect.archive.storage import STATE, LocalStorage, Storage, is_within
 from facedetect.cores import available_cores
 from facedetect.errors import InvalidSettings
@@ -72,7 +73,7 @@ def open_journal(output: Storage, *, dry_run: bool) -> Iterator[Journal]:
 
 @contextmanager
 def open_executor(
-    name: ExecutorName, job: ClusterJob, stop: Event
+    name: ExecutorName, job: RunJob, stop: Event
 ) -> Iterator[tuple[ModelRef, FileExecutor]]:
     """Load the model; yield it with the executor that processes files with it.
 
@@ -84,15 +85,15 @@ def open_executor(
         )
     workers = job.workers or available_cores()
     settings = _for_workers(job.settings, workers if name == "local" else 1)
-    job = replace(job, settings=settings)
-    ray = RayExecutor(job, stop) if name == "ray" else None
-    with settings.open_detector(workers if ray is None else 0) as detector:
-        model = detector.warm_up()
-        if ray is None:
+    if name == "ray":
+        executor = RayExecutor(replace(job, settings=settings), stop)
+        with settings.open_detector(decoders=0) as detector:
+            model = detector.warm_up()
+        yield model, executor
+    else:
+        with settings.open_detector(workers) as detector:
             processor = FileProcessor(detector, job.options, job.source, job.output, workers, stop)
-            yield model, LocalExecutor(processor)
-            return
-    yield model, ray
+            yield detector.warm_up(), LocalExecutor(processor)
 
 
 def _is_within(inner: Storage, outer: Storage) -> bool:

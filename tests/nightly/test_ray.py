@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from facedetect.archive.cluster import ClusterJob, RayExecutor
+from facedetect.archive.cluster.ray_executor import RayExecutor
 from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.journal import Journal
 from facedetect.archive.local_executor import LocalExecutor
@@ -23,6 +23,7 @@ from facedetect.archive.remote_journal import RemoteJournal
 from facedetect.archive.remote_storage import open_storage
 from facedetect.archive.reports import Row, RunSummary
 from facedetect.archive.run import ArchiveRun, FileExecutor
+from facedetect.archive.run_job import RunJob
 from facedetect.archive.storage import STATE, LocalStorage, Storage
 from facedetect.detector import Detector
 from facedetect.errors import BackendUnavailable, InvalidSettings
@@ -153,7 +154,7 @@ def test_a_stopped_run_resumes_on_one_machine(
     tmp_path: Path,
 ) -> None:
     source, output, stop = open_storage("s3://photos/in"), LocalStorage(tmp_path / "out"), Event()
-    executor = RayExecutor(ClusterJob(settings, WORK, source, output, 2, cluster.address), stop)
+    executor = RayExecutor(RunJob(settings, WORK, source, output, 2, cluster.address), stop)
     with closing(Journal(tmp_path / "journal.sqlite")) as journal:
         begun = do(executor, source, output, journal, stop=stop, on_row=lambda _: stop.set())
     assert begun.interrupted
@@ -181,7 +182,7 @@ def test_a_model_that_is_not_there_ends_the_run(
 ) -> None:
     settings = DetectorSettings.load(backend="grpc://127.0.0.1:9/mtcnn", timeout_s=2)
     output = LocalStorage(tmp_path)
-    executor = RayExecutor(ClusterJob(settings, WORK, archive, output, 2, cluster.address), Event())
+    executor = RayExecutor(RunJob(settings, WORK, archive, output, 2, cluster.address), Event())
     with (
         closing(Journal(output.root / STATE / "journal.sqlite")) as journal,
         pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:9"),
@@ -192,7 +193,7 @@ def test_a_model_that_is_not_there_ends_the_run(
 def test_a_full_disk_ends_the_run(cluster: Any, settings: DetectorSettings, tmp_path: Path) -> None:
     source, output = LocalStorage(tmp_path / "in"), OddPlace(tmp_path / "out")
     source.write("large.jpg", GRACE_HOPPER.read_bytes())
-    executor = RayExecutor(ClusterJob(settings, WORK, source, output, 2, cluster.address), Event())
+    executor = RayExecutor(RunJob(settings, WORK, source, output, 2, cluster.address), Event())
     with (
         closing(Journal(tmp_path / "journal.sqlite")) as journal,
         pytest.raises(OSError, match="No space left") as caught,
@@ -207,7 +208,7 @@ def test_a_file_that_kills_its_workers_fails_alone(
     source, output = OddPlace(tmp_path / "in"), LocalStorage(tmp_path / "out")
     for name in ("a.jpg", "deadly.jpg", "e.jpg", "f.jpg", "g.jpg", "h.jpg"):
         source.write(name, GRACE_HOPPER.read_bytes())
-    executor = RayExecutor(ClusterJob(settings, WORK, source, output, 1, cluster.address), Event())
+    executor = RayExecutor(RunJob(settings, WORK, source, output, 1, cluster.address), Event())
     with closing(Journal(tmp_path / "journal.sqlite")) as journal:
         summary = do(executor, source, output, journal)
         failed = [row for row in journal.rows() if row["file"] == "deadly.jpg"]
@@ -219,7 +220,7 @@ def test_a_machine_that_dies_loses_nothing(
     cluster: Any, settings: DetectorSettings, expected: LocalStorage
 ) -> None:
     source, output = open_storage("s3://photos/in"), open_storage("s3://photos/out")
-    executor = RayExecutor(ClusterJob(settings, WORK, source, output, 2, cluster.address), Event())
+    executor = RayExecutor(RunJob(settings, WORK, source, output, 2, cluster.address), Event())
     rows: list[str] = []
 
     def kill_one(row: Row) -> None:
@@ -236,8 +237,8 @@ def test_a_machine_that_dies_loses_nothing(
 
 
 def test_a_cluster_that_is_not_there(archive: LocalStorage, settings: DetectorSettings) -> None:
-    executor = RayExecutor(ClusterJob(settings, WORK, archive, archive, 2, "127.0.0.1:9"), Event())
+    executor = RayExecutor(RunJob(settings, WORK, archive, archive, 2, "127.0.0.1:9"), Event())
     with pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:9 cannot be reached"):
         list(executor.run(iter([])))
     with pytest.raises(InvalidSettings, match="ray://head"):
-        RayExecutor(ClusterJob(settings, WORK, archive, archive, 2, "ray://head:10001"), Event())
+        RayExecutor(RunJob(settings, WORK, archive, archive, 2, "ray://head:10001"), Event())

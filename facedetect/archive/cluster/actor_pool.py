@@ -17,11 +17,11 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from facedetect.archive.cluster.cluster_job import ClusterJob
 from facedetect.archive.file_processor import FileProcessor
 from facedetect.archive.plan import SourceFile
 from facedetect.archive.processing import FileResult, RunInterrupted
 from facedetect.archive.reports import failed_row
+from facedetect.archive.run_job import RunJob
 from facedetect.errors import BackendUnavailable, FacedetectError, InvalidImage
 
 _CORES_WITH_MODEL_SERVER = 0.5
@@ -37,7 +37,7 @@ _ACTOR_DIED = (RayActorError, OutOfMemoryError, WorkerCrashedError, NodeDiedErro
 class FileActor:
     """Processes files on a machine of the cluster, one at a time."""
 
-    def __init__(self, job: ClusterJob) -> None:
+    def __init__(self, job: RunJob) -> None:
         self._job = job
         self._stop = Event()
 
@@ -75,9 +75,9 @@ class ActorPool:
     starts them when it has room.
     """
 
-    def __init__(self, job: ClusterJob) -> None:
+    def __init__(self, job: RunJob) -> None:
         self._job = job
-        cores = 1.0 if job.is_model_in_process else _CORES_WITH_MODEL_SERVER
+        cores = 1.0 if job.settings.backend.is_in_process else _CORES_WITH_MODEL_SERVER
         self._size = job.workers or _actors_that_fit(cores)
         on_cluster: Any = ray.remote  # its types lack these options
         self._actor_class = on_cluster(

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from facedetect.archive.cluster.cluster_job import ClusterJob
+from facedetect.archive.run_job import RunJob
 from facedetect.errors import BackendUnavailable, FacedetectError, InvalidSettings
 
 # Ray's variable that chooses between 127.0.0.1 and an address that other machines can reach.
@@ -19,7 +19,7 @@ _CONNECT_S = 10.0
 _OBJECT_STORE_BYTES = 100 * 2**20  # for names and rows only, not pictures
 
 
-def drive(connection: Connection, job: ClusterJob) -> None:
+def drive(connection: Connection, job: RunJob) -> None:
     """Serve a `RayExecutor` until it closes the connection.
 
     The first message sent is the number of files that may be in progress. A request holds the
@@ -62,7 +62,7 @@ def _send(connection: Connection, message: object) -> None:
 
 
 @contextmanager
-def _cluster(job: ClusterJob) -> Iterator[None]:
+def _cluster(job: RunJob) -> Iterator[None]:
     """Join the cluster at the address, or run a local one for the duration of the block."""
     if job.address is None:
         os.environ[_LOCALHOST_ALONE] = "0"
@@ -96,7 +96,7 @@ def _unreachable(address: str | None) -> BackendUnavailable:
     return BackendUnavailable(f"the Ray cluster at {address} cannot be reached; is it running?")
 
 
-def _address_options(job: ClusterJob, folder: str) -> dict[str, Any]:
+def _address_options(job: RunJob, folder: str) -> dict[str, Any]:
     if job.address:
         return {"address": job.address}
     return {

@@ -13,10 +13,10 @@ from multiprocessing.connection import Connection
 from threading import Event
 from typing import Any
 
-from facedetect.archive.cluster.cluster_job import ClusterJob
 from facedetect.archive.cluster.ray_driver import drive
 from facedetect.archive.plan import SourceFile
 from facedetect.archive.processing import FileResult, RunInterrupted
+from facedetect.archive.run_job import RunJob
 from facedetect.archive.storage import LocalStorage, Storage
 from facedetect.errors import BackendUnavailable, InvalidSettings
 
@@ -32,7 +32,7 @@ class RayExecutor:
     without an exception, and the journal would not be closed. It also replaces the SIGTERM handler.
     """
 
-    def __init__(self, job: ClusterJob, stop: Event) -> None:
+    def __init__(self, job: RunJob, stop: Event) -> None:
         """Raises InvalidSettings if Ray is not installed or the address is malformed."""
         if find_spec("ray") is None:
             raise InvalidSettings("Ray is not installed; install facedetect with its extra ray")
@@ -79,7 +79,7 @@ def _absolute(storage: Storage) -> Storage:
 
 
 @contextmanager
-def _driver(job: ClusterJob) -> Iterator[Connection]:
+def _driver(job: RunJob) -> Iterator[Connection]:
     """Run `drive` in another process during the block; yields the connection to it."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
