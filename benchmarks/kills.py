@@ -27,8 +27,8 @@ from benchmarks.pages import print_table, write_section
 from benchmarks.servers import FACEDETECT, Command
 from benchmarks.synthetic_archive import make_archive
 from benchmarks.synthetic_video import make_clip
+from facedetect.archive.storage import RUN_FOLDER
 
-STATE = ".facedetect"
 _POLL_S = 0.005
 _ENDED = (0, 1)  # no file failed; some did
 
@@ -106,7 +106,7 @@ def results_of(folder: Path) -> dict[str, tuple[int, int]]:
     """Return an output folder's files except reports, with what changes on a rewrite."""
     found = {}
     for here, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name != STATE]
+        folders[:] = [name for name in folders if name != RUN_FOLDER]
         for name in names:
             path = Path(here) / name
             if not (path.parent == folder and name.startswith("report.")):
@@ -132,7 +132,7 @@ def differing_files(first: Path, second: Path) -> list[str]:
 def _files(folder: Path) -> list[str]:
     paths = (path for path in folder.rglob("*") if path.is_file())
     names = (path.relative_to(folder) for path in paths)
-    return [str(name) for name in names if name.parts[0] != STATE]
+    return [str(name) for name in names if name.parts[0] != RUN_FOLDER]
 
 
 def _sum(path: Path) -> str:

@@ -8,7 +8,7 @@ import unicodedata
 from contextlib import suppress
 from uuid import uuid4
 
-from facedetect.archive.storage import STATE, Storage
+from facedetect.archive.storage import DRAFTS, RUN_FOLDER, Storage
 
 # The limit of nearly every file system.
 LONGEST_NAME_BYTES = 255
@@ -38,9 +38,9 @@ def folds_names(output: Storage, *, dry_run: bool) -> bool:
     """
     if dry_run:
         with suppress(FileNotFoundError):
-            return bool(output.entries(STATE.upper()))
+            return bool(output.entries(RUN_FOLDER.upper()))
         return False
-    probe = f"{STATE}/unfinished/{uuid4().hex}"
+    probe = f"{DRAFTS}/{uuid4().hex}"
     output.write(f"{probe}\u00e9", b"")  # one character; below, a letter plus an accent
     try:
         return any(_exists(output, probe + other) for other in ("\u00c9", "e\u0301"))

@@ -19,7 +19,7 @@ from facedetect.archive.remote_journal import RemoteJournal
 from facedetect.archive.remote_storage import RemoteStorage, open_storage
 from facedetect.archive.run import FileExecutor
 from facedetect.archive.run_job import RunJob
-from facedetect.archive.storage import STATE, LocalStorage, Storage, is_within
+from facedetect.archive.storage import RUN_FOLDER, LocalStorage, Storage, is_within
 from facedetect.cores import available_cores
 from facedetect.errors import InvalidSettings
 from facedetect.model_ref import ModelRef
@@ -27,7 +27,7 @@ from facedetect.settings import DetectorSettings
 
 ExecutorName = Literal["local", "ray"]
 
-_JOURNAL = f"{STATE}/journal.sqlite"
+_JOURNAL = f"{RUN_FOLDER}/journal.sqlite"
 
 
 def open_storages(source: str, output: str, *, follow_links: bool) -> tuple[Storage, Storage]:
@@ -112,13 +112,13 @@ def _check_output(output: Storage, text: str) -> None:
         return
     except NotADirectoryError:
         raise InvalidSettings(f"{text} is a file; give a folder for the results") from None
-    if entries and not any(entry.name == STATE for entry in entries):
+    if entries and not any(entry.name == RUN_FOLDER for entry in entries):
         raise InvalidSettings(
             f"{text} contains files that are not results of an earlier run and could be "
             "overwritten; give a new or empty folder"
         )
-    if isinstance(output, LocalStorage) and Path(output.root, STATE).is_symlink():
-        raise InvalidSettings(f"{text}/{STATE} is a link; remove it")
+    if isinstance(output, LocalStorage) and Path(output.root, RUN_FOLDER).is_symlink():
+        raise InvalidSettings(f"{text}/{RUN_FOLDER} is a link; remove it")
 
 
 def _for_workers(settings: DetectorSettings, cores: int) -> DetectorSettings:

@@ -17,7 +17,7 @@ from facedetect.archive.media_suffixes import (
 )
 from facedetect.archive.result_names import avoid_reserved, result_names
 from facedetect.archive.selection import Selection, is_system
-from facedetect.archive.storage import STATE, Storage, StorageEntry
+from facedetect.archive.storage import RUN_FOLDER, Storage, StorageEntry
 from facedetect.errors import InvalidSettings
 
 MediaKind = Literal["image", "video"]
@@ -129,7 +129,7 @@ class Plan:
         path = _join(folder.path, entry.name)
         is_named = self.selection.includes(path, is_folder=entry.is_folder)
         is_included = folder.is_included or is_named
-        if not result or entry.is_skipped or (entry.is_folder and entry.name == STATE):
+        if not result or entry.is_skipped or (entry.is_folder and entry.name == RUN_FOLDER):
             return Skipped(path)
         if is_system(entry.name) and not is_named:
             return Skipped(path, "system")

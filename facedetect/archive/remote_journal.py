@@ -16,10 +16,10 @@ from typing import Any
 from uuid import uuid4
 
 from facedetect.archive.journal import Journal
-from facedetect.archive.storage import STATE, Storage
+from facedetect.archive.storage import RUN_FOLDER, Storage
 from facedetect.errors import InvalidSettings
 
-_FOLDER = f"{STATE}/journal"
+_FOLDER = f"{RUN_FOLDER}/journal"
 _PARALLEL_READS = 16
 _DAMAGES = (gzip.BadGzipFile, zlib.error, EOFError, KeyError, TypeError, ValueError)
 

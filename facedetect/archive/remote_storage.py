@@ -15,15 +15,13 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from facedetect.archive.storage import STATE, LocalStorage, Storage, StorageEntry
+from facedetect.archive.storage import DRAFTS, LocalStorage, Storage, StorageEntry
 from facedetect.errors import InvalidSettings
 
 _PROTOCOL = re.compile(r"[a-z][a-z0-9+.-]*", re.IGNORECASE)
 # Surrogates stand for bytes that are not UTF-8; s3fs interprets ?versionId= as a version.
 _INVALID = re.compile(r"\?versionId=|[\0\ud800-\udfff]")
 _SAME = {"s3a": "s3", "gcs": "gs", "az": "abfs", "abfss": "abfs"}
-
-_DRAFTS = f"{STATE}/unfinished"
 
 # Object stores write atomically, and their folders are only name prefixes.
 _OBJECT_STORES = frozenset({"s3", "gs", "abfs"})
@@ -136,8 +134,8 @@ class RemoteStorage:
             files.rm_file(path)
 
     def remove_partial_files(self) -> None:
-        with suppress(FileNotFoundError), self._errors_translated(_DRAFTS):
-            files, path = self._reach(_DRAFTS)
+        with suppress(FileNotFoundError), self._errors_translated(DRAFTS):
+            files, path = self._reach(DRAFTS)
             files.rm(path, recursive=True)
 
     @contextmanager
@@ -184,7 +182,7 @@ class RemoteStorage:
         if self._protocol in _OBJECT_STORES:
             yield files, path
             return
-        _, folder = self._reach(_DRAFTS)
+        _, folder = self._reach(DRAFTS)
         files.makedirs(folder, exist_ok=True)
         files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
         unfinished = f"{folder}/{uuid4().hex}.part"

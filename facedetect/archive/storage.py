@@ -15,8 +15,9 @@ from typing import Protocol
 from facedetect.errors import InvalidSettings
 from facedetect.files import atomic_draft, write_atomically
 
-# The folder within the output for the run's own files.
-STATE = ".facedetect"
+# The folder within the output for the run's own files, and the one in it for partial files.
+RUN_FOLDER = ".facedetect"
+DRAFTS = f"{RUN_FOLDER}/unfinished"
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class LocalStorage:
 
     @property
     def _drafts(self) -> Path:
-        return self.root / STATE / "unfinished"
+        return self.root / DRAFTS
 
     def _entry(self, found: os.DirEntry[str]) -> StorageEntry:
         try:

@@ -17,6 +17,7 @@ from benchmarks.kills import Kill, KillReport, differing_files
 from benchmarks.synthetic_archive import CODINGS, make_archive, read_sources
 from benchmarks.synthetic_video import RATE, make_clip, read_frames
 from facedetect import Detector, load_image
+from facedetect.archive.storage import RUN_FOLDER
 from facedetect.backends.fake import FakeBackend
 from facedetect.errors import ImageError
 from facedetect.faces import Box
@@ -99,8 +100,8 @@ def test_files_that_differ(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     (tmp_path / "b/new").touch()
-    (tmp_path / "b" / kills.STATE).mkdir()
-    (tmp_path / "b" / kills.STATE / "journal").touch()
+    (tmp_path / "b" / RUN_FOLDER).mkdir()
+    (tmp_path / "b" / RUN_FOLDER / "journal").touch()
     assert differing_files(tmp_path / "a", tmp_path / "b") == ["new", "other"]
 
 

@@ -24,7 +24,7 @@ from facedetect.archive.remote_storage import open_storage
 from facedetect.archive.reports import Row, RunSummary
 from facedetect.archive.run import ArchiveRun, FileExecutor
 from facedetect.archive.run_job import RunJob
-from facedetect.archive.storage import STATE, LocalStorage, Storage
+from facedetect.archive.storage import RUN_FOLDER, LocalStorage, Storage
 from facedetect.detector import Detector
 from facedetect.errors import BackendUnavailable, InvalidSettings
 from facedetect.model_ref import ModelRef
@@ -65,7 +65,7 @@ def expected(archive: LocalStorage, detector: Detector, tmp_path_factory: Any) -
     """The results of this machine alone."""
     output = LocalStorage(tmp_path_factory.mktemp("out"))
     local = LocalExecutor(FileProcessor(detector, WORK, archive, output, 2))
-    with closing(Journal(output.root / STATE / "journal.sqlite")) as journal:
+    with closing(Journal(output.root / RUN_FOLDER / "journal.sqlite")) as journal:
         do(local, archive, output, journal)
     return output
 
@@ -184,7 +184,7 @@ def test_a_model_that_is_not_there_ends_the_run(
     output = LocalStorage(tmp_path)
     executor = RayExecutor(RunJob(settings, WORK, archive, output, 2, cluster.address), Event())
     with (
-        closing(Journal(output.root / STATE / "journal.sqlite")) as journal,
+        closing(Journal(output.root / RUN_FOLDER / "journal.sqlite")) as journal,
         pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1:9"),
     ):
         do(executor, archive, output, journal)

@@ -17,7 +17,7 @@ from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 from facedetect.archive.names import folds_names
 from facedetect.archive.remote_storage import RemoteStorage, open_storage
-from facedetect.archive.storage import STATE, LocalStorage, Storage, StorageEntry
+from facedetect.archive.storage import DRAFTS, RUN_FOLDER, LocalStorage, Storage, StorageEntry
 from facedetect.errors import InvalidSettings
 
 AWKWARD = ["a b .jpg", "#1.jpg", "what?.jpg", "100%20.jpg", "ü-漢.jpg", "[x]*.jpg", "s3:/q.jpg"]
@@ -25,7 +25,7 @@ AWKWARD = ["a b .jpg", "#1.jpg", "what?.jpg", "100%20.jpg", "ü-漢.jpg", "[x]*.
 
 def names(place: Storage, folder: str = "") -> list[str]:
     """Return a folder's contents, except our own files."""
-    entries = (entry for entry in place.entries(folder) if entry.name != STATE)
+    entries = (entry for entry in place.entries(folder) if entry.name != RUN_FOLDER)
     return sorted(entry.name + "/" * entry.is_folder for entry in entries)
 
 
@@ -121,7 +121,7 @@ def test_a_write_that_fails_leaves_what_was_there(place: Storage) -> None:
 
 
 def test_what_was_left_half_written_is_removed(place: Storage) -> None:
-    left = f"{STATE}/unfinished/a.part"
+    left = f"{DRAFTS}/a.part"
     place.write(left, b"half")
     place.remove_partial_files()
     place.remove_partial_files()
@@ -242,4 +242,4 @@ def test_names_that_differ_in_case_are_two_files_and_finding_out_leaves_nothing(
     place.write("A.jpg", b"A")
     place.write("a.jpg", b"a")
     assert (place.read("A.jpg"), place.read("a.jpg")) == (b"A", b"a")
-    assert {entry.name for entry in place.entries("")} - {STATE} == {"A.jpg", "a.jpg"}
+    assert {entry.name for entry in place.entries("")} - {RUN_FOLDER} == {"A.jpg", "a.jpg"}
