@@ -14,6 +14,8 @@ from typing import Any, Self
 from facedetect.archive.reports import Row
 from facedetect.errors import InvalidSettings
 
+# Names, and change keys (which contain names), are bytes: they sort in the order of the walk and
+# need not be UTF-8. The column of change keys is still called `state`, that of fingerprints `work`.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     name BLOB PRIMARY KEY, state BLOB, work TEXT, row TEXT, outputs TEXT, done INTEGER, seen INTEGER
@@ -24,9 +26,6 @@ CREATE INDEX IF NOT EXISTS outputs_of ON outputs (owner);
 """
 _SCHEMA_VERSION = 1
 _SCHEMA_NAMES = {"files", "begun", "outputs", "outputs_of"}
-
-# Names, and states (which contain names), are bytes: they sort in the order of the walk and need
-# not be UTF-8.
 
 
 class Journal:
@@ -60,13 +59,16 @@ class Journal:
             self._database.commit()
             self._database.close()
 
-    def find_done(self, name: str, state: str, work: str) -> tuple[Row, dict[str, int]] | None:
-        """Return the row and output sizes of a file that succeeded, if its state is unchanged.
+    def find_done(
+        self, name: str, change_key: str, fingerprint: str
+    ) -> tuple[Row, dict[str, int]] | None:
+        """Return the row and output sizes of a file that succeeded, if nothing has changed.
 
-        `work` is the fingerprint of the options, which must be unchanged, too.
+        `change_key` is that of the source, `fingerprint` that of the options and the model.
         """
         query = "SELECT row, outputs FROM files WHERE name = ? AND state = ? AND work = ?"
-        for found in self._select(query, os.fsencode(name), os.fsencode(state), work):
+        key = os.fsencode(name), os.fsencode(change_key), fingerprint
+        for found in self._select(query, *key):
             row, outputs = map(json.loads, found)
             if row["status"] == "ok" and "not_written" not in row.get("results", {}):
                 return row, outputs
@@ -93,7 +95,7 @@ class Journal:
         )
         return [os.fsdecode(path) for (path,) in self._select(query)]
 
-    def count_missing(self, work: str) -> tuple[int, int]:
+    def count_missing(self, fingerprint: str) -> tuple[int, int]:
         """Count the files with results that earlier runs saw and this one did not.
 
         Also returns how many of them were made with other options: faces may be visible in them.
@@ -102,7 +104,7 @@ class Journal:
             "SELECT COUNT(*), COALESCE(SUM(work != ?), 0) FROM files "
             "WHERE seen < ? AND outputs != '{}'"
         )
-        ((count, others),) = self._select(query, work, self._run)
+        ((count, others),) = self._select(query, fingerprint, self._run)
         return count, others
 
     def begin(self, results: dict[str, str]) -> None:
@@ -121,17 +123,17 @@ class Journal:
         self._execute("DELETE FROM begun")
         self._commit("clear_unfinished")
 
-    def record(self, row: Row, state: str, work: str, outputs: dict[str, int]) -> None:
+    def record(self, row: Row, change_key: str, fingerprint: str, outputs: dict[str, int]) -> None:
         """Record the result of a file; unless it failed, it is now finished."""
         name = os.fsencode(row["file"])
-        texts = os.fsencode(state), work, json.dumps(row), json.dumps(outputs)
+        texts = os.fsencode(change_key), fingerprint, json.dumps(row), json.dumps(outputs)
         insert = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)"
         self._execute(insert, name, *texts, self._run, self._run)
         for path in outputs:
             insert = "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?)"
             self._execute(insert, os.fsencode(path), name, self._run)
         self._execute("DELETE FROM begun WHERE name = ?", name)
-        self._commit("record", row, state, work, outputs)
+        self._commit("record", row, change_key, fingerprint, outputs)
 
     def forget_output(self, path: str) -> None:
         """Delete the record of a removed output."""

@@ -40,7 +40,7 @@ class SourceFile:
     version: str
 
     @property
-    def state(self) -> str:
+    def change_key(self) -> str:
         """Changes with the file's bytes or its result's name; it must then be processed again."""
         return f"{self.size} {self.version} {self.result}"
 
@@ -106,7 +106,7 @@ class Plan:
                 open_folders.pop()
             elif not isinstance(step, _Folder):
                 yield step
-            elif step.identity and any(step.identity == f.identity for f, _ in open_folders):
+            elif step.inode and any(step.inode == f.inode for f, _ in open_folders):
                 yield Skipped(step.path)  # a link to a folder that contains it
             else:
                 open_folders.append((step, self._list(step)))
@@ -137,7 +137,7 @@ class Plan:
             return Skipped(path, "excluded")
         if entry.is_folder:
             result = result if folder.path else avoid_reserved(result, is_folding=self.is_folding)
-            return _Folder(path, _join(folder.result, result), entry.identity, is_included)
+            return _Folder(path, _join(folder.result, result), entry.inode, is_included)
         if not is_included:
             return Skipped(path, "excluded")
         kind: MediaKind = "video" if suffix_of(path) in VIDEO_SUFFIXES else "image"
@@ -164,7 +164,7 @@ class _Folder:
 
     path: str
     result: str
-    identity: tuple[int, int] | None
+    inode: tuple[int, int] | None
     is_included: bool
 
 

@@ -59,7 +59,7 @@ class ArchiveRun:
 
     def finished_row(self, file: SourceFile) -> Row | None:
         """Return the row of a file finished by an earlier run, if its results still exist."""
-        found = self.journal.find_done(file.name, file.state, self.fingerprint)
+        found = self.journal.find_done(file.name, file.change_key, self.fingerprint)
         if found is None:
             return None
         row, outputs = found
@@ -74,7 +74,7 @@ class ArchiveRun:
         """
         self._remove_unfinished()
         for result in executor.run(self._begin_files(on_row)):
-            self._record(result.row, result.file.state, result.outputs)
+            self._record(result.row, result.file.change_key, result.outputs)
             self.summary.add(result.row)
             on_row(result.row)
         self.summary.interrupted = self.stop.is_set()
@@ -135,8 +135,8 @@ class ArchiveRun:
             else:
                 yield step
 
-    def _record(self, row: Row, state: str, outputs: dict[str, int]) -> None:
-        self.journal.record(row, state, self.fingerprint, outputs)
+    def _record(self, row: Row, change_key: str, outputs: dict[str, int]) -> None:
+        self.journal.record(row, change_key, self.fingerprint, outputs)
 
 
 def _unreadable_row(step: UnreadableFolder) -> Row:

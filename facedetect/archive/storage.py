@@ -24,7 +24,8 @@ DRAFTS = f"{RUN_FOLDER}/unfinished"
 class StorageEntry:
     """A folder's entry: a file with its `size` in bytes, or a folder.
 
-    `version` changes with the file's bytes. `identity` is the same for a folder that has two names.
+    `version` changes with the file's bytes. `inode`, device and number, tells whether two names are
+    the same folder.
     `is_skipped` marks a folder that must not be entered.
     """
 
@@ -32,7 +33,7 @@ class StorageEntry:
     is_folder: bool
     size: int = 0
     version: str = ""
-    identity: tuple[int, int] | None = None
+    inode: tuple[int, int] | None = None
     is_skipped: bool = False
 
 
@@ -121,15 +122,15 @@ class LocalStorage:
 
     def _entry(self, found: os.DirEntry[str]) -> StorageEntry:
         try:
-            state = found.stat()
+            status = found.stat()
         except OSError:  # a broken link: reading it will report the error
             return StorageEntry(found.name, is_folder=False)
-        if not stat.S_ISDIR(state.st_mode):
-            version = str(state.st_mtime_ns)
-            return StorageEntry(found.name, is_folder=False, size=state.st_size, version=version)
+        if not stat.S_ISDIR(status.st_mode):
+            version = str(status.st_mtime_ns)
+            return StorageEntry(found.name, is_folder=False, size=status.st_size, version=version)
         is_skipped = found.is_symlink() and not (self.follow_links and self._leads_elsewhere(found))
-        identity = (state.st_dev, state.st_ino)
-        return StorageEntry(found.name, is_folder=True, identity=identity, is_skipped=is_skipped)
+        inode = (status.st_dev, status.st_ino)
+        return StorageEntry(found.name, is_folder=True, inode=inode, is_skipped=is_skipped)
 
     def _leads_elsewhere(self, link: os.DirEntry[str]) -> bool:
         """Return whether a link leads to none of the folders that contain this one."""

@@ -10,7 +10,7 @@ import pytest
 from facedetect.archive.journal import Journal
 from facedetect.errors import InvalidSettings
 
-WORK = "work"
+FINGERPRINT = "fingerprint"
 
 
 @pytest.fixture
@@ -24,13 +24,13 @@ def row(name: str, status: str = "ok") -> dict[str, object]:
 
 def test_what_was_recorded_is_there_although_nothing_was_closed(path: Path, tmp_path: Path) -> None:
     journal = Journal(path)
-    journal.record(row("a.jpg"), "state", WORK, {"a.jpg": 7})
+    journal.record(row("a.jpg"), "key", FINGERPRINT, {"a.jpg": 7})
     copy = tmp_path / "copy"
     copy.mkdir()
     for part in path.parent.iterdir():  # what a killed process leaves
         (copy / part.name).write_bytes(part.read_bytes())
     with Journal(copy / path.name) as again:
-        assert again.find_done("a.jpg", "state", WORK) == (row("a.jpg"), {"a.jpg": 7})
+        assert again.find_done("a.jpg", "key", FINGERPRINT) == (row("a.jpg"), {"a.jpg": 7})
     journal.close()
 
 
@@ -88,4 +88,4 @@ def test_a_full_disk_is_an_os_error(path: Path) -> None:
     with Journal(path) as journal:
         journal._database.execute("PRAGMA max_page_count = 12")  # noqa: SLF001 - a small disk
         with pytest.raises(OSError, match="cannot be written: database or disk is full"):
-            journal.record(row("a.jpg"), "state" * 100_000, WORK, {})
+            journal.record(row("a.jpg"), "key" * 100_000, FINGERPRINT, {})

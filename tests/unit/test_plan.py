@@ -161,23 +161,21 @@ def test_a_folder_that_cannot_be_listed_is_a_step(source: Path) -> None:
     assert isinstance(steps[1], UnreadableFolder)
 
 
-def test_another_state_is_another_work(tmp_path: Path) -> None:
-    def state() -> str:
-        (item,) = (
-            item for item in Plan(LocalStorage(tmp_path)).source_files() if item.name == "a.gif"
-        )
-        return item.state
+def test_the_change_key_holds_what_makes_a_file_new(tmp_path: Path) -> None:
+    def change_key() -> str:
+        files = {file.name: file for file in Plan(LocalStorage(tmp_path)).source_files()}
+        return files["a.gif"].change_key
 
     touch(tmp_path, "a.gif")
-    states = [state()]
+    keys = {change_key()}
     os.utime(tmp_path / "a.gif", (0, 0))
-    states.append(state())
+    keys.add(change_key())
     (tmp_path / "a.gif").write_text("longer")
     os.utime(tmp_path / "a.gif", (0, 0))
-    states.append(state())
+    keys.add(change_key())
     touch(tmp_path, "a.gif.png")
-    states.append(state())
-    assert len(set(states)) == 4
+    keys.add(change_key())
+    assert len(keys) == 4
     assert isinstance(next(Plan(LocalStorage(tmp_path)).source_files()), SourceFile)
 
 
