@@ -76,7 +76,7 @@ class FileProcessor:
             raise RunInterrupted
         outputs = OutputWriter(self._output)
         try:
-            process = self._process_video if file.kind == "video" else self._process_image
+            process = self._process_video if file.is_video else self._process_image
             row = process(file, outputs)
         except Exception:
             outputs.discard()

@@ -45,8 +45,14 @@ def is_text(data: bytes) -> bool:
     return bool(text) and not _CONTROL.search(text)
 
 
-def added_suffix(suffix: str) -> str:
-    """Return the suffix to append to a result's name; "" if its format can be written."""
+def is_video(name: str) -> bool:
+    """Return whether the file is a video, by its suffix."""
+    return suffix_of(name) in VIDEO_SUFFIXES
+
+
+def added_suffix(name: str) -> str:
+    """Return what to append to a source's name for its result; "" if its format can be written."""
+    suffix = suffix_of(name)
     if suffix in VIDEO_SUFFIXES:
         return "" if suffix in CONTAINERS else ".mp4"
     if suffix in RAW_SUFFIXES:  # their preview is a JPEG

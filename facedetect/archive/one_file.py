@@ -10,7 +10,7 @@ from threading import Event
 from typing import Unpack
 
 from facedetect.archive.file_processor import FileProcessor
-from facedetect.archive.media_suffixes import VIDEO_SUFFIXES, added_suffix
+from facedetect.archive.media_suffixes import added_suffix, is_video
 from facedetect.archive.plan import SourceFile
 from facedetect.archive.processing import FileOptions, FrameProgress, processing_options
 from facedetect.archive.reports import Row
@@ -59,7 +59,7 @@ def annotate_file(
 
 def output_name(source: Path) -> str:
     """Return the name of a file's result: its own name, if its format can be written."""
-    return source.name + added_suffix(source.suffix.lower())
+    return source.name + added_suffix(source.name)
 
 
 def check_output(source: Path, output: Path) -> None:
@@ -67,7 +67,7 @@ def check_output(source: Path, output: Path) -> None:
     if output.exists() and source.exists() and output.samefile(source):
         raise InvalidSettings(f"{output} is the input file; give another output file")
     suffix = output.suffix.lower()
-    if not _is_video(source):
+    if not is_video(source.name):
         check_encoded_suffix(suffix)
     elif suffix not in CONTAINERS:
         raise InvalidSettings(
@@ -78,8 +78,4 @@ def check_output(source: Path, output: Path) -> None:
 
 def _source_file(source: Path, result: str) -> SourceFile:
     size = source.stat().st_size if source.is_file() else 0
-    return SourceFile(source.name, "video" if _is_video(source) else "image", result, size, "")
-
-
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES
+    return SourceFile(source.name, result, size, "")

@@ -13,14 +13,13 @@ from facedetect.archive.media_suffixes import (
     TEXT_SUFFIXES,
     VIDEO_SUFFIXES,
     is_text,
+    is_video,
     suffix_of,
 )
 from facedetect.archive.result_names import avoid_reserved, result_names
 from facedetect.archive.selection import Selection, is_system
 from facedetect.archive.storage import RUN_FOLDER, Storage, StorageEntry
 from facedetect.errors import InvalidSettings
-
-MediaKind = Literal["image", "video"]
 
 # Bytes; nobody writes larger text files.
 _LARGEST_TEXT = 2**20
@@ -34,10 +33,13 @@ class SourceFile:
     """
 
     name: str
-    kind: MediaKind
     result: str
     size: int
     version: str
+
+    @property
+    def is_video(self) -> bool:
+        return is_video(self.name)
 
     @property
     def change_key(self) -> str:
@@ -140,8 +142,7 @@ class Plan:
             return _Folder(path, _join(folder.result, result), entry.inode, is_included)
         if not is_included:
             return Skipped(path, "excluded")
-        kind: MediaKind = "video" if suffix_of(path) in VIDEO_SUFFIXES else "image"
-        return SourceFile(path, kind, _join(folder.result, result), entry.size, entry.version)
+        return SourceFile(path, _join(folder.result, result), entry.size, entry.version)
 
     def _is_media(self, entry: StorageEntry) -> bool:
         """Decide by the suffix; macOS stores ._NAME next to each file NAME on foreign disks."""

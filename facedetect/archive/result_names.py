@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count
 from pathlib import PurePosixPath
 
-from facedetect.archive.media_suffixes import added_suffix, suffix_of
+from facedetect.archive.media_suffixes import added_suffix
 from facedetect.archive.names import folded, shortened
 from facedetect.archive.output_layout import RESERVED
 
@@ -24,10 +24,10 @@ def result_names(files: Iterable[str], folders: Iterable[str], *, is_folding: bo
     key: Callable[[str], str] = folded if is_folding else str
     folders = dict.fromkeys(folders)
     # Unchanged names come first, so that none depends on how others change.
-    ordered = sorted(((name, False) for name in files), key=lambda source: _is_added(source[0]))
+    ordered = sorted(files, key=lambda name: bool(added_suffix(name)))
     names: ResultNames = {}
     taken: set[str] = set()
-    for name, is_folder in [*((name, True) for name in folders), *ordered]:
+    for name, is_folder in [*((n, True) for n in folders), *((n, False) for n in ordered)]:
         # An object store may have a file and a folder of the same name.
         own = set() if is_folder or name not in folders else {name}
         found = next(n for n in _candidates(name, is_folder) if key(n) not in taken or n in own)
@@ -42,14 +42,10 @@ def avoid_reserved(folder: str, *, is_folding: bool) -> str:
     return f"{folder}_" if name.rstrip("_") in RESERVED else folder
 
 
-def _is_added(name: str) -> bool:
-    return bool(added_suffix(suffix_of(name)))
-
-
 def _candidates(name: str, is_folder: bool) -> Iterator[str]:
     """Yield possible names of a result, best first."""
-    if not is_folder and _is_added(name):
-        added = added_suffix(suffix_of(name))
+    added = "" if is_folder else added_suffix(name)
+    if added:
         return (shortened(name, added * times) for times in count(1))
     suffix = "" if is_folder else PurePosixPath(name).suffix
     stem = name.removesuffix(suffix)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from facedetect.archive.media_suffixes import VIDEO_SUFFIXES
+from facedetect.archive.media_suffixes import is_video
 from facedetect.cli.formatting import printable
 from facedetect.cli.image_sources import image_source
 from facedetect.client import AnnotationFormat, AnnotationStyle, Client
@@ -39,7 +39,7 @@ def annotate_at_server(
 
     Raises InvalidSettings for what a service does not support, and the errors of Client.
     """
-    if source.suffix.lower() in VIDEO_SUFFIXES:
+    if is_video(source.name):
         raise InvalidSettings("a service does not accept videos; leave out --server")
     output_format = _FORMATS.get(output.suffix.lower())
     if output_format is None:

@@ -56,7 +56,7 @@ def test_a_full_disk_ends_the_run_and_what_is_done_stays_done(source: Path, out:
     worker = FileProcessor(
         Detector(FakeBackend()), ProcessingOptions(), LocalStorage(source), Full(out)
     )
-    item = SourceFile("b.jpg", "image", "b.jpg", 1, "")
+    item = SourceFile("b.jpg", "b.jpg", 1, "")
     with pytest.raises(OSError, match="No space left"):
         worker.process(item)
 
@@ -70,7 +70,7 @@ def test_a_place_out_of_reach_ends_the_run(source: Path, out: Path) -> None:
         Detector(FakeBackend()), ProcessingOptions(), Away(source), LocalStorage(out)
     )
     with pytest.raises(TimeoutError):
-        worker.process(SourceFile("b.jpg", "image", "b.jpg", 1, ""))
+        worker.process(SourceFile("b.jpg", "b.jpg", 1, ""))
 
 
 def test_results_that_lead_to_the_sources_are_refused(source: Path, out: Path) -> None:
@@ -126,7 +126,7 @@ def test_errors_of_libraries_that_are_os_errors_fail_one_file(source: Path, out:
     worker = FileProcessor(
         Detector(FakeBackend()), ProcessingOptions(), LocalStorage(source), Fat(out)
     )
-    row = worker.process(SourceFile("b.jpg", "image", "b.jpg", 1, "")).row
+    row = worker.process(SourceFile("b.jpg", "b.jpg", 1, "")).row
     assert (row["reason"], row["message"]) == (
         "TooLarge",
         "the results cannot be written: File too large",
@@ -150,5 +150,5 @@ def test_files_over_the_limit_are_not_read(source: Path, out: Path) -> None:
 
     detector = Detector(FakeBackend(), limits=ImageLimits(max_bytes=10))
     worker = FileProcessor(detector, ProcessingOptions(), Unread(source), LocalStorage(out))
-    row = worker.process(SourceFile("b.jpg", "image", "b.jpg", 11, "")).row
+    row = worker.process(SourceFile("b.jpg", "b.jpg", 11, "")).row
     assert row["reason"] == "ImageTooLarge"

@@ -85,7 +85,7 @@ def test_a_line_tells_how_far_it_is_every_ten_seconds() -> None:
 
 def test_a_video_shows_its_pace_and_the_time_left_in_each_pass() -> None:
     file = io.StringIO()
-    clip = SourceFile("clip.mp4", "video", "clip.mp4", 1, "")
+    clip = SourceFile("clip.mp4", "clip.mp4", 1, "")
     with frame_progress(Console(file=file)) as show:
         for stage in get_args(VideoStage):
             show(FrameProgress(clip, stage, 1, 750))

@@ -173,7 +173,7 @@ def packets_of(path: Path, kind: str) -> list[tuple[int, Fraction, bytes]]:
 
 
 def item_of(path: Path, suffix: str = "") -> SourceFile:
-    return SourceFile(path.name, "video", path.name + suffix, path.stat().st_size, "1")
+    return SourceFile(path.name, path.name + suffix, path.stat().st_size, "1")
 
 
 def do(

@@ -157,7 +157,7 @@ class ActorPool:
         Files behind a video would wait long; a file that killed an actor is processed alone.
         """
         files = pooled.calls.values()
-        is_full = any(file and (file.kind == "video" or self._deaths[file]) for file in files)
+        is_full = any(file and (file.is_video or self._deaths[file]) for file in files)
         return _FILES_PER_ACTOR if is_full else len(pooled.calls)
 
     def _result(self, call: Any, pooled: PooledActor) -> list[FileResult | Exception]:
