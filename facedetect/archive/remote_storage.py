@@ -110,40 +110,35 @@ class RemoteStorage:
             ) from error
 
     def entries(self, folder: str) -> list[StorageEntry]:
-        with self._errors_translated(folder):
-            files, path = self._reach(folder)
+        with self._reached(folder) as (files, path):
             listing = files.ls(path, detail=True)
-        if [(found["name"], found["type"]) for found in listing] == [(path, "file")]:
-            raise self._error(errno.ENOTDIR, "is a file, not a folder", folder)
+            if [(found["name"], found["type"]) for found in listing] == [(path, "file")]:
+                raise NotADirectoryError(errno.ENOTDIR, "is a file, not a folder")
         known = (_entry(found, path) for found in listing)
         return [entry for entry in known if entry is not None]
 
     def read(self, name: str) -> bytes:
-        with self._errors_translated(name):
-            files, path = self._reach(name)
+        with self._reached(name) as (files, path):
             data: bytes = files.cat_file(path)
             return data
 
     def write(self, name: str, data: bytes) -> None:
-        with self._errors_translated(name), self._draft(name) as (files, path):
+        with self._draft(name) as (files, path):
             files.pipe_file(path, data, **self._content_type(name))
 
     def remove(self, name: str) -> None:
-        with suppress(FileNotFoundError), self._errors_translated(name):
-            files, path = self._reach(name)
+        with suppress(FileNotFoundError), self._reached(name) as (files, path):
             files.rm_file(path)
 
     def remove_partial_files(self) -> None:
-        with suppress(FileNotFoundError), self._errors_translated(DRAFTS):
-            files, path = self._reach(DRAFTS)
+        with suppress(FileNotFoundError), self._reached(DRAFTS) as (files, path):
             files.rm(path, recursive=True)
 
     @contextmanager
     def as_local_file(self, name: str) -> Iterator[Path]:
         with TemporaryDirectory(prefix="facedetect-") as folder:
             copy = Path(folder, "copy").with_suffix(Path(name).suffix)
-            with self._errors_translated(name):
-                files, path = self._reach(name)
+            with self._reached(name) as (files, path):
                 files.get_file(path, str(copy))
             yield copy
 
@@ -152,21 +147,28 @@ class RemoteStorage:
         with TemporaryDirectory(prefix="facedetect-") as folder:
             draft = Path(folder, "draft").with_suffix(Path(name).suffix)
             yield draft
-            with self._errors_translated(name), self._draft(name) as (files, path):
+            with self._draft(name) as (files, path):
                 files.put_file(str(draft), path, **self._content_type(name))
 
     @property
     def _protocol(self) -> str:
         return self.url.partition("://")[0]
 
+    @contextmanager
+    def _reached(self, name: str) -> Iterator[tuple[Any, str]]:
+        """Yield what `_reach` returns; all errors become OSErrors that name the URL."""
+        try:
+            yield self._reach(name)
+        except Exception as error:
+            address = f"{self}/{name}" if name else str(self)
+            raise OSError(*_errno_and_message(error, address), address) from error
+
     def _reach(self, name: str) -> tuple[Any, str]:
         """Return the file system, which fsspec caches per process, and the path within it."""
         from fsspec.core import url_to_fs
 
         if _INVALID.search(name):
-            raise self._error(
-                errno.EINVAL, "is not a valid name; use UTF-8, without ?versionId=", name
-            )
+            raise OSError(errno.EINVAL, "is not a valid name; use UTF-8, without ?versionId=")
         files, root = url_to_fs(self.url, **_OPTIONS.get(self._protocol, {}))
         return files, f"{root.rstrip('/')}/{name}" if name else root
 
@@ -177,34 +179,21 @@ class RemoteStorage:
 
     @contextmanager
     def _draft(self, name: str) -> Iterator[tuple[Any, str]]:
-        """Yield where to write a file so that it appears atomically."""
-        files, path = self._reach(name)
-        if self._protocol in _OBJECT_STORES:
-            yield files, path
-            return
-        _, folder = self._reach(DRAFTS)
-        files.makedirs(folder, exist_ok=True)
-        files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        unfinished = f"{folder}/{uuid4().hex}.part"
-        try:
-            yield files, unfinished
-            _move(files, unfinished, path)
-        finally:
-            if files.exists(unfinished):
-                files.rm_file(unfinished)
-
-    @contextmanager
-    def _errors_translated(self, name: str) -> Iterator[None]:
-        """Translate all errors of the libraries into OSErrors that name the URL."""
-        try:
-            yield
-        except Exception as error:
-            address = f"{self}/{name}" if name else str(self)
-            raise OSError(*_errno_and_message(error, address), address) from error
-
-    def _error(self, number: int, message: str, name: str) -> OSError:
-        """Create an OSError of the errno's subclass."""
-        return OSError(number, message, f"{self}/{name}" if name else str(self))
+        """Yield where to write a file so that it appears atomically; see `_reached`."""
+        with self._reached(name) as (files, path):
+            if self._protocol in _OBJECT_STORES:
+                yield files, path
+                return
+            _, folder = self._reach(DRAFTS)
+            files.makedirs(folder, exist_ok=True)
+            files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+            unfinished = f"{folder}/{uuid4().hex}.part"
+            try:
+                yield files, unfinished
+                _move(files, unfinished, path)
+            finally:
+                if files.exists(unfinished):
+                    files.rm_file(unfinished)
 
 
 def _entry(found: dict[str, Any], folder: str) -> StorageEntry | None:
