@@ -74,9 +74,7 @@ class ArchiveRun:
         """
         self._remove_unfinished()
         for result in executor.run(self._begin_files(on_row)):
-            self._record(result.row, result.file.change_key, result.outputs)
-            self.summary.add(result.row)
-            on_row(result.row)
+            self._record(result.row, result.file.change_key, result.outputs, on_row)
         self.summary.interrupted = self.stop.is_set()
         return self.summary
 
@@ -123,10 +121,7 @@ class ArchiveRun:
             if isinstance(step, Skipped):
                 self.summary.skip(step.reason)
             elif isinstance(step, UnreadableFolder):
-                row = _unreadable_row(step)
-                self._record(row, "", {})
-                self.summary.add(row)
-                on_row(row)
+                self._record(_unreadable_row(step), "", {}, on_row)
             elif (finished := self.finished_row(step)) is not None:
                 self.journal.mark_seen(step.name)
                 self.summary.add(finished)
@@ -135,8 +130,12 @@ class ArchiveRun:
             else:
                 yield step
 
-    def _record(self, row: Row, change_key: str, outputs: dict[str, int]) -> None:
+    def _record(
+        self, row: Row, change_key: str, outputs: dict[str, int], on_row: Callable[[Row], None]
+    ) -> None:
         self.journal.record(row, change_key, self.fingerprint, outputs)
+        self.summary.add(row)
+        on_row(row)
 
 
 def _unreadable_row(step: UnreadableFolder) -> Row:

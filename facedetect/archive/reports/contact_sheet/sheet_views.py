@@ -45,7 +45,6 @@ class SheetIndex:
     """
 
     summary: RunSummary = field(default_factory=RunSummary)
-    rows: int = 0
     failures: dict[str, list[NumberedRow]] = field(default_factory=dict)
     folders: Counter[str] = field(default_factory=Counter)
     folder_starts: dict[str, int] = field(default_factory=dict)
@@ -53,20 +52,20 @@ class SheetIndex:
     @property
     def pages(self) -> int:
         """The number of pages; even an empty sheet has one."""
-        return max(1, -(-self.rows // TILES_PER_PAGE))
+        return max(1, -(-self.summary.done // TILES_PER_PAGE))
 
     def add(self, row: Row) -> None:
         """Count the next row."""
-        self.rows += 1
         self.summary.add(row)
+        number = self.summary.done
         if row["status"] == "failed":
             listed = self.failures.setdefault(row["reason"], [])
             if len(listed) < _FILES_PER_REASON:
-                listed.append((self.rows, row))
+                listed.append((number, row))
         folder, is_inside, _ = row["file"].partition("/")
         if is_inside and (folder in self.folders or len(self.folders) < _MAX_FOLDERS):
             self.folders[folder] += 1
-            self.folder_starts.setdefault(folder, self.rows)
+            self.folder_starts.setdefault(folder, number)
 
     def reasons(self) -> list[tuple[str, int]]:
         """Return the reasons for failures with their file counts, most frequent first."""
