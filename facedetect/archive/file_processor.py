@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from threading import Event
 
@@ -32,6 +33,7 @@ from facedetect.video import FrameDetectionPool
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass
 class FileProcessor:
     """Processes files; thread-safe.
 
@@ -39,24 +41,16 @@ class FileProcessor:
     `stop` abandons it.
     """
 
-    def __init__(
-        self,
-        detector: Detector,
-        options: ProcessingOptions,
-        source: Storage,
-        output: Storage,
-        workers: int = 1,
-        stop: Event | None = None,
-        on_frame: Callable[[FrameProgress], None] = lambda _: None,
-    ) -> None:
-        self.workers = workers
-        self._detector = detector
-        self._options = options
-        self._source = source
-        self._output = output
-        self._stop = stop or Event()
-        self._on_frame = on_frame
-        self._frames = FrameDetectionPool(workers)
+    detector: Detector
+    options: ProcessingOptions
+    source: Storage
+    output: Storage
+    workers: int = 1
+    stop: Event = field(default_factory=Event)
+    on_frame: Callable[[FrameProgress], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        self._pool = FrameDetectionPool(self.workers)
 
     def process(self, file: SourceFile) -> FileResult:
         """Find the faces in a file and write its results; an error of the file becomes its row.
@@ -72,9 +66,9 @@ class FileProcessor:
 
     def process_or_raise(self, file: SourceFile) -> FileResult:
         """Do the same, but raise errors of the file."""
-        if self._stop.is_set():
+        if self.stop.is_set():
             raise RunInterrupted
-        outputs = OutputWriter(self._output)
+        outputs = OutputWriter(self.output)
         try:
             process = self._process_video if file.is_video else self._process_image
             row = process(file, outputs)
@@ -85,18 +79,17 @@ class FileProcessor:
 
     def _process_video(self, file: SourceFile, outputs: OutputWriter) -> Row:
         job = VideoJob(
-            *(self._detector, file, self._options, outputs),
-            *(self._frames, self._stop, self._on_frame),
+            self.detector, file, self.options, outputs, self._pool, self.stop, self.on_frame
         )
         with ExitStack() as stack:
             with _unreadable_as(InvalidVideo):
-                path = stack.enter_context(self._source.as_local_file(file.name))
+                path = stack.enter_context(self.source.as_local_file(file.name))
             return job.run(path)
 
     def _process_image(self, file: SourceFile, outputs: OutputWriter) -> Row:
-        with self._detector.open_picture(self._read(file)) as picture:
-            image = picture.decode(keep_encoding=self._options.style != "none")
-            detection = self._detector.detect_upright(image, self._options.params)
+        with self.detector.open_picture(self._read(file)) as picture:
+            image = picture.decode(keep_encoding=self.options.style != "none")
+            detection = self.detector.detect_upright(image, self.options.params)
             results = self._write_results(file, picture, detection.faces, outputs)
         return {**found_row(file.name, detection), "results": results}
 
@@ -104,7 +97,7 @@ class FileProcessor:
         self, file: SourceFile, picture: Picture, faces: list[Face], outputs: OutputWriter
     ) -> dict[str, object]:
         """Write all output files of a picture; returns their names by kind."""
-        options = self._options
+        options = self.options
         results: dict[str, object] = {}
         if options.style != "none":
             picture.draw(faces, options.style, options.mask)
@@ -122,9 +115,9 @@ class FileProcessor:
         return results | outputs.failed_extras()
 
     def _read(self, file: SourceFile) -> bytes:
-        check_byte_count(file.size, self._detector.limits)
+        check_byte_count(file.size, self.detector.limits)
         with _unreadable_as(InvalidImage):
-            return self._source.read(file.name)
+            return self.source.read(file.name)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def annotate_file(
     with TemporaryDirectory(prefix=".facedetect-", dir=output.parent) as drafts:
         storages = LocalStorage(source.parent), LocalStorage(Path(drafts))
         processor = FileProcessor(
-            detector, processing, *storages, available_cores(), stop, on_frame
+            detector, processing, *storages, available_cores(), stop or Event(), on_frame
         )
         result = processor.process_or_raise(_source_file(source, output.name))
         Path(drafts, output.name).replace(output)
