@@ -15,16 +15,17 @@ from facedetect.archive.reports import Row
 from facedetect.errors import InvalidSettings
 
 # Names, and change keys (which contain names), are bytes: they sort in the order of the walk and
-# need not be UTF-8. The column of change keys is still called `state`, that of fingerprints `work`.
+# need not be UTF-8.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
-    name BLOB PRIMARY KEY, state BLOB, work TEXT, row TEXT, outputs TEXT, done INTEGER, seen INTEGER
+    name BLOB PRIMARY KEY, change_key BLOB, fingerprint TEXT, row TEXT, outputs TEXT,
+    done INTEGER, seen INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS begun (name BLOB PRIMARY KEY, result BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outputs (path BLOB PRIMARY KEY, owner BLOB, run INTEGER) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS outputs_of ON outputs (owner);
 """
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA_NAMES = {"files", "begun", "outputs", "outputs_of"}
 
 
@@ -66,7 +67,9 @@ class Journal:
 
         `change_key` is that of the source, `fingerprint` that of the options and the model.
         """
-        query = "SELECT row, outputs FROM files WHERE name = ? AND state = ? AND work = ?"
+        query = (
+            "SELECT row, outputs FROM files WHERE name = ? AND change_key = ? AND fingerprint = ?"
+        )
         key = os.fsencode(name), os.fsencode(change_key), fingerprint
         for found in self._select(query, *key):
             row, outputs = map(json.loads, found)
@@ -101,7 +104,7 @@ class Journal:
         Also returns how many of them were made with other options: faces may be visible in them.
         """
         query = (
-            "SELECT COUNT(*), COALESCE(SUM(work != ?), 0) FROM files "
+            "SELECT COUNT(*), COALESCE(SUM(fingerprint != ?), 0) FROM files "
             "WHERE seen < ? AND outputs != '{}'"
         )
         ((count, others),) = self._select(query, fingerprint, self._run)
@@ -115,7 +118,7 @@ class Journal:
         for name, result in results.items():
             pair = os.fsencode(name), os.fsencode(result)
             self._execute("INSERT OR REPLACE INTO begun VALUES (?, ?)", *pair)
-            self._execute("UPDATE files SET work = '' WHERE name = ?", os.fsencode(name))
+            self._execute("UPDATE files SET fingerprint = '' WHERE name = ?", os.fsencode(name))
         self._commit("begin", results)
 
     def clear_unfinished(self) -> None:
