@@ -32,11 +32,9 @@ _NEED_NO_ARGUMENTS = {"serve", "model-server"}  # the others print their help
 class LazyCommandGroup(TyperGroup):
     """The group of all commands in COMMANDS."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Click gives it
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> LazyCommand | None:  # noqa: ARG002
-        return LazyCommand(cmd_name) if cmd_name in COMMANDS else None
+    def __init__(self, **attributes: Any) -> None:
+        commands = {name: LazyCommand(name) for name in COMMANDS}
+        super().__init__(**{**attributes, "commands": commands})
 
 
 class LazyCommand(TyperCommand):

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from facedetect.cli.lazy_commands import COMMANDS, load_command
+from tests.processes import call
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -28,6 +29,12 @@ def test_the_help_imports_no_command() -> None:
     assert not {
         name for name in loaded if name.startswith("facedetect.cli.") and "_command." in name
     }
+
+
+def test_a_mistyped_command_is_told_the_right_one() -> None:
+    ended = call("detcet", "photo.jpg")
+    assert ended.returncode == 2
+    assert "No such command 'detcet'. Did you mean 'detect'?" in ended.stderr
 
 
 def test_commands_and_the_service_run_where_posix_modules_are_missing() -> None:
