@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from facedetect import presets
+from facedetect.cli.options import DefaultOf
 from facedetect.faces import DetectionParams, parse_rotations, parse_thresholds
 
 _DEFAULTS = DetectionParams()
@@ -45,46 +46,46 @@ def _parse(
         float | None,
         typer.Option(
             help="Smallest face to find, px; larger is faster.",
-            show_default=f"{_DEFAULTS.min_size:g}",
+            default_factory=DefaultOf(f"{_DEFAULTS.min_size:g}"),
         ),
-    ] = None,
+    ],
     factor: Annotated[
         float | None,
         typer.Option(
             help="Pyramid scale factor, 0.1 to 0.95; larger finds more but is slower.",
-            show_default=f"{_DEFAULTS.factor:g}",
+            default_factory=DefaultOf(f"{_DEFAULTS.factor:g}"),
         ),
-    ] = None,
+    ],
     thresholds: Annotated[
         str | None,
         typer.Option(
             help="Score thresholds of the three nets; higher means fewer false positives.",
-            show_default=",".join(map(str, _DEFAULTS.thresholds)),
+            default_factory=DefaultOf(",".join(map(str, _DEFAULTS.thresholds))),
         ),
-    ] = None,
+    ],
     min_confidence: Annotated[
         float | None,
         typer.Option(
             help="Drop faces with a lower score, 0 to 1.",
-            show_default=f"{_DEFAULTS.min_confidence:g}",
+            default_factory=DefaultOf(f"{_DEFAULTS.min_confidence:g}"),
         ),
-    ] = None,
+    ],
     rotations: Annotated[
         str | None,
         typer.Option(
             help="Rotations to search, degrees: any of 0,90,180,270; or auto to rotate only if no "
             "upright face is found with certainty.",
-            show_default="0",
+            default_factory=DefaultOf("0"),
         ),
-    ] = None,
+    ],
     looks: Annotated[
         int | None,
         typer.Option(
             help="Search this many mirrored or resized copies of the image, 1 to 6, and average "
             "their scores.",
-            show_default=f"{_DEFAULTS.looks}",
+            default_factory=DefaultOf(f"{_DEFAULTS.looks}"),
         ),
-    ] = None,
+    ],
 ) -> DetectionParams:
     """Build the parameters from the options; raises InvalidParams."""
     return presets.detection_params(

@@ -15,6 +15,7 @@ from facedetect.cli.console_table import print_table
 from facedetect.cli.evaluation_options import opened_detectors, parse_settings
 from facedetect.cli.exit_codes import INTERRUPTED
 from facedetect.cli.formatting import counted
+from facedetect.cli.options import DefaultOf
 from facedetect.cli.progress_display import evaluation_progress
 from facedetect.cli.signals import stopped_by_signals
 from facedetect.evaluation.datasets.open_dataset import DatasetKind, open_dataset
@@ -69,9 +70,9 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
         typer.Option(
             metavar="NAME[=MIN_SIZE/FACTOR/T1,T2,T3]",
             help="Detection parameters: defaults, recipe, or your own. Repeatable.",
-            show_default="defaults",
+            default_factory=DefaultOf("defaults"),
         ),
-    ] = None,
+    ],
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("evaluation"),
     iou: Annotated[
         float, typer.Option(min=0.05, max=0.95, help="Minimum IoU of a detection and its face.")

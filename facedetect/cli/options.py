@@ -15,6 +15,23 @@ _PAIR = re.compile(r"([^=:/?]+)=(.+)")
 
 DEFAULT_MARGIN = DEFAULT_MASK.margin
 
+
+class DefaultOf:
+    """An option's default factory: None, which help shows as the value that None stands for.
+
+    `show_default` is for descriptions: Typer shows them in parentheses.
+    """
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __call__(self) -> None:
+        return None
+
+    def __str__(self) -> str:
+        return str(self._value)
+
+
 Backend = Annotated[
     str | None,
     typer.Option(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facedetect.cli.options import DefaultOf
 from facedetect.settings import ServiceSettings, warn_of_misspelt_settings
 
 # In addition to one per thread: for the headers of images in the queue, and for light work.
@@ -16,13 +17,16 @@ _NOT_STARTED = 3  # for example, another program has just taken the port
 
 
 def serve(
+    *,
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
-    ] = None,
-    port: Annotated[int | None, typer.Option(help="Port.", show_default="8000")] = None,
+        str | None,
+        typer.Option(help="Address to listen on.", default_factory=DefaultOf("127.0.0.1")),
+    ],
+    port: Annotated[int | None, typer.Option(help="Port.", default_factory=DefaultOf("8000"))],
     backend: Annotated[
-        str | None, typer.Option(help="Where the model runs.", show_default="embedded:")
-    ] = None,
+        str | None,
+        typer.Option(help="Where the model runs.", default_factory=DefaultOf("embedded:")),
+    ],
     without_keys: Annotated[
         bool, typer.Option("--without-keys", help="Accept requests without an API key.")
     ] = False,

@@ -153,6 +153,13 @@ def test_helps_and_usage_errors_are_plain_where_the_output_is_no_terminal() -> N
     assert "No such option: --bogus" in ended.stderr
 
 
+def test_helps_show_default_values_bare_and_descriptions_in_parentheses() -> None:
+    text = " ".join(call("detect", "--help").stdout.split())
+    for shown in ("20", "0.6,0.7,0.7", "(all); x>=1"):
+        assert f"[default: {shown}]" in text
+    assert "[default: 8000]" in call("serve", "--help").stdout
+
+
 def test_nothing_spins_where_the_output_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with waiting("loading the model"):
         pass
