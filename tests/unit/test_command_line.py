@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from facedetect.cli.console_table import print_table
+from facedetect.cli.exit_codes import INTERRUPTED
 from facedetect.cli.lazy_commands import COMMANDS
 from facedetect.cli.waiting import Spinner, waiting
 from facedetect.faces import Face
@@ -158,6 +160,17 @@ def test_helps_show_default_values_bare_and_descriptions_in_parentheses() -> Non
     for shown in ("20", "0.6,0.7,0.7", "(all); x>=1"):
         assert f"[default: {shown}]" in text
     assert "[default: 8000]" in call("serve", "--help").stdout
+
+
+def test_ctrl_c_ends_a_command_quietly_while_it_is_imported() -> None:
+    """Python itself tells when Typer's modules are imported, some of many."""
+    command = [sys.executable, "-X", "importtime", "-m", "facedetect", "detect", "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
+        assert one.stderr is not None
+        next(line for line in one.stderr if " typer." in line)
+        one.send_signal(signal.SIGINT)
+        rest = one.stderr.read()
+    assert (one.returncode, "Traceback" in rest) == (INTERRUPTED, False)
 
 
 def test_nothing_spins_where_the_output_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
