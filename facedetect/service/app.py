@@ -18,6 +18,7 @@ from facedetect.detector import Detector
 from facedetect.errors import FacedetectError, format_with_notes
 from facedetect.service.body_pieces import BodyPieces
 from facedetect.service.browser_security import SecurityHeaders, cors_middleware
+from facedetect.service.head_requests import HeadAsGet
 from facedetect.service.json_line import JSONLine
 from facedetect.service.page import add_page
 from facedetect.service.problems import PROBLEM_HANDLERS, answer_bug
@@ -67,6 +68,7 @@ def _middleware(services: Services) -> list[Middleware]:
         # Starlette puts its own outside of all these, where the response to a bug would get neither
         # a request id nor headers. This one responds first, so that Starlette's does not.
         Middleware(ServerErrorMiddleware, handler=answer_bug),
+        Middleware(HeadAsGet),
     ]
 
 

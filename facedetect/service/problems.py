@@ -173,9 +173,12 @@ async def _answer_http_exception(request: Request, error: HTTPException) -> Resp
     phrase = HTTPStatus(error.status_code).phrase
     kind = ProblemKind(error.status_code, phrase.lower().replace(" ", "-"), phrase)
     detail = f"{error.detail}: {request.method} {request.url.path}; /docs lists the endpoints"
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"  # of which routes know nothing: see HeadAsGet
     if path_in_service(request.scope).startswith(_CAMERA_PREFIX):
-        return camera_failure(error.status_code, detail, dict(error.headers or {}))
-    return ProblemResponse(kind.problem(detail), dict(error.headers or {}))
+        return camera_failure(error.status_code, detail, headers)
+    return ProblemResponse(kind.problem(detail), headers)
 
 
 async def _answer_disconnect(_: Request, __: ClientDisconnect) -> Response:

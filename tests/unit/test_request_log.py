@@ -61,6 +61,12 @@ def test_a_request_is_one_line_with_all_of_it(client: TestClient, log: LogLines)
     assert "problem" not in line
 
 
+def test_head_keeps_its_method_and_has_the_route_of_get(client: TestClient, log: LogLines) -> None:
+    client.head("/version")
+    (line,) = requests_in(log)
+    assert (line["method"], line["route"], line["status"]) == ("HEAD", "/version", 200)
+
+
 def test_a_batch_has_the_sums_of_its_images(client: TestClient, log: LogLines) -> None:
     files = [("image", PHOTO), ("image", b"text"), ("image", PHOTO)]
     client.post("/detect/batch", files=files)

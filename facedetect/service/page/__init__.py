@@ -24,7 +24,7 @@ def add_page(app: FastAPI) -> None:
     """Serve the page at `/` and its files below `/page`."""
     files = _FreshFiles(directory=_FOLDER)
 
-    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.get("/", include_in_schema=False)
     async def page(request: Request) -> Response:
         return await files.get_response("index.html", request.scope)
 

@@ -39,7 +39,6 @@ async def version(services: TheServices) -> VersionResponse:
     )
 
 
-@metrics_router.head("/metrics", include_in_schema=False)
 @metrics_router.get("/metrics", response_class=Response, responses={200: _METRICS, **_REFUSED})
 async def metrics(request: Request, services: TheServices) -> Response:
     """Counts, durations and sizes for Prometheus."""
@@ -47,14 +46,12 @@ async def metrics(request: Request, services: TheServices) -> Response:
     return Response(encode(services.metrics.registry), headers={"Content-Type": media_type})
 
 
-@probes_router.head("/healthz", include_in_schema=False)
 @probes_router.get("/healthz")
 async def healthz() -> HealthResponse:
     """The process is alive; says nothing about the model."""
     return HealthResponse()
 
 
-@probes_router.head("/readyz", include_in_schema=False)
 @probes_router.get("/readyz", responses=problem_responses(BackendUnavailable))
 async def readyz(services: TheServices) -> ReadyResponse:
     """The model is ready to answer; 503 with the reason otherwise."""
