@@ -199,6 +199,25 @@ def test_the_format_of_annotate_wins_over_accept(client: TestClient) -> None:
     assert answered("", "image/jpeg, image/*;q=0.1") == "image/jpeg"
     assert answered("", "*/*") == "image/png"
     assert answered("", "application/json") == "image/png"
+    assert answered("?format=webp", "image/gif") == "image/webp"
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "image/jpg",
+        "image/gif, text/html",
+        "image/*, image/png;q=0, image/jpeg;q=0, image/webp;q=0",
+    ],
+)
+def test_pictures_that_are_not_made_are_refused(client: TestClient, accept: str) -> None:
+    for path in ("/detect", "/annotate"):
+        response = client.post(path, files={"image": PHOTO}, headers={"Accept": accept})
+        assert response.status_code == 406
+        problem = response.json()
+        assert problem["type"] == "urn:facedetect:problem:not-acceptable"
+        assert f"Accept is '{accept}'" in problem["detail"]
+        assert "are image/png, image/jpeg, image/webp" in problem["detail"]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +231,8 @@ def test_the_format_of_annotate_wins_over_accept(client: TestClient) -> None:
         "image/png;q=0, application/json",
         "image/png; q=0.000, */*",
         "image/png;q=0.3, application/json;q=0.5",
-        "image/gif, text/html",
+        "image/gif;q=0, text/html",
+        "application/x-unknown",
         "image/*;q=0.5, application/*",
         ";,;q=,q=1",
     ],

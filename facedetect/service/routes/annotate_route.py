@@ -41,11 +41,12 @@ async def annotate(
 
     Without `format`, the format is that of the `Accept` header, PNG if it accepts several.
     """
-    accepted = preferred_type(request.headers.get("accept", ""), PICTURES)
 
     def render_options(query: AnnotateQuery) -> RenderOptions:
-        is_chosen = "format" in query.model_fields_set
-        return RenderOptions(query.style, f"image/{query.format}" if is_chosen else accepted)
+        if "format" in query.model_fields_set:
+            return RenderOptions(query.style, f"image/{query.format}")
+        accepted = preferred_type(request.headers.get("accept", ""), PICTURES)
+        return RenderOptions(query.style, accepted)
 
     result = await detect_upload(request, query, services, render_options)
     count = {_FACE_COUNT: str(len(result.detection.faces))}
