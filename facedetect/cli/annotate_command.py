@@ -10,6 +10,7 @@ import typer
 from facedetect.cli import options
 from facedetect.cli.detection_options import takes_detection_params
 from facedetect.cli.file_annotation import annotate_files
+from facedetect.cli.result_files import STANDARD_OUTPUT, result_file
 from facedetect.faces import DetectionParams
 from facedetect.render import DrawnStyle
 from facedetect.settings import ClientSettings
@@ -21,7 +22,10 @@ def annotate(  # noqa: PLR0913 - a command's options are its arguments
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="Output file; its suffix selects the format.", show_default=False
+            "--output",
+            "-o",
+            help="Output file; its suffix selects the format. - is a PNG on standard output.",
+            show_default=False,
         ),
     ],
     *,
@@ -44,21 +48,25 @@ def annotate(  # noqa: PLR0913 - a command's options are its arguments
         facedetect annotate group.jpg -o group-faces.png
 
         facedetect annotate clip.mp4 -o clip-faces.mp4
+
+        curl -s https://example.com/a.jpg | facedetect annotate - -o - > faces.png
     """
     mask = options.parse_mask(shape, margin, mask_image)
     client = ClientSettings.load(server=server)
-    if client.server is not None:
-        from facedetect.cli.remote_annotation import annotate_at_server
+    quiet = quiet or output == STANDARD_OUTPUT
+    with result_file(output) as file:
+        if client.server is not None:
+            from facedetect.cli.remote_annotation import annotate_at_server
 
-        annotate_at_server(client, image, output, params, style=style, mask=mask)
-        return
-    annotate_files(
-        {image: output},
-        backend,
-        quiet=quiet,
-        verbose=verbose,
-        params=params,
-        style=style,
-        mask=mask,
-        metadata="colour",
-    )
+            annotate_at_server(client, image, file, params, style=style, mask=mask, quiet=quiet)
+            return
+        annotate_files(
+            {image: file},
+            backend,
+            quiet=quiet,
+            verbose=verbose,
+            params=params,
+            style=style,
+            mask=mask,
+            metadata="colour",
+        )

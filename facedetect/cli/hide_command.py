@@ -13,6 +13,7 @@ from facedetect.archive.one_file import output_name
 from facedetect.cli import options
 from facedetect.cli.detection_options import takes_detection_params
 from facedetect.cli.file_annotation import annotate_files
+from facedetect.cli.result_files import STANDARD_OUTPUT, result_file
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams
 from facedetect.hiding import HidingStyle
@@ -27,7 +28,10 @@ def hide(  # noqa: PLR0913 - a command's options are its arguments
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="Output file, or a folder for several.", show_default=False
+            "--output",
+            "-o",
+            help="Output file, or a folder for several. - is a PNG on standard output.",
+            show_default=False,
         ),
     ],
     *,
@@ -61,17 +65,20 @@ def hide(  # noqa: PLR0913 - a command's options are its arguments
 
         facedetect hide party.mp4 -o public.mp4 --style image --image smiley.png
     """
-    annotate_files(
-        _outputs(files, output),
-        backend,
-        quiet=quiet,
-        verbose=verbose,
-        params=params,
-        style=style,
-        mask=options.parse_mask(shape, margin, mask_image),
-        metadata=metadata,
-        stride=stride,
-    )
+    if output == STANDARD_OUTPUT and len(files) > 1:
+        raise InvalidSettings(f"-o - is one picture; give a folder for the {len(files)} results")
+    with result_file(output) as file:
+        annotate_files(
+            _outputs(files, file),
+            backend,
+            quiet=quiet or output == STANDARD_OUTPUT,
+            verbose=verbose,
+            params=params,
+            style=style,
+            mask=options.parse_mask(shape, margin, mask_image),
+            metadata=metadata,
+            stride=stride,
+        )
 
 
 def _outputs(files: list[Path], output: Path) -> dict[Path, Path]:

@@ -34,6 +34,7 @@ def annotate_at_server(
     *,
     style: DrawnStyle,
     mask: Mask,
+    quiet: bool,
 ) -> None:
     """Let the configured service annotate an image, and write the result.
 
@@ -53,7 +54,8 @@ def annotate_at_server(
             image_source(source), style=service_style, format=output_format, **to_options(params)
         )
     write_atomically(output, data)
-    typer.echo(printable(str(output)))
+    if not quiet:
+        typer.echo(printable(str(output)))
 
 
 def _service_style(style: DrawnStyle, mask: Mask) -> AnnotationStyle:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facedetect.cli.console_table import print_table
@@ -19,7 +21,7 @@ from facedetect.cli.exit_codes import INTERRUPTED
 from facedetect.cli.lazy_commands import COMMANDS
 from facedetect.cli.waiting import Spinner, waiting
 from facedetect.faces import Face
-from facedetect.images import BGRImage, load_image, write_image
+from facedetect.images import BGRImage, ImageLimits, decode_image, load_image, write_image
 from tests.conftest import ASTRONAUT, DATA, GRACE_HOPPER
 from tests.fake import finding
 from tests.live import live
@@ -49,6 +51,26 @@ def test_standard_input_is_an_image(tmp_path: Path) -> None:
     piped("hide", "-", "-o", "out.png", "--style", "solid", stdin=ASTRONAUT, cwd=tmp_path)
     assert not load_image(tmp_path / "out.png")[80:150, 190:260].any()
     assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
+
+
+def test_standard_output_is_a_png(tmp_path: Path, astronaut: BGRImage, server: str) -> None:
+    hidden = piped("hide", "-", "-o", "-", "--style=solid", stdin=ASTRONAUT, cwd=tmp_path).stdout
+    assert not decode_image(hidden, ImageLimits())[80:150, 190:260].any()
+    for where in ((), ("--server", server)):
+        drawn = piped("annotate", "-", "-o", "-", *where, stdin=ASTRONAUT, cwd=tmp_path).stdout
+        assert drawn.startswith(b"\x89PNG")
+        assert not np.array_equal(decode_image(drawn, ImageLimits()), astronaut)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_terminal_gets_no_picture() -> None:
+    ours, terminal = os.openpty()
+    command = [sys.executable, "-m", "facedetect", "annotate", str(ASTRONAUT), "-o", "-"]
+    with os.fdopen(ours, "rb"), os.fdopen(terminal, "wb") as stdout:
+        ended = subprocess.run(
+            command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ended.returncode, "or a terminal; redirect it" in ended.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("command", [("detect", "-"), ("hide", "-", "-o", "out.png")])

@@ -106,6 +106,7 @@ def test_hide_writes_a_file_or_into_a_folder(tmp_path: Path, astronaut: BGRImage
             "-o is new.JPG, which looks like a file;",
         ),
         (["a/x.jpg", "b/y.jpg", "-o", "new.mp4"], "several files need a folder: -o new/"),
+        (["a/x.jpg", "b/y.jpg", "-o", "-"], "-o - is one picture; give a folder for the 2"),
         (["a/x.jpg", "b/x.jpg", "-o", "a/x.jpg"], "a/x.jpg is a file; give a folder"),
         (["a/x.jpg", "-o", "a"], "is the input file"),
         (["a/x.jpg", "-o", "out.jpg", "--style", "image"], "needs an image"),
