@@ -18,10 +18,10 @@ from facedetect.backends import BackendSpec
 from facedetect.cli import options
 from facedetect.cli.console_table import print_table
 from facedetect.cli.detection_options import takes_detection_params
-from facedetect.cli.formatting import counted
 from facedetect.errors import InvalidSettings
 from facedetect.evaluation.detector_comparison import ImageComparison, compare_images
 from facedetect.faces import DetectionParams
+from facedetect.formatting import counted
 from facedetect.model_ref import ModelRef
 from facedetect.settings import DetectorSettings
 
@@ -106,11 +106,11 @@ def _print(
     typer.echo(
         f"{counted(len(done), 'image')}, {counted(len(differing), 'image')} different: "
         f"{counted(sum(row.both for row in done), 'face')} in both, "
-        f"{sum(len(row.lost) for row in done)} only in {first}, "
-        f"{sum(len(row.new) for row in done)} only in {second}; the largest move is "
+        f"{sum(len(row.lost) for row in done):,} only in {first}, "
+        f"{sum(len(row.new) for row in done):,} only in {second}; the largest move is "
         f"{max((row.shift for row in done), default=0):.2f} px, the largest change of a score "
         f"{max((row.score_change for row in done), default=0):.4f}. "
-        f"{len(rows) - len(done)} failed."
+        f"{len(rows) - len(done):,} failed."
     )
 
 

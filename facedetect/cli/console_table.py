@@ -8,7 +8,7 @@ from typing import Literal
 import typer
 from rich.cells import cell_len
 
-from facedetect.cli.formatting import printable
+from facedetect.formatting import printable
 
 _BETWEEN = "  "
 

@@ -17,11 +17,11 @@ from facedetect.cli.console_table import print_table
 from facedetect.cli.detection_options import takes_detection_params
 from facedetect.cli.exit_codes import EXIT_CODES, NO_FACE
 from facedetect.cli.finder import open_finder
-from facedetect.cli.formatting import counted, printable
 from facedetect.cli.image_sources import expand_folders, image_source
 from facedetect.cli.waiting import waiting
 from facedetect.errors import PER_IMAGE_ERRORS, InvalidSettings
 from facedetect.faces import DetectionParams
+from facedetect.formatting import counted, printable
 from facedetect.settings import ClientSettings
 
 RowPrinter = Callable[[Row], object]

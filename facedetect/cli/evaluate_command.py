@@ -14,7 +14,6 @@ from rich.console import Console
 from facedetect.cli.console_table import print_table
 from facedetect.cli.evaluation_options import opened_detectors, parse_settings
 from facedetect.cli.exit_codes import INTERRUPTED
-from facedetect.cli.formatting import counted
 from facedetect.cli.options import DefaultOf
 from facedetect.cli.progress_display import evaluation_progress
 from facedetect.cli.signals import stopped_by_signals
@@ -26,6 +25,7 @@ from facedetect.evaluation.external_program import DEFAULT_TIMEOUT_S
 from facedetect.evaluation.plots import require_matplotlib
 from facedetect.evaluation.result_tables import result_tables
 from facedetect.evaluation.results_json import results_to_json
+from facedetect.formatting import counted
 from facedetect.settings import DetectorSettings
 
 _FAILED = 1

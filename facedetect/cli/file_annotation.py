@@ -18,12 +18,12 @@ from facedetect.archive.one_file import check_output
 from facedetect.archive.processing import processing_options
 from facedetect.archive.reports import Row
 from facedetect.cli.exit_codes import EXIT_CODES, INTERRUPTED
-from facedetect.cli.formatting import counted, printable
 from facedetect.cli.image_sources import as_file
 from facedetect.cli.progress_display import frame_progress
 from facedetect.cli.signals import stopped_by_signals
 from facedetect.cli.waiting import waiting
 from facedetect.errors import PER_IMAGE_ERRORS, InvalidSettings
+from facedetect.formatting import counted, printable
 from facedetect.settings import DetectorSettings
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import typer
 
 from facedetect.archive import PreviewedFile, RunSummary
-from facedetect.cli.formatting import counted, printable
+from facedetect.formatting import counted, printable
 
 
 def print_summary(summary: RunSummary) -> None:
@@ -23,13 +23,13 @@ def print_summary(summary: RunSummary) -> None:
         processed += f" and {counted(summary.videos, 'video')}"
     typer.echo(
         f"{processed} in {summary.seconds:.1f} s: {counted(summary.faces, 'face')}, "
-        f"{summary.without_face} without a face, {summary.failed} failed."
+        f"{summary.without_face:,} without a face, {summary.failed:,} failed."
     )
     if summary.videos:
         tracks = counted(summary.tracks, "face track")
         typer.echo(f"In videos: {tracks} in {counted(summary.frames, 'frame')}.")
     for reason, count in summary.failures.most_common():
-        typer.echo(f"  {reason}: {count}")
+        typer.echo(f"  {reason}: {count:,}")
     if summary.incomplete:
         files = counted(summary.incomplete, "file")
         typer.echo(f"Crops or thumbnail not written (`not_written` in the report): {files}.")
@@ -75,8 +75,8 @@ def print_preview(files: Iterable[PreviewedFile], *, quiet: bool, as_json: bool)
         typer.echo(json.dumps({name: counts[action] for action, name in names.items()}))
         return
     typer.echo(
-        f"{counted(counts['process'], 'file')} to process, {counts['unchanged']} unchanged, "
-        f"{counted(counts['other'], 'other file')}, {counts['excluded']} excluded, "
-        f"{counts['system']} system paths, "
+        f"{counted(counts['process'], 'file')} to process, {counts['unchanged']:,} unchanged, "
+        f"{counted(counts['other'], 'other file')}, {counts['excluded']:,} excluded, "
+        f"{counts['system']:,} system paths, "
         f"{counted(counts['unreadable'], 'folder')} that cannot be read. Nothing was written."
     )

@@ -9,7 +9,7 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, WrappedLogger
 
-from facedetect.cli.formatting import printable
+from facedetect.formatting import printable
 from facedetect.settings import LogFormat, LogLevel
 
 # Other loggers start at WARNING: at DEBUG some print the contents of uploads.

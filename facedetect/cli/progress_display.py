@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from facedetect.cli.formatting import counted, printable
+from facedetect.formatting import counted, printable
 
 if TYPE_CHECKING:  # no command needs another's part of the package
     from facedetect.archive import FolderProgress, FrameProgress
@@ -36,7 +36,7 @@ def folder_progress(console: Console) -> Iterator[Callable[[FolderProgress], Non
                 return
             if progress.row["status"] == "failed":
                 display.print_failure(f"{progress.row['file']}: {progress.row['message']}")
-            details = f"{counted(counts.faces, 'face')}, {counts.failed} failed"
+            details = f"{counted(counts.faces, 'face')}, {counts.failed:,} failed"
             display.update(counts.done, progress.total, details, skipped=counts.unchanged)
 
         yield show

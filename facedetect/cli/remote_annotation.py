@@ -7,12 +7,12 @@ from pathlib import Path
 import typer
 
 from facedetect.archive.media_suffixes import is_video
-from facedetect.cli.formatting import printable
 from facedetect.cli.image_sources import image_source
 from facedetect.client import AnnotationFormat, AnnotationStyle, Client
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams
 from facedetect.files import write_atomically
+from facedetect.formatting import printable
 from facedetect.hiding import DEFAULT_MASK, Mask
 from facedetect.presets import to_options
 from facedetect.render import DrawnStyle

@@ -21,6 +21,7 @@ from facedetect.cli.exit_codes import INTERRUPTED
 from facedetect.cli.lazy_commands import COMMANDS
 from facedetect.cli.waiting import Spinner, waiting
 from facedetect.faces import Face
+from facedetect.formatting import counted
 from facedetect.images import BGRImage, ImageLimits, decode_image, load_image, write_image
 from tests.conftest import ASTRONAUT, DATA, GRACE_HOPPER
 from tests.fake import finding
@@ -128,6 +129,10 @@ def test_tables_are_aligned_and_escape_what_a_terminal_would_act_on(
 ) -> None:
     print_table(("name", "n"), [("写真", "1"), ("\x1b[2J", "10")], justify="right")
     assert capsys.readouterr().out == "   name   n\n   写真   1\n\\x1b[2J  10\n"
+
+
+def test_counts_have_their_nouns() -> None:
+    assert [counted(n, "face") for n in (0, 1, 1234)] == ["0 faces", "1 face", "1,234 faces"]
 
 
 def test_no_face_is_an_exit_code_if_asked(tmp_path: Path) -> None:

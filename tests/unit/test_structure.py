@@ -25,6 +25,7 @@ LAYERS = [
         "cores",
         "errors",
         "files",
+        "formatting",
         "lazy_attributes",
         "memory",
         "ordered_map",

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from facedetect.archive.output_layout import CONTACT_SHEET
 from facedetect.archive.reports.report_rows import Row, to_utf8
 from facedetect.archive.reports.run_summary import RunSummary
+from facedetect.formatting import counted
 
 TILES_PER_PAGE = 200
 _FILES_PER_REASON = 100
@@ -109,11 +110,6 @@ def output_link(path: str) -> str:
     return quote(relative.encode("utf-8", "surrogateescape"))
 
 
-def pluralize(count: int, noun: str) -> str:
-    """Return "1 face" or "1,234 faces"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def minutes(seconds: float) -> str:
     """Return a duration in minutes and seconds, "1:23"."""
     whole, rest = divmod(round(seconds), 60)
@@ -131,12 +127,12 @@ def _split_path(path: str) -> tuple[str, str]:
 
 
 FILTERS = {
+    "counted": counted,
     "describe_reason": describe_reason,
     "file_name": file_name,
     "minutes": minutes,
     "output_link": output_link,
     "page_name": page_name,
-    "pluralize": pluralize,
     "thousands": "{:,}".format,
     "tile_link": tile_link,
     "utf8": to_utf8,

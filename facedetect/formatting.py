@@ -1,9 +1,9 @@
-"""Text formatting that several commands share."""
+"""Text for people, in commands and reports."""
 
 
 def counted(count: int, noun: str) -> str:
-    """Return `1 face`, `2 faces`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """Return `1 face`, `1,234 faces`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def printable(text: str) -> str:
