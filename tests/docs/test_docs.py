@@ -36,6 +36,16 @@ def test_the_readme_begins_with_the_two_commands_that_set_everything_up() -> Non
     assert all((ROOT / command.split()[0]).exists() for command in first_block.splitlines())
 
 
+def test_every_script_and_benchmark_that_pages_name_exists() -> None:
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    scripts = set(re.findall(r"\bscripts/[a-z-]+", text))
+    benchmarks = set(re.findall(r"\bscripts/bench ([a-z-]+)", text))
+    modules = {f"benchmarks/{name.replace('-', '_')}.py" for name in benchmarks}
+    assert len(scripts) > 10
+    assert len(modules) > 10
+    assert [name for name in scripts | modules if not (ROOT / name).is_file()] == []
+
+
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (ROOT / "docs/settings.md").read_text("utf-8")
     fields = ServiceSettings.model_fields | ClientSettings.model_fields
