@@ -27,7 +27,8 @@ def check_byte_count(count: int, limits: ImageLimits) -> None:
     if count > limits.max_bytes:
         raise ImageTooLarge(
             f"the image has more than the {limits.max_bytes} bytes allowed; send a smaller image, "
-            "compress it more, or raise FACEDETECT_MAX_IMAGE_BYTES"
+            "compress it more, or raise FACEDETECT_MAX_IMAGE_BYTES "
+            "(ImageLimits.max_bytes in Python)"
         )
 
 
@@ -36,7 +37,8 @@ def check_pixel_count(width: int, height: int, limits: ImageLimits) -> None:
     if width * height > limits.max_pixels:
         raise ImageTooLarge(
             f"the image has {width}x{height} = {width * height} pixels, more than the "
-            f"{limits.max_pixels} allowed; scale it down, or raise FACEDETECT_MAX_IMAGE_PIXELS"
+            f"{limits.max_pixels} allowed; scale it down, or raise FACEDETECT_MAX_IMAGE_PIXELS "
+            "(ImageLimits.max_pixels in Python)"
         )
 
 
@@ -45,7 +47,8 @@ def check_frame_count(format_name: str, count: int, limits: ImageLimits) -> None
     if count > limits.max_frames:
         raise ImageTooLarge(
             f"the {format_name} file has more frames or pages than the {limits.max_frames} "
-            "allowed; send a single picture, or raise FACEDETECT_MAX_FRAMES"
+            "allowed; send a single picture, or raise FACEDETECT_MAX_FRAMES "
+            "(ImageLimits.max_frames in Python)"
         )
 
 

@@ -135,6 +135,21 @@ def test_counts_have_their_nouns() -> None:
     assert [counted(n, "face") for n in (0, 1, 1234)] == ["0 faces", "1 face", "1,234 faces"]
 
 
+@pytest.mark.parametrize("command", ["detect", "annotate", "annotate-folder"])
+def test_the_limit_on_pixels_is_told_and_raised_for_files_here(
+    tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jpg").symlink_to(ASTRONAUT)
+    arguments = {"detect": ["in/a.jpg"], "annotate": ["in/a.jpg", "-o", "a.png"]}
+    for allowed, code in ((512 * 512 - 1, 1), (512 * 512, 0)):
+        env = {"FACEDETECT_MAX_IMAGE_PIXELS": str(allowed)}
+        ended = call(command, *arguments.get(command, ["in", "out"]), cwd=tmp_path, env=env)
+        assert ended.returncode == code
+        told = "512x512 = 262144 pixels, more than the 262143 allowed" in ended.stderr
+        assert (told, "raise FACEDETECT_MAX_IMAGE_PIXELS" in ended.stderr) == (bool(code),) * 2
+
+
 def test_no_face_is_an_exit_code_if_asked(tmp_path: Path) -> None:
     nobody = "--min-size", "400", ASTRONAUT
     assert call("detect", *nobody).returncode == 0
