@@ -9,6 +9,8 @@ from typing import Any, Literal
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from facedetect.cli.signals import killed_by_ctrl_c
+
 # In the order the help lists them. Each summary is the first line of the command's docstring.
 COMMANDS = {
     "detect": "Find the faces in images.",
@@ -59,7 +61,8 @@ def help_markup() -> Literal["markdown"] | None:
 def load_command(name: str) -> Any:
     """Import the command: its module's Typer `app`, or its function."""
     attribute = name.replace("-", "_")
-    module = import_module(f"facedetect.cli.{attribute}_command")
+    with killed_by_ctrl_c():
+        module = import_module(f"facedetect.cli.{attribute}_command")
     loaded = getattr(module, "app", None)
     if loaded is None:
         loaded = typer.Typer(add_completion=False)

@@ -1,9 +1,10 @@
-"""Stop a long command early without losing work."""
+"""What Ctrl-C and SIGTERM do to a command."""
 
 from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
@@ -26,6 +27,23 @@ def stopped_by_signals(stop: Event) -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def killed_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C kill the process within the block, as nothing is lost while modules are imported.
+
+    Compiled modules would print Python's KeyboardInterrupt, and may go on.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # it is ignored, or the program handles it
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _die(number: int, _: object) -> None:

@@ -204,15 +204,17 @@ def test_helps_show_default_values_bare_and_descriptions_in_parentheses() -> Non
     assert "[default: 8000]" in call("serve", "--help").stdout
 
 
-def test_ctrl_c_ends_a_command_quietly_while_it_is_imported() -> None:
-    """Python itself tells when Typer's modules are imported, some of many."""
+@pytest.mark.parametrize("module", ["typer.", "pydantic."])
+def test_ctrl_c_ends_a_command_quietly_while_it_is_imported(module: str) -> None:
+    """Python itself tells which modules it has imported, these among the first of many."""
     command = [sys.executable, "-X", "importtime", "-m", "facedetect", "detect", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
         assert one.stderr is not None
-        next(line for line in one.stderr if " typer." in line)
+        next(line for line in one.stderr if f" {module}" in line)
         one.send_signal(signal.SIGINT)
         rest = one.stderr.read()
-    assert (one.returncode, "Traceback" in rest) == (INTERRUPTED, False)
+    assert one.returncode in {INTERRUPTED, -signal.SIGINT}  # 130 for shells, both
+    assert "Traceback" not in rest
 
 
 def test_nothing_spins_where_the_output_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
