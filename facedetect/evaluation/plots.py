@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facedetect.evaluation.dataset import FloatArray
-from facedetect.evaluation.evaluate_extra import requires_evaluate_extra
 from facedetect.evaluation.svg import save_svg
+from facedetect.extras import requires_extra
 
 _STYLES = ("solid", "dashed", "dotted", "dashdot")
 
@@ -37,7 +37,7 @@ class PlotAxes:
 
 def require_matplotlib() -> None:
     """Raise InvalidSettings if Matplotlib is not installed."""
-    with requires_evaluate_extra("drawing plots"):
+    with requires_extra("drawing plots", "evaluate"):
         import matplotlib as mpl  # noqa: F401
 
 

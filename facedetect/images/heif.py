@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
 
 from facedetect.errors import UnsupportedImage
+from facedetect.extras import requires_extra
 
 # The entry in a file's item list that marks EXIF data (ISO 14496-12, 8.11.6).
 _EXIF_ITEM = re.compile(rb"(infe[\2\3]...(?:..|....)..)Exif", re.DOTALL)
@@ -24,13 +25,8 @@ def open_heic(data: bytes) -> Image.Image:
 
 def heif_plugin() -> Callable[[io.BytesIO], Image.Image]:
     """Import the plugin; raises UnsupportedImage."""
-    try:
+    with requires_extra("reading HEIC", "heif", UnsupportedImage, otherwise="send JPEG"):
         from pillow_heif import HeifImageFile
-    except ImportError as error:
-        raise UnsupportedImage(
-            "HEIC images are not supported here; send JPEG, or install facedetect with its extra "
-            "heif"
-        ) from error
     plugin: Callable[[io.BytesIO], Image.Image] = HeifImageFile
     return plugin
 

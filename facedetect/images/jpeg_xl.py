@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, ImageOps
 from PIL.ImageFile import ImageFile
 
 from facedetect.errors import InvalidImage, UnsupportedImage
+from facedetect.extras import requires_extra
 
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess
@@ -31,13 +32,8 @@ def open_jpeg_xl(data: bytes) -> Image.Image:
 
 def jpeg_xl_plugin() -> Callable[[io.BytesIO], Image.Image]:
     """Import the plugin; raises UnsupportedImage."""
-    try:
+    with requires_extra("reading JPEG XL", "heif", UnsupportedImage, otherwise="send JPEG"):
         from pillow_jxl.JpegXLImagePlugin import JXLImageFile
-    except ImportError as error:
-        raise UnsupportedImage(
-            "JPEG XL images are not supported here; send JPEG, or install facedetect with its "
-            "extra heif"
-        ) from error
     plugin: Callable[[io.BytesIO], Image.Image] = JXLImageFile
     return plugin
 

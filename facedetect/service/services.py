@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from facedetect.detector import Detector
-from facedetect.errors import InvalidSettings
+from facedetect.extras import requires_extra
 from facedetect.service.access_control import AccessControl
 from facedetect.service.detection_worker import DetectionWorker
 from facedetect.service.readiness import Readiness
@@ -57,11 +57,6 @@ def build_services(settings: ServiceSettings, detector: Detector) -> Services:
 def _open_tracing(endpoint: str | None) -> Tracing | None:
     if endpoint is None:
         return None
-    try:
+    with requires_extra(f"FACEDETECT_TRACES_ENDPOINT={endpoint!r}", "otel"):
         from facedetect.service.tracing import Tracing
-    except ImportError as error:
-        raise InvalidSettings(
-            f"FACEDETECT_TRACES_ENDPOINT={endpoint!r} needs OpenTelemetry, which is not "
-            "installed; install facedetect with its extra otel"
-        ) from error
     return Tracing(endpoint)

@@ -209,4 +209,4 @@ def test_without_the_extra_the_setting_is_refused() -> None:
         timeout=60,
     )
     assert ended.returncode == 2
-    assert "install facedetect with its extra otel" in ended.stderr
+    assert "pip install 'facedetect[otel]'" in ended.stderr

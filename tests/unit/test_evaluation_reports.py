@@ -15,7 +15,6 @@ from benchmarks.servers import free_port
 from facedetect.cli.evaluation_options import opened_detectors, parse_settings
 from facedetect.errors import BackendUnavailable, InvalidParams, InvalidSettings
 from facedetect.evaluation.dataset import Dataset, LabelledImage, Metric
-from facedetect.evaluation.evaluate_extra import requires_evaluate_extra
 from facedetect.evaluation.evaluation_report import draw_plots, plots_of, write_report
 from facedetect.evaluation.evaluation_results import Evaluation, compare_runs, score_run
 from facedetect.evaluation.evaluation_run import KNOWN_SETTINGS, EvaluationRun
@@ -23,6 +22,7 @@ from facedetect.evaluation.external_program import ExternalProgramAdapter
 from facedetect.evaluation.image_detections import ImageDetections
 from facedetect.evaluation.result_tables import result_tables
 from facedetect.evaluation.results_json import results_to_json
+from facedetect.extras import requires_extra
 from facedetect.faces import DetectionParams
 from facedetect.presets import PRESETS
 from facedetect.settings import DetectorSettings
@@ -272,7 +272,7 @@ def test_a_missing_package_is_reported_with_the_extra() -> None:
     message = r"drawing plots needs no_such_package, .* pip install 'facedetect\[evaluate\]'"
     with (
         pytest.raises(InvalidSettings, match=message),
-        requires_evaluate_extra("drawing plots"),
+        requires_extra("drawing plots", "evaluate"),
     ):
         importlib.import_module("no_such_package")
 

@@ -201,7 +201,7 @@ def test_heic_and_jpeg_xl_need_their_extra(kind: str, module: str) -> None:
         [sys.executable, "-c", code], input=data, capture_output=True, check=False
     )
     assert b"UnsupportedImage" in ended.stderr
-    assert b"install facedetect with its extra heif" in ended.stderr
+    assert b"pip install 'facedetect[heif]'" in ended.stderr
 
 
 def test_paths_strings_bytes_arrays_and_pillow_images_are_the_same(astronaut: BGRImage) -> None:

@@ -24,6 +24,7 @@ LAYERS = [
         "background_loop",
         "cores",
         "errors",
+        "extras",
         "files",
         "formatting",
         "lazy_attributes",

@@ -9,7 +9,7 @@ import numpy as np
 
 from facedetect.errors import InvalidDataset
 from facedetect.evaluation.dataset import FloatArray
-from facedetect.evaluation.evaluate_extra import requires_evaluate_extra
+from facedetect.extras import requires_extra
 
 
 def load_mat(path: Path, required: tuple[str, ...]) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def load_mat(path: Path, required: tuple[str, ...]) -> dict[str, Any]:
     Raises InvalidDataset if the file cannot be read or lacks a `required` variable, InvalidSettings
     if SciPy is not installed.
     """
-    with requires_evaluate_extra(f"reading {path}"):
+    with requires_extra(f"reading {path}", "evaluate"):
         from scipy.io import loadmat
     try:
         variables = dict(loadmat(path))
