@@ -28,7 +28,7 @@ Dependencies = list[params.Depends]
 
 
 class AccessControl:
-    """Creates the routes' dependencies that admit requests before their bodies are read.
+    """Creates the routes' dependencies that authorize requests before their bodies are read.
 
     They store the caller's id and name in the request's context. For one event loop.
     """
@@ -54,7 +54,7 @@ class AccessControl:
 
     async def check_caller(self, request: Request) -> None:
         """Check key and rate limit on routes that process images."""
-        await self.admit(request, await _key_in_headers(request))
+        await self.authorize(request, await _key_in_headers(request))
 
     async def check_form(self, request: Request) -> None:
         """Check routes whose form may contain the image and the key; see `needs_form_key`."""
@@ -62,10 +62,10 @@ class AccessControl:
             await self.check_caller(request)
 
     async def needs_form_key(self, request: Request) -> bool:
-        """Return whether the route must still call `admit` with the form's key, or with None."""
+        """Return whether the route must still `authorize` the form's key, or None."""
         return self._keyring is not None and await _key_in_headers(request) is None
 
-    async def admit(self, request: Request, key: str | None) -> None:
+    async def authorize(self, request: Request, key: str | None) -> None:
         """Authenticate the caller and count the request. Raises Unauthorized and RateLimited."""
         record = self._authenticate(key)
         caller_id = _client_address(request) if record is None else record.id
@@ -85,7 +85,7 @@ class AccessControl:
                 f"missing API key; send it as `{KEY_HEADER}: KEY` or as `Authorization: Bearer KEY`"
             )
         record = self._keyring.authenticate(key)
-        current_request().caller = record.name
+        current_request().key_name = record.name
         return record
 
 

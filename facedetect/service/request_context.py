@@ -50,7 +50,7 @@ class RequestContext:
     """Set when the response starts."""
     is_disconnected: bool = False
     """Whether the client disconnected before the response started."""
-    caller: str | None = None
+    key_name: str | None = None
     """The name of the API key."""
     stages: list[Stage] = field(default_factory=list)
     """Completed stages."""

@@ -117,8 +117,8 @@ def _log_fields(request: RequestContext) -> dict[str, Any]:
     }
     if request.scope.get("client"):
         fields["client"] = request.scope["client"][0]
-    if request.caller is not None:
-        fields["caller"] = request.caller
+    if request.key_name is not None:
+        fields["caller"] = request.key_name
     if request.detections:
         fields["faces"] = sum(len(detection.faces) for detection in request.detections)
     if len(request.detections) > 1:

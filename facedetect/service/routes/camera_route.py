@@ -124,11 +124,11 @@ async def _read_form(
             raise InvalidParams(f"the form has {part.name!r} more than once; send it once")
         parts[part.name] = part
         if needs_key and part.name == _KEY_PART:  # often sent before the image
-            await services.access_control.admit(request, _text(part))
+            await services.access_control.authorize(request, _text(part))
             upload.pass_to_caller()
             needs_key = False
     if needs_key:
-        await services.access_control.admit(request, None)
+        await services.access_control.authorize(request, None)
     return parts
 
 
