@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["facedetect", "python_multipart"]):
     from facedetect.errors import InvalidImage
     from facedetect.service.forms import read_form
     from facedetect.service.http_protocol import GuardedHttpProtocol
-    from facedetect.service.unread_answers import UnreadAnswers
+    from facedetect.service.unread_responses import UnreadResponses
 
 _FORM = (
     b"multipart/form-data; boundary=x\n--x\r\n"
@@ -72,7 +72,7 @@ async def _chunks(data: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 async def _run_connection(data: bytes, size: int) -> None:
-    factory = GuardedHttpProtocol.with_limits(20, 100, UnreadAnswers(10**9))
+    factory = GuardedHttpProtocol.with_limits(20, 100, UnreadResponses(10**9))
     protocol = factory(_CONFIG, ServerState(), {})
     transport = _Transport()
     protocol.connection_made(transport)

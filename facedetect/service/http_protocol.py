@@ -10,7 +10,7 @@ from contextlib import suppress
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from facedetect.service.request_context import caller_id_of
-from facedetect.service.unread_answers import UnreadAnswers
+from facedetect.service.unread_responses import UnreadResponses
 
 _MAX_HEAD_BYTES = 64 * 2**10
 
@@ -64,7 +64,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     The head of a request must be complete within `stall_timeout_s` of the connection or of its
     first byte, must not exceed 64 KiB, and must have one Host (RFC 9112, section 3.2). Trailers are
     dropped. Bodies have separate limits (`uploads.py`). A response must be read at
-    `min_transfer_rate`, measured over `stall_timeout_s`, and counts toward `unread_answers` until
+    `min_transfer_rate`, measured over `stall_timeout_s`, and counts toward `unread_responses` until
     then. Connections over a limit are aborted, not closed: nobody would read the rest.
 
     A request sent before the previous one is answered (pipelining) is dropped, and the connection
@@ -74,7 +74,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
     stall_timeout_s: float
     min_transfer_rate: int
-    unread_answers: UnreadAnswers
+    unread_responses: UnreadResponses
     _in_head = True
     _is_dropping = False
     _closes_after_body = False
@@ -83,13 +83,13 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
     @classmethod
     def with_limits(
-        cls, stall_timeout_s: float, min_transfer_rate: int, unread_answers: UnreadAnswers
+        cls, stall_timeout_s: float, min_transfer_rate: int, unread_responses: UnreadResponses
     ) -> type[GuardedHttpProtocol]:
         """Return a subclass with these limits, for uvicorn to create one per connection."""
         limits = {
             "stall_timeout_s": stall_timeout_s,
             "min_transfer_rate": min_transfer_rate,
-            "unread_answers": unread_answers,
+            "unread_responses": unread_responses,
         }
         return type(cls.__name__, (cls,), limits)
 
@@ -167,17 +167,17 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._watch_reader()
-        self.unread_answers.add(self)
+        self.unread_responses.add(self)
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._watch_reader()
-        self.unread_answers.remove(self)
+        self.unread_responses.remove(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_watchdog.watch(pending=False)
         self._reader_watchdog.watch(pending=False)
-        self.unread_answers.remove(self)
+        self.unread_responses.remove(self)
         super().connection_lost(exc)
 
     @property

@@ -31,7 +31,7 @@ def make_server(settings: ServiceSettings, detector: Detector) -> uvicorn.Server
         http=GuardedHttpProtocol.with_limits(
             settings.stall_timeout_s,
             settings.min_transfer_rate,
-            app.state.services.unread_answers,
+            app.state.services.unread_responses,
         ),
         ws="none",
         reset_contextvars=True,  # or a request would inherit the log fields of the previous one

@@ -22,7 +22,7 @@ from facedetect.faces import Detection
 from facedetect.service.admission import AdmissionQueue
 from facedetect.service.problems import problem_kind
 from facedetect.service.request_context import RequestContext, StageName
-from facedetect.service.unread_answers import UnreadAnswers
+from facedetect.service.unread_responses import UnreadResponses
 from facedetect.service.uploads import Uploads
 
 # Exported as 0 from the start, so that Prometheus sees the first event as an increase.
@@ -108,7 +108,7 @@ class ServiceMetrics:
         PlatformCollector(registry=registry)
 
     def watch_load(
-        self, admission: AdmissionQueue, uploads: Uploads, unread_answers: UnreadAnswers
+        self, admission: AdmissionQueue, uploads: Uploads, unread_responses: UnreadResponses
     ) -> None:
         """Add gauges that are read whenever the metrics are exported."""
         for name, help_text, read in (
@@ -123,7 +123,7 @@ class ServiceMetrics:
             (
                 "facedetect_answer_bytes_held",
                 "Bytes of responses that clients have not read",
-                lambda: unread_answers.held_bytes,
+                lambda: unread_responses.held_bytes,
             ),
         ):
             Gauge(name, help_text, registry=self.registry).set_function(read)

@@ -11,7 +11,7 @@ from facedetect.service.access_control import AccessControl
 from facedetect.service.detection_worker import DetectionWorker
 from facedetect.service.readiness import Readiness
 from facedetect.service.service_metrics import ServiceMetrics
-from facedetect.service.unread_answers import UnreadAnswers
+from facedetect.service.unread_responses import UnreadResponses
 from facedetect.service.uploads import Uploads
 from facedetect.settings import ServiceSettings
 
@@ -30,7 +30,7 @@ class Services:
     access_control: AccessControl
     uploads: Uploads
     worker: DetectionWorker
-    unread_answers: UnreadAnswers
+    unread_responses: UnreadResponses
     readiness: Readiness
 
 
@@ -39,8 +39,8 @@ def build_services(settings: ServiceSettings, detector: Detector) -> Services:
     uploads = Uploads(settings)
     worker = DetectionWorker(detector, settings)
     metrics = ServiceMetrics(settings.backend.scheme)
-    unread_answers = UnreadAnswers(settings.max_answer_memory)
-    metrics.watch_load(worker.admission, uploads, unread_answers)
+    unread_responses = UnreadResponses(settings.max_answer_memory)
+    metrics.watch_load(worker.admission, uploads, unread_responses)
     return Services(
         settings=settings,
         detector=detector,
@@ -49,7 +49,7 @@ def build_services(settings: ServiceSettings, detector: Detector) -> Services:
         access_control=AccessControl(settings),
         uploads=uploads,
         worker=worker,
-        unread_answers=unread_answers,
+        unread_responses=unread_responses,
         readiness=Readiness(detector.backend),
     )
 

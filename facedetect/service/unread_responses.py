@@ -22,7 +22,7 @@ class Connection(Protocol):
         """Disconnect at once and free what is unread."""
 
 
-class UnreadAnswers:
+class UnreadResponses:
     """Holds at most `max_bytes` of responses, or a single one of any size.
 
     Beyond that, the caller with the most is disconnected from its oldest response. So a client that

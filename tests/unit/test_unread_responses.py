@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from facedetect.service.body_pieces import BodyPieces
 from facedetect.service.http_protocol import GuardedHttpProtocol
-from facedetect.service.unread_answers import UnreadAnswers
+from facedetect.service.unread_responses import UnreadResponses
 from tests.virtual_time import VirtualTimeLoop
 
 
@@ -31,7 +31,7 @@ class Reader:
 
 
 def test_the_caller_with_the_most_is_disconnected() -> None:
-    answers = UnreadAnswers(1000)
+    answers = UnreadResponses(1000)
     small = Reader("small", 300)
     large = [Reader("large", 200) for _ in range(4)]
     for reader in (large[0], small, *large[1:]):
@@ -45,7 +45,7 @@ def test_the_caller_with_the_most_is_disconnected() -> None:
 
 
 def test_a_single_answer_may_be_of_any_size() -> None:
-    answers = UnreadAnswers(1000)
+    answers = UnreadResponses(1000)
     huge = Reader("a", 5000)
     answers.add(huge)
     assert not huge.is_aborted
@@ -77,7 +77,7 @@ async def app(_scope: Any, _receive: Any, _send: Any) -> None:
 
 def reading(unread: int, to_come: int = 0) -> tuple[GuardedHttpProtocol, Transport]:
     """A connection with an answer to read: at 100 bytes a second, measured over 20 s."""
-    factory = GuardedHttpProtocol.with_limits(20, 100, UnreadAnswers(10**9))
+    factory = GuardedHttpProtocol.with_limits(20, 100, UnreadResponses(10**9))
     protocol = factory(uvicorn.Config(app, log_config=None), ServerState(), {})
     transport = Transport()
     protocol.connection_made(transport)  # type: ignore[arg-type]
@@ -103,7 +103,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 def test_a_reader_must_be_as_fast_as_the_minimum_rate(per_second: int, is_aborted: bool) -> None:
     async def test() -> None:
         protocol, transport = reading(100_000)
-        assert protocol.unread_answers.held_bytes == 100_000
+        assert protocol.unread_responses.held_bytes == 100_000
         for _ in range(100):
             await asyncio.sleep(1)
             transport.unread -= per_second
@@ -130,7 +130,7 @@ def test_the_last_bytes_must_be_read_as_well() -> None:
         protocol, transport = reading(100_000)
         transport.unread = 10_000
         protocol.resume_writing()
-        assert protocol.unread_answers.held_bytes == 0
+        assert protocol.unread_responses.held_bytes == 0
         await asyncio.sleep(21)
         assert transport.is_aborted
 
@@ -145,7 +145,7 @@ def test_an_answer_that_is_read_leaves_nothing_behind() -> None:
         await asyncio.sleep(100)
         assert not transport.is_aborted
         protocol, _ = reading(100_000)
-        answers = protocol.unread_answers
+        answers = protocol.unread_responses
         protocol.connection_lost(OSError())
         assert answers.held_bytes == 0
 
@@ -155,7 +155,7 @@ def test_an_answer_that_is_read_leaves_nothing_behind() -> None:
 def test_what_is_still_to_be_written_counts() -> None:
     async def test() -> None:
         protocol, _ = reading(1000, to_come=99_000)
-        assert protocol.unread_answers.held_bytes == 100_000
+        assert protocol.unread_responses.held_bytes == 100_000
 
     run(test())
 
