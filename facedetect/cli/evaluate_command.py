@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from facedetect.cli.console_table import print_table
-from facedetect.cli.evaluation_options import opened_detectors, parse_settings
+from facedetect.cli.evaluation_options import opened_detectors, parse_param_sets
 from facedetect.cli.exit_codes import INTERRUPTED
 from facedetect.cli.options import DefaultOf
 from facedetect.cli.progress_display import evaluation_progress
@@ -115,7 +115,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
     dataset = open_dataset(labels, images=images, kind=kind, one_based=one_based)
     for remark in dataset.remarks:
         typer.echo(remark, err=True)
-    params = parse_settings(setting or ["defaults"])
+    param_sets = parse_param_sets(setting or ["defaults"])
     stop, console = Event(), Console(stderr=True)
     with (
         opened_detectors(detector or [], external or [], settings, timeout) as detectors,
@@ -123,7 +123,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its arguments
         stopped_by_signals(stop),
     ):
         runs = evaluate_detectors(
-            dataset, detectors, params, output, threads=threads, on_progress=show, stop=stop
+            dataset, detectors, param_sets, output, threads=threads, on_progress=show, stop=stop
         )
         scores = [score_run(dataset, run, iou=iou) for run in runs]
     if stop.is_set():

@@ -23,18 +23,18 @@ _NAMED: Mapping[str, DetectionParams] = {
 }
 
 
-def parse_settings(texts: Sequence[str]) -> dict[str, DetectionParams]:
+def parse_param_sets(texts: Sequence[str]) -> dict[str, DetectionParams]:
     """Parse `defaults`, `recipe`, presets and `NAME=MIN_SIZE/FACTOR/T1,T2,T3[/LOOKS]`.
 
     Raises InvalidSettings and InvalidParams.
     """
-    settings: dict[str, DetectionParams] = {}
+    param_sets: dict[str, DetectionParams] = {}
     for text in texts:
         name, _, values = text.partition("=")
-        if name in settings:
+        if name in param_sets:
             raise InvalidSettings(f"--setting {name} is given twice; use a different name for each")
-        settings[name] = _NAMED.get(text) or _parse_params(text, values)
-    return settings
+        param_sets[name] = _NAMED.get(text) or _parse_params(text, values)
+    return param_sets
 
 
 @contextmanager

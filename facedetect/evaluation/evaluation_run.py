@@ -77,7 +77,7 @@ class EvaluationProgress:
 def evaluate(  # noqa: PLR0913 - all but four have defaults
     dataset: Dataset,
     detectors: Sequence[DetectorAdapter],
-    settings: Mapping[str, DetectionParams],
+    param_sets: Mapping[str, DetectionParams],
     output: Path,
     *,
     threads: int = 1,
@@ -94,11 +94,11 @@ def evaluate(  # noqa: PLR0913 - all but four have defaults
     BackendError's subclasses.
     """
     _check_names("detector", [detector.name for detector in detectors])
-    _check_names("setting", list(settings))
+    _check_names("setting", list(param_sets))
     stop = stop or Event()
     for detector in detectors:
         with closing(detector):
-            for setting, params in settings.items():
+            for setting, params in param_sets.items():
                 path = output / "detections" / detector.name / f"{setting}.jsonl"
                 with DetectionsFile(path, _describe_run(dataset, detector, params)) as kept:
                     todo = _images_to_do(dataset, kept, repeat_errors=repeat_errors)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.servers import free_port
-from facedetect.cli.evaluation_options import opened_detectors, parse_settings
+from facedetect.cli.evaluation_options import opened_detectors, parse_param_sets
 from facedetect.errors import BackendUnavailable, InvalidParams, InvalidSettings
 from facedetect.evaluation.dataset import Dataset, LabelledImage, Metric
 from facedetect.evaluation.evaluation_report import draw_plots, plots_of, write_report
@@ -222,7 +222,7 @@ def test_results_as_json(good_and_bad: dict[str, tuple[ImageDetections, ...]]) -
 
 def test_settings_by_name_and_by_values() -> None:
     texts = ["recipe", "few-misses", "a b=8/0.5/0.1,0.2,0.3", "more=8/0.5/0.1,0.2,0.3/4"]
-    assert parse_settings(texts) == {
+    assert parse_param_sets(texts) == {
         "recipe": KNOWN_SETTINGS["recipe"],
         "few-misses": PRESETS["few-misses"],
         "a b": DetectionParams(8, 0.5, (0.1, 0.2, 0.3)),
@@ -245,9 +245,9 @@ def test_settings_by_name_and_by_values() -> None:
 )
 def test_invalid_settings(text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
-        parse_settings([text])
+        parse_param_sets([text])
     with pytest.raises(InvalidSettings, match="given twice"):
-        parse_settings(["defaults", "defaults"])
+        parse_param_sets(["defaults", "defaults"])
 
 
 @pytest.mark.parametrize("text", ["embedded:", "embedded:m?version=1", "=embedded:", "a="])
