@@ -1,4 +1,4 @@
-"""The supported formats: their signatures and openers."""
+"""The supported formats: their magic numbers and openers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CANON_RAW_BRAND = b"crx "
 _MAX_FTYP_BYTES = 1024
 # Canon's CR3 has its own brand. These are Fujifilm, Olympus, Panasonic, Sigma, old Canon and
 # Minolta.
-_RAW_SIGNATURES = (
+_RAW_MAGIC = (
     b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"II\x1a\0\0\0HEAPCCDR",
     b"\0MRM",
 )  # fmt: skip
@@ -64,7 +64,7 @@ def _plain(name: str, plugin: Callable[[io.BytesIO], Image.Image]) -> ImageForma
     return ImageFormat(name, lambda data, _: plugin(io.BytesIO(data)))
 
 
-_BY_SIGNATURE = {
+_BY_MAGIC = {
     (b"\xff\xd8\xff",): _format("JPEG", open_jpeg),
     (b"\x89PNG\r\n\x1a\n",): ImageFormat("PNG", open_png),
     (b"GIF87a", b"GIF89a"): _plain("GIF", GifImageFile),
@@ -83,15 +83,15 @@ def detect_format(data: bytes) -> ImageFormat:
 
     Pillow's other plugins are never used.
     """
-    for signatures, image_format in _BY_SIGNATURE.items():
-        if data.startswith(signatures):
+    for magic, image_format in _BY_MAGIC.items():
+        if data.startswith(magic):
             if image_format.name == "TIFF" and data.startswith(_PHASE_ONE, _PHASE_ONE_AT):
                 raise raw_error()
             return _RAW if image_format.name == "TIFF" and is_raw(data) else image_format
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return _WEBP
     brands = _brands(data)
-    if data.startswith(_RAW_SIGNATURES) or _CANON_RAW_BRAND in brands:
+    if data.startswith(_RAW_MAGIC) or _CANON_RAW_BRAND in brands:
         raise raw_error()
     if brands & _AVIF_BRANDS:
         return _AVIF

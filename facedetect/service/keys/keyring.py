@@ -18,7 +18,7 @@ class Keyring:
     def __init__(self, path: Path) -> None:
         """Raises InvalidSettings if the file cannot be used."""
         self._path = path
-        self._signature = _file_signature(path)
+        self._stat_key = _stat_key(path)
         self._keys = self._read()
 
     def authenticate(self, text: str) -> KeyRecord:
@@ -43,10 +43,10 @@ class Keyring:
 
     def _reload_if_changed(self) -> None:
         """Reload a changed file; keep the current keys if it cannot be read."""
-        signature = _file_signature(self._path)
-        if signature == self._signature:
+        stat_key = _stat_key(self._path)
+        if stat_key == self._stat_key:
             return
-        self._signature = signature
+        self._stat_key = stat_key
         try:
             self._keys = self._read()
         except InvalidSettings as error:
@@ -55,7 +55,7 @@ class Keyring:
             logger.info("reloaded %d API keys", len(self._keys))
 
 
-def _file_signature(path: Path) -> tuple[int, int, int] | None:
+def _stat_key(path: Path) -> tuple[int, int, int] | None:
     try:
         stat = path.stat()
     except OSError:
