@@ -20,11 +20,12 @@ from rich.table import Table
 
 from benchmarks.arguments import bench_parser
 from benchmarks.pictures import pictures
+from facedetect.arrays import Float32Array
 from facedetect.engine.engine import Engine, instruction_sets
 from facedetect.faces import PNET_SIDE
 from facedetect.images import BGRImage, ImageLimits, load_image
 from facedetect.mtcnn.geometry import ACCURATE
-from facedetect.mtcnn.weights import FloatArray, Layer, Net, load_weights
+from facedetect.mtcnn.weights import Layer, Net, load_weights
 
 _MARGINS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 # Activations of each level are read from its middle, at most this many pixels per side.
@@ -82,7 +83,7 @@ class ScreeningCounts:
     largest_loss: float = 0.0
     """The largest shortfall of a kept cell's prediction below the threshold."""
 
-    def add(self, screened: FloatArray, exact: FloatArray) -> None:
+    def add(self, screened: Float32Array, exact: Float32Array) -> None:
         is_kept = exact > self.threshold
         self.cells += exact.size
         self.kept += int(is_kept.sum())
@@ -123,14 +124,14 @@ def activation_table(images: list[BGRImage], scales: list[list[float]]) -> Table
     return table
 
 
-def resized_middle(image: BGRImage, scale: float) -> FloatArray:
+def resized_middle(image: BGRImage, scale: float) -> Float32Array:
     level = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     top, left = (max(0, (side - _SAMPLE_SIDE) // 2) for side in level.shape[:2])
     middle = level[top : top + _SAMPLE_SIDE, left : left + _SAMPLE_SIDE]
     return middle.astype(np.float32)
 
 
-def activations(net: Net, pixels: FloatArray) -> dict[str, FloatArray]:
+def activations(net: Net, pixels: Float32Array) -> dict[str, Float32Array]:
     """Return P-Net's activations to be stored in integers: after conv1's pool and conv2."""
     first = convolve(pixels, net["conv1"])
     height, width = (side // 2 for side in first.shape[:2])
@@ -138,7 +139,7 @@ def activations(net: Net, pixels: FloatArray) -> dict[str, FloatArray]:
     return {"conv1": pooled, "conv2": convolve(pooled, net["conv2"])}
 
 
-def convolve(pixels: FloatArray, layer: Layer) -> FloatArray:
+def convolve(pixels: Float32Array, layer: Layer) -> Float32Array:
     side = layer.kernel.shape[0]
     windows = sliding_window_view(pixels, (side, side), axis=(0, 1))
     rows = windows.transpose(0, 1, 3, 4, 2).reshape(-1, layer.kernel[..., 0].size)

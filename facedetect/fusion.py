@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facedetect.arrays import Float64Array
 from facedetect.faces import Box, Face, Landmarks, Point
-
-Floats = NDArray[np.float64]
 
 # The minimum overlap of a face's boxes in two looks. Boxes of faces on their side fit less well.
 _LOOKS_OVERLAP = 0.5
@@ -67,7 +65,7 @@ def _merge(
     return merged
 
 
-def _near(box: Floats, sorted_x_min: Floats, least_overlap: float) -> slice:
+def _near(box: Float64Array, sorted_x_min: Float64Array, least_overlap: float) -> slice:
     """Return which of the boxes sorted by x_min may overlap: none exceeds width / least_overlap.
 
     This avoids quadratic time for pictures full of faces.
@@ -77,12 +75,12 @@ def _near(box: Floats, sorted_x_min: Floats, least_overlap: float) -> slice:
     return slice(start, stop)
 
 
-def _overlaps(box: Floats, boxes: Floats) -> Floats:
+def _overlaps(box: Float64Array, boxes: Float64Array) -> Float64Array:
     """Return the IoU of a box with each of the others."""
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
     both = np.prod(np.maximum(sides, 0), axis=1)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    shares: Floats = both / (areas + np.prod(box[2:] - box[:2]) - both)
+    shares: Float64Array = both / (areas + np.prod(box[2:] - box[:2]) - both)
     return shares
 
 

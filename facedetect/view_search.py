@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from facedetect.arrays import Float32Array
 from facedetect.backends import RawDetections
-from facedetect.backends.base import FloatArray
 from facedetect.faces import Box, DetectionParams, Face, Landmarks, Point
 from facedetect.fusion import fuse_looks, keep_best
 from facedetect.images import BGRImage
@@ -73,6 +73,6 @@ def _to_faces(raw: RawDetections, image: BGRImage) -> list[Face]:
     return [face for face in faces if face.box.area > 0]
 
 
-def _to_landmarks(row: FloatArray) -> Landmarks:
+def _to_landmarks(row: Float32Array) -> Landmarks:
     ys, xs = row[:5].tolist(), row[5:].tolist()
     return Landmarks(*(Point(x, y) for x, y in zip(xs, ys, strict=True)))

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facedetect.arrays import Float32Array
 from facedetect.errors import BackendProtocolError, unfinished_error
 from facedetect.faces import DetectionParams
 from facedetect.images import BGRImage
 from facedetect.model_ref import ModelRef
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +51,9 @@ class RawDetections:
     Raises BackendProtocolError if the shapes do not fit together or a number is not finite.
     """
 
-    prob: FloatArray
-    landmarks: FloatArray
-    box: FloatArray
+    prob: Float32Array
+    landmarks: Float32Array
+    box: Float32Array
     model: ModelRef
 
     def __post_init__(self) -> None:

@@ -7,13 +7,14 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
+from facedetect.arrays import Float32Array
 from facedetect.cores import available_cores
 from facedetect.engine import _native
 from facedetect.engine.packing import pack
 from facedetect.errors import BackendUnavailable, InvalidSettings, unfinished_error
 from facedetect.faces import DetectionParams
 from facedetect.mtcnn.geometry import Geometry
-from facedetect.mtcnn.weights import FloatArray, Weights
+from facedetect.mtcnn.weights import Weights
 
 
 class Engine:
@@ -45,7 +46,7 @@ class Engine:
 
     def detect(
         self, image: NDArray[np.uint8], params: DetectionParams, timeout_s: float | None = None
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    ) -> tuple[Float32Array, Float32Array, Float32Array]:
         """Find the faces in a BGR image [height, width, 3].
 
         Returns `prob` [n], `landmarks` [n, 10] as y1..y5, x1..x5 and `box` [n, 4] as y1, x1, y2,
@@ -66,7 +67,7 @@ class Engine:
 
     def cell_logits(
         self, image: NDArray[np.uint8], scale: float
-    ) -> tuple[FloatArray | None, FloatArray]:
+    ) -> tuple[Float32Array | None, Float32Array]:
         """Run P-Net on one level of a BGR image [height, width, 3].
 
         Returns its cells' logits, [rows, columns], as predicted by the screening (None if this

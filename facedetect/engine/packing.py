@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from facedetect.arrays import Float32Array
 from facedetect.engine.screening import MARGINS, PNET_ACTIVATIONS, ActivationRanges, is_calibrated
 from facedetect.mtcnn.weights import (
     POINTS,
-    FloatArray,
     Layer,
     Net,
     Weights,
@@ -88,7 +88,7 @@ def pack(weights: Weights, element: str) -> PackedNets:
     return packed
 
 
-def pad(values: NDArray[np.floating[Any]]) -> FloatArray:
+def pad(values: NDArray[np.floating[Any]]) -> Float32Array:
     """Fill the last block with zeros."""
     return np.pad(values, (0, -values.size % BLOCK)).astype(np.float32)
 
@@ -194,7 +194,7 @@ def _by_group(kernel: NDArray[np.int64], element: Element, stride: int) -> NDArr
     return np.ascontiguousarray(groups.transpose(3, 0, 1, 4, 2), dtype=element.weight_type)
 
 
-def _by_block(rows: FloatArray) -> FloatArray:
+def _by_block(rows: Float32Array) -> Float32Array:
     """[n, blocks * BLOCK] -> [blocks, n, BLOCK]."""
     blocks = rows.reshape(rows.shape[0], -1, BLOCK)
     return np.ascontiguousarray(blocks.transpose(1, 0, 2))

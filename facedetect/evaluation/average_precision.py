@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from facedetect.evaluation.dataset import BoolArray, BoxArray, Dataset, FloatArray, LabelledImage
+from facedetect.arrays import Float64Array
+from facedetect.evaluation.dataset import BoolArray, BoxArray, Dataset, LabelledImage
 from facedetect.evaluation.image_detections import ImageDetections
 from facedetect.evaluation.iou import iou_matrix
 
@@ -49,12 +50,12 @@ class PrecisionRecallCurve:
         return int(self.faces_by_image.sum())
 
     @property
-    def precision(self) -> FloatArray:
+    def precision(self) -> Float64Array:
         """[1000], 0..1; 1 where there are no detections yet."""
         return self._precision_recall[0]
 
     @property
-    def recall(self) -> FloatArray:
+    def recall(self) -> Float64Array:
         """[1000], 0..1."""
         return self._precision_recall[1]
 
@@ -63,7 +64,7 @@ class PrecisionRecallCurve:
         return average_precision(self.precision, self.recall)
 
     @cached_property
-    def false_positives(self) -> FloatArray:
+    def false_positives(self) -> Float64Array:
         """[1000], over all images."""
         by_image = self.detections_by_image - self.true_positives_by_image
         return np.asarray(by_image.sum(axis=0), np.float64)
@@ -85,7 +86,7 @@ class PrecisionRecallCurve:
         return float(self.recall[self.false_positives <= false_positives].max(initial=0.0))
 
     @cached_property
-    def _precision_recall(self) -> tuple[FloatArray, FloatArray]:
+    def _precision_recall(self) -> tuple[Float64Array, Float64Array]:
         detections = self.detections_by_image.sum(axis=0)
         true_positives = self.true_positives_by_image.sum(axis=0)
         return precision_recall(detections, true_positives, self.faces)
@@ -111,7 +112,7 @@ def score_boxes(
     return {subset: _count(dataset, matched, subset) for subset in dataset.subsets}
 
 
-def average_precision(precision: FloatArray, recall: FloatArray) -> float:
+def average_precision(precision: Float64Array, recall: Float64Array) -> float:
     """Return the area under the curve, with precision made monotonic: the best at recall >= r.
 
     Source: VOCap in wider_plot.m of the official eval_tools.
@@ -122,7 +123,7 @@ def average_precision(precision: FloatArray, recall: FloatArray) -> float:
 
 def precision_recall(
     detections: NDArray[np.int_], true_positives: NDArray[np.int_], faces: int
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Float64Array, Float64Array]:
     """Return precision, 1 where there are no detections, and recall."""
     precision = np.divide(
         true_positives, detections, out=np.ones(len(detections)), where=detections > 0
@@ -134,7 +135,7 @@ def precision_recall(
 class _MatchedDetections:
     """An image's normalised scores, descending, and the index of each match, or -1."""
 
-    scores: FloatArray
+    scores: Float64Array
     labels: NDArray[np.intp]
 
 
@@ -143,7 +144,7 @@ def _score_range(detections: Sequence[ImageDetections]) -> tuple[float, float]:
     return (scores.min(), scores.max()) if len(scores) else (0.0, 1.0)
 
 
-def _normalise(scores: FloatArray, score_range: tuple[float, float]) -> FloatArray:
+def _normalise(scores: Float64Array, score_range: tuple[float, float]) -> Float64Array:
     low, high = score_range
     return np.ones_like(scores) if low == high else (scores - low) / (high - low)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facedetect.arrays import Float64Array
 from facedetect.evaluation.average_precision import (
     PrecisionRecallCurve,
     average_precision,
     precision_recall,
 )
-from facedetect.evaluation.dataset import FloatArray
 
 _PERCENTILES = (2.5, 97.5)  # the limits of a 95 % interval
 _ROUNDS_AT_ONCE = 500
@@ -48,7 +48,7 @@ def bootstrap_difference(
     return ConfidenceInterval(estimate, float(low), float(high))
 
 
-def _resample(curve: PrecisionRecallCurve, draws: NDArray[np.int_]) -> FloatArray:
+def _resample(curve: PrecisionRecallCurve, draws: NDArray[np.int_]) -> Float64Array:
     """Return the average precision [rounds], given how often images were drawn [rounds, images]."""
     weights = draws.astype(np.float64)  # matrix products are much faster on floats
     detections = (weights @ curve.detections_by_image).round().astype(np.int64)

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from facedetect.arrays import Float64Array
+
 BoolArray = NDArray[np.bool_]
 
-BoxArray = FloatArray
+BoxArray = Float64Array
 """[n, 4] x_min, y_min, x_max, y_max, px."""
 
 MAX_COORDINATE_PX = 1e6
@@ -48,7 +49,7 @@ class LabelledImage:
     path: Path
     boxes: BoxArray
     subset_masks: Mapping[str, BoolArray]
-    landmarks: FloatArray | None = None
+    landmarks: Float64Array | None = None
 
 
 @dataclass(frozen=True, eq=False)

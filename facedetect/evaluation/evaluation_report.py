@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facedetect.evaluation.dataset import FloatArray
+from facedetect.arrays import Float64Array
 from facedetect.evaluation.evaluation_results import Evaluation, RunScores
 from facedetect.evaluation.landmark_errors import FAILURE_PERCENT
 from facedetect.evaluation.plots import PlotAxes, PlotCurve, draw_plot
@@ -82,5 +82,5 @@ def _landmark_curves(evaluation: Evaluation) -> list[PlotCurve]:
     return curves
 
 
-def _curve(scores: RunScores, note: str, x: FloatArray, y: FloatArray) -> PlotCurve:
+def _curve(scores: RunScores, note: str, x: Float64Array, y: Float64Array) -> PlotCurve:
     return PlotCurve(scores.run.detector, scores.run.setting, note, x, y)

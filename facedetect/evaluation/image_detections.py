@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, FiniteFloat, model_validator
 
-from facedetect.evaluation.dataset import LANDMARK_COUNT, BoxArray, FloatArray
+from facedetect.arrays import Float64Array
+from facedetect.evaluation.dataset import LANDMARK_COUNT, BoxArray
 from facedetect.evaluation.json_validation import Coordinates, Corners
 
 FivePoints = tuple[Coordinates, Coordinates, Coordinates, Coordinates, Coordinates]
@@ -27,7 +28,7 @@ class ImageDetections:
     image: str
     boxes: BoxArray
     scores: NDArray[np.float64]
-    landmarks: FloatArray | None
+    landmarks: Float64Array | None
     seconds: float
     error: str | None = None
 
@@ -54,7 +55,7 @@ class DetectionLists(BaseModel):
             )
         return self
 
-    def to_arrays(self) -> tuple[BoxArray, NDArray[np.float64], FloatArray | None]:
+    def to_arrays(self) -> tuple[BoxArray, NDArray[np.float64], Float64Array | None]:
         """Return `boxes`, `scores` and `landmarks` by descending score."""
         boxes = np.array(self.boxes, np.float64).reshape(-1, 4)
         scores = np.array(self.scores, np.float64)

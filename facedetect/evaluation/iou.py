@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from facedetect.evaluation.dataset import BoxArray, FloatArray
+from facedetect.arrays import Float64Array
+from facedetect.evaluation.dataset import BoxArray
 
 
-def iou_matrix(boxes: BoxArray, others: BoxArray) -> FloatArray:
+def iou_matrix(boxes: BoxArray, others: BoxArray) -> Float64Array:
     """Return the IoU of each box [n, 4] with each of the others [m, 4]: [n, m], 0..1.
 
     As in the official evaluation, boxes include their last pixel: a box is x_max - x_min + 1 wide.
@@ -21,5 +22,5 @@ def iou_matrix(boxes: BoxArray, others: BoxArray) -> FloatArray:
     return np.asarray(intersection / union)
 
 
-def _areas(boxes: BoxArray) -> FloatArray:
+def _areas(boxes: BoxArray) -> Float64Array:
     return np.asarray((boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1))

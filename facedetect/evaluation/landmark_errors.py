@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facedetect.arrays import Float64Array
 from facedetect.evaluation.dataset import (
     LANDMARK_COUNT,
     BoxArray,
     Dataset,
-    FloatArray,
     LabelledImage,
 )
 from facedetect.evaluation.image_detections import ImageDetections
@@ -30,10 +30,10 @@ class LandmarkErrors:
     `by_point` is [faces, 5]: left eye, right eye, nose, left and right mouth corner.
     """
 
-    by_point: FloatArray
+    by_point: Float64Array
 
     @property
-    def by_face(self) -> FloatArray:
+    def by_face(self) -> Float64Array:
         """The mean over the points of each face, [faces]."""
         return np.asarray(self.by_point.mean(axis=1))
 
@@ -61,18 +61,18 @@ class LandmarkErrors:
         return float(np.median(self._sorted())) if self.detected else float("nan")
 
     @property
-    def mean_by_point(self) -> FloatArray:
+    def mean_by_point(self) -> Float64Array:
         """Each point's mean over detected faces, [5]; NaN if there are none."""
         if not self.detected:
             return np.full(LANDMARK_COUNT, np.nan)
         return np.asarray(np.nanmean(self.by_point, axis=0))
 
-    def cumulative(self) -> tuple[FloatArray, FloatArray]:
+    def cumulative(self) -> tuple[Float64Array, Float64Array]:
         """Return the sorted errors, per cent, and the share of all faces up to each, 0..1."""
         errors = self._sorted()
         return errors, np.arange(1, len(errors) + 1) / max(len(self.by_point), 1)
 
-    def _sorted(self) -> FloatArray:
+    def _sorted(self) -> Float64Array:
         return np.sort(self.by_face[np.isfinite(self.by_face)])
 
 
@@ -106,7 +106,7 @@ def mean_over_common_faces(
     return means[0], means[1], int(common.sum())
 
 
-def _image_errors(image: LabelledImage, detections: ImageDetections) -> Iterator[FloatArray]:
+def _image_errors(image: LabelledImage, detections: ImageDetections) -> Iterator[Float64Array]:
     """Yield the errors [5] of each face with labelled landmarks."""
     if image.landmarks is None:
         return
@@ -118,8 +118,8 @@ def _image_errors(image: LabelledImage, detections: ImageDetections) -> Iterator
 
 
 def _face_errors(
-    points: FloatArray, box: BoxArray | None, detections: ImageDetections
-) -> FloatArray:
+    points: Float64Array, box: BoxArray | None, detections: ImageDetections
+) -> Float64Array:
     missed = np.full(LANDMARK_COUNT, np.nan)
     if detections.landmarks is None or not len(detections.boxes):
         return missed
@@ -138,7 +138,7 @@ def _match_by_box(box: BoxArray, boxes: BoxArray) -> int | None:
     return int(ious.argmax()) if ious.max() >= _MIN_IOU else None
 
 
-def _match_by_points(points: FloatArray, distances: FloatArray, boxes: BoxArray) -> int | None:
+def _match_by_points(points: Float64Array, distances: Float64Array, boxes: BoxArray) -> int | None:
     centre = points.mean(axis=0)
     contains = ((boxes[:, :2] <= centre) & (centre <= boxes[:, 2:])).all(axis=1)
     if not contains.any():

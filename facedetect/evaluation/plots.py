@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facedetect.evaluation.dataset import FloatArray
+from facedetect.arrays import Float64Array
 from facedetect.evaluation.svg import save_svg
 from facedetect.extras import requires_extra
 
@@ -20,8 +20,8 @@ class PlotCurve:
     detector: str
     setting: str
     note: str
-    x: FloatArray
-    y: FloatArray
+    x: Float64Array
+    y: Float64Array
 
 
 @dataclass(frozen=True)

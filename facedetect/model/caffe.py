@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from facedetect.arrays import Float32Array
 from facedetect.errors import InvalidModel
 from facedetect.model.caffe_pb2 import BlobProto, NetParameter
-from facedetect.mtcnn.weights import POINTS, Arrays, FloatArray, array_shapes
+from facedetect.mtcnn.weights import POINTS, Arrays, array_shapes
 
 # A file's layers: our name -> the author's name, and the author's name of the PReLU after it.
 LayerNames = dict[str, tuple[str, ...]]
@@ -61,7 +62,7 @@ def read_caffe(folder: Path) -> Arrays:
     """
     has_landmark_net = (folder / _LANDMARK_FILE).exists()
     files = _REQUIRED | ({_LANDMARK_FILE: _LANDMARK_LAYERS} if has_landmark_net else {})
-    arrays: dict[str, FloatArray] = {}
+    arrays: dict[str, Float32Array] = {}
     for file, names in files.items():
         layers = _read_layers(folder / file)
         for ours, (layer, *prelu) in names.items():
@@ -75,7 +76,7 @@ def read_caffe(folder: Path) -> Arrays:
     return arrays
 
 
-def _read_layers(path: Path) -> dict[str, list[FloatArray]]:
+def _read_layers(path: Path) -> dict[str, list[Float32Array]]:
     """Read each layer's arrays by layer name."""
     net = NetParameter()
     try:
@@ -88,13 +89,13 @@ def _read_layers(path: Path) -> dict[str, list[FloatArray]]:
         ) from error
 
 
-def _array(blob: BlobProto) -> FloatArray:
+def _array(blob: BlobProto) -> Float32Array:
     """Read a blob; dense kernels, which Caffe stores as [out, in], become [in, out]."""
     array = np.array(blob.data, np.float32).reshape(blob.shape.dim)
     return np.ascontiguousarray(array.T) if array.ndim == _DENSE_RANK else array
 
 
-def _channels_last(kernel: FloatArray) -> FloatArray:
+def _channels_last(kernel: Float32Array) -> Float32Array:
     """Reorder the inputs of the layer that flattens maps, since Caffe has channels first."""
     inputs, outputs = kernel.shape
     maps = kernel.reshape(inputs // _MAP_SIDE**2, _MAP_SIDE, _MAP_SIDE, outputs)

@@ -14,7 +14,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from facedetect.mtcnn.weights import FloatArray, Layer, Net, concat_outputs
+from facedetect.arrays import Float32Array
+from facedetect.mtcnn.weights import Layer, Net, concat_outputs
 
 # oneDNN's convolutions write channels in blocks of 16, so filling the last block costs no time.
 _CHANNEL_BLOCK = 16
@@ -172,12 +173,12 @@ def hidden_layer(x: tf.Tensor, layer: Layer) -> tf.Tensor:
     return tf.maximum(y, y * _slope_of(layer))
 
 
-def _slope_of(layer: Layer) -> FloatArray:
+def _slope_of(layer: Layer) -> Float32Array:
     assert layer.slope is not None, "this layer has no PReLU"
     return layer.slope
 
 
-def _scale_inputs(layer: Layer, factors: FloatArray) -> Layer:
+def _scale_inputs(layer: Layer, factors: Float32Array) -> Layer:
     return Layer(layer.kernel * factors[:, np.newaxis], layer.bias, layer.slope)
 
 
@@ -204,5 +205,5 @@ def _without_steep_slopes(first: Layer, second: Layer) -> tuple[Layer, Layer]:
     return widened_first, widened_second
 
 
-def _pad_last(array: FloatArray, count: int) -> FloatArray:
+def _pad_last(array: Float32Array, count: int) -> Float32Array:
     return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, count)])

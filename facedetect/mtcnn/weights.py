@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from facedetect.arrays import Float32Array
 from facedetect.errors import InvalidModel
 
-FloatArray = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
 
 POINTS = range(1, 6)
@@ -69,9 +69,9 @@ _HEADS = ("face", *_YX_COLUMNS)
 class Layer:
     """`kernel` [height, width, in, out] or [in, out], `bias` [out], PReLU `slope` [out]."""
 
-    kernel: FloatArray
-    bias: FloatArray
-    slope: FloatArray | None = None
+    kernel: Float32Array
+    bias: Float32Array
+    slope: Float32Array | None = None
 
 
 Net = Mapping[str, Layer]
@@ -180,7 +180,9 @@ def _layer(arrays: Arrays, name: str) -> Layer:
     return Layer(kernel, bias, arrays.get(f"{name}/slope"))
 
 
-def _fold_normalisation(kernel: FloatArray, bias: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _fold_normalisation(
+    kernel: Float32Array, bias: Float32Array
+) -> tuple[Float32Array, Float32Array]:
     """Fold (x - 127.5) / 128 and RGB -> BGR into a first convolution, in float64."""
     wide = kernel[:, :, ::-1].astype(np.float64)
     shifted = bias - NEUTRAL / 128 * wide.sum(axis=(0, 1, 2))

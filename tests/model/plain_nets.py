@@ -10,16 +10,16 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
-Arrays = Mapping[str, FloatArray]
+from facedetect.arrays import Float32Array
+
+Arrays = Mapping[str, Float32Array]
 
 _YX_BOX = [1, 0, 3, 2]
 _YX_LANDMARKS = [5, 6, 7, 8, 9, 0, 1, 2, 3, 4]
 
 
-def pnet(arrays: Arrays, image: FloatArray) -> tuple[FloatArray, FloatArray]:
+def pnet(arrays: Arrays, image: Float32Array) -> tuple[Float32Array, Float32Array]:
     """[h, w, 3] -> face logits [h', w'] and box offsets y1, x1, y2, x2 [h', w', 4]."""
     y = _author_input(image[np.newaxis])
     y = _pool(_conv(arrays, "pnet/conv1", y), 2, "VALID")
@@ -30,12 +30,12 @@ def pnet(arrays: Arrays, image: FloatArray) -> tuple[FloatArray, FloatArray]:
     return scores[..., 1] - scores[..., 0], offsets[..., _YX_BOX]
 
 
-def rnet(arrays: Arrays, crops: FloatArray) -> FloatArray:
+def rnet(arrays: Arrays, crops: Float32Array) -> Float32Array:
     """[n, 24, 24, 3] -> [n, 5]: face logit and box offsets."""
     return _heads(arrays, "rnet", _crop_features(arrays, "rnet/conv{}", crops))
 
 
-def onet(arrays: Arrays, crops: FloatArray) -> FloatArray:
+def onet(arrays: Arrays, crops: Float32Array) -> Float32Array:
     """[n, 48, 48, 3] -> [n, 15]: face logit, box offsets and landmarks."""
     y = _pool(_conv(arrays, "onet/conv1", _author_input(crops)), 3, "SAME")
     y = _pool(_conv(arrays, "onet/conv2", y), 3, "VALID")
@@ -46,7 +46,7 @@ def onet(arrays: Arrays, crops: FloatArray) -> FloatArray:
     return np.concatenate([_heads(arrays, "onet", y), landmarks], axis=1)
 
 
-def lnet(arrays: Arrays, patches: FloatArray) -> FloatArray:
+def lnet(arrays: Arrays, patches: Float32Array) -> Float32Array:
     """[5, n, 24, 24, 3] -> [n, 10]: where in its patch each point is, y1..y5, x1..x5."""
     numbers = range(1, 6)
     maps = [
@@ -62,19 +62,19 @@ def lnet(arrays: Arrays, patches: FloatArray) -> FloatArray:
     return np.concatenate([np.stack(positions_xy, axis=2)[:, i] for i in (1, 0)], axis=1)
 
 
-def _crop_features(arrays: Arrays, names: str, crops: FloatArray) -> tf.Tensor:
+def _crop_features(arrays: Arrays, names: str, crops: Float32Array) -> tf.Tensor:
     """R-Net's convolutions, called by the `names` with a 1, 2 and 3: [n, 3, 3, 64]."""
     y = _pool(_conv(arrays, names.format(1), _author_input(crops)), 3, "SAME")
     y = _pool(_conv(arrays, names.format(2), y), 3, "VALID")
     return _conv(arrays, names.format(3), y)
 
 
-def _author_input(images: FloatArray) -> FloatArray:
+def _author_input(images: Float32Array) -> Float32Array:
     rgb = images[..., ::-1].swapaxes(1, 2)
     return np.ascontiguousarray((rgb - 127.5) / 128, dtype=np.float32)
 
 
-def _heads(arrays: Arrays, net: str, y: tf.Tensor) -> FloatArray:
+def _heads(arrays: Arrays, net: str, y: tf.Tensor) -> Float32Array:
     hidden = _head_input(arrays, f"{net}/dense", y)
     scores = hidden @ arrays[f"{net}/face/weight"] + arrays[f"{net}/face/bias"]
     offsets = hidden @ arrays[f"{net}/box/weight"] + arrays[f"{net}/box/bias"]
@@ -82,7 +82,7 @@ def _heads(arrays: Arrays, net: str, y: tf.Tensor) -> FloatArray:
     return np.concatenate([logits, offsets[:, _YX_BOX]], axis=1, dtype=np.float32)
 
 
-def _head_input(arrays: Arrays, dense: str, y: tf.Tensor) -> FloatArray:
+def _head_input(arrays: Arrays, dense: str, y: tf.Tensor) -> Float32Array:
     flat = np.asarray(y).reshape(y.shape[0], -1)
     y = flat @ arrays[f"{dense}/weight"] + arrays[f"{dense}/bias"]
     return _prelu(arrays[f"{dense}/slope"], y)
@@ -95,7 +95,7 @@ def _conv(arrays: Arrays, name: str, x: tf.Tensor) -> tf.Tensor:
     return y if slope is None else tf.constant(_prelu(slope, y.numpy()))
 
 
-def _prelu(slope: FloatArray, y: FloatArray) -> FloatArray:
+def _prelu(slope: Float32Array, y: Float32Array) -> Float32Array:
     return np.where(y > 0, y, slope * y).astype(np.float32)
 
 

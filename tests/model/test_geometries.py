@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from facedetect import DetectionParams
+from facedetect.arrays import Float32Array
 from facedetect.images import BGRImage
 from facedetect.model.box_ops import truncate
 from facedetect.model.freeze import build_graph, freeze
@@ -25,7 +26,7 @@ from facedetect.mtcnn.weights import default_weights_path, load_weights
 from tests.model.cases import DEFAULTS, RECIPE, pictures
 from tests.model.graphs import OUTPUTS, Found, FrozenGraph, differences
 from tests.model.plain_cascade import PlainCascade
-from tests.model.plain_nets import Arrays, FloatArray
+from tests.model.plain_nets import Arrays
 
 TOLERANCES = {"box": 0.01, "prob": 1e-4, "landmarks": 0.01}
 
@@ -229,12 +230,12 @@ def run(
     image: NDArray[np.generic],
     params: DetectionParams,
     names: Sequence[str],
-) -> list[FloatArray]:
+) -> list[Float32Array]:
     """Tensors of a graph by the names of their operations, for an image of the type it takes."""
     with tf.Graph().as_default() as graph:
         tf.graph_util.import_graph_def(graph_def, name="")
     with open_session(graph) as session:
-        found: list[FloatArray] = session.run(
+        found: list[Float32Array] = session.run(
             [f"{name}:0" for name in names],
             {
                 "input:0": image,

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from facedetect import DetectionParams
+from facedetect.arrays import Float32Array
 from facedetect.errors import InvalidModel
 from facedetect.images import BGRImage
 from facedetect.model.caffe import read_caffe
@@ -21,8 +21,7 @@ from tests.conftest import optional_folder
 from tests.model import plain_nets
 from tests.model.graphs import FrozenGraph
 
-FloatArray = NDArray[np.float32]
-Arrays = dict[str, FloatArray]
+Arrays = dict[str, Float32Array]
 
 
 def random_arrays() -> Arrays:
@@ -205,10 +204,10 @@ def test_averaged_landmarks_of_a_mirrored_image_are_the_mirrored_ones(astronaut:
 _OTHER_SIDE = [1, 0, 2, 4, 3]
 
 
-def _mirror(landmarks: FloatArray, width: int) -> FloatArray:
+def _mirror(landmarks: Float32Array, width: int) -> Float32Array:
     y, x = landmarks[:, :5], landmarks[:, 5:]
     return np.concatenate([y[:, _OTHER_SIDE], width - x[:, _OTHER_SIDE]], axis=1)
 
 
-def _mirror_boxes(boxes: FloatArray, width: int) -> FloatArray:
+def _mirror_boxes(boxes: Float32Array, width: int) -> Float32Array:
     return np.stack([boxes[:, 0], width - boxes[:, 3], boxes[:, 2], width - boxes[:, 1]], axis=1)

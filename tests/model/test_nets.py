@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from facedetect.arrays import Float32Array
 from facedetect.images import BGRImage
 from facedetect.model.nets import ONet, PNet, RNet
 from facedetect.mtcnn.weights import default_weights_path, load_weights
 from tests.model import plain_nets
 from tests.model.plain_nets import Arrays
-
-FloatArray = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +20,7 @@ def arrays() -> Arrays:
     return load_file(default_weights_path())
 
 
-def crops(image: BGRImage, side: int, count: int) -> FloatArray:
+def crops(image: BGRImage, side: int, count: int) -> Float32Array:
     """Parts of the photograph, of faces and of anything else."""
     places = np.random.default_rng(3).integers(0, 512 - side, (count, 2))
     return np.stack(
@@ -52,7 +50,7 @@ def test_onet(arrays: Arrays, astronaut: BGRImage) -> None:
     close(ONet(load_weights().onet)(tf.constant(images)).numpy(), plain_nets.onet(arrays, images))
 
 
-def close(ours: FloatArray, plain: FloatArray) -> None:
+def close(ours: Float32Array, plain: Float32Array) -> None:
     assert ours.shape == plain.shape
     assert np.abs(ours - plain).max() < 2e-4
 

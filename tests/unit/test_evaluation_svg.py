@@ -5,21 +5,19 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from facedetect.arrays import Float64Array
 from facedetect.evaluation.svg import save_svg
 
-FloatArray = NDArray[np.float64]
 
-
-def figure_of(x: FloatArray, y: FloatArray, marker: str = "") -> Figure:
+def figure_of(x: Float64Array, y: Float64Array, marker: str = "") -> Figure:
     figure = Figure(figsize=(4, 3))
     figure.subplots().plot(x, y, label="a <curve> of 1.2345", marker=marker)
     figure.axes[0].legend()
     return figure
 
 
-def steps(count: int) -> tuple[FloatArray, FloatArray]:
+def steps(count: int) -> tuple[Float64Array, Float64Array]:
     """A falling staircase with teeth, as precision over recall."""
     x = np.linspace(0, 1, count)
     return x, 1 - x**4 + 0.02 * np.random.default_rng(1).random(count)

@@ -21,6 +21,7 @@ PACKAGE = Path(facedetect.__file__).parent
 LAYERS = [
     [
         "argument_checks",
+        "arrays",
         "background_loop",
         "cores",
         "errors",

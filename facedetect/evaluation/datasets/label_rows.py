@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
 
+from facedetect.arrays import Float64Array
 from facedetect.errors import InvalidDataset
 from facedetect.evaluation.dataset import (
     ALL,
@@ -16,7 +17,6 @@ from facedetect.evaluation.dataset import (
     BoolArray,
     BoxArray,
     Dataset,
-    FloatArray,
     LabelledImage,
     Metric,
 )
@@ -136,7 +136,7 @@ def _check_boxes(place: str, boxes: BoxArray, subset_masks: Mapping[str, BoolArr
         )
 
 
-def _landmarks(place: str, row: LabelRow) -> FloatArray:
+def _landmarks(place: str, row: LabelRow) -> Float64Array:
     """Return each face's landmarks [n, 5, 2]; NaN for a face without any."""
     faces = row.landmarks or []
     if row.boxes is not None and len(faces) != len(row.boxes):

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from facedetect.arrays import Float64Array
 from facedetect.errors import InvalidDataset
-from facedetect.evaluation.dataset import FloatArray
 from facedetect.extras import requires_extra
 
 
@@ -51,6 +51,6 @@ def cell_text(cell: Any) -> str:
     return str(np.ravel(cell)[0])
 
 
-def cell_numbers(cell: Any) -> FloatArray:
+def cell_numbers(cell: Any) -> Float64Array:
     """Return a cell's numbers as floats: MATLAB stores them in the smallest type that fits."""
     return np.asarray(cell, np.float64).ravel()

@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from facedetect.arrays import Float64Array
 from facedetect.errors import InvalidDataset
 from facedetect.evaluation.dataset import (
     ALL,
     BoolArray,
     Dataset,
-    FloatArray,
     LabelledImage,
     Metric,
 )
@@ -77,7 +77,7 @@ def read_wider(files: Mapping[str, Path], images: Path) -> Dataset:
     return Dataset(Metric.AVERAGE_PRECISION, tuple(_LEVELS), tuple(levelled))
 
 
-def _labelled(images: Path, name: str, faces: FloatArray) -> LabelledImage:
+def _labelled(images: Path, name: str, faces: Float64Array) -> LabelledImage:
     """Return an image with its faces [n, 5]: x, y, width, height, and whether it is invalid."""
     boxes = np.hstack([faces[:, :2], faces[:, :2] + faces[:, 2:4]])
     has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
@@ -141,7 +141,7 @@ def _read_level(path: Path, labelled: Sequence[LabelledImage]) -> list[BoolArray
     return [_mask(path, *of_image) for of_image in zip(labelled, indices, strict=True)]
 
 
-def _mask(path: Path, image: LabelledImage, indices: FloatArray) -> BoolArray:
+def _mask(path: Path, image: LabelledImage, indices: Float64Array) -> BoolArray:
     """Return the mask for box indices that start at 1, as in MATLAB."""
     count = len(image.boxes)
     if len(indices) and not (indices.min() >= 1 and indices.max() <= count):
