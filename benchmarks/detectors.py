@@ -50,7 +50,7 @@ def load_facedetect(_: str, threads: int) -> Detect:
         wanted = DetectionParams(params.min_size, params.factor, (first, second, third))
         found = detector.detect(image, wanted)
         return Faces(
-            [[f.box.x_min, f.box.y_min, f.box.x_max, f.box.y_max] for f in found],
+            [list(face.box.xyxy) for face in found],
             [face.confidence for face in found],
             [[[point.x, point.y] for point in face.landmarks] for face in found],
         )

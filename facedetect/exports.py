@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facedetect.errors import InvalidSettings
-from facedetect.faces import Face, ImageResult
+from facedetect.faces import Face, ImageResult, Landmarks
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 _COLUMNS = (
     *("confidence", "x_min", "y_min", "x_max", "y_max"),
-    *(f"{point}_{axis}" for point in _POINTS for axis in "xy"),
+    *(f"{point.name}_{axis}" for point in fields(Landmarks) for axis in "xy"),
     "roll_deg",
 )
 
@@ -44,12 +44,12 @@ def to_supervision(faces: Sequence[Face]) -> Any:
         import supervision
     except ImportError as error:
         raise _missing("supervision") from error
-    landmarks = [[(point.x, point.y) for point in face.landmarks] for face in faces]
+    landmarks = [face.landmarks.xy for face in faces]
     return supervision.Detections(
         xyxy=np.array([face.box.xyxy for face in faces], np.float32).reshape(-1, 4),
         confidence=np.array([face.confidence for face in faces], np.float32),
         class_id=np.zeros(len(faces), int),
-        data={"landmarks": np.array(landmarks, np.float32).reshape(-1, len(_POINTS), 2)},
+        data={"landmarks": np.array(landmarks, np.float32).reshape(-1, 5, 2)},
     )
 
 
@@ -65,10 +65,8 @@ def _rows(item: Face | ImageResult[Any]) -> Iterator[dict[str, Any]]:
 
 
 def _row(face: Face) -> dict[str, float]:
-    marks = [value for point in face.landmarks for value in (point.x, point.y)]
-    return dict(
-        zip(_COLUMNS, (face.confidence, *face.box.xyxy, *marks, face.roll_deg), strict=True)
-    )
+    values = (face.confidence, *face.box.xyxy, *face.landmarks.xy, face.roll_deg)
+    return dict(zip(_COLUMNS, values, strict=True))
 
 
 def _missing(name: str) -> InvalidSettings:

@@ -105,6 +105,11 @@ class Landmarks:
     def __iter__(self) -> Iterator[Point]:
         return iter((self.left_eye, self.right_eye, self.nose, self.mouth_left, self.mouth_right))
 
+    @property
+    def xy(self) -> tuple[float, ...]:
+        """x and y of each point in turn, px."""
+        return tuple(value for point in self for value in (point.x, point.y))
+
 
 @dataclass(frozen=True)
 class Face:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 import numpy as np
@@ -45,7 +45,7 @@ def _merge(
     """Start with the best face, and add the one that overlaps it most from each other group."""
     faces = list(chain.from_iterable(groups))
     group_of = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    boxes = np.array([_xyxy(face.box) for face in faces]).reshape(-1, 4)
+    boxes = np.array([face.box.xyxy for face in faces]).reshape(-1, 4)
     by_x = np.argsort(boxes[:, 0])
     sorted_x = boxes[by_x, 0]
     is_free = np.ones(len(faces), bool)
@@ -86,16 +86,8 @@ def _overlaps(box: Float64Array, boxes: Float64Array) -> Float64Array:
 
 def _mean(faces: Sequence[Face], look_count: int) -> Face:
     scores = np.array([face.confidence for face in faces])
-    places = np.array([[*_xyxy(face.box), *_coordinates(face)] for face in faces])
+    places = np.array([[*face.box.xyxy, *face.landmarks.xy] for face in faces])
     weighted = np.average(places, axis=0, weights=scores)
     mean = np.clip(weighted, places.min(axis=0), places.max(axis=0)).tolist()  # despite rounding
     points = (Point(*pair) for pair in zip(mean[4::2], mean[5::2], strict=True))
     return Face(Box(*mean[:4]), float(scores.sum()) / look_count, Landmarks(*points))
-
-
-def _xyxy(box: Box) -> tuple[float, float, float, float]:
-    return box.x_min, box.y_min, box.x_max, box.y_max
-
-
-def _coordinates(face: Face) -> Iterable[float]:
-    return chain.from_iterable((point.x, point.y) for point in face.landmarks)

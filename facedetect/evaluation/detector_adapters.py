@@ -85,13 +85,11 @@ class BackendAdapter:
 
 def to_detections(image: str, faces: list[Face], seconds: float) -> ImageDetections:
     """Convert faces, most confident first, to the evaluation's format."""
-    corners = [(f.box.x_min, f.box.y_min, f.box.x_max, f.box.y_max) for f in faces]
-    points = [[(point.x, point.y) for point in face.landmarks] for face in faces]
     return ImageDetections(
         image,
-        np.array(corners, np.float64).reshape(-1, 4),
+        np.array([face.box.xyxy for face in faces], np.float64).reshape(-1, 4),
         np.array([face.confidence for face in faces], np.float64),
-        np.array(points, np.float64).reshape(-1, LANDMARK_COUNT, 2),
+        np.array([face.landmarks.xy for face in faces], np.float64).reshape(-1, LANDMARK_COUNT, 2),
         seconds,
     )
 

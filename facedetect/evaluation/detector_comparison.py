@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from facedetect.detector import Detector
 from facedetect.errors import PER_IMAGE_ERRORS
@@ -78,10 +79,5 @@ def compare_faces(image: str, first: list[Face], second: list[Face]) -> ImageCom
 
 
 def _shift(a: Face, b: Face) -> float:
-    return max(math.dist(p, q) for p, q in zip(_points(a), _points(b), strict=True))
-
-
-def _points(face: Face) -> list[tuple[float, float]]:
-    box = face.box
-    corners = [(box.x_min, box.y_min), (box.x_max, box.y_max)]
-    return corners + [(point.x, point.y) for point in face.landmarks]
+    first, second = (np.reshape([*f.box.xyxy, *f.landmarks.xy], (-1, 2)) for f in (a, b))
+    return float(np.linalg.norm(first - second, axis=1).max())
