@@ -44,43 +44,22 @@ class View:
         """
         if self == View():
             return face
-        way = _WayBack(self, view.shape[1], view.shape[0], picture.shape[1], picture.shape[0])
+
+        def back(x: float, y: float) -> tuple[float, float]:
+            height, width = view.shape[:2]
+            if self.is_mirrored:
+                x = width - x
+            for _ in range(0, self.rotation, 90):
+                x, y, width, height = y, width - x, height, width
+            return x * picture.shape[1] / width, y * picture.shape[0] / height
+
         box = face.box
-        corners = way.back(box.x_min, box.y_min), way.back(box.x_max, box.y_max)
+        corners = back(box.x_min, box.y_min), back(box.x_max, box.y_max)
         (x_min, x_max), (y_min, y_max) = (sorted(pair) for pair in zip(*corners, strict=True))
-        points = [Point(*way.back(point.x, point.y)) for point in face.landmarks]
+        points = [Point(*back(point.x, point.y)) for point in face.landmarks]
         if self.is_mirrored:
             points = [points[i] for i in (1, 0, 2, 4, 3)]
         return Face(Box(x_min, y_min, x_max, y_max), face.confidence, Landmarks(*points))
-
-
-@dataclass(frozen=True)
-class _WayBack:
-    """Maps points of a view of `width` x `height` px back to its picture, in pixel-edge units."""
-
-    view: View
-    width: int
-    height: int
-    picture_width: int
-    picture_height: int
-
-    def back(self, x: float, y: float) -> tuple[float, float]:
-        if self.view.is_mirrored:
-            x = self.width - x
-        x, y, width, height = self._upright(x, y)
-        return x * self.picture_width / width, y * self.picture_height / height
-
-    def _upright(self, x: float, y: float) -> tuple[float, float, int, int]:
-        """Rotate a point back; returns it with the size of the upright view."""
-        width, height = self.width, self.height
-        match self.view.rotation:
-            case 90:
-                return y, width - x, height, width
-            case 180:
-                return width - x, height - y, width, height
-            case 270:
-                return height - y, x, height, width
-        return x, y, width, height
 
 
 def looks_at(rotation: int, count: int) -> Iterator[View]:
