@@ -1,10 +1,11 @@
-"""Retry calls that a busy server rejected."""
+"""Retry calls that a busy or unavailable server did not answer."""
 
 from __future__ import annotations
 
+import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from facedetect.tfserving.api import ServingError
@@ -19,21 +20,30 @@ _LONGEST_PAUSE_S = 1.0
 _TOO_LARGE = ("OOM when allocating", "larger than max")
 
 
-def ask_until_free(call: Callable[[float], T], timeout_s: float) -> T:
+def ask_until_free(
+    call: Callable[[float], T], timeout_s: float, unavailable_pauses_s: Sequence[float] = ()
+) -> T:
     """Return `call(time_left_s)`; while the server is busy, pause and retry until time is up.
 
-    Raises ServingError: the rejection if the server stays busy, any other error at once. A client
-    calls its replicas in turn, so a retry goes to another one if there is one.
+    A server that is unavailable is asked again after each of its own pauses. Raises ServingError:
+    the last of these errors in the end, any other at once. A client calls its replicas in turn, so
+    a retry goes to another one if there is one.
     """
     deadline = time.monotonic() + timeout_s
-    for pause_s in _pauses():
+    busy_pauses, unavailable_pauses = _pauses(), iter(unavailable_pauses_s)
+    while True:
         try:
             return call(deadline - time.monotonic())
         except ServingError as error:
-            if not _is_busy(error) or time.monotonic() + pause_s >= deadline:
+            if _is_busy(error):
+                pause_s, unavailable_pauses = next(busy_pauses), iter(unavailable_pauses_s)
+            elif error.code == Code.UNAVAILABLE:
+                pause_s = next(unavailable_pauses, math.inf)
+            else:
+                raise
+            if time.monotonic() + pause_s >= deadline:
                 raise
         time.sleep(pause_s)
-    raise AssertionError("the pauses never end")
 
 
 def _pauses() -> Iterator[float]:

@@ -131,22 +131,10 @@ class RestClient:
         Raises ServingError.
         """
         return ask_until_free(
-            lambda _: self._call_available(method, path, deadline, body),
+            lambda _: self._call_once(method, path, deadline, body),
             deadline - time.monotonic(),
+            _PAUSES_S,
         )
-
-    def _call_available(
-        self, method: str, path: str, deadline: float, body: bytes | None
-    ) -> dict[str, Any]:
-        for pause_s in _PAUSES_S:
-            try:
-                return self._call_once(method, path, deadline, body)
-            except ServingError as error:
-                is_late = time.monotonic() + pause_s >= deadline
-                if error.code != Code.UNAVAILABLE or is_late:
-                    raise
-            time.sleep(pause_s)
-        return self._call_once(method, path, deadline, body)
 
     def _call_once(
         self, method: str, path: str, deadline: float, body: bytes | None
