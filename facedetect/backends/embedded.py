@@ -20,40 +20,31 @@ if TYPE_CHECKING:
 _MAX_PYRAMID_PIXELS = 2_000_000_000
 
 
-class EmbeddedBackend(InProcessBackend):
-    """Runs the native engine with the built-in weights, or those of a .safetensors file.
+def embedded_backend(
+    weights: Path | None = None,
+    *,
+    geometry: str = "accurate",
+    averages_landmarks: bool = False,
+    threads: int | None = None,
+    instruction_set: str | None = None,
+) -> InProcessBackend:
+    """Return a backend for the native engine with the built-in weights, or those of a file.
 
     The first call starts the engine. By default, the engine chooses `threads` and
     `instruction_set`. Raises InvalidSettings as `named_geometry` does.
     """
+    cascade = named_geometry(geometry, averages_landmarks=averages_landmarks)
+    ref = _model_ref(weights, geometry, averages_landmarks=averages_landmarks)
 
-    def __init__(
-        self,
-        weights: Path | None = None,
-        *,
-        geometry: str = "accurate",
-        averages_landmarks: bool = False,
-        threads: int | None = None,
-        instruction_set: str | None = None,
-    ) -> None:
-        super().__init__(str(weights or "the built-in model"))
-        self._weights = weights
-        self._geometry = named_geometry(geometry, averages_landmarks=averages_landmarks)
-        self._threads = threads
-        self._instruction_set = instruction_set
-        self._ref = _model_ref(weights, geometry, averages_landmarks=averages_landmarks)
-
-    def _load_model(self) -> _LoadedEngine:
+    def load() -> _LoadedEngine:
         from facedetect.engine.engine import Engine
         from facedetect.mtcnn.weights import load_weights
 
-        engine = Engine(
-            load_weights(self._weights),
-            self._geometry,
-            threads=self._threads,
-            instruction_set=self._instruction_set,
-        )
-        return _LoadedEngine(engine, self._ref)
+        arrays = load_weights(weights)
+        engine = Engine(arrays, cascade, threads=threads, instruction_set=instruction_set)
+        return _LoadedEngine(engine, ref)
+
+    return InProcessBackend(str(weights or "the built-in model"), load)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""The common base of backends whose model is in this process."""
+"""A backend whose model is in this process."""
 
 from __future__ import annotations
 
 import threading
 import time
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Protocol
 
 from facedetect.backends.base import InferenceRequest, RawDetections
@@ -39,25 +39,23 @@ class LoadedModel(Protocol):
         ...
 
 
-class InProcessBackend(ABC):
+class InProcessBackend:
     """A Backend that loads its model on first use.
 
     The time for loading does not count toward the first call's deadline; other calls wait for the
     model until their own deadline.
 
-    `name` names the model in errors.
+    `name` names the model in errors. `load` loads it within seconds; any error becomes
+    BackendUnavailable.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, load: Callable[[], LoadedModel]) -> None:
         self._name = name
+        self._load_model = load
         self._lock = threading.Lock()
         self._model: LoadedModel | None = None
         self._failure: BackendUnavailable | None = None
         self._is_closed = False
-
-    @abstractmethod
-    def _load_model(self) -> LoadedModel:
-        """Load the model within seconds; any error becomes BackendUnavailable."""
 
     @property
     def instruction_set(self) -> str | None:

@@ -28,9 +28,9 @@ def open_backend(spec: BackendSpec | str) -> Backend:
 
 
 def _open_embedded(spec: BackendSpec) -> Backend:
-    from facedetect.backends.embedded import EmbeddedBackend
+    from facedetect.backends.embedded import embedded_backend
 
-    return EmbeddedBackend(
+    return embedded_backend(
         spec.weights,
         geometry=spec.geometry,
         averages_landmarks=spec.averages_landmarks,
@@ -40,11 +40,11 @@ def _open_embedded(spec: BackendSpec) -> Backend:
 
 
 def _open_saved_model(spec: BackendSpec) -> Backend:
-    from facedetect.backends.saved_model_backend import SavedModelBackend
+    from facedetect.backends.saved_model_backend import saved_model_backend
 
     if spec.folder is None:
         raise InvalidSettings(f"the backend {spec} does not name a folder")
-    return SavedModelBackend(
+    return saved_model_backend(
         spec.folder,
         version=spec.model.version,
         intra_op_threads=spec.intra_op_threads or 1,

@@ -20,47 +20,30 @@ from facedetect.model_ref import ModelRef
 
 if TYPE_CHECKING:
     from facedetect.model.saved_model import SavedModel
+    from facedetect.model.session import Threads
 
 
-class SavedModelBackend(InProcessBackend):
-    """Runs one version of the SavedModel in `folder`, by default the latest.
+def saved_model_backend(
+    folder: Path,
+    *,
+    version: int | None = None,
+    intra_op_threads: int = 1,
+    inter_op_threads: int | None = None,
+) -> InProcessBackend:
+    """Return a backend for one version of the SavedModel in `folder`, by default the latest.
 
     The first call loads the model and warms it up. `intra_op_threads` and `inter_op_threads` are
     TensorFlow's (see `model.session.Threads`): by default 1 and one per core.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        version: int | None = None,
-        intra_op_threads: int = 1,
-        inter_op_threads: int | None = None,
-    ) -> None:
-        super().__init__(str(folder))
-        self._folder = folder
-        self._version = version
-        self._threads = (intra_op_threads, inter_op_threads)
-
-    def _load_model(self) -> _LoadedSavedModel:
+    def load() -> _LoadedSavedModel:
         from facedetect.model.graph_files import version_folder
-        from facedetect.model.saved_model import load_saved_model
         from facedetect.model.session import Threads
 
-        place = version_folder(self._folder, self._version)
-        number = int(place.name) if place.name.isdecimal() else None
-        with ExitStack() as stack:
-            saved_model = load_saved_model(place, Threads(*self._threads))
-            stack.callback(saved_model.close)
-            signature = choose_signature(
-                saved_model.signatures, PIXELS_FIRST, f"the SavedModel {place}"
-            )
-            ref = ModelRef(place.absolute().parent.name, number)
-            model = _LoadedSavedModel(saved_model, signature, ref)
-            _warm_up(model)
-            give_back_freed()  # some 40 MB
-            stack.pop_all()
-        return model
+        threads = Threads(intra_op_threads, inter_op_threads)
+        return _load(version_folder(folder, version), threads)
+
+    return InProcessBackend(str(folder), load)
 
 
 @dataclass(frozen=True)
@@ -91,6 +74,24 @@ class _LoadedSavedModel:
 
     def close(self) -> None:
         self.saved_model.close()
+
+
+def _load(place: Path, threads: Threads) -> _LoadedSavedModel:
+    from facedetect.model.saved_model import load_saved_model
+
+    with ExitStack() as stack:
+        saved_model = load_saved_model(place, threads)
+        stack.callback(saved_model.close)
+        signature = choose_signature(
+            saved_model.signatures, PIXELS_FIRST, f"the SavedModel {place}"
+        )
+        number = int(place.name) if place.name.isdecimal() else None
+        ref = ModelRef(place.absolute().parent.name, number)
+        model = _LoadedSavedModel(saved_model, signature, ref)
+        _warm_up(model)
+        give_back_freed()  # some 40 MB
+        stack.pop_all()
+    return model
 
 
 def _warm_up(model: _LoadedSavedModel) -> None:

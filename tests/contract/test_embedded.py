@@ -12,7 +12,7 @@ import pytest
 
 from facedetect import Detector
 from facedetect.backends import InferenceRequest, open_backend
-from facedetect.backends.embedded import EmbeddedBackend
+from facedetect.backends.embedded import embedded_backend
 from facedetect.errors import BackendUnavailable, InvalidParams
 from facedetect.hiding import hide
 from facedetect.images import BGRImage
@@ -64,7 +64,7 @@ def test_more_threads_answer_alike(astronaut: BGRImage) -> None:
 def test_another_model_has_another_name(tmp_path: Path, astronaut: BGRImage) -> None:
     weights = tmp_path / "ours.safetensors"
     with pytest.raises(BackendUnavailable, match=r"ours\.safetensors is not a readable"):
-        EmbeddedBackend(weights).predict(InferenceRequest(astronaut))
+        embedded_backend(weights).predict(InferenceRequest(astronaut))
     weights.symlink_to(default_weights_path())
     own = open_backend(f"embedded:?weights={weights}").predict(InferenceRequest(astronaut))
     assert own.model == ModelRef("ours")
@@ -78,7 +78,7 @@ def test_another_model_has_another_name(tmp_path: Path, astronaut: BGRImage) -> 
 
 
 def test_weights_that_come_later_are_found(tmp_path: Path, astronaut: BGRImage) -> None:
-    backend = EmbeddedBackend(tmp_path / "later.safetensors")
+    backend = embedded_backend(tmp_path / "later.safetensors")
     for use in (lambda: backend.predict(InferenceRequest(astronaut)), backend.check_ready):
         with pytest.raises(BackendUnavailable, match="is not a readable"):
             use()

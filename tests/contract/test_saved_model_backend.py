@@ -11,7 +11,7 @@ import pytest
 
 from facedetect import DetectionParams
 from facedetect.backends import InferenceRequest, open_backend
-from facedetect.backends.saved_model_backend import SavedModelBackend
+from facedetect.backends.saved_model_backend import saved_model_backend
 from facedetect.errors import (
     BackendTimeout,
     BackendUnavailable,
@@ -28,7 +28,7 @@ PARAMS = DetectionParams()
 def test_a_model_that_is_not_there_is_found_later(
     simple_model: Path, tmp_path: Path, astronaut: BGRImage
 ) -> None:
-    backend = SavedModelBackend(tmp_path / "mtcnn")
+    backend = saved_model_backend(tmp_path / "mtcnn")
     with pytest.raises(ModelNotFound, match="contains no SavedModel"):
         backend.predict(InferenceRequest(astronaut))
     with pytest.raises(ModelNotFound, match="contains no SavedModel"):
@@ -51,7 +51,7 @@ def test_a_broken_model_is_an_error_of_the_backend(tmp_path: Path, astronaut: BG
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "saved_model.pb").write_text("broken")
     with pytest.raises(BackendUnavailable, match="cannot be loaded"):
-        SavedModelBackend(tmp_path).predict(InferenceRequest(astronaut))
+        saved_model_backend(tmp_path).predict(InferenceRequest(astronaut))
 
 
 def test_a_model_without_the_signature_is_an_error_of_the_backend(
@@ -59,7 +59,7 @@ def test_a_model_without_the_signature_is_an_error_of_the_backend(
 ) -> None:
     tf.saved_model.save(tf.Module(), str(tmp_path / "1"))
     with pytest.raises(BackendUnavailable, match=r"it has no signature.*facedetect convert"):
-        SavedModelBackend(tmp_path).predict(InferenceRequest(astronaut))
+        saved_model_backend(tmp_path).predict(InferenceRequest(astronaut))
 
 
 def test_a_deadline_holds_while_the_model_is_loaded(
@@ -73,7 +73,7 @@ def test_a_deadline_holds_while_the_model_is_loaded(
         return version_folder(folder, version)
 
     monkeypatch.setattr("facedetect.model.graph_files.version_folder", find_slowly)
-    backend = SavedModelBackend(builtin_model())  # takes longer than the deadline
+    backend = saved_model_backend(builtin_model())  # takes longer than the deadline
     with ThreadPoolExecutor(1) as pool:
         in_time = time.monotonic() + 0.02
         loads = pool.submit(backend.predict, InferenceRequest(astronaut, PARAMS, in_time))

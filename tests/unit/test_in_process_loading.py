@@ -29,29 +29,20 @@ class Clock:
 
 
 class TimedModel(SimpleNamespace):
-    """Records the time left for each call, and takes four seconds of it."""
+    """Loads for a hundred seconds; records the time left for each call, and takes four of it."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(ref=MODEL, instruction_set=None, close=lambda: None, left_s=[])
         self._clock = clock
 
+    def load(self) -> TimedModel:
+        self._clock.now += 100
+        return self
+
     def run(self, request: InferenceRequest) -> RawDetections:
         self.left_s.append(request.seconds_left())
         self._clock.now += 4
         return NOTHING
-
-
-class SlowBackend(InProcessBackend):
-    """Loads its model for a hundred seconds."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__("slow")
-        self._clock = clock
-        self.model = TimedModel(clock)
-
-    def _load_model(self) -> TimedModel:
-        self._clock.now += 100
-        return self.model
 
 
 @pytest.fixture
@@ -63,11 +54,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_loading_takes_no_time_from_the_call_that_loads(clock: Clock) -> None:
-    backend = SlowBackend(clock)
+    model = TimedModel(clock)
+    backend = InProcessBackend("slow", model.load)
     image = np.zeros((9, 9, 3), np.uint8)
     backend.predict(InferenceRequest(image, deadline=clock.now + 10))
     backend.predict(InferenceRequest(image, deadline=clock.now + 10))
     backend.predict(InferenceRequest(image))
-    assert backend.model.left_s == [10, 10, None]
+    assert model.left_s == [10, 10, None]
     with pytest.raises(BackendTimeout):
         backend.predict(InferenceRequest(image, deadline=clock.now))
