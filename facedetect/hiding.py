@@ -21,9 +21,7 @@ from facedetect.errors import InvalidSettings
 from facedetect.faces import Box, Face
 from facedetect.images import BGRImage, ImageLimits, read_image_file
 from facedetect.images.source_image import decoding_errors
-
-HidingStyle = Literal["blur", "pixelate", "solid", "image"]
-"""What covers a face: its own mean colours, black, or a custom image."""
+from facedetect.styles import HidingStyle
 
 MaskShape = Literal["rectangle", "ellipse"]
 

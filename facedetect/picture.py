@@ -20,7 +20,8 @@ from facedetect.images import (
 )
 from facedetect.images.pixels import Allocate, new_pixels
 from facedetect.images.source_encoding import SourceEncoding
-from facedetect.render import DrawnStyle, render
+from facedetect.render import render
+from facedetect.styles import DrawnStyle
 
 
 class Picture(Protocol):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import cv2
 
 from facedetect.faces import Face
 from facedetect.hiding import DEFAULT_MASK, Mask, hide
 from facedetect.images import BGRImage
+from facedetect.styles import DrawnStyle
 
 _BOX_COLOUR = (90, 220, 60)
 _POINT_COLOUR = (40, 90, 255)
@@ -20,12 +20,6 @@ _PIXELS_PER_LINE_WIDTH = 400
 _FACE_PER_LINE_WIDTH = 30
 _SMALLEST_SCALE = 0.3
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-
-Style = Literal["box", "blur", "pixelate", "solid"]
-"""How the service shows faces: in boxes, or hidden."""
-
-DrawnStyle = Literal["box", "blur", "pixelate", "solid", "image"]
-"""How files show faces: in boxes, or in a HidingStyle."""
 
 
 def render(

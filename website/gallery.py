@@ -16,7 +16,8 @@ from facedetect import Detector, Face, load_image, write_image
 from facedetect.archive import annotate_folder
 from facedetect.crops import CropStyle, cut
 from facedetect.images import BGRImage
-from facedetect.render import Style, render
+from facedetect.render import render
+from facedetect.styles import AnnotationStyle
 from tests.browser.screenshots import write_small
 from tests.browser.visit import DESKTOP, find_chromium, open_browser
 from tests.conftest import ASTRONAUT, DATA, GRACE_HOPPER
@@ -39,7 +40,7 @@ def side_by_side(images: list[BGRImage]) -> BGRImage:
 
 
 def draw_styles(portraits: list[tuple[BGRImage, list[Face]]]) -> None:
-    for style in get_args(Style):
+    for style in get_args(AnnotationStyle):
         row = [render(image, faces, style) for image, faces in portraits]
         write_image(IMAGES / f"style-{style}.jpg", side_by_side(row))
 

@@ -16,9 +16,7 @@ from facedetect.faces import DetectionParams
 from facedetect.hiding import DEFAULT_MASK, Mask, check_mask
 from facedetect.images import Metadata
 from facedetect.model_ref import ModelRef
-
-DisplayStyle = Literal["box", "blur", "pixelate", "solid", "image", "none"]
-"""How results show faces; "none" writes no pictures."""
+from facedetect.styles import DisplayStyle
 
 VideoStage = Literal["finding faces", "writing"]
 

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from facedetect import archive
 from facedetect.archive.opening import ExecutorName
-from facedetect.archive.processing import DisplayStyle
 from facedetect.archive.reports import ReportName
 from facedetect.cli import options
 from facedetect.cli.detection_options import takes_detection_params
@@ -23,6 +22,7 @@ from facedetect.crops import CropStyle
 from facedetect.faces import DetectionParams
 from facedetect.images import Metadata
 from facedetect.settings import DetectorSettings
+from facedetect.styles import DisplayStyle
 
 _FAILED = 1
 

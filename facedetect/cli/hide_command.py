@@ -16,8 +16,8 @@ from facedetect.cli.file_annotation import annotate_files
 from facedetect.cli.result_files import STANDARD_OUTPUT, result_file
 from facedetect.errors import InvalidSettings
 from facedetect.faces import DetectionParams
-from facedetect.hiding import HidingStyle
 from facedetect.images import ENCODED_SUFFIXES, Metadata
+from facedetect.styles import HidingStyle
 
 _FILE_SUFFIXES = {*ENCODED_SUFFIXES, *VIDEO_SUFFIXES}
 

@@ -15,8 +15,8 @@ from facedetect.files import write_atomically
 from facedetect.formatting import printable
 from facedetect.hiding import DEFAULT_MASK, Mask
 from facedetect.presets import to_options
-from facedetect.render import DrawnStyle
 from facedetect.settings import ClientSettings
+from facedetect.styles import DrawnStyle
 
 _FORMATS: dict[str, AnnotationFormat] = {
     ".png": "png",

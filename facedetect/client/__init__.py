@@ -4,12 +4,13 @@
 """
 
 from facedetect.client.async_client import AsyncClient
-from facedetect.client.call_options import AnnotationFormat, AnnotationStyle
+from facedetect.client.call_options import AnnotationFormat
 from facedetect.client.response_parsing import ServiceVersion
 from facedetect.client.retries import Retries
 from facedetect.client.sendable_image import SendableImage
 from facedetect.client.sync_client import Client
 from facedetect.faces import ImageResult
+from facedetect.styles import AnnotationStyle
 
 __all__ = [
     "AnnotationFormat",

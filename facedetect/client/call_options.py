@@ -6,9 +6,8 @@ from typing import Literal
 
 from facedetect.faces import Channels
 from facedetect.presets import DetectionOptions
+from facedetect.styles import AnnotationStyle
 
-# Same as in facedetect.render, whose imports a client does not need.
-AnnotationStyle = Literal["box", "blur", "pixelate", "solid"]
 AnnotationFormat = Literal["png", "jpeg", "webp"]
 
 

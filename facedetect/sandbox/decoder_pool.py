@@ -14,11 +14,11 @@ from facedetect.errors import InvalidImage
 from facedetect.faces import Face
 from facedetect.hiding import DEFAULT_MASK, Mask
 from facedetect.images import BGRImage, ImageHeader, ImageLimits, Metadata, check_byte_count
-from facedetect.render import DrawnStyle
 from facedetect.sandbox.budget import Budget, faithful_budget, header_budget, picture_budget
 from facedetect.sandbox.decoder_slot import DecoderSlot, deadline_error, seconds_until
 from facedetect.sandbox.fork_server_client import ForkServerClient
 from facedetect.sandbox.protocol import Message, face_message, mask_message
+from facedetect.styles import DrawnStyle
 
 # Decoders that read headers, or keep pixels while the model runs elsewhere.
 _MORE_THAN_CORES = 2

@@ -14,18 +14,18 @@ from facedetect.detector import Detector
 from facedetect.faces import Detection, DetectionParams
 from facedetect.model_ref import ModelRef
 from facedetect.picture import Picture
-from facedetect.render import Style
 from facedetect.service.admission import AdmissionQueue
 from facedetect.service.image_cost import CostModel, ImageCost
 from facedetect.service.request_context import Stage, current_request, time_stage
 from facedetect.settings import ServiceSettings
+from facedetect.styles import AnnotationStyle
 
 
 @dataclass(frozen=True)
 class RenderOptions:
     """How to render the faces: the `style`, and the `media_type` of the file."""
 
-    style: Style = "box"
+    style: AnnotationStyle = "box"
     media_type: str = "image/png"
 
     @property

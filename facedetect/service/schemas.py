@@ -33,7 +33,6 @@ from facedetect.faces import (
 )
 from facedetect.model_ref import MAX_VERSION, ModelRef
 from facedetect.presets import Preset, detection_params
-from facedetect.render import Style
 from facedetect.service.detection_worker import (
     DetectionJob,
     DetectionResult,
@@ -41,6 +40,7 @@ from facedetect.service.detection_worker import (
     Timings,
 )
 from facedetect.service.problems import Problem
+from facedetect.styles import AnnotationStyle
 
 _DEFAULTS = DetectionParams()
 
@@ -190,7 +190,7 @@ class DetectQuery(FaceQuery):
 class AnnotateQuery(FaceQuery):
     """The query of `POST /annotate`."""
 
-    style: Style = Field("box", description="Draw a box around each face, or hide the faces.")
+    style: AnnotationStyle = Field("box", description="Draw a box around each face, or hide them.")
     format: Literal["png", "jpeg", "webp"] = Field("png", description="File format of the image.")
 
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import facedetect
-from facedetect import Detector, render
+from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.client import AnnotationStyle, ServiceVersion
 from facedetect.client.response_parsing import ERRORS_BY_SLUG
@@ -146,10 +146,6 @@ def test_annotate(client: AnyClient, style: str, image_format: str) -> None:
     picture = client.annotate(ASTRONAUT, style=style, format=image_format, min_size=40)
     with Image.open(io.BytesIO(picture)) as image:
         assert (image.format, image.size) == (image_format.upper(), (512, 512))
-
-
-def test_the_styles_are_those_of_drawing() -> None:
-    assert get_args(AnnotationStyle) == get_args(render.Style)
 
 
 def test_errors_of_the_service_are_the_packages_own(client: AnyClient, url: str) -> None:

@@ -8,9 +8,9 @@ from threading import Event
 import pytest
 
 from facedetect.archive import FolderProgress, annotate_folder, preview_folder
-from facedetect.archive.processing import DisplayStyle
 from facedetect.errors import BackendUnavailable, InvalidSettings
 from facedetect.settings import DetectorSettings
+from facedetect.styles import DisplayStyle
 
 AWAY = DetectorSettings.load(backend="grpc://127.0.0.1:9/mtcnn", timeout_s=1)
 

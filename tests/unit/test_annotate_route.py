@@ -12,7 +12,8 @@ from PIL import Image
 from facedetect.backends.fake import FakeBackend
 from facedetect.faces import Face
 from facedetect.images import BGRImage, ImageLimits, decode_image, load_image
-from facedetect.render import Style, render
+from facedetect.render import render
+from facedetect.styles import AnnotationStyle
 from tests.unit.metadata import display_p3
 from tests.unit.pictures import encode
 from tests.unit.service import JPEG, PHOTO, MakeClient, problem
@@ -45,7 +46,7 @@ def test_the_colour_profile_is_kept(client: TestClient, format_: str) -> None:
 def test_every_style_in_every_format(
     client: TestClient,
     a_face: Face,
-    style: Style,
+    style: AnnotationStyle,
     format_: str,
     pillows_name: str,
 ) -> None:

@@ -12,12 +12,13 @@ from PIL import Image
 from facedetect import Mask, hide, load_image, read_mask_image, write_image
 from facedetect.archive.processing import ProcessingOptions
 from facedetect.errors import InvalidImage, InvalidSettings
-from facedetect.hiding import HidingStyle, MaskShape
+from facedetect.hiding import MaskShape
 from facedetect.images import BGRImage, ImageLimits, encode_image
 from facedetect.model_ref import ModelRef
 from facedetect.picture import LocalPicture
 from facedetect.sandbox.decoder_pool import DecoderPool
 from facedetect.sandbox.protocol import mask_message, to_mask
+from facedetect.styles import HidingStyle
 from tests.conftest import face_at
 
 HIDING = ("blur", "pixelate", "solid")

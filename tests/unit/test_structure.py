@@ -31,6 +31,7 @@ LAYERS = [
         "lazy_attributes",
         "memory",
         "ordered_map",
+        "styles",
     ],
     ["model_ref"],
     ["faces", "mtcnn", "tfserving"],

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from facedetect.archive.processing import DisplayStyle
 from facedetect.errors import UnsupportedVideo
 from facedetect.images import BGRImage, ImageLimits, load_image
+from facedetect.styles import DisplayStyle
 from facedetect.video import open_video_reader
 from facedetect.video.hdr import HLG, PQ
 from tests.unit.videos import HEIGHT, RATE, WIDTH, do, pictures_of, written
