@@ -19,25 +19,6 @@ T = TypeVar("T")
 _TYPE_PREFIX = "urn:facedetect:problem:"
 _SHOWN_BYTES = 100
 
-ERRORS_BY_SLUG: dict[str, type[errors.FacedetectError]] = {
-    "invalid-image": errors.InvalidImage,
-    "unsupported-image": errors.UnsupportedImage,
-    "image-too-large": errors.ImageTooLarge,
-    "invalid-params": errors.InvalidParams,
-    "unauthorized": errors.Unauthorized,
-    "forbidden": errors.Forbidden,
-    "upload-timeout": errors.UploadTimeout,
-    "overloaded": errors.Overloaded,
-    "rate-limited": errors.RateLimited,
-    "backend-unavailable": errors.BackendUnavailable,
-    "stopping": errors.Stopping,
-    "model-not-found": errors.ModelNotFound,
-    "backend-timeout": errors.BackendTimeout,
-    "backend-protocol-error": errors.BackendProtocolError,
-    "internal": errors.ServiceError,
-}
-"""The last part of a problem's type -> the error it reports."""
-
 _ERRORS_BY_STATUS: dict[int, type[errors.FacedetectError]] = {
     401: errors.Unauthorized,
     403: errors.Forbidden,
@@ -131,15 +112,21 @@ def parse_error(response: httpx2.Response) -> errors.FacedetectError:
     if problem is None:
         error = (known or errors.BackendProtocolError)(_describe_foreign(response))
     else:
-        # A newer service may have unknown problems.
         slug = str(problem["type"]).removeprefix(_TYPE_PREFIX)
-        kind = ERRORS_BY_SLUG.get(slug) or known or errors.ServiceError
+        kind = error_named(slug) or known or errors.ServiceError
         error = kind(str(problem["detail"]))
         error.add_note(f"{url_of(response)} answered {response.status_code}")
     retry_after_s = parse_retry_after(response.headers.get("retry-after", ""))
     if isinstance(error, errors.Overloaded) and retry_after_s is not None:
         error.retry_after_s = retry_after_s
     return error
+
+
+def error_named(slug: str) -> type[errors.FacedetectError] | None:
+    """Return the error of a problem's slug, its name in kebab case; None for newer services'."""
+    error = getattr(errors, slug.title().replace("-", ""), None)
+    is_class = isinstance(error, type) and issubclass(error, errors.FacedetectError)
+    return error if is_class else None
 
 
 def _parse_problem(response: httpx2.Response) -> dict[str, Any] | None:

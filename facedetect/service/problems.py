@@ -71,6 +71,11 @@ class ProblemKind:
     slug: str
     title: str
 
+    @property
+    def label(self) -> str:
+        """The slug as Prometheus writes it."""
+        return self.slug.replace("-", "_")
+
     def problem(self, detail: str) -> Problem:
         """Return a problem of this kind."""
         return Problem(

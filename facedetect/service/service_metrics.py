@@ -20,7 +20,7 @@ import facedetect
 from facedetect.errors import BackendError, FacedetectError, Overloaded, ServiceError
 from facedetect.faces import Detection
 from facedetect.service.admission import AdmissionQueue
-from facedetect.service.problems import problem_kind
+from facedetect.service.problems import KINDS, problem_kind
 from facedetect.service.request_context import RequestContext, StageName
 from facedetect.service.unread_responses import UnreadResponses
 from facedetect.service.uploads import Uploads
@@ -36,12 +36,7 @@ _REJECTION_REASONS = (
     "forbidden",
     "stopping",
 )
-_BACKEND_ERRORS = (
-    "backend_unavailable",
-    "model_not_found",
-    "backend_timeout",
-    "backend_protocol_error",
-)
+_BACKEND_ERRORS = [kind.label for error, kind in KINDS.items() if issubclass(error, BackendError)]
 
 _REQUEST_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _STAGE_BOUNDS_S = (0.001, 0.0025, *_REQUEST_BOUNDS_S[:-1])
@@ -150,9 +145,9 @@ class ServiceMetrics:
 
     def _add_error(self, error: FacedetectError) -> None:
         """Count model errors, and rejections before any work."""
-        slug = problem_kind(error).slug.replace("-", "_")
+        label = problem_kind(error).label
         if isinstance(error, BackendError):
-            self._backend_errors.labels(slug).inc()
+            self._backend_errors.labels(label).inc()
         elif isinstance(error, ServiceError):
-            reason = error.reason if type(error) is Overloaded else slug
+            reason = error.reason if type(error) is Overloaded else label
             self._rejections.labels(reason).inc()
