@@ -49,7 +49,7 @@ def create_app(settings: ServiceSettings, detector: Detector) -> FastAPI:
         exception_handlers=PROBLEM_HANDLERS,
         redirect_slashes=False,  # a redirect would go to whatever host the request names
     )
-    app.state.services = services  # for the server
+    app.state.services = services
     add_routes(app, services)
     add_page(app)
     return app
@@ -73,11 +73,10 @@ def _middleware(services: Services) -> list[Middleware]:
 
 
 @asynccontextmanager
-async def _lifespan(services: Services) -> AsyncIterator[dict[str, Services]]:
-    """Yield the application's state, which requests find in `request.state`."""
+async def _lifespan(services: Services) -> AsyncIterator[None]:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_warm_up, services.detector)
-        yield {"services": services}
+        yield
         tasks.cancel_scope.cancel()
     if services.tracing is not None:
         await to_thread.run_sync(services.tracing.close)

@@ -19,7 +19,7 @@ Query = TypeVar("Query", bound=FaceQuery)
 
 
 async def _services(request: Request) -> Services:
-    services: Services = request.state.services
+    services: Services = request.app.state.services
     return services
 
 
