@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 from pathlib import Path
 from typing import Protocol, Self
@@ -45,27 +44,26 @@ class DetectorAdapter(Protocol):
 
 
 class BackendAdapter:
-    """A detector on a backend, warmed up before its first image."""
+    """A detector on a backend."""
 
     def __init__(self, name: str, detector: Detector, identity: str) -> None:
         self.name = name
         self.identity = identity
         self._detector = detector
-        self._lock = threading.Lock()
-        self._is_warm = False
 
     @classmethod
     def open(cls, name: str, url: str, limits: ImageLimits | None = None) -> Self:
-        """Open a backend by its URL, without limits on work and time, so that no image is rejected.
+        """Open a backend by its URL and warm it up.
 
+        It has no limits on work and time, so that no image is rejected.
         Raises InvalidSettings, and BackendUnavailable if there is no such model.
         """
         spec = BackendSpec.parse(url)
         detector = Detector(spec, limits=limits, max_pyramid_pixels=float("inf"))
+        detector.warm_up()
         return cls(name, detector, f"{url}, {_model_behind(spec, detector)}")
 
     def detect(self, image: LabelledImage, params: DetectionParams) -> ImageDetections:
-        self._warm_up()
         started = time.perf_counter()
         try:
             faces = self._detector.detect(image.path, params)
@@ -75,12 +73,6 @@ class BackendAdapter:
 
     def close(self) -> None:
         self._detector.close()
-
-    def _warm_up(self) -> None:
-        with self._lock:
-            if not self._is_warm:
-                self._detector.warm_up()
-                self._is_warm = True
 
 
 def to_detections(image: str, faces: list[Face], seconds: float) -> ImageDetections:
@@ -108,7 +100,6 @@ def _model_behind(spec: BackendSpec, detector: Detector) -> str:
 
 def _engine_fingerprint(weights: Path, detector: Detector) -> str:
     """Hash weights and engine code; add the instruction set, which affects rounding."""
-    detector.warm_up()
     from facedetect.engine import _native
 
     code = [*_modules("engine"), *_modules("mtcnn"), Path(_native.__file__)]
