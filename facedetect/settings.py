@@ -324,10 +324,9 @@ class ServiceSettings(DetectorSettings, KeysSettings):
         if self.keys_file is None and not self.without_keys and not _is_loopback(self.host):
             raise InvalidSettings(
                 f"listening on {self.host!r} without API keys would accept requests from anybody "
-                "on "
-                "the network; create a key with facedetect keys add NAME --file FILE and set "
-                "FACEDETECT_KEYS_FILE=FILE, listen on 127.0.0.1, or allow it with "
-                "--without-keys (FACEDETECT_WITHOUT_KEYS=true)"
+                "on the network; create a key with facedetect keys add NAME --file FILE and set "
+                "FACEDETECT_KEYS_FILE=FILE, listen on 127.0.0.1, or allow it with --without-keys "
+                "(FACEDETECT_WITHOUT_KEYS=true)"
             )
 
 

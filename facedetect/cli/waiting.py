@@ -39,9 +39,8 @@ class Spinner:
         self._is_stopped = False
 
     def start(self) -> None:
-        from rich.console import (
-            Console,  # slow to import, and most commands end before it is needed
-        )
+        # Slow to import, and most commands end before it is needed.
+        from rich.console import Console
         from rich.text import Text
 
         with self._lock:

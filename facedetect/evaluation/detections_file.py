@@ -61,8 +61,7 @@ class DetectionsFile:
         except BlockingIOError as error:
             raise InvalidSettings(
                 f"another evaluation is writing to {self._path}; wait for it to finish, or use "
-                "another "
-                "output folder"
+                "another output folder"
             ) from error
 
     def _write(self, line: bytes) -> None:

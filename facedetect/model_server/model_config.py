@@ -25,8 +25,7 @@ def read_model_config(path: Path) -> list[VersionedModel]:
     if not models or len(names) != len(models):
         raise InvalidSettings(
             f"--model_config_file {path} names {len(models)} models; it must name at least one, "
-            "each "
-            "with a different name"
+            "each with a different name"
         )
     return models
 

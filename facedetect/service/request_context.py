@@ -93,9 +93,8 @@ class RequestContext:
         if "app_root_path" in scope:
             return str(scope["root_path"].removeprefix(scope["app_root_path"]))
         if "endpoint" in scope and not scope.get("path_params"):
-            return path_in_service(
-                scope
-            )  # a route without parameters, whose template FastAPI does not set
+            # A route without parameters, whose template FastAPI does not set.
+            return path_in_service(scope)
         return "unmatched"
 
     @property

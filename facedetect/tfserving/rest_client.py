@@ -208,9 +208,8 @@ def _parse(value: Any, message: M) -> M:
 
 
 def _to_arrays(outputs: Any, infos: Mapping[str, TensorInfo]) -> dict[str, NDArray[Any]]:
-    columns = (
-        dict.fromkeys(infos, outputs) if len(infos) == 1 else outputs
-    )  # a single output has no name
+    # A single output has no name.
+    columns = dict.fromkeys(infos, outputs) if len(infos) == 1 else outputs
     try:
         return {name: _to_array(columns[name], info) for name, info in infos.items()}
     except _PARSE_ERRORS as error:

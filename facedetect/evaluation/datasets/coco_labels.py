@@ -64,8 +64,7 @@ def read_coco(data: Any, place: str, images: Path, *, one_based: bool = False) -
         if annotation.image_id not in faces:
             raise InvalidDataset(
                 f"{place}: annotations.{index} refers to image {annotation.image_id!r}, which "
-                "`images` "
-                "does not list; add the image or remove the annotation"
+                "`images` does not list; add the image or remove the annotation"
             )
         faces[annotation.image_id].append(annotation)
     rows = ((place, _to_row(image, faces[image.id])) for image in coco.images)
