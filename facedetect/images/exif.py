@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 
 import numpy as np
+from PIL.ExifTags import Base as Tag
 
 from facedetect.images.tiff_directory import (
     INLINE_BYTES,
@@ -29,9 +30,8 @@ _NUMBER_BYTES = VALUE_BYTES | {5: 4, 10: 4}
 # What fits into a JPEG segment; far more than photographs have.
 _MAX_BYTES = 65_000
 
-_ORIENTATION, _WIDTH, _HEIGHT = 274, 40962, 40963
 # Directories by the tag that points to them; none points to the first.
-_FIRST, _EXPOSURE, _GPS, _INTEROPERABILITY = -1, 34665, 34853, 40965
+_FIRST = -1
 
 
 def _ranges(*ranges: tuple[int, int]) -> frozenset[int]:
@@ -43,13 +43,13 @@ def _ranges(*ranges: tuple[int, int]) -> frozenset[int]:
 _KEPT_TAGS = {
     _FIRST: _ranges((269, 272), (274, 274), (282, 283), (296, 296), (305, 306), (315, 316))
     | _ranges((18246, 18246), (18249, 18249), (33432, 33432), (40091, 40095))
-    | {_EXPOSURE, _GPS},
-    _EXPOSURE: _ranges((33434, 33437), (34850, 34852), (34855, 34867), (36864, 37395))
+    | {Tag.ExifOffset, Tag.GPSInfo},
+    Tag.ExifOffset: _ranges((33434, 33437), (34850, 34852), (34855, 34867), (36864, 37395))
     | _ranges((37510, 37522), (37888, 37893), (40960, 40963), (41483, 41491), (41493, 41996))
     | _ranges((42016, 42044), (42240, 42240))
-    | {_INTEROPERABILITY},
-    _GPS: _ranges((0, 31)),
-    _INTEROPERABILITY: _ranges((1, 2)),
+    | {Tag.ExifInteroperabilityOffset},
+    Tag.GPSInfo: _ranges((0, 31)),
+    Tag.ExifInteroperabilityOffset: _ranges((1, 2)),
 }
 
 
@@ -70,10 +70,10 @@ def filter_exif(data: bytes, width: int, height: int) -> bytes:
     order = _ORDERS.get(data[:4], "")
     if not order:
         return b""
-    corrected = {
-        _ORIENTATION: (_SHORT, struct.pack(f"{order}H", 1)),
-        _WIDTH: (_LONG, struct.pack(f"{order}I", width)),
-        _HEIGHT: (_LONG, struct.pack(f"{order}I", height)),
+    corrected: dict[int, ExifField] = {
+        Tag.Orientation: (_SHORT, struct.pack(f"{order}H", 1)),
+        Tag.ExifImageWidth: (_LONG, struct.pack(f"{order}I", width)),
+        Tag.ExifImageHeight: (_LONG, struct.pack(f"{order}I", height)),
     }
     first_at = to_number(data[4:8], order)
     directory = _read_directory(memoryview(data), order, first_at, _FIRST, corrected)

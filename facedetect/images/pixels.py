@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
+from PIL.ExifTags import Base as Tag
 from PIL.TiffImagePlugin import TiffImageFile
 
 from facedetect.errors import InvalidImage, UnsupportedImage
@@ -19,8 +20,6 @@ BGRImage = NDArray[np.uint8]
 Allocate = Callable[[int, int], BGRImage]
 """Allocates memory for an image of a given height and width, px."""
 
-_EXIF_SIDES = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
-_ORIENTATION_TAG = 0x0112
 SIDES_SWAPPED = range(5, 9)
 """EXIF orientations that swap width and height."""
 
@@ -130,7 +129,7 @@ def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation; 1 if missing, damaged, or already applied to the pixels."""
     try:
         exif = image.getexif()
-        value = exif.get(_ORIENTATION_TAG, 1)
+        value = exif.get(Tag.Orientation, 1)
         is_turned = value in SIDES_SWAPPED and _was_turned(image, exif)
     except Exception:  # noqa: BLE001 - broken metadata must not lose a photograph
         return 1
@@ -145,7 +144,7 @@ def _was_turned(image: Image.Image, exif: Image.Exif) -> bool:
     if image.format is not None:
         return False
     sides = exif.get_ifd(ExifTags.IFD.Exif)
-    width, height = (sides.get(tag, 0) for tag in _EXIF_SIDES)
+    width, height = (sides.get(tag, 0) for tag in (Tag.ExifImageWidth, Tag.ExifImageHeight))
     return bool((width - height) * (image.width - image.height) < 0)
 
 

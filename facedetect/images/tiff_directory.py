@@ -16,7 +16,6 @@ INLINE_BYTES = 4
 """Values of at most this many bytes are stored in the directory itself."""
 
 _NUMBERS = {1: "B", 3: "H", 4: "I", 5: "I", 7: "B", 13: "I", 16: "Q", 18: "Q"}
-_FRACTION = 5
 _SUB_DIRECTORIES = 330
 
 
@@ -92,17 +91,22 @@ def read_fields(
     The bytes are empty if the file does not contain all of them or their type is unknown. Raises
     struct.error for a truncated directory.
     """
-    count_format, entry_format = ("Q", "HHQQ") if layout.is_big else ("H", "HHII")
-    inline_bytes = 8 if layout.is_big else INLINE_BYTES
-    (fields,) = struct.unpack_from(layout.order + count_format, data, at)
+    entry_format, inline_bytes = ("HHQQ", 8) if layout.is_big else ("HHII", INLINE_BYTES)
     entry = struct.Struct(layout.order + entry_format)
-    at += struct.calcsize("=" + count_format)
-    for field_at in range(at, at + entry.size * fields, entry.size):
+    for field_at in _entries(data, layout, at):
         tag, value_type, count, start = entry.unpack_from(data, field_at)
         size = VALUE_BYTES.get(value_type, 0) * count
         start = field_at + entry.size - inline_bytes if size <= inline_bytes else start
         end = start + size if start + size <= len(data) else start
         yield tag, value_type, data[start:end]
+
+
+def _entries(data: bytes | memoryview, layout: TiffLayout, at: int) -> range:
+    """Return the places of the entries of the directory at `at`."""
+    count_format, entry_bytes = ("Q", 20) if layout.is_big else ("H", 12)
+    (count,) = struct.unpack_from(layout.order + count_format, data, at)
+    start = at + struct.calcsize("=" + count_format)
+    return range(start, start + entry_bytes * count, entry_bytes)
 
 
 def to_number(value: bytes | memoryview, order: str) -> int:
@@ -115,8 +119,5 @@ def _read_directory(data: bytes, layout: TiffLayout, at: int) -> TiffDirectory:
         tag: (value_type, value)
         for tag, value_type, value in read_fields(memoryview(data), layout, at)
     }
-    count_format, entry_bytes = ("Q", 20) if layout.is_big else ("H", 12)
-    (count,) = struct.unpack_from(layout.order + count_format, data, at)
-    end = at + struct.calcsize("=" + count_format) + entry_bytes * count
-    (following,) = struct.unpack_from(layout.offset, data, end)
+    (following,) = struct.unpack_from(layout.offset, data, _entries(data, layout, at).stop)
     return TiffDirectory(at, layout, fields, following)
