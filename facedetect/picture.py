@@ -61,12 +61,14 @@ class Picture(Protocol):
     def close(self) -> None:
         """Free all resources."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-class LocalPicture:
+class LocalPicture(Picture):
     """A picture decoded in this process."""
 
     def __init__(self, data: bytes, limits: ImageLimits, allocate: Allocate = new_pixels) -> None:
@@ -108,12 +110,6 @@ class LocalPicture:
     def close(self) -> None:
         self._source.close()
         self._encoding = self._image = self._shown = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _profile(self) -> bytes:
         """Return the colour profile, without which the colours would be wrong."""
