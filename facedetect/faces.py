@@ -5,7 +5,7 @@ from __future__ import annotations
 import cmath
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Self, TypeVar
 
@@ -126,6 +126,16 @@ class Face:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "roll_deg", _roll_deg(self.landmarks))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the face of which these are `to_dict`'s; a wrong shape raises Python's errors."""
+        box = {side: float(value) for side, value in values["box"].items()}
+        points = {
+            name: Point(float(point["x"]), float(point["y"]))
+            for name, point in values["landmarks"].items()
+        }
+        return cls(Box(**box), float(values["confidence"]), Landmarks(**points))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the face in the format of the service's JSON: nested dicts of numbers.

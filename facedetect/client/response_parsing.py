@@ -11,7 +11,7 @@ import httpx2
 
 from facedetect import errors
 from facedetect.client.retries import parse_retry_after
-from facedetect.faces import Box, Detection, Face, Landmarks, Point
+from facedetect.faces import Detection, Face
 from facedetect.model_ref import ModelRef
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ def parse_image(response: httpx2.Response) -> bytes:
 def to_detection(body: Any) -> Detection:
     """Convert the body of `POST /detect`."""
     size = body["image"]
-    faces = [_to_face(face) for face in body["faces"]]
+    faces = [Face.from_dict(face) for face in body["faces"]]
     return Detection(int(size["width"]), int(size["height"]), faces, _to_model(body["model"]))
 
 
@@ -93,16 +93,6 @@ def to_service_version(body: Any) -> ServiceVersion:
 
 def _to_model(body: Any) -> ModelRef:
     return ModelRef(str(body["name"]), body.get("version"))
-
-
-def _to_face(body: Any) -> Face:
-    box = {side: float(value) for side, value in body["box"].items()}
-    points = {name: _to_point(point) for name, point in body["landmarks"].items()}
-    return Face(Box(**box), float(body["confidence"]), Landmarks(**points))
-
-
-def _to_point(body: Any) -> Point:
-    return Point(float(body["x"]), float(body["y"]))
 
 
 def parse_error(response: httpx2.Response) -> errors.FacedetectError:

@@ -180,3 +180,10 @@ def test_a_profile_has_a_roll() -> None:
     x_of_all, ys = 5, (4, 4, 6, 8, 8)
     marks = Landmarks(*(Point(x_of_all, y) for y in ys))
     assert Face(face_at(0, 0, side=10, confidence=0.9).box, 0.9, marks).roll_deg == 0
+
+
+def test_a_face_is_read_back_from_its_dict() -> None:
+    face = face_at(1.25, 2.5, side=40, confidence=0.75)
+    assert Face.from_dict(face.to_dict()) == face
+    with pytest.raises(KeyError, match="box"):
+        Face.from_dict({})
