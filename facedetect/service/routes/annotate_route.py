@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from facedetect.service.accept import PICTURES, preferred_type
 from facedetect.service.detection_worker import RenderOptions
+from facedetect.service.queries import AnnotateQuery
 from facedetect.service.routes.dependencies import TheServices, detect_upload
 from facedetect.service.routes.openapi import BINARY, IMAGE_BODY, IMAGE_PROBLEMS
-from facedetect.service.schemas import AnnotateQuery
 
 router = APIRouter()
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from facedetect.errors import FacedetectError, UnsupportedImage
 from facedetect.service.forms import FormPart
 from facedetect.service.problems import report_problem
+from facedetect.service.queries import FaceQuery
 from facedetect.service.routes.dependencies import TheServices
 from facedetect.service.routes.openapi import (
     BINARY,
@@ -21,13 +22,7 @@ from facedetect.service.routes.openapi import (
     json_response,
     request_body,
 )
-from facedetect.service.schemas import (
-    BatchResponse,
-    BatchResult,
-    BatchTimings,
-    DetectResponse,
-    FaceQuery,
-)
+from facedetect.service.schemas import BatchResponse, BatchResult, BatchTimings, DetectResponse
 from facedetect.service.services import Services
 from facedetect.service.uploads import watch_disconnect
 

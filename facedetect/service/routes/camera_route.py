@@ -21,6 +21,7 @@ from facedetect.service.problems import (
     problem_headers,
     report_problem,
 )
+from facedetect.service.queries import FaceQuery
 from facedetect.service.routes.dependencies import TheServices
 from facedetect.service.routes.openapi import (
     BINARY,
@@ -29,7 +30,6 @@ from facedetect.service.routes.openapi import (
     json_response,
     request_body,
 )
-from facedetect.service.schemas import FaceQuery
 from facedetect.service.services import Services
 from facedetect.service.uploads import IMAGE_PART, Upload, watch_disconnect
 

@@ -10,8 +10,8 @@ from fastapi import Depends, Request
 
 from facedetect.errors import InvalidParams
 from facedetect.service.detection_worker import DetectionResult, RenderOptions
+from facedetect.service.queries import FaceQuery
 from facedetect.service.request_context import current_request
-from facedetect.service.schemas import FaceQuery
 from facedetect.service.services import Services
 from facedetect.service.uploads import watch_disconnect
 

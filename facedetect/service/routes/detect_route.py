@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from facedetect.service.accept import JSON, PICTURES, preferred_type
 from facedetect.service.detection_worker import RenderOptions
+from facedetect.service.queries import DetectQuery
 from facedetect.service.routes.dependencies import TheServices, detect_upload
 from facedetect.service.routes.openapi import (
     DETECTION_EXAMPLE,
@@ -16,7 +17,7 @@ from facedetect.service.routes.openapi import (
     IMAGE_PROBLEMS,
     json_response,
 )
-from facedetect.service.schemas import DetectQuery, DetectResponse
+from facedetect.service.schemas import DetectResponse
 
 router = APIRouter()
 
