@@ -30,6 +30,7 @@ from benchmarks.detectors import NOT_SET
 from benchmarks.environments import PACKAGES
 from benchmarks.pages import link_from, page_with, print_table, write_section
 from facedetect.cli.progress_display import evaluation_progress
+from facedetect.detection_params import DetectionParams
 from facedetect.evaluation.dataset import Dataset
 from facedetect.evaluation.datasets.open_dataset import open_dataset
 from facedetect.evaluation.detector_adapters import DetectorAdapter
@@ -46,7 +47,6 @@ from facedetect.evaluation.result_tables import (
     precision_table,
 )
 from facedetect.evaluation.results_json import results_to_json
-from facedetect.faces import DetectionParams
 
 FALSE_POSITIVES = (50, 150, 500)
 PAGES = ("accuracy.md", "accuracy-comparison.md", "thresholds.md")

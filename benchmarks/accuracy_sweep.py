@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from facedetect.detection_params import DetectionParams
 from facedetect.evaluation.dataset import Dataset
 from facedetect.evaluation.evaluation_results import score_run
 from facedetect.evaluation.evaluation_run import EvaluationRun
 from facedetect.evaluation.image_detections import ImageDetections
 from facedetect.evaluation.plots import PlotCurve
-from facedetect.faces import DetectionParams
 
 MIN_SIZES = (12, 20, 40)
 

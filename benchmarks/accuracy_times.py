@@ -14,8 +14,8 @@ from rich.progress import track
 
 from benchmarks.accuracy_models import REFERENCE
 from facedetect import Detector, load_image
+from facedetect.detection_params import DetectionParams
 from facedetect.evaluation.dataset import Dataset
-from facedetect.faces import DetectionParams
 from facedetect.images import BGRImage
 
 

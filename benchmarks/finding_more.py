@@ -23,6 +23,7 @@ from rich.progress import track
 from benchmarks.arguments import bench_parser
 from benchmarks.pages import print_table, write_section
 from facedetect import DetectionParams, Detector, load_image
+from facedetect.detection_params import ROTATIONS
 from facedetect.evaluation.average_precision import PrecisionRecallCurve, score_boxes
 from facedetect.evaluation.bootstrap import bootstrap_difference
 from facedetect.evaluation.dataset import ALL, Dataset
@@ -35,7 +36,7 @@ from facedetect.evaluation.landmark_errors import (
     mean_over_common_faces,
     score_landmarks,
 )
-from facedetect.faces import ROTATIONS, Face
+from facedetect.faces import Face
 from facedetect.fusion import fuse_looks
 from facedetect.presets import PRESETS
 from facedetect.view_search import combine

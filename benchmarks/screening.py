@@ -21,8 +21,8 @@ from rich.table import Table
 from benchmarks.arguments import bench_parser
 from benchmarks.pictures import pictures
 from facedetect.arrays import Float32Array
+from facedetect.detection_params import PNET_SIDE
 from facedetect.engine.engine import Engine, instruction_sets
-from facedetect.faces import PNET_SIDE
 from facedetect.images import BGRImage, ImageLimits, load_image
 from facedetect.mtcnn.geometry import ACCURATE
 from facedetect.mtcnn.weights import Layer, Net, load_weights

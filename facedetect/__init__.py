@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import FacedetectError
-from facedetect.faces import Box, Detection, DetectionParams, Face, ImageResult, Landmarks, Point
+from facedetect.faces import Box, Detection, Face, ImageResult, Landmarks, Point
 from facedetect.lazy_attributes import lazy_attributes
 from facedetect.presets import detection_params
 

@@ -20,15 +20,9 @@ from facedetect.argument_checks import (
 )
 from facedetect.backends import Backend, BackendSpec, InferenceRequest, open_backend
 from facedetect.cores import available_cores
+from facedetect.detection_params import OWN_FILES_MAX_PYRAMID_PIXELS, DetectionParams
 from facedetect.errors import PER_IMAGE_ERRORS, InvalidParams, InvalidSettings
-from facedetect.faces import (
-    OWN_FILES_MAX_PYRAMID_PIXELS,
-    Channels,
-    Detection,
-    DetectionParams,
-    Face,
-    ImageResult,
-)
+from facedetect.faces import Channels, Detection, Face, ImageResult
 from facedetect.images import BGRImage, ImageInput, ImageLimits, file_bytes, load_image
 from facedetect.model_ref import ModelRef
 from facedetect.ordered_map import map_in_order

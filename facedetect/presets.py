@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from typing import Any, Literal, Self, TypedDict
 
 from facedetect.argument_checks import shortened
+from facedetect.detection_params import DetectionParams, Rotations
 from facedetect.errors import InvalidParams
-from facedetect.faces import DetectionParams, Rotations
 
 Preset = Literal["few-misses", "balanced", "few-false-alarms"]
 

@@ -20,9 +20,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from facedetect.backends import BackendSpec
+from facedetect.detection_params import DEFAULT_MAX_PYRAMID_PIXELS, OWN_FILES_MAX_PYRAMID_PIXELS
 from facedetect.detector import DEFAULT_BACKEND, Detector
 from facedetect.errors import InvalidSettings
-from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS, OWN_FILES_MAX_PYRAMID_PIXELS
 from facedetect.images import ImageLimits
 from facedetect.sandbox import is_supported
 from facedetect.setting_files import StoredSetting, dotenv_variables, read_setting_files

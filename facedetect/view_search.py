@@ -8,7 +8,8 @@ import numpy as np
 
 from facedetect.arrays import Float32Array
 from facedetect.backends import RawDetections
-from facedetect.faces import Box, DetectionParams, Face, Landmarks, Point
+from facedetect.detection_params import DetectionParams
+from facedetect.faces import Box, Face, Landmarks, Point
 from facedetect.fusion import fuse_looks, keep_best
 from facedetect.images import BGRImage
 from facedetect.model_ref import ModelRef

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facedetect.faces import LOOKS, Box, Face, Landmarks, Point
+from facedetect.detection_params import LOOKS
+from facedetect.faces import Box, Face, Landmarks, Point
 from facedetect.images import BGRImage
 
 _TURNS = {

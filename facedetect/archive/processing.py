@@ -11,8 +11,8 @@ from typing import Literal, TypedDict
 from facedetect.archive.plan import SourceFile
 from facedetect.archive.reports import Row
 from facedetect.crops import CropStyle
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import BackendUnavailable, InvalidSettings
-from facedetect.faces import DetectionParams
 from facedetect.hiding import DEFAULT_MASK, Mask, check_mask
 from facedetect.images import Metadata
 from facedetect.model_ref import ModelRef

@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from facedetect.arrays import Float32Array
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import BackendProtocolError, unfinished_error
-from facedetect.faces import DetectionParams
 from facedetect.images import BGRImage
 from facedetect.model_ref import ModelRef
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from facedetect.backends.base import InferenceRequest, RawDetections
 from facedetect.backends.in_process import InProcessBackend
+from facedetect.detection_params import IMAGE_RULE
 from facedetect.errors import InvalidParams
-from facedetect.faces import IMAGE_RULE
 from facedetect.model_ref import ModelRef
 from facedetect.mtcnn.geometry import named_geometry
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedetect.backends.base import InferenceRequest, RawDetections
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import BackendProtocolError, BackendUnavailable
-from facedetect.faces import DetectionParams
 from facedetect.images import BGRImage, encode_image
 from facedetect.model_ref import ModelRef
 from facedetect.tfserving.api import DEFAULT_SIGNATURE, Arrays

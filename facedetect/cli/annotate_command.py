@@ -11,7 +11,7 @@ from facedetect.cli import options
 from facedetect.cli.detection_options import takes_detection_params
 from facedetect.cli.file_annotation import annotate_files
 from facedetect.cli.result_files import STANDARD_OUTPUT, result_file
-from facedetect.faces import DetectionParams
+from facedetect.detection_params import DetectionParams
 from facedetect.settings import ClientSettings
 from facedetect.styles import DrawnStyle
 

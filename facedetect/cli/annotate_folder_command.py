@@ -19,7 +19,7 @@ from facedetect.cli.folder_summary import print_json, print_preview, print_summa
 from facedetect.cli.progress_display import folder_progress
 from facedetect.cli.signals import stopped_by_signals
 from facedetect.crops import CropStyle
-from facedetect.faces import DetectionParams
+from facedetect.detection_params import DetectionParams
 from facedetect.images import Metadata
 from facedetect.settings import DetectorSettings
 from facedetect.styles import DisplayStyle

@@ -18,9 +18,9 @@ from facedetect.backends import BackendSpec
 from facedetect.cli import options
 from facedetect.cli.console_table import print_table
 from facedetect.cli.detection_options import takes_detection_params
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import InvalidSettings
 from facedetect.evaluation.detector_comparison import ImageComparison, compare_images
-from facedetect.faces import DetectionParams
 from facedetect.formatting import counted
 from facedetect.model_ref import ModelRef
 from facedetect.settings import DetectorSettings

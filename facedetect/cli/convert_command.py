@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from facedetect.cli.options import parse_pair
-from facedetect.faces import DEFAULT_MAX_PYRAMID_PIXELS
+from facedetect.detection_params import DEFAULT_MAX_PYRAMID_PIXELS
 from facedetect.images import DEFAULT_MAX_IMAGE_PIXELS
 
 _NAMES_HELP = "NAME=TENSOR, if the graph's names differ or it is not MTCNN. Repeatable."

@@ -19,8 +19,8 @@ from facedetect.cli.exit_codes import EXIT_CODES, NO_FACE
 from facedetect.cli.finder import open_finder
 from facedetect.cli.image_sources import expand_folders, image_source
 from facedetect.cli.waiting import waiting
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import PER_IMAGE_ERRORS, InvalidSettings
-from facedetect.faces import DetectionParams
 from facedetect.formatting import counted, printable
 from facedetect.settings import ClientSettings
 

@@ -11,7 +11,7 @@ import typer
 
 from facedetect import presets
 from facedetect.cli.options import DefaultOf
-from facedetect.faces import DetectionParams, parse_rotations, parse_thresholds
+from facedetect.detection_params import DetectionParams, parse_rotations, parse_thresholds
 
 _DEFAULTS = DetectionParams()
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from facedetect.cli.options import parse_pair
+from facedetect.detection_params import DetectionParams, parse_thresholds
 from facedetect.errors import InvalidSettings
 from facedetect.evaluation.detector_adapters import BackendAdapter, DetectorAdapter
 from facedetect.evaluation.evaluation_run import KNOWN_SETTINGS
 from facedetect.evaluation.external_program import ExternalProgramAdapter
-from facedetect.faces import DetectionParams, parse_thresholds
 from facedetect.presets import PRESETS
 from facedetect.settings import DetectorSettings
 

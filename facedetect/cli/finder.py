@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from facedetect.cli.waiting import waiting
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import InvalidSettings
-from facedetect.faces import Detection, DetectionParams
+from facedetect.faces import Detection
 from facedetect.presets import to_options
 from facedetect.settings import ClientSettings, DetectorSettings
 

@@ -14,8 +14,8 @@ from facedetect.cli import options
 from facedetect.cli.detection_options import takes_detection_params
 from facedetect.cli.file_annotation import annotate_files
 from facedetect.cli.result_files import STANDARD_OUTPUT, result_file
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import InvalidSettings
-from facedetect.faces import DetectionParams
 from facedetect.images import ENCODED_SUFFIXES, Metadata
 from facedetect.styles import HidingStyle
 

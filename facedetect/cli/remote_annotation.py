@@ -9,8 +9,8 @@ import typer
 from facedetect.archive.media_suffixes import is_video
 from facedetect.cli.image_sources import image_source
 from facedetect.client import AnnotationFormat, AnnotationStyle, Client
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import InvalidSettings
-from facedetect.faces import DetectionParams
 from facedetect.files import write_atomically
 from facedetect.formatting import printable
 from facedetect.hiding import DEFAULT_MASK, Mask

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from facedetect.arrays import Float32Array
 from facedetect.cores import available_cores
+from facedetect.detection_params import DetectionParams
 from facedetect.engine import _native
 from facedetect.engine.packing import pack
 from facedetect.errors import BackendUnavailable, InvalidSettings, unfinished_error
-from facedetect.faces import DetectionParams
 from facedetect.mtcnn.geometry import Geometry
 from facedetect.mtcnn.weights import Weights
 

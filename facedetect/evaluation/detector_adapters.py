@@ -11,11 +11,12 @@ import numpy as np
 
 import facedetect
 from facedetect.backends import BackendSpec
+from facedetect.detection_params import DetectionParams
 from facedetect.detector import Detector
 from facedetect.errors import PER_IMAGE_ERRORS
 from facedetect.evaluation.dataset import LANDMARK_COUNT, LabelledImage
 from facedetect.evaluation.image_detections import ImageDetections
-from facedetect.faces import DetectionParams, Face
+from facedetect.faces import Face
 from facedetect.images import ImageLimits
 from facedetect.mtcnn.weights import default_weights_path
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from facedetect.detection_params import DetectionParams
 from facedetect.detector import Detector
 from facedetect.errors import PER_IMAGE_ERRORS
-from facedetect.faces import DetectionParams, Face
+from facedetect.faces import Face
 from facedetect.images import load_image
 from facedetect.pairing import pair_boxes
 

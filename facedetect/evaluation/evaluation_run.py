@@ -11,12 +11,12 @@ from pathlib import Path
 from threading import Event
 from typing import Self
 
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import InvalidSettings
 from facedetect.evaluation.dataset import Dataset, LabelledImage
 from facedetect.evaluation.detections_file import DetectionsFile
 from facedetect.evaluation.detector_adapters import DetectorAdapter
 from facedetect.evaluation.image_detections import ImageDetections
-from facedetect.faces import DetectionParams
 
 KNOWN_SETTINGS: Mapping[str, DetectionParams] = {
     "defaults": DetectionParams(),

@@ -21,11 +21,11 @@ from typing import IO, Any, Self, cast
 
 from pydantic import ValidationError, model_validator
 
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import InvalidSettings
 from facedetect.evaluation.dataset import LabelledImage
 from facedetect.evaluation.image_detections import DetectionLists, ImageDetections
 from facedetect.evaluation.json_validation import first_problem
-from facedetect.faces import DetectionParams
 
 DEFAULT_TIMEOUT_S = 300.0
 

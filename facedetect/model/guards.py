@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from facedetect.faces import (
+from facedetect.detection_params import (
     DEFAULT_MAX_PYRAMID_PIXELS,
     FACTOR_BOUNDS,
     FACTOR_RULE,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from facedetect.faces import PNET_SIDE
+from facedetect.detection_params import PNET_SIDE
 from facedetect.mtcnn.geometry import Geometry
 
 # Halving is cheap compared to P-Net, but a fourth one costs more than it saves at small scales.

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from facedetect.faces import DetectionParams
+from facedetect.detection_params import DetectionParams
 
 
 @dataclass(frozen=True)

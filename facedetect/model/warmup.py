@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from facedetect.faces import DetectionParams
+from facedetect.detection_params import DetectionParams
 from facedetect.images import encode_image
 from facedetect.model.guards import WorkLimits
 from facedetect.model.manifest import EXTRA_FOLDER

@@ -10,8 +10,9 @@ from typing import Annotated
 from anyio import CapacityLimiter, to_thread
 from pydantic import Field
 
+from facedetect.detection_params import DetectionParams
 from facedetect.detector import Detector
-from facedetect.faces import Detection, DetectionParams
+from facedetect.faces import Detection
 from facedetect.model_ref import ModelRef
 from facedetect.picture import Picture
 from facedetect.service.admission import AdmissionQueue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from facedetect.faces import DetectionParams
+from facedetect.detection_params import DetectionParams
 from facedetect.images import ImageHeader, ImageLimits
 
 # Running P-Net on every pixel of the pyramid dominates the cost, so that is the unit: 0.1 us of one

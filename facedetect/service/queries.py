@@ -17,8 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from facedetect.errors import InvalidParams
-from facedetect.faces import (
+from facedetect.detection_params import (
     FACTOR_BOUNDS,
     LOOKS,
     MIN_SIZE_BOUND,
@@ -27,6 +26,7 @@ from facedetect.faces import (
     parse_rotations,
     parse_thresholds,
 )
+from facedetect.errors import InvalidParams
 from facedetect.model_ref import MAX_VERSION, ModelRef
 from facedetect.presets import Preset, detection_params
 from facedetect.service.detection_worker import DetectionJob, RenderOptions

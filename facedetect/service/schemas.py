@@ -8,7 +8,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
-from facedetect.faces import Box, DetectionParams, Landmarks
+from facedetect.detection_params import DetectionParams
+from facedetect.faces import Box, Landmarks
 from facedetect.model_ref import ModelRef
 from facedetect.service.detection_worker import DetectionResult, Timings
 from facedetect.service.problems import Problem

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Route, expect
 
-from facedetect.faces import FACTOR_BOUNDS, MIN_SIZE_BOUND
+from facedetect.detection_params import FACTOR_BOUNDS, MIN_SIZE_BOUND
 from facedetect.images import ImageLimits, decode_image
 from facedetect.presets import PRESETS
 from tests.browser.conftest import Open

@@ -17,6 +17,7 @@ from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
 from facedetect.client import AnnotationStyle, ServiceVersion
 from facedetect.client.response_parsing import error_named
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import (
     BackendUnavailable,
     ImageTooLarge,
@@ -25,7 +26,7 @@ from facedetect.errors import (
     ServiceError,
     UnsupportedImage,
 )
-from facedetect.faces import Box, DetectionParams, Face
+from facedetect.faces import Box, Face
 from facedetect.images import BGRImage, load_image
 from facedetect.model_ref import ModelRef
 from facedetect.presets import PRESETS

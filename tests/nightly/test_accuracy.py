@@ -12,12 +12,12 @@ from benchmarks.accuracy_models import REFERENCE
 from benchmarks.pages import page_with
 from facedetect import Detector
 from facedetect.backends.fake import FakeBackend
+from facedetect.detection_params import DetectionParams
 from facedetect.evaluation.dataset import Dataset, LabelledImage, Metric
 from facedetect.evaluation.evaluation_results import compare_runs, score_run
 from facedetect.evaluation.evaluation_run import KNOWN_SETTINGS, EvaluationRun
 from facedetect.evaluation.external_program import ExternalProgramAdapter
 from facedetect.evaluation.image_detections import ImageDetections
-from facedetect.faces import DetectionParams
 from tests.conftest import ASTRONAUT
 from tests.fake import after
 

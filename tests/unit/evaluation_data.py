@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from facedetect.detection_params import DetectionParams
 from facedetect.evaluation.dataset import ALL, Dataset, LabelledImage, Metric
 from facedetect.evaluation.detector_adapters import DetectorAdapter
 from facedetect.evaluation.evaluation_run import EvaluationRun, evaluate
 from facedetect.evaluation.image_detections import ImageDetections
-from facedetect.faces import DetectionParams
 
 Corners = Sequence[float]
 DEFAULTS = {"defaults": DetectionParams()}

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.servers import free_port
 from facedetect.cli.evaluation_options import opened_detectors, parse_param_sets
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import BackendUnavailable, InvalidParams, InvalidSettings
 from facedetect.evaluation.dataset import Dataset, LabelledImage, Metric
 from facedetect.evaluation.evaluation_report import draw_plots, plots_of, write_report
@@ -23,7 +24,6 @@ from facedetect.evaluation.image_detections import ImageDetections
 from facedetect.evaluation.result_tables import result_tables
 from facedetect.evaluation.results_json import results_to_json
 from facedetect.extras import requires_extra
-from facedetect.faces import DetectionParams
 from facedetect.presets import PRESETS
 from facedetect.settings import DetectorSettings
 from tests.conftest import ASTRONAUT, face_at

@@ -12,13 +12,14 @@ import pytest
 from facedetect import Detector
 from facedetect.backends.base import InferenceRequest
 from facedetect.backends.fake import FakeBackend
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import BackendProtocolError, BackendUnavailable, InvalidSettings
 from facedetect.evaluation.dataset import LabelledImage
 from facedetect.evaluation.detections_file import DetectionsFile
 from facedetect.evaluation.detector_adapters import BackendAdapter, DetectorAdapter
 from facedetect.evaluation.evaluation_run import KNOWN_SETTINGS, EvaluationProgress, evaluate
 from facedetect.evaluation.image_detections import ImageDetections, from_json_line, to_json_line
-from facedetect.faces import DetectionParams, Face
+from facedetect.faces import Face
 from tests.conftest import ASTRONAUT, face_at
 from tests.fake import finding, raising
 from tests.unit.evaluation_data import DEFAULTS, one_face_images, run_detector

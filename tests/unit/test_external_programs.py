@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from facedetect.detection_params import DetectionParams
 from facedetect.errors import InvalidSettings
 from facedetect.evaluation.external_program import ExternalProgramAdapter
-from facedetect.faces import DetectionParams
 from tests.unit.evaluation_data import one_face_images, run_detector
 
 # The image's name decides what it does.

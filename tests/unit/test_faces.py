@@ -10,15 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facedetect.detection_params import DetectionParams, parse_rotations, parse_thresholds
 from facedetect.errors import InvalidParams
-from facedetect.faces import (
-    DetectionParams,
-    Face,
-    Landmarks,
-    Point,
-    parse_rotations,
-    parse_thresholds,
-)
+from facedetect.faces import Face, Landmarks, Point
 from tests.conftest import face_at
 
 

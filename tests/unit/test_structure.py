@@ -34,7 +34,7 @@ LAYERS = [
         "styles",
     ],
     ["model_ref"],
-    ["faces", "mtcnn", "tfserving"],
+    ["detection_params", "faces", "mtcnn", "tfserving"],
     ["exports", "pairing", "presets"],
     ["images", "hiding", "render", "crops", "picture", "backends", "engine", "model"],
     ["fusion", "views"],

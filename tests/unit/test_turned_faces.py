@@ -13,8 +13,9 @@ from fastapi.testclient import TestClient
 
 from facedetect import DetectionParams, Detector
 from facedetect.backends.fake import FakeBackend
+from facedetect.detection_params import ROTATIONS
 from facedetect.errors import BackendTimeout, InvalidParams
-from facedetect.faces import ROTATIONS, Face
+from facedetect.faces import Face
 from facedetect.images import BGRImage, encode_image, write_image
 from facedetect.service import create_app
 from facedetect.settings import ServiceSettings

@@ -7,7 +7,8 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from facedetect.faces import LOOKS, ROTATIONS, Box, Face, Landmarks, Point
+from facedetect.detection_params import LOOKS, ROTATIONS
+from facedetect.faces import Box, Face, Landmarks, Point
 from facedetect.images import BGRImage
 from facedetect.views import View
 

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
+from facedetect.detection_params import parse_number
 from facedetect.errors import FacedetectError, InvalidParams
-from facedetect.faces import parse_number
 from facedetect.service.camera_schemas import CUSTOM_MODEL, CameraResponse
 from facedetect.service.forms import FormPart
 from facedetect.service.problems import (
