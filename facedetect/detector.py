@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack
 
 import numpy as np
@@ -33,6 +35,7 @@ from facedetect.view_search import search
 
 if TYPE_CHECKING:
     from facedetect.sandbox.decoder_pool import DecoderPool  # needs Linux
+    from facedetect.video import Video
 
 S = TypeVar("S", bound=ImageInput)
 
@@ -163,6 +166,18 @@ class Detector:
         if self._decoders is None:
             return LocalPicture(data, self.limits)
         return self._decoders.open(data, deadline)
+
+    def open_video(self, path: Path, result: Path | None = None) -> AbstractContextManager[Video]:
+        """Open a video, in a separate process if this detector isolates decoders.
+
+        `result` is the file that its writer writes. Raises InvalidVideo, UnsupportedVideo or
+        ImageTooLarge.
+        """
+        if self._decoders is None:
+            from facedetect.video import open_local_video  # images need none of it
+
+            return open_local_video(path, self.limits, result)
+        return self._decoders.open_video(path, result)
 
     def detect_upright(
         self,

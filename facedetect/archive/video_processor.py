@@ -29,17 +29,15 @@ from facedetect.images import BGRImage, encode_image, make_thumbnail
 from facedetect.render import render
 from facedetect.video import (
     CONTAINERS,
-    DecodedFrame,
+    Frame,
     FrameDetectionPool,
     FrameDetections,
     FrameSize,
+    FrameWriter,
     Observation,
     Tracker,
     TrackingResult,
-    VideoReader,
-    VideoWriter,
-    open_video_reader,
-    open_video_writer,
+    Video,
 )
 
 # Times in reports have microseconds, as fine as any container's.
@@ -92,41 +90,40 @@ class VideoJob:
         tracker = Tracker()
         looked_at = most = fullest = 0
         with (
-            open_video_reader(path, self.detector.limits) as reader,
+            self.detector.open_video(path) as video,
             lines_path.open("w", encoding="utf-8") as lines,
         ):
-            for detections in self._detect(reader):
+            for detections in self._detect(video):
                 number, faces = detections.frame_number, detections.faces
                 track_numbers = tracker.update(number, detections.time_s, faces)
                 lines.write(to_json_line(_frame_row(detections, track_numbers)))
                 looked_at += 1
                 if len(faces) > most:
                     most, fullest = len(faces), number
-        size = reader.frame_size
-        tracking = tracker.finish(reader.duration_s, size.width, size.height)
+            read = video.facts
+        size = read.frame_size
+        tracking = tracker.finish(read.duration_s, size.width, size.height)
         facts = {
-            "frames": reader.frame_count,
+            "frames": read.frame_count,
             "looked_at": looked_at,
-            "seconds": round(reader.duration_s, _DIGITS),
+            "seconds": round(read.duration_s, _DIGITS),
             "tracks": len(tracking.tracks),
-            "damaged": reader.damaged,
-            "missing_s": round(reader.missing_s, _DIGITS),
+            "damaged": read.damaged,
+            "missing_s": round(read.missing_s, _DIGITS),
         }
         return _FirstPass(size, tracking, facts, fullest)
 
-    def _detect(self, reader: VideoReader) -> Iterator[FrameDetections]:
+    def _detect(self, video: Video) -> Iterator[FrameDetections]:
         def detect_faces(image: BGRImage) -> list[Face]:
             return self.detector.detect_upright(image, self.options.params).faces
 
-        frames = self._watched(reader.frames(), reader, "finding faces")
+        frames = self._watched(video, "finding faces")
         return self.pool.detect_in_frames(frames, detect_faces, stride=self.options.stride)
 
-    def _watched(
-        self, frames: Iterator[DecodedFrame], reader: VideoReader, stage: VideoStage
-    ) -> Iterator[DecodedFrame]:
+    def _watched(self, video: Video, stage: VideoStage) -> Iterator[Frame]:
         """Yield the frames, report progress, and end when `stop` is set."""
-        total = reader.expected_frames
-        for frame in frames:
+        total = video.expected_frames
+        for frame in video.frames():
             if self.stop.is_set():
                 raise RunInterrupted
             yield frame
@@ -134,35 +131,35 @@ class VideoJob:
 
     def _show(self, path: Path, found: _FirstPass) -> dict[str, object]:
         """Write the video, the crops and the thumbnail, as requested."""
-        with open_video_reader(path, self.detector.limits) as reader:
-            if self.options.style == "none":
-                return self._read_again(reader, found, None)
-            return self._write(reader, found)
+        if self.options.style != "none":
+            return self._write(path, found)
+        with self.detector.open_video(path) as video:
+            return self._read_again(video, found, None)
 
-    def _write(self, reader: VideoReader, found: _FirstPass) -> dict[str, object]:
+    def _write(self, path: Path, found: _FirstPass) -> dict[str, object]:
         name = self.file.result
+        container = CONTAINERS[PurePosixPath(name).suffix.lower()]
         keep_tags = self.options.metadata == "keep"
-        with self.outputs.local_draft(name) as path:
-            container = CONTAINERS[PurePosixPath(name).suffix.lower()]
-            with open_video_writer(
-                path, container, reader, found.frame_size, keep_tags=keep_tags
-            ) as writer:
-                results = self._read_again(reader, found, writer)
+        with (
+            self.outputs.local_draft(name) as draft,
+            self.detector.open_video(path, draft) as video,
+        ):
+            with video.writer(container, found.frame_size, keep_tags=keep_tags) as writer:
+                results = self._read_again(video, found, writer)
             found.facts["damaged"] += writer.damaged
             found.facts["left_out"] = writer.left_out
         return {"picture": name, **results}
 
     def _read_again(
-        self, reader: VideoReader, found: _FirstPass, writer: VideoWriter | None
+        self, video: Video, found: _FirstPass, writer: FrameWriter | None
     ) -> dict[str, object]:
         """Render, crop and write each frame as requested; stop early if nothing is left to do."""
         best_faces = found.best_faces() if self.options.crops is not None else {}
         for_thumbnail = {found.fullest_frame} if self.options.thumbnails else set()
         last = max([*best_faces, *for_thumbnail], default=-1)
-        on_packet = writer.copy if writer is not None else None
         crops: dict[int, str] = {}
         results: dict[str, object] = {}
-        for frame in self._watched(reader.frames(on_packet), reader, "writing"):
+        for frame in self._watched(video, "writing"):
             if writer is None and frame.number > last:
                 break
             if writer is None and frame.number not in for_thumbnail | best_faces.keys():
@@ -177,7 +174,7 @@ class VideoJob:
                 if self.outputs.write_extra("thumbnail", path, make_thumbnail(shown)):
                     results["thumbnail"] = path
             if writer is not None:
-                writer.write(frame, shown)
+                writer.write(frame.ticks, shown)
         results |= self.outputs.failed_extras()
         if self.options.crops is None:
             return results

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facedetect.errors import ImageTooLarge
-from facedetect.images import ImageHeader
+from facedetect.images import ImageHeader, ImageLimits
+from facedetect.video import FrameSize
 
 _MEGA = 1_000_000
 
@@ -22,6 +22,17 @@ _MEMORY_PER_FILE_BYTE = 3
 # Results encoded like their source may be lossless WebP, which is slow to encode.
 _FAITHFUL_CPU_S_PER_MEGAPIXEL = 4.0
 _FAITHFUL_MEMORY_PER_PIXEL = 50
+
+_FRAME_CPU_S = 20.0
+_FRAME_CPU_S_PER_MEGAPIXEL = 1.0
+_VIDEO_MEMORY = 256 * 2**20
+_VIDEO_MEMORY_PER_PIXEL = 100
+_OPENING_MEMORY_PER_PIXEL = 24
+
+_WRITING_CPU_S = 60.0
+_WRITING_CPU_S_PER_MEGAPIXEL = 30.0
+_WRITING_MEMORY = 2**30
+_WRITING_MEMORY_PER_PIXEL = 1000
 
 
 @dataclass(frozen=True)
@@ -55,9 +66,28 @@ def faithful_budget(header: ImageHeader, byte_count: int) -> Budget:
     )
 
 
-def over_budget_error(what: str) -> ImageTooLarge:
-    """Return the error for a file whose decoder exceeds its budget."""
-    return ImageTooLarge(
-        f"the image takes more than {what}, the limit for its file size and dimensions; save it "
-        "again as a plain JPEG or PNG, or scale it down"
+def opening_budget(limits: ImageLimits) -> Budget:
+    """Return the budget for opening a video, before its size is known."""
+    pixels = limits.max_pixels
+    return Budget(
+        _FRAME_CPU_S + _FRAME_CPU_S_PER_MEGAPIXEL * pixels / _MEGA,
+        _VIDEO_MEMORY + _OPENING_MEMORY_PER_PIXEL * pixels,
+    )
+
+
+def frame_budget(size: FrameSize) -> Budget:
+    """Return the budget for decoding the next frame of a video, with hidden ones before it."""
+    pixels = size.width * size.height
+    return Budget(
+        _FRAME_CPU_S + _FRAME_CPU_S_PER_MEGAPIXEL * pixels / _MEGA,
+        _VIDEO_MEMORY + _VIDEO_MEMORY_PER_PIXEL * pixels,
+    )
+
+
+def writing_budget(size: FrameSize) -> Budget:
+    """Return the budget for decoding or encoding the next frame of a video that is written."""
+    pixels = size.width * size.height
+    return Budget(
+        _WRITING_CPU_S + _WRITING_CPU_S_PER_MEGAPIXEL * pixels / _MEGA,
+        _WRITING_MEMORY + _WRITING_MEMORY_PER_PIXEL * pixels,
     )

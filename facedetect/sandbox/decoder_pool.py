@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import queue
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import Self
 
 from facedetect.cores import available_cores
@@ -15,9 +16,12 @@ from facedetect.faces import Face
 from facedetect.hiding import DEFAULT_MASK, Mask
 from facedetect.images import BGRImage, ImageHeader, ImageLimits, Metadata, check_byte_count
 from facedetect.sandbox.budget import Budget, faithful_budget, header_budget, picture_budget
-from facedetect.sandbox.decoder_slot import DecoderSlot, deadline_error, seconds_until
+from facedetect.sandbox.decoder_link import seconds_until
+from facedetect.sandbox.decoder_slot import DecoderSlot
 from facedetect.sandbox.fork_server_client import ForkServerClient
 from facedetect.sandbox.protocol import Message, face_message, mask_message
+from facedetect.sandbox.sandboxed_video import SandboxedVideo, open_sandboxed_video
+from facedetect.sandbox.subject import IMAGE
 from facedetect.styles import DrawnStyle
 
 # Decoders that read headers, or keep pixels while the model runs elsewhere.
@@ -33,6 +37,8 @@ class DecoderPool:
 
     def __init__(self, size: int, limits: ImageLimits) -> None:
         self._limits = limits
+        # As many as `FrameDetectionPool` holds, and one that is being read.
+        self._frames = 2 * size + 1
         self._fork_server = ForkServerClient(limits)
         # Last in, first out: its memory is already mapped.
         self._free: queue.LifoQueue[DecoderSlot] = queue.LifoQueue()
@@ -49,6 +55,12 @@ class DecoderPool:
         if not data:
             raise InvalidImage("the image is empty: 0 bytes")
         return SandboxedPicture(self, data, deadline)
+
+    def open_video(
+        self, path: Path, result: Path | None = None
+    ) -> AbstractContextManager[SandboxedVideo]:
+        """Open a video in a process of its own; see `Detector.open_video`."""
+        return open_sandboxed_video(self._fork_server, path, result, self._limits, self._frames)
 
     def warm_up(self) -> None:
         """Start as many decoders as can work at the same time; others start on demand."""
@@ -75,7 +87,7 @@ class DecoderPool:
         try:
             return self._free.get(timeout=seconds_until(deadline))
         except queue.Empty:
-            raise deadline_error() from None
+            raise IMAGE.late_error() from None
 
     def give_back(self, decoder: DecoderSlot) -> None:
         """Return a decoder to the pool."""

@@ -11,23 +11,26 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 
-from facedetect.sandbox.decoder_process import rehearse, run_decoder
-from facedetect.sandbox.protocol import MAX_MESSAGE_BYTES
+from facedetect.images import ImageLimits
+from facedetect.sandbox.picture_decoder import decode_pictures, rehearse
+from facedetect.sandbox.protocol import MAX_MESSAGE_BYTES, Message
+from facedetect.sandbox.subject import VIDEO
 
-_FDS_OF_A_DECODER = 2
+_MAX_FDS = 4
 
 
 def serve(control: socket.socket) -> None:
     """Start and kill decoders on request; return when the other side closes the socket.
 
-    A request may name a decoder to kill, `{"end": PID}`, and carry the socket and shared memory of
-    one to start. The answer has the exit status of the former and the process id of the latter.
+    A request may name a decoder to kill, `{"end": PID}`, and carry the socket and files of one to
+    start. The answer has the exit status of the former and the process id of the latter.
     """
     running: set[int] = set()
     try:
         while True:
-            message, fds, _, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, _FDS_OF_A_DECODER)
+            message, fds, _, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, _MAX_FDS)
             if not message:
                 return
             request = json.loads(message)
@@ -56,16 +59,26 @@ def _end(pid: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def _fork(control: socket.socket, fds: list[int], request: dict[str, object]) -> int:
+def _fork(control: socket.socket, fds: list[int], request: Message) -> int:
+    decode = _decoder_of(request)
     pid = os.fork()
     if pid:
         return pid
     try:
         control.close()
-        socket_fd, memory_fd = fds
-        run_decoder(socket_fd, memory_fd, request)
+        decode(ImageLimits(*request["limits"]), *fds)
     finally:
         os._exit(0)
+
+
+def _decoder_of(request: Message) -> Callable[..., None]:
+    """Return what the new process runs; the first video imports PyAV, which images do not need."""
+    if request["of"] == VIDEO.noun:
+        from facedetect.sandbox.video_decoder import decode_video, prepare
+
+        prepare()
+        return decode_video
+    return decode_pictures
 
 
 def main() -> None:

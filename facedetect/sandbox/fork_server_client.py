@@ -11,7 +11,6 @@ import threading
 
 from facedetect.images import ImageLimits
 from facedetect.sandbox.protocol import MAX_MESSAGE_BYTES
-from facedetect.sandbox.shared_memory import SharedMemory
 
 # A fork copies locks that other threads hold, but not the threads that would release them: a
 # decoder that needs one hangs. Also, threads cost more than they gain for a single image.
@@ -31,12 +30,12 @@ class ForkServerClient:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
-    def start(self, theirs: socket.socket, memory: SharedMemory) -> int:
-        """Start a decoder with `theirs` as its socket; returns its process id."""
-        message = json.dumps({"limits": self._limits}).encode()
+    def start(self, noun: str, fds: list[int]) -> int:
+        """Start a decoder of images or videos, `fds[0]` its socket; returns its process id."""
+        message = json.dumps({"of": noun, "limits": self._limits}).encode()
         with self._lock:
             control = self._running()
-            socket.send_fds(control, [message], [theirs.fileno(), memory.fd])
+            socket.send_fds(control, [message], fds)
             return int(json.loads(self._answer(control))["pid"])
 
     def end(self, pid: int | None) -> int | None:

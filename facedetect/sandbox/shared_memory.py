@@ -20,24 +20,20 @@ _MAX_RESULT_OVERHEAD = 16 * 2**20
 class SharedMemory:
     """Three regions: the file, its pixels and the latest result.
 
-    Pages are allocated when first written. The length is sealed: a compromised decoder cannot
-    shrink what the parent reads.
+    Pages are allocated when first written.
     """
 
     def __init__(self, fd: int, limits: ImageLimits) -> None:
         self.fd = fd
-        self._pixels_at = _whole_pages(limits.max_bytes)
-        self._result_at = self._pixels_at + _whole_pages(_CHANNELS * limits.max_pixels)
+        self._pixels_at = whole_pages(limits.max_bytes)
+        self._result_at = self._pixels_at + whole_pages(_CHANNELS * limits.max_pixels)
         self._map = mmap.mmap(fd, _byte_count(limits))
         self._view = memoryview(self._map)
 
     @classmethod
     def create(cls, limits: ImageLimits) -> SharedMemory:
         """Create memory for files within these limits."""
-        fd = os.memfd_create("facedetect", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.ftruncate(fd, _byte_count(limits))
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
-        return cls(fd, limits)
+        return cls(create_sealed(_byte_count(limits)), limits)
 
     def write_file(self, data: bytes) -> None:
         """Store the file's bytes."""
@@ -82,9 +78,21 @@ class SharedMemory:
 
 
 def _byte_count(limits: ImageLimits) -> int:
-    pixels = _whole_pages(_CHANNELS * limits.max_pixels)
-    return _whole_pages(limits.max_bytes) + 2 * pixels + _MAX_RESULT_OVERHEAD
+    pixels = whole_pages(_CHANNELS * limits.max_pixels)
+    return whole_pages(limits.max_bytes) + 2 * pixels + _MAX_RESULT_OVERHEAD
 
 
-def _whole_pages(count: int) -> int:
+def create_sealed(byte_count: int) -> int:
+    """Create memory to share with a decoder; returns its file descriptor.
+
+    Its length is sealed: a compromised decoder cannot shrink what the parent reads.
+    """
+    fd = os.memfd_create("facedetect", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, byte_count)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+    return fd
+
+
+def whole_pages(count: int) -> int:
+    """Round a number of bytes up to whole pages."""
     return -(-count // mmap.PAGESIZE) * mmap.PAGESIZE

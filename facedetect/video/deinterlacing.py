@@ -33,6 +33,8 @@ def deinterlace(frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
             if graph is None:
                 graph, graph_format = _build_graph(frame), frame_format
             yield from _filter(graph, frame)
+        except MemoryError:
+            raise
         except av_errors() as error:
             raise UnsupportedVideo(
                 f"interlaced frames of {frame.width}x{frame.height} px in the pixel format "

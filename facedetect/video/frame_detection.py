@@ -10,7 +10,7 @@ from threading import BoundedSemaphore
 
 from facedetect.faces import Face
 from facedetect.images import BGRImage
-from facedetect.video.video_reader import DecodedFrame
+from facedetect.video.video import Frame
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class FrameDetectionPool:
 
     def detect_in_frames(
         self,
-        frames: Iterable[DecodedFrame],
+        frames: Iterable[Frame],
         detect_faces: Callable[[BGRImage], list[Face]],
         *,
         stride: int,
@@ -61,7 +61,7 @@ class FrameDetectionPool:
                 faces.cancel()
 
     def _submit(
-        self, detect_faces: Callable[[BGRImage], list[Face]], frame: DecodedFrame
+        self, detect_faces: Callable[[BGRImage], list[Face]], frame: Frame
     ) -> Future[list[Face]]:
         self._slots.acquire()
         try:

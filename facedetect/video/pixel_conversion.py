@@ -87,6 +87,8 @@ class PixelConverter:
                 frame, format=pixel_format, interpolation=self._flags, threads=1
             )
             pixels: NDArray[Any] = converted.to_ndarray()
+        except MemoryError:
+            raise
         except av_errors() as error:
             raise _unsupported(frame.format.name) from error
         return pixels

@@ -27,7 +27,8 @@ def av_errors() -> tuple[type[Exception], ...]:
     """Return the exceptions PyAV raises for a video: FFmpeg's, and its own for bad values.
 
     Some of FFmpeg's are also OSErrors. Python's own OSErrors, from the files that PyAV reads and
-    writes, are not included.
+    writes, are not included. One of FFmpeg's is a MemoryError, which is not the video's fault where
+    memory is limited: catch it first.
     """
     return import_av().FFmpegError, ValueError, IndexError, OverflowError
 

@@ -33,6 +33,8 @@ def open_container(file: BinaryIO) -> InputContainer:
             buffer_size=_BUFFER_BYTES,
             metadata_errors="surrogateescape",
         )
+    except MemoryError:
+        raise
     except errors as error:
         raise InvalidVideo(
             f"the video cannot be decoded ({ffmpeg_reason(error)}); use the original, complete file"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -82,12 +83,23 @@ def open_video_reader(path: Path, limits: ImageLimits) -> Iterator[VideoReader]:
 
     Raises InvalidVideo, UnsupportedVideo, ImageTooLarge.
     """
+    with open_source(path) as file, read_video(file, limits) as reader:
+        yield reader
+
+
+def open_source(path: Path) -> BinaryIO:
+    """Open a video's file; raises InvalidVideo."""
     try:
-        file = path.open("rb")
+        return path.open("rb")
     except OSError as error:
         raise _unreadable(error) from error
-    with file, open_container(file) as container:
-        yield VideoReader(container, path.stat().st_size, limits)
+
+
+@contextmanager
+def read_video(file: BinaryIO, limits: ImageLimits) -> Iterator[VideoReader]:
+    """Read the frames of an open file once; see `open_video_reader`."""
+    with open_container(file) as container:
+        yield VideoReader(container, os.fstat(file.fileno()).st_size, limits)
 
 
 class VideoReader:
@@ -205,6 +217,8 @@ class VideoReader:
             return next(packets, None)
         except IndexError:  # from PyAV, for streams that appear later
             return None
+        except MemoryError:
+            raise
         except av_errors():
             self.damaged += 1
             return None
@@ -215,6 +229,8 @@ class VideoReader:
         """Return the frames that a packet completes; for None, those left in the decoder."""
         try:
             frames = self.stream.decode(packet)
+        except MemoryError:
+            raise
         except av_errors():
             self.damaged += 1
             return []

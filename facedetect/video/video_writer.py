@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -14,10 +13,11 @@ from facedetect.errors import UnsupportedVideo
 from facedetect.images import BGRImage
 from facedetect.video.pixel_conversion import PixelConverter
 from facedetect.video.pyav import av_errors, ffmpeg_reason, import_av
+from facedetect.video.result_file import ResultFile
 from facedetect.video.stream_copier import StreamCopier, add_stream_copier
 from facedetect.video.tags import copy_tags
 from facedetect.video.video_encoders import add_video_stream
-from facedetect.video.video_reader import DecodedFrame, FrameSize, VideoReader
+from facedetect.video.video_reader import FrameSize, VideoReader
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """FFmpeg's names of the supported output containers, by file suffix."""
 
+_BUFFER_BYTES = 2**18
 # No creation time, encoder version or random numbers: the same frames give the same bytes.
 _BITEXACT = {"fflags": "+bitexact"}
 # The index comes first, so that web players can start before they have the whole file.
@@ -35,26 +36,29 @@ _FASTSTART = {"movflags": "+faststart"}
 
 @contextmanager
 def open_video_writer(
-    path: Path, container: str, source: VideoReader, size: FrameSize, *, keep_tags: bool
+    file: BinaryIO, container: str, source: VideoReader, size: FrameSize, *, keep_tags: bool
 ) -> Iterator[VideoWriter]:
-    """Write a video to `path` in one of the CONTAINERS.
+    """Write a video to an empty file, opened for reading and writing, in one of the CONTAINERS.
 
     `size` is the size of upright frames; `keep_tags` copies titles, places, times, chapters and
     subtitles. The first stream starts at 0 s. The same frames give the same bytes.
     Raises UnsupportedVideo, and OSError if the file cannot be written.
     """
+    result = ResultFile(file)
     try:
         with import_av().open(
-            str(path.absolute()),  # a relative path with a colon would be read as a URL
+            result,
             "w",
             format=container,
+            io_open=result.reopen,
+            buffer_size=_BUFFER_BYTES,
             container_options=_BITEXACT | (_FASTSTART if container in {"mp4", "mov"} else {}),
             metadata_errors="surrogateescape",
         ) as output:
             writer = VideoWriter(output, source, size, keep_tags=keep_tags)
             yield writer
             writer.finish()
-    except OSError:  # a full disk, for example; some of PyAV's errors are OSErrors
+    except (OSError, MemoryError):  # a full disk, for example; some of PyAV's errors are OSErrors
         raise
     except av_errors() as error:
         raise UnsupportedVideo(
@@ -100,9 +104,9 @@ class VideoWriter:
         """The number of audio and subtitle packets that could not be copied so far."""
         return sum(copier.damaged for copier in self._copiers.values())
 
-    def write(self, frame: DecodedFrame, image_bgr: BGRImage) -> None:
-        """Write a frame with these pixels."""
-        self._output.mux(self._video.encode(self._to_yuv(frame, image_bgr)))
+    def write(self, ticks: int, image_bgr: BGRImage) -> None:
+        """Write a frame at a time in the source's ticks."""
+        self._output.mux(self._video.encode(self._to_yuv(ticks, image_bgr)))
 
     def copy(self, packet: Packet[Any]) -> None:
         """Write a packet of one of the source's audio or subtitle streams."""
@@ -118,7 +122,7 @@ class VideoWriter:
         for copier in self._copiers.values():
             copier.finish()
 
-    def _to_yuv(self, frame: DecodedFrame, image_bgr: BGRImage) -> VideoFrame:
+    def _to_yuv(self, ticks: int, image_bgr: BGRImage) -> VideoFrame:
         context = self._video.codec_context
         down, across = context.height - image_bgr.shape[0], context.width - image_bgr.shape[1]
         if down or across:  # odd sides: repeat the last row and column
@@ -127,6 +131,6 @@ class VideoWriter:
                 cv2.copyMakeBorder(image_bgr, 0, down, 0, across, repeat), np.uint8
             )
         yuv = self._converter.to_yuv(image_bgr, context.colorspace, context.color_range)
-        yuv.pts = frame.ticks - round(self._start_s / self._time_base)
+        yuv.pts = ticks - round(self._start_s / self._time_base)
         yuv.time_base = self._time_base
         return yuv

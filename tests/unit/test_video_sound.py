@@ -154,7 +154,8 @@ def copy(
     """Copy a video whose packets are spoilt on their way; returns how many were damaged."""
     with (
         open_video_reader(path, ImageLimits()) as source,
-        open_video_writer(result, container, source, SIZE, keep_tags=False) as writer,
+        result.open("w+b") as file,
+        open_video_writer(file, container, source, SIZE, keep_tags=False) as writer,
     ):
 
         def take(packet: Any) -> None:
@@ -162,7 +163,7 @@ def copy(
             writer.copy(packet)
 
         for frame in source.frames(take):
-            writer.write(frame, frame.to_bgr())
+            writer.write(frame.ticks, frame.to_bgr())
     return writer.damaged
 
 
@@ -201,7 +202,8 @@ def test_sound_that_webm_does_not_take_is_left_out(tmp_path: Path) -> None:
     path = make_loud(tmp_path / "clip.mkv", "aac")
     with (
         open_video_reader(path, ImageLimits()) as source,
-        open_video_writer(tmp_path / "clip.webm", "webm", source, SIZE, keep_tags=False) as writer,
+        (tmp_path / "clip.webm").open("w+b") as file,
+        open_video_writer(file, "webm", source, SIZE, keep_tags=False) as writer,
     ):
         assert writer.left_out == ["audio stream 1"]
 

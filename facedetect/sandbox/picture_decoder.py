@@ -1,38 +1,22 @@
-"""The decoder process: it drops its rights, then answers one request at a time."""
+"""The decoder process of pictures."""
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import json
-import resource
-import signal
-import socket
-import traceback
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
-from facedetect.errors import FacedetectError
 from facedetect.faces import Box, Face, Landmarks, Point
 from facedetect.images import ENCODED_SUFFIXES, ImageLimits, encode_image
 from facedetect.images.formats import load_plugins
 from facedetect.images.pixels import new_pixels
 from facedetect.memory import give_back_freed, keep_freed_buffers
 from facedetect.picture import LocalPicture
-from facedetect.sandbox.budget import Budget, over_budget_error
-from facedetect.sandbox.protocol import MAX_MESSAGE_BYTES, Message, error_message, to_face, to_mask
+from facedetect.sandbox.decoder import Decoder
+from facedetect.sandbox.protocol import Message, to_face, to_mask
 from facedetect.sandbox.shared_memory import SharedMemory
-
-# From <sys/prctl.h>: die with the parent; no debugger access; no gain of privileges.
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
-_PROCESS_OPTIONS = (
-    (_PR_SET_PDEATHSIG, signal.SIGKILL),
-    (_PR_SET_DUMPABLE, 0),
-    (_PR_SET_NO_NEW_PRIVS, 1),
-)
+from facedetect.sandbox.subject import IMAGE
 
 # Files of this size: their memory is released afterwards.
 _LARGE_PIXELS = 5_000_000
@@ -54,60 +38,17 @@ def rehearse() -> None:
             picture.thumbnail()
 
 
-def run_decoder(socket_fd: int, memory_fd: int, settings: dict[str, Any]) -> None:
-    """Answer requests until the other side closes. Call it in a newly forked process."""
-    limits = ImageLimits(*settings["limits"])
-    memory = SharedMemory(memory_fd, limits)
-    decoder = _Decoder(memory, limits)
-    keep_freed_buffers()
-    _give_up_rights()
-    with socket.socket(fileno=socket_fd) as requests:
-        while message := requests.recv(MAX_MESSAGE_BYTES):
-            requests.send(json.dumps(decoder.answer(json.loads(message))).encode())
-
-
-def _give_up_rights() -> None:
-    """Forbid new files and connections and core dumps, and die with the fork server."""
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    for option, value in _PROCESS_OPTIONS:
-        if prctl(option, value, 0, 0, 0):
-            raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
-    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
-        resource.setrlimit(limit, (0, 0))
-    gc.freeze()  # imports are shared with all decoders: do not touch their pages
-
-
-class _Decoder:
+class PictureDecoder(Decoder):
     """Holds the open picture and answers requests about it."""
 
     def __init__(self, memory: SharedMemory, limits: ImageLimits) -> None:
+        super().__init__(IMAGE)
         self._memory = memory
         self._limits = limits
         self._picture: LocalPicture | None = None
         self._file_bytes = 0
-        self._base_data = _data_bytes()
 
-    def answer(self, request: Message) -> Message:
-        """Carry out a request within its budget; report any error in the answer."""
-        self._keep_to(Budget(request["cpu_s"], request["memory"]))
-        try:
-            return self._run(request)
-        except MemoryError:
-            return error_message(over_budget_error(f"{request['memory'] >> 20} MB of memory"))
-        except FacedetectError as error:
-            return error_message(error)
-        except Exception:  # noqa: BLE001 - a bug; the parent logs it
-            return {"bug": traceback.format_exc()}
-        finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-
-    def _keep_to(self, budget: Budget) -> None:
-        # The signal kills the process; unlike RLIMIT_CPU, the timer counts fractions of a second.
-        signal.setitimer(signal.ITIMER_PROF, budget.cpu_s)
-        most = self._base_data + budget.memory
-        resource.setrlimit(resource.RLIMIT_DATA, (most, resource.RLIM_INFINITY))
-
-    def _run(self, request: Message) -> Message:
+    def run(self, request: Message) -> Message:
         methods: dict[str, Callable[[Message], Message]] = {
             "open": self._open,
             "decode": self._decode,
@@ -166,9 +107,8 @@ class _Decoder:
         return {}
 
 
-def _data_bytes() -> int:
-    """Return this process's current size as RLIMIT_DATA counts it."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmData:"):
-            return int(line.split()[1]) * 1024
-    return 0
+def decode_pictures(limits: ImageLimits, socket_fd: int, memory_fd: int) -> None:
+    """Answer requests until the other side closes. Call it in a newly forked process."""
+    decoder = PictureDecoder(SharedMemory(memory_fd, limits), limits)
+    keep_freed_buffers()
+    decoder.serve(socket_fd)
