@@ -117,13 +117,16 @@ class VideoJob:
         def detect_faces(image: BGRImage) -> list[Face]:
             return self.detector.detect_upright(image, self.options.params).faces
 
-        frames = self._watched(video, "finding faces")
-        return self.pool.detect_in_frames(frames, detect_faces, stride=self.options.stride)
+        stride = self.options.stride
+        frames = self._watched(video, "finding faces", lambda number: number % stride == 0)
+        return self.pool.detect_in_frames(frames, detect_faces, stride=stride)
 
-    def _watched(self, video: Video, stage: VideoStage) -> Iterator[Frame]:
+    def _watched(
+        self, video: Video, stage: VideoStage, is_needed: Callable[[int], bool]
+    ) -> Iterator[Frame]:
         """Yield the frames, report progress, and end when `stop` is set."""
         total = video.expected_frames
-        for frame in video.frames():
+        for frame in video.frames(is_needed):
             if self.stop.is_set():
                 raise RunInterrupted
             yield frame
@@ -156,13 +159,18 @@ class VideoJob:
         """Render, crop and write each frame as requested; stop early if nothing is left to do."""
         best_faces = found.best_faces() if self.options.crops is not None else {}
         for_thumbnail = {found.fullest_frame} if self.options.thumbnails else set()
-        last = max([*best_faces, *for_thumbnail], default=-1)
+        shown_alone = best_faces.keys() | for_thumbnail
+        last = max(shown_alone, default=-1)
         crops: dict[int, str] = {}
         results: dict[str, object] = {}
-        for frame in self._watched(video, "writing"):
+
+        def is_needed(number: int) -> bool:
+            return writer is not None or number in shown_alone
+
+        for frame in self._watched(video, "writing", is_needed):
             if writer is None and frame.number > last:
                 break
-            if writer is None and frame.number not in for_thumbnail | best_faces.keys():
+            if not is_needed(frame.number):
                 continue
             image = frame.to_bgr()
             for number, face in best_faces.get(frame.number, []):

@@ -23,15 +23,18 @@ _MEMORY_PER_FILE_BYTE = 3
 _FAITHFUL_CPU_S_PER_MEGAPIXEL = 4.0
 _FAITHFUL_MEMORY_PER_PIXEL = 50
 
+# A frame of noise takes up to 0.4 s per megapixel to decode (FFV1), and up to 47 bytes a pixel
+# (H.264 with 16 reference frames). The index of a day's video takes 150 MB.
 _FRAME_CPU_S = 20.0
 _FRAME_CPU_S_PER_MEGAPIXEL = 1.0
-_VIDEO_MEMORY = 256 * 2**20
+_VIDEO_MEMORY = 512 * 2**20
 _VIDEO_MEMORY_PER_PIXEL = 100
 _OPENING_MEMORY_PER_PIXEL = 24
 
+# Encoders keep up to 70 frames and encode them at the end: noise takes 6 s (H.265) and 850 bytes
+# (AV1) for each megapixel and each pixel.
 _WRITING_CPU_S = 60.0
 _WRITING_CPU_S_PER_MEGAPIXEL = 30.0
-_WRITING_MEMORY = 2**30
 _WRITING_MEMORY_PER_PIXEL = 1000
 
 
@@ -89,5 +92,5 @@ def writing_budget(size: FrameSize) -> Budget:
     pixels = size.width * size.height
     return Budget(
         _WRITING_CPU_S + _WRITING_CPU_S_PER_MEGAPIXEL * pixels / _MEGA,
-        _WRITING_MEMORY + _WRITING_MEMORY_PER_PIXEL * pixels,
+        _VIDEO_MEMORY + _WRITING_MEMORY_PER_PIXEL * pixels,
     )

@@ -13,7 +13,6 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from facedetect.errors import FacedetectError
-from facedetect.sandbox.budget import Budget
 from facedetect.sandbox.protocol import MAX_MESSAGE_BYTES, Message, error_message
 from facedetect.sandbox.subject import Subject
 
@@ -46,7 +45,7 @@ class Decoder(ABC):
 
     def _answer(self, request: Message) -> Message:
         """Carry out a request within its budget; report any error in the answer."""
-        _keep_to(Budget(request["cpu_s"], self._base_data + request["memory"]))
+        _limit(request["cpu_s"], self._base_data + request["memory"])
         try:
             return self.run(request)
         except MemoryError:
@@ -59,13 +58,14 @@ class Decoder(ABC):
         except Exception:  # noqa: BLE001 - a bug; the parent logs it
             return {"bug": traceback.format_exc()}
         finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
+            _limit(0, resource.RLIM_INFINITY)
 
 
-def _keep_to(budget: Budget) -> None:
+def _limit(cpu_s: float, memory: int) -> None:
+    """Limit CPU time from now on, 0 for no limit, and memory."""
     # The signal kills the process; unlike RLIMIT_CPU, the timer counts fractions of a second.
-    signal.setitimer(signal.ITIMER_PROF, budget.cpu_s)
-    resource.setrlimit(resource.RLIMIT_DATA, (budget.memory, resource.RLIM_INFINITY))
+    signal.setitimer(signal.ITIMER_PROF, cpu_s)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, resource.RLIM_INFINITY))
 
 
 def _give_up_rights(*, may_write: bool) -> None:

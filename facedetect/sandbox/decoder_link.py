@@ -6,6 +6,7 @@ import json
 import select
 import socket
 import time
+from contextlib import suppress
 
 from facedetect.sandbox.budget import Budget
 from facedetect.sandbox.fork_server_client import ForkServerClient
@@ -46,17 +47,27 @@ class DecoderLink:
         return self._socket is not None
 
     def ask(self, request: Message, budget: Budget, deadline: float | None) -> Message:
-        """Send a request and wait for its answer; raises ImageError's subclasses.
+        """Send a request and wait for its answer; raises what `receive` raises."""
+        self.send(request, budget)
+        return self.receive(budget, deadline)
+
+    def send(self, request: Message, budget: Budget) -> None:
+        """Send a request; an error is raised when its answer is received."""
+        limits = {"cpu_s": budget.cpu_s, "memory": budget.memory}
+        if self._socket is not None:
+            with suppress(OSError):  # the process has ended
+                self._socket.send(json.dumps(request | limits).encode())
+
+    def receive(self, budget: Budget, deadline: float | None) -> Message:
+        """Wait for the next answer; raises ImageError's subclasses.
 
         Raises RuntimeError for a bug in the decoder's own code, and OSError for a result that
         cannot be written.
         """
-        limits = {"cpu_s": budget.cpu_s, "memory": budget.memory}
         answer = b""
         try:
             if self._socket is not None:
                 self._socket.settimeout(seconds_until(deadline))
-                self._socket.send(json.dumps(request | limits).encode())
                 answer = self._socket.recv(MAX_MESSAGE_BYTES)
         except TimeoutError:
             self.kill()

@@ -37,8 +37,8 @@ class DecoderPool:
 
     def __init__(self, size: int, limits: ImageLimits) -> None:
         self._limits = limits
-        # As many as `FrameDetectionPool` holds, and one that is being read.
-        self._frames = 2 * size + 1
+        # As many as `FrameDetectionPool` holds, and one that is handed to it.
+        self._frames_in_use = 2 * size + 1
         self._fork_server = ForkServerClient(limits)
         # Last in, first out: its memory is already mapped.
         self._free: queue.LifoQueue[DecoderSlot] = queue.LifoQueue()
@@ -60,7 +60,9 @@ class DecoderPool:
         self, path: Path, result: Path | None = None
     ) -> AbstractContextManager[SandboxedVideo]:
         """Open a video in a process of its own; see `Detector.open_video`."""
-        return open_sandboxed_video(self._fork_server, path, result, self._limits, self._frames)
+        return open_sandboxed_video(
+            self._fork_server, path, result, self._limits, self._frames_in_use
+        )
 
     def warm_up(self) -> None:
         """Start as many decoders as can work at the same time; others start on demand."""

@@ -33,7 +33,8 @@ class FrameMemory:
         if min(height, width) < 1 or count > self._place:
             raise ValueError(f"no room for {width}x{height} pixels")
         region = self._view[place * self._place :][:count]
-        return np.frombuffer(region, np.uint8).reshape(height, width, _CHANNELS)
+        # Not `np.frombuffer(...).reshape`: parts of such an array would not refer to it.
+        return np.ndarray((height, width, _CHANNELS), np.uint8, buffer=region)
 
     def close(self) -> None:
         """Close the file; arrays of its pixels remain valid."""

@@ -5,29 +5,30 @@ from __future__ import annotations
 import queue
 import time
 import weakref
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 from facedetect.images import BGRImage, ImageLimits
-from facedetect.sandbox.budget import (
-    Budget,
-    frame_budget,
-    opening_budget,
-    writing_budget,
-)
+from facedetect.sandbox.budget import Budget, frame_budget, opening_budget, writing_budget
 from facedetect.sandbox.decoder_link import DecoderLink
 from facedetect.sandbox.fork_server_client import ForkServerClient
 from facedetect.sandbox.frame_memory import FrameMemory
 from facedetect.sandbox.protocol import Message, size_message, to_facts
 from facedetect.sandbox.subject import VIDEO
-from facedetect.video import Frame, FrameSize, open_source
+from facedetect.video import Frame, FrameSize, VideoFacts, open_source
 
 # A decoder that takes so much longer than its CPU budget hangs.
 _WALL_S_PER_CPU_S = 20
-# The place of frames that are copied.
-_COPIED = 0
+# The frames that are decoded while another one is in use.
+_AHEAD = 2
+# The place of the frame that is written. There is one more, for the next frame to be read.
+_WRITTEN = 0
+_OWN_PLACES = _AHEAD + 2
 
 
 @contextmanager
@@ -36,113 +37,154 @@ def open_sandboxed_video(
     path: Path,
     result: Path | None,
     limits: ImageLimits,
-    frames: int,
+    in_use: int,
 ) -> Iterator[SandboxedVideo]:
     """Start a decoder for a video; it ends with the block.
 
-    The pixels of `frames` frames are passed on without a copy while they are in use. Raises
-    InvalidVideo, UnsupportedVideo, ImageTooLarge, and OSError if `result` cannot be written.
+    While more than `in_use` frames are in use, frames are copied. Raises InvalidVideo,
+    UnsupportedVideo, ImageTooLarge, and OSError if `result` cannot be written.
     """
     with ExitStack() as stack:
         files = [stack.enter_context(open_source(path))]
         if result is not None:
             files.append(stack.enter_context(result.open("w+b")))
-        memory = stack.enter_context(closing(FrameMemory.create(1 + frames, limits)))
+        places = _OWN_PLACES + in_use
+        memory = stack.enter_context(closing(FrameMemory.create(places, limits)))
         fds = [memory.fd, *(file.fileno() for file in files)]
         link = DecoderLink(fork_server, VIDEO, fds)
-        stack.callback(link.kill)
+        video = stack.enter_context(closing(SandboxedVideo(link, memory, places)))
         link.start()
-        yield SandboxedVideo(link, memory, frames, opening_budget(limits))
+        video.open(path.name, opening_budget(limits))
+        yield video
 
 
 class SandboxedVideo:
-    """A `Video` in a decoder process."""
+    """A `Video` in a decoder process, which decodes the next frames in the meantime."""
 
-    def __init__(
-        self, link: DecoderLink, memory: FrameMemory, frames: int, opening: Budget
-    ) -> None:
+    expected_frames: int | None
+    facts: VideoFacts
+
+    def __init__(self, link: DecoderLink, memory: FrameMemory, places: int) -> None:
         self._link = link
         self._memory = memory
-        # Frames are given back from any thread, even while the queue is in use.
+        self._budget: Budget
+        # Pixels are freed in any thread, at any time.
         self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for place in range(_COPIED + 1, _COPIED + 1 + frames):
+        for place in range(_WRITTEN + 1, places):
             self._free.put(place)
-        answer = self._ask({"do": "open"}, opening)
-        self.expected_frames: int | None = answer["expected_frames"]
+        self._on_answers: deque[Callable[[Message], object]] = deque()
+        self._frames: deque[tuple[VideoFacts, _SandboxedFrame | None]] = deque()
+        self._is_writing = False
+
+    def open(self, name: str, budget: Budget) -> None:
+        """Open the file in the decoder; FFmpeg takes its name into account."""
+        self._budget = budget
+        answer = self._call({"do": "open", "name": name})
+        self.expected_frames = answer["expected_frames"]
         self.facts = to_facts(answer["facts"])
         self._budget = frame_budget(self.facts.frame_size)
 
-    def frames(self) -> Iterator[Frame]:
-        number = 0
-        while True:
-            answer = self._call("next")
-            self.facts = to_facts(answer["facts"])
-            if answer["ticks"] is None:
+    def frames(self, is_needed: Callable[[int], bool] = lambda _: True) -> Iterator[Frame]:
+        for number in count():
+            self._request_frame(number, is_needed=is_needed(number))
+            if number < _AHEAD:
+                continue
+            while not self._frames:
+                self._receive()
+            self.facts, frame = self._frames.popleft()
+            if frame is None:
                 return
-            yield _SandboxedFrame(number, float(answer["time_s"]), int(answer["ticks"]), self)
-            number += 1
+            yield frame
 
     @contextmanager
     def writer(
         self, container: str, size: FrameSize, *, keep_tags: bool
-    ) -> Iterator[_SandboxedWriter]:
+    ) -> Iterator[SandboxedWriter]:
         self._budget = writing_budget(size)
-        answer = self._call(
-            "start", container=container, size=size_message(size), keep_tags=keep_tags
-        )
-        writer = _SandboxedWriter(self, list(map(str, answer["left_out"])))
+        format_ = {"container": container, "size": size_message(size), "keep_tags": keep_tags}
+        answer = self._call({"do": "start"} | format_)
+        writer = SandboxedWriter(list(map(str, answer["left_out"])), self._write)
         yield writer
-        writer.damaged = int(self._call("finish")["damaged"])
+        writer.damaged = int(self._call({"do": "finish"})["damaged"])
 
-    def read_pixels(self) -> BGRImage:
-        """Return the pixels of the current frame."""
-        try:
-            place = self._free.get_nowait()
-        except queue.Empty:
-            return self._pixels_at(_COPIED).copy()
-        image = self._pixels_at(place)
-        weakref.finalize(image, self._free.put, place)  # views of it keep it
+    def close(self) -> None:
+        """Kill the decoder, and forget what was asked of it, so that frames are freed at once."""
+        self._link.kill()
+        self._on_answers.clear()
+        self._frames.clear()
+
+    def _request_frame(self, number: int, *, is_needed: bool) -> None:
+        place = self._free.get_nowait() if is_needed else None
+        self._send({"do": "next", "place": place}, partial(self._take_frame, number, place))
+
+    def _take_frame(self, number: int, place: int | None, answer: Message) -> None:
+        frame, facts = None, to_facts(answer["facts"])
+        if answer["ticks"] is not None:
+            image = None if place is None else self._take_image(place, facts.frame_size)
+            time_s, ticks = float(answer["time_s"]), int(answer["ticks"])
+            frame = _SandboxedFrame(number, time_s, ticks, image)
+        elif place is not None:
+            self._free.put(place)
+        self._frames.append((facts, frame))
+
+    def _take_image(self, place: int, size: FrameSize) -> BGRImage:
+        """Return the pixels in a place, which becomes free with them."""
+        image = self._memory.pixels(place, size.height, size.width)
+        if self._free.empty():  # keep a place for the next request
+            self._free.put(place)
+            return image.copy()
+        weakref.finalize(image, self._free.put, place)
         return image
 
-    def write_frame(self, ticks: int, image_bgr: BGRImage) -> None:
-        """Write a frame with these pixels."""
+    def _write(self, ticks: int, image_bgr: BGRImage) -> None:
+        while self._is_writing:
+            self._receive()
         height, width = image_bgr.shape[:2]
-        self._memory.pixels(_COPIED, height, width)[:] = image_bgr
-        self._call("write", place=_COPIED, ticks=ticks, height=height, width=width)
+        self._memory.pixels(_WRITTEN, height, width)[:] = image_bgr
+        self._is_writing = True
+        request = {"do": "write", "place": _WRITTEN, "height": height, "width": width}
+        self._send(request | {"ticks": ticks}, self._note_written)
 
-    def _pixels_at(self, place: int) -> BGRImage:
-        self._call("pixels", place=place)
-        size = self.facts.frame_size
-        return self._memory.pixels(place, size.height, size.width)
+    def _note_written(self, _: Message) -> None:
+        self._is_writing = False
 
-    def _call(self, do: str, **values: object) -> Message:
-        return self._ask({"do": do, **values}, self._budget)
+    def _call(self, request: Message) -> Message:
+        answers: list[Message] = []
+        self._send(request, answers.append)
+        while not answers:
+            self._receive()
+        return answers[0]
 
-    def _ask(self, request: Message, budget: Budget) -> Message:
-        deadline = time.monotonic() + _WALL_S_PER_CPU_S * budget.cpu_s
-        return self._link.ask(request, budget, deadline)
+    def _send(self, request: Message, on_answer: Callable[[Message], object]) -> None:
+        self._link.send(request, self._budget)
+        self._on_answers.append(on_answer)
+
+    def _receive(self) -> None:
+        """Wait for the answer to the oldest request."""
+        deadline = time.monotonic() + _WALL_S_PER_CPU_S * self._budget.cpu_s
+        answer = self._link.receive(self._budget, deadline)
+        self._on_answers.popleft()(answer)
 
 
 @dataclass(frozen=True)
 class _SandboxedFrame:
-    """The frame that was read last."""
+    """A frame; its image is None if it was not needed."""
 
     number: int
     time_s: float
     ticks: int
-    _video: SandboxedVideo
+    _image: BGRImage | None
 
     def to_bgr(self) -> BGRImage:
-        return self._video.read_pixels()
+        if self._image is None:
+            raise ValueError(f"frame {self.number} was not needed")
+        return self._image
 
 
-class _SandboxedWriter:
-    """Writes the copy of a `SandboxedVideo`."""
+class SandboxedWriter:
+    """Writes the copy of a `SandboxedVideo`, in the background."""
 
-    def __init__(self, video: SandboxedVideo, left_out: list[str]) -> None:
+    def __init__(self, left_out: list[str], write: Callable[[int, BGRImage], None]) -> None:
         self.left_out = left_out
         self.damaged = 0
-        self._video = video
-
-    def write(self, ticks: int, image_bgr: BGRImage) -> None:
-        self._video.write_frame(ticks, image_bgr)
+        self.write = write

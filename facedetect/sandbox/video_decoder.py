@@ -31,9 +31,8 @@ def decode_video(
     limits: ImageLimits, socket_fd: int, memory_fd: int, source_fd: int, *result_fd: int
 ) -> None:
     """Answer requests until the other side closes. Call it in a newly forked process."""
-    source = os.fdopen(source_fd, "rb")
     result = os.fdopen(result_fd[0], "r+b") if result_fd else None
-    decoder = _VideoDecoder(limits, FrameMemory(memory_fd, limits), source, result)
+    decoder = _VideoDecoder(limits, FrameMemory(memory_fd, limits), source_fd, result)
     decoder.serve(socket_fd, may_write=result is not None)
 
 
@@ -41,48 +40,46 @@ class _VideoDecoder(Decoder):
     """Runs a `LocalVideo`. Its files are closed with the process."""
 
     def __init__(
-        self, limits: ImageLimits, memory: FrameMemory, source: BinaryIO, result: BinaryIO | None
+        self, limits: ImageLimits, memory: FrameMemory, source_fd: int, result: BinaryIO | None
     ) -> None:
         super().__init__(VIDEO)
         self._limits = limits
         self._memory = memory
-        self._files = source, result
+        self._source_fd = source_fd
+        self._result = result
         self._reading, self._writing = ExitStack(), ExitStack()
         self._video: LocalVideo
         self._writer: VideoWriter
         self._frames: Iterator[DecodedFrame] | None = None
-        self._frame: DecodedFrame
 
     def run(self, request: Message) -> Message:
         methods: dict[str, Callable[[Message], Message]] = {
             "open": self._open,
             "next": self._next,
-            "pixels": self._pixels,
             "start": self._start,
             "write": self._write,
             "finish": self._finish,
         }
         return methods[request["do"]](request)
 
-    def _open(self, _: Message) -> Message:
-        source, result = self._files
+    def _open(self, request: Message) -> Message:
+        # FFmpeg takes the name into account, too, when it guesses the format.
+        opened = open(request["name"], "rb", opener=lambda *_: self._source_fd)  # noqa: SIM115
+        source = self._reading.enter_context(opened)
         reader = self._reading.enter_context(read_video(source, self._limits))
-        self._video = LocalVideo(reader, result)
+        self._video = LocalVideo(reader, self._result)
         return self._facts() | {"expected_frames": self._video.expected_frames}
 
-    def _next(self, _: Message) -> Message:
+    def _next(self, request: Message) -> Message:
         if self._frames is None:
             self._frames = self._video.frames()
         frame = next(self._frames, None)
         if frame is None:
             return self._facts() | {"ticks": None}
-        self._frame = frame
+        if request["place"] is not None:
+            image = frame.to_bgr()
+            self._memory.pixels(request["place"], *image.shape[:2])[:] = image
         return self._facts() | {"ticks": frame.ticks, "time_s": frame.time_s}
-
-    def _pixels(self, request: Message) -> Message:
-        image = self._frame.to_bgr()
-        self._memory.pixels(request["place"], *image.shape[:2])[:] = image
-        return {}
 
     def _start(self, request: Message) -> Message:
         size = to_size(request["size"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ class Frame(Protocol):
     def ticks(self) -> int: ...
 
     def to_bgr(self) -> BGRImage:
-        """Return its pixels; call it before the next frame is read."""
+        """Return its pixels, which may be converted again at each call."""
 
 
 class FrameWriter(Protocol):
@@ -71,8 +71,8 @@ class Video(Protocol):
     @property
     def facts(self) -> VideoFacts: ...
 
-    def frames(self) -> Iterator[Frame]:
-        """Yield all frames."""
+    def frames(self, is_needed: Callable[[int], bool] = ...) -> Iterator[Frame]:
+        """Yield all frames; only those whose numbers are needed, by default all, have pixels."""
 
     def writer(
         self, container: str, size: FrameSize, *, keep_tags: bool
@@ -103,7 +103,10 @@ class LocalVideo:
             reader.missing_s,
         )
 
-    def frames(self) -> Iterator[DecodedFrame]:
+    def frames(
+        self,
+        is_needed: Callable[[int], bool] = lambda _: True,  # noqa: ARG002 - converted on demand
+    ) -> Iterator[DecodedFrame]:
         return self._reader.frames(None if self._writer is None else self._writer.copy)
 
     @contextmanager

@@ -39,7 +39,7 @@ def make_source(folder: Path) -> Path:
 def do_folder(
     source: Path,
     output: Path,
-    backend: FakeBackend,
+    backend: FakeBackend | Detector,
     options: ProcessingOptions | None = None,
     *,
     workers: int = 2,
@@ -47,9 +47,10 @@ def do_folder(
     on_row: Callable[[Row], None] = lambda _: None,
 ) -> RunSummary:
     """Do a complete run, with reports unless interrupted."""
+    detector = backend if isinstance(backend, Detector) else Detector(backend)
     options, stop = options or ProcessingOptions(), stop or Event()
     storages = LocalStorage(source, excluded=output), LocalStorage(output)
-    worker = FileProcessor(Detector(backend), options, *storages, workers, stop)
+    worker = FileProcessor(detector, options, *storages, workers, stop)
     with closing(Journal(output / ".facedetect" / "journal.sqlite")) as journal:
         run = ArchiveRun(Plan(storages[0]), storages[1], journal, options.fingerprint(MODEL), stop)
         summary = run.execute(LocalExecutor(worker), on_row)

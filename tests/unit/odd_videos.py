@@ -12,7 +12,10 @@ from av.container import OutputContainer
 
 from tests.unit.videos import (
     RATE,
+    add_pictures,
     make_video,
+    packets_of,
+    written,
 )
 
 TICK = Fraction(1, RATE)
@@ -70,6 +73,17 @@ def with_tags_first(data: bytes) -> bytes:
         inner = sorted(boxes_of(box[8:]), key=lambda part: part[4:8] != b"udta")
         parts.append(box[:8] + b"".join(inner) if box[4:8] == b"moov" else box)
     return b"".join(parts)
+
+
+def hidden_frames(path: Path, count: int) -> Path:
+    """A VP8 video of two frames, and as many between them that are decoded and never shown."""
+    shown = make_video(path.with_name("shown.webm"), codec="libvpx")
+    first, second, *_ = (data for _, _, data in packets_of(shown, "video"))
+    is_shown = 0x10  # RFC 6386, section 9.1
+    hidden = bytes([second[0] & ~is_shown]) + second[1:]
+    with written(path) as output:
+        mux(output, add_pictures(output, codec="libvpx"), [first, *[hidden] * count, second])
+    return path
 
 
 def damaged_video(path: Path, codec: str) -> Path:
