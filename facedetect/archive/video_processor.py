@@ -178,9 +178,7 @@ class VideoJob:
                     crops[number] = name
             shown = self._shown(image, found.tracking.faces_at(frame.time_s))
             if frame.number in for_thumbnail:
-                path = thumbnail_path(self.file.result)
-                if self.outputs.write_extra("thumbnail", path, make_thumbnail(shown)):
-                    results["thumbnail"] = path
+                results |= self._write_thumbnail(shown)
             if writer is not None:
                 writer.write(frame.ticks, shown)
         results |= self.outputs.failed_extras()
@@ -191,6 +189,11 @@ class VideoJob:
     def _shown(self, image: BGRImage, faces: list[Face]) -> BGRImage:
         style = self.options.style
         return image if style == "none" else render(image, faces, style, self.options.mask)
+
+    def _write_thumbnail(self, shown: BGRImage) -> dict[str, object]:
+        path = thumbnail_path(self.file.result)
+        name = self.outputs.write_extra("thumbnail", path, make_thumbnail(shown))
+        return {"thumbnail": name} if name else {}
 
     def _write_crop(self, number: int, image: BGRImage, face: Face) -> str | None:
         cropped = cut(image, face, self.options.crops or "plain")

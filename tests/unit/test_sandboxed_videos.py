@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -175,6 +176,15 @@ def test_results_are_those_of_this_process(
     assert is_hidden(tmp_path / "there" / (name + suffix))
 
 
+def with_false_size(path: Path, side: int) -> Path:
+    """A small VP8 video whose first frame says that it is a large square (RFC 6386, 9.1)."""
+    video = make_video(path.with_suffix(".webm"), codec="libvpx")
+    start = b"\x9d\x01\x2a"
+    before, after = video.read_bytes().split(start, maxsplit=1)
+    path.write_bytes(before + start + struct.pack("<HH", side, side) + after[4:])
+    return path
+
+
 def broken(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
@@ -188,9 +198,10 @@ def broken(path: Path, data: bytes) -> Path:
         (lambda path: broken(path, make_video(path).read_bytes()[:-500]), InvalidVideo),
         (lambda path: path, InvalidVideo),
         (lambda path: make_video(path, size_wh=(1280, 1024)), ImageTooLarge),
+        (lambda path: with_false_size(path, 16_000), InvalidVideo),
         (lambda path: make_hdr(path, 2, (0.2, 0.2, 0.2), tag="dvh1"), UnsupportedVideo),
     ],
-    ids=["empty", "noise", "cut", "missing", "large", "Dolby Vision"],
+    ids=["empty", "noise", "cut", "missing", "large", "claims to be large", "Dolby Vision"],
 )
 def test_errors_are_those_of_this_process(
     pool: DecoderPool,
