@@ -288,7 +288,7 @@ def test_a_crash_costs_its_own_video_only(
         do_folder(source, output, detector, workers=1)
         assert not decoders(pool)
         backend.requests.clear()
-        assert open_files() == before
+        assert open_files() <= before  # fewer if an earlier test's files are freed meanwhile
     good, bad, last = rows_of(output)
     assert [row["status"] for row in (good, last)] == ["ok", "ok"]
     assert (bad["status"], bad["reason"]) == ("failed", kind.__name__)
