@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from facedetect.errors import UnsupportedVideo
 from facedetect.images import ImageLimits
+from facedetect.memory import keep_freed_buffers
 from facedetect.sandbox.decoder import Decoder
 from facedetect.sandbox.frame_memory import FrameMemory
 from facedetect.sandbox.protocol import Message, facts_message, to_size
@@ -33,6 +34,7 @@ def decode_video(
     """Answer requests until the other side closes. Call it in a newly forked process."""
     result = os.fdopen(result_fd[0], "r+b") if result_fd else None
     decoder = _VideoDecoder(limits, FrameMemory(memory_fd, limits), source_fd, result)
+    keep_freed_buffers()
     decoder.serve(socket_fd, may_write=result is not None)
 
 
