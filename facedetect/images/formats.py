@@ -33,6 +33,8 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1"}
 _CANON_RAW_BRAND = b"crx "
+_VIDEO_BRANDS = {b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"M4V ", b"qt  "}
+_MATROSKA = b"\x1a\x45\xdf\xa3"
 _MAX_FTYP_BYTES = 1024
 # Canon's CR3 has its own brand. These are Fujifilm, Olympus, Panasonic, Sigma, old Canon and
 # Minolta.
@@ -88,7 +90,7 @@ def detect_format(data: bytes) -> ImageFormat:
             if image_format.name == "TIFF" and data.startswith(_PHASE_ONE, _PHASE_ONE_AT):
                 raise raw_error()
             return _RAW if image_format.name == "TIFF" and is_raw(data) else image_format
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+    if _riff_kind(data) == b"WEBP":
         return _WEBP
     brands = _brands(data)
     if data.startswith(_RAW_MAGIC) or _CANON_RAW_BRAND in brands:
@@ -97,6 +99,11 @@ def detect_format(data: bytes) -> ImageFormat:
         return _AVIF
     if brands & _HEIC_BRANDS:
         return _HEIC
+    if brands & _VIDEO_BRANDS or data.startswith(_MATROSKA) or _riff_kind(data) == b"AVI ":
+        raise UnsupportedImage(
+            "the file is a video; send one of its frames as a picture, or process it with "
+            "`facedetect annotate` or `facedetect hide`"
+        )
     raise UnsupportedImage(
         f"the file is not an image in a supported format; send {_SUPPORTED_FORMATS}"
     )
@@ -107,6 +114,10 @@ def load_plugins() -> None:
     for load in (heif_plugin, jpeg_xl_plugin):
         with suppress(UnsupportedImage):
             load()
+
+
+def _riff_kind(data: bytes) -> bytes:
+    return data[8:12] if data.startswith(b"RIFF") else b""
 
 
 def _brands(data: bytes) -> set[bytes]:

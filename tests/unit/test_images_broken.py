@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from tests.unit.pictures import (
     with_orientation,
     with_raw_exif,
 )
+from tests.unit.videos import make_video
 
 LIMITS = ImageLimits()
 
@@ -75,6 +77,13 @@ def test_empty_bytes_are_refused() -> None:
 @pytest.mark.parametrize("data", [b"just some text, no image", b"%PDF-1.7 ...", b"\0" * 100])
 def test_other_files_are_unsupported(data: bytes) -> None:
     with pytest.raises(UnsupportedImage, match="send JPEG, PNG"):
+        decode_image(data, LIMITS)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mov", "clip.mkv", "clip.avi"])
+def test_videos_are_told_what_they_are(tmp_path: Path, name: str) -> None:
+    data = make_video(tmp_path / name).read_bytes()
+    with pytest.raises(UnsupportedImage, match="the file is a video"):
         decode_image(data, LIMITS)
 
 
