@@ -95,7 +95,7 @@ def readers_page(name: str) -> str:
     return (ROOT / f"docs/readers/{name}.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize(("page", "count"), [("photographer", 2), ("data-scientist", 1)])
+@pytest.mark.parametrize(("page", "count"), [("photographer", 3), ("data-scientist", 1)])
 def test_the_folder_commands_of_the_readers_pages(page: str, count: int, tmp_path: Path) -> None:
     for folder in ("photos", "images"):
         (tmp_path / folder).mkdir()
