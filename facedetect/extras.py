@@ -23,9 +23,8 @@ def requires_extra(
     try:
         yield
     except ImportError as error:
+        alternative = f", or {otherwise}" if otherwise else ""
         raise error_type(
             f"{purpose} needs {error.name}, which is not installed; run pip install "
-            f"'facedetect[{extra}]' (in a checkout .venv/bin/pip install '.[{extra}]')"
-            + f", or {otherwise}"
-            * bool(otherwise)
+            f"'facedetect[{extra}]' (in a checkout .venv/bin/pip install '.[{extra}]'){alternative}"
         ) from error
