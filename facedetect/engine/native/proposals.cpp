@@ -1,5 +1,6 @@
 #include "proposals.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <utility>
@@ -11,8 +12,6 @@ namespace {
 constexpr int kSide = 12;   // P-Net's window
 constexpr int kDepth = 3;   // rows that a convolution reads
 constexpr int kHeads = 16;  // the logit, four offsets and padding
-
-size_t as_size(int value) { return static_cast<size_t>(value); }
 
 // The last rows of a map; row y takes the place of row y - count.
 template <class T>
@@ -31,14 +30,17 @@ class RowRing {
     std::vector<T> values_;
 };
 
-// The rows of a level, resized when they are needed; the last twelve are there.
+// Rows of cells that are screened before the passing ones are rechecked.
+constexpr int kBandRows = 4;
+
+// The rows of a level, resized when they are needed; those of a band of cells are there.
 class LevelRows {
   public:
     LevelRows(const Kernels& kernels, const Level& level, int first)
         : kernels_(kernels),
           level_(level),
           next_(first),
-          ring_(kSide, 3 * level.width()),
+          ring_(kSide + 2 * (kBandRows - 1), 3 * level.width()),
           blended_(as_size(3 * level.source->width + kSlack)) {}
 
     const float* row(int y) {
@@ -130,9 +132,9 @@ class ScreeningScan {
           pixels_(4, (2 * cells + 11) * 3 * value_size_),
           pooled_(kDepth, (cells + 4) * net.conv2.stride * value_size_),
           second_(kDepth, (cells + 2) * net.conv3.stride * value_size_),
-          logits_(1, cells) {}
+          logits_(kBandRows, cells) {}
 
-    // The logits of a row of cells, [cells].
+    // The logits of a row of cells, [cells]; those of the band before it are kept.
     const float* row(LevelRows& level, int y) {
         for (; next_second_ < y + kDepth; ++next_second_) {
             for (; next_pooled_ < next_second_ + kDepth; ++next_pooled_) pool(level, next_pooled_);
@@ -142,8 +144,8 @@ class ScreeningScan {
         }
         const auto rows = last_rows<kDepth>(second_, y);
         kernels_.screen_logits(rows.data(), net_.conv3, net_.head, net_.head_bias, cells_,
-                               logits_.row(0));
-        return logits_.row(0);
+                               logits_.row(y));
+        return logits_.row(y);
     }
 
   private:
@@ -172,12 +174,9 @@ class ScreeningScan {
     RowRing<float> logits_;
 };
 
-// Runs of cells that passed the screening are rechecked together.
-constexpr int kLongestRun = 16;
-
-// Passing cells this close to each other form one run: computing those in between is cheaper than
-// another run.
-constexpr int kLargestGap = 2;
+// Passing cells of neighbouring columns are rechecked together, in rectangles of at most this many
+// columns and a band's rows.
+constexpr int kLargestWidth = 16;
 
 class Strip {
   public:
@@ -191,43 +190,78 @@ class Strip {
     Proposals scan(int first, int last) {
         FloatScan scan(kernels_, net_, columns_);
         scan.start(first);
-        for (int y = first; y < last; ++y) propose(scan.row(rows_, y, 0), y, 0, columns_);
+        for (int y = first; y < last; ++y) propose(scan.row(rows_, y, 0), y, 0, columns_, found_);
         return std::move(found_);
     }
 
     Proposals screen(const ScreeningNet& screening, int first, int last) {
         ScreeningScan scan(kernels_, screening, columns_, first);
         const float least = threshold_ - screening.margin;
-        for (int y = first; y < last; ++y) {
-            const float* logits = scan.row(rows_, y);
-            for (int x = 0; x < columns_; ++x) {
-                if (!(logits[x] > least)) continue;
-                int end = x + 1;
-                for (int i = end; i < columns_ && i < x + kLongestRun && i <= end + kLargestGap;
-                     ++i)
-                    if (logits[i] > least) end = i + 1;
-                look_again(y, x, end - x);
-                x = end - 1;
+        for (int y = first; y < last; y += kBandRows) {
+            Band band{y, std::min(kBandRows, last - y), {}, {}};
+            for (int i = 0; i < band.rows; ++i) {
+                const float* logits = scan.row(rows_, y + i);
+                band.logits.at(as_size(i)) = logits;
+                if (i == 0) band.best.assign(logits, logits + columns_);
+                for (size_t x = 0; x < band.best.size(); ++x)
+                    band.best[x] = std::max(band.best[x], logits[x]);
             }
+            recheck(band, least);
         }
         return std::move(found_);
     }
 
   private:
-    // Decide in float32 on a run of cells of one row.
-    void look_again(int y, int column, int cells) {
-        std::unique_ptr<FloatScan>& scan = scans_.at(as_size(cells - 1));
-        if (!scan) scan = std::make_unique<FloatScan>(kernels_, net_, cells);
-        scan->start(y);
-        propose(scan->row(rows_, y, column), y, column, cells);
+    struct Band {
+        int first, rows;
+        std::array<const float*, kBandRows> logits;
+        std::vector<float> best;  // of each column
+    };
+
+    // Recheck the columns that have a passing cell, neighbours together.
+    void recheck(const Band& band, float least) {
+        std::array<Proposals, kBandRows> found;
+        const auto passes = [&](int x) { return band.best[as_size(x)] > least; };
+        for (int x = 0; x < columns_;) {
+            const int begin = x++;
+            if (!passes(begin)) continue;
+            while (x < columns_ && x < begin + kLargestWidth && passes(x)) ++x;
+            recheck_columns(band, begin, x, least, found);
+        }
+        for (const Proposals& row : found) found_.append(row);
     }
 
-    void propose(const float* heads, int y, int column, int cells) {
+    // Decide in float32 on the cells of the columns begin..end, between the rows that have a
+    // passing one.
+    void recheck_columns(const Band& band, int begin, int end, float least,
+                         std::array<Proposals, kBandRows>& found) {
+        const auto has_passed = [&](int row) {
+            const float* logits = band.logits.at(as_size(row));
+            return std::any_of(logits + begin, logits + end,
+                               [&](float logit) { return logit > least; });
+        };
+        int top = 0, bottom = band.rows;
+        while (!has_passed(top)) ++top;
+        while (!has_passed(bottom - 1)) --bottom;
+        FloatScan& scan = scan_of(end - begin);
+        scan.start(band.first + top);
+        for (int i = top; i < bottom; ++i)
+            propose(scan.row(rows_, band.first + i, begin), band.first + i, begin, end - begin,
+                    found.at(as_size(i)));
+    }
+
+    FloatScan& scan_of(int cells) {
+        std::unique_ptr<FloatScan>& scan = scans_.at(as_size(cells - 1));
+        if (!scan) scan = std::make_unique<FloatScan>(kernels_, net_, cells);
+        return *scan;
+    }
+
+    void propose(const float* heads, int y, int column, int cells, Proposals& found) {
         for (int x = 0; x < cells; ++x, heads += kHeads) {
             if (!(heads[0] > threshold_)) continue;
-            found_.cells.push_back({y, column + x});
-            found_.logits.push_back(heads[0]);
-            found_.offsets.push_back({heads[1], heads[2], heads[3], heads[4]});
+            found.cells.push_back({y, column + x});
+            found.logits.push_back(heads[0]);
+            found.offsets.push_back({heads[1], heads[2], heads[3], heads[4]});
         }
     }
 
@@ -236,7 +270,7 @@ class Strip {
     LevelRows rows_;
     int columns_;
     float threshold_;
-    std::array<std::unique_ptr<FloatScan>, kLongestRun> scans_;
+    std::array<std::unique_ptr<FloatScan>, kLargestWidth> scans_;
     Proposals found_;
 };
 
