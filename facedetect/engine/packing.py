@@ -24,6 +24,20 @@ BLOCK = 16
 
 _KERNEL_RANK = 4
 
+_WINOGRAD_SIDE = 3
+
+# Winograd's transform of kernels for F(3, 3), from its points 0, 1, -1, -1/2 and infinity: each row
+# evaluates a polynomial, divided by the products that interpolation will divide by.
+_WINOGRAD_POINTS = np.array([0, 1, -1, -0.5])
+_WINOGRAD_KERNEL = np.array(
+    [
+        np.power(point, range(_WINOGRAD_SIDE))
+        / np.prod(point - _WINOGRAD_POINTS[point != _WINOGRAD_POINTS])
+        for point in _WINOGRAD_POINTS
+    ]
+    + [[0, 0, 1]]
+)
+
 
 @dataclass(frozen=True)
 class Element:
@@ -66,12 +80,22 @@ class PackedNets:
         if kernel.ndim < _KERNEL_RANK:
             kernel = kernel[np.newaxis, np.newaxis]
         side, _, inputs, outputs = kernel.shape
-        rows = np.pad(kernel.reshape(-1, outputs), [(0, 0), (0, -outputs % BLOCK)])
-        self.arrays[f"{name}/weights"] = _by_block(rows)
+        self._add(name, layer, _by_block(kernel.reshape(-1, outputs)))
+        self.shapes[name] = (side, inputs, _blocks(outputs) * BLOCK, 0)
+
+    def add_winograd(self, name: str, layer: Layer) -> None:
+        """Add a 3x3 convolution in float32 for Winograd's algorithm."""
+        kernel = np.einsum("iy,jx,yxco->ijco", _WINOGRAD_KERNEL, _WINOGRAD_KERNEL, layer.kernel)
+        side, _, inputs, outputs = layer.kernel.shape
+        values = kernel.reshape(-1, inputs, outputs)
+        self._add(name, layer, np.stack([_by_block(value) for value in values]))
+        self.shapes[name] = (side, inputs, _blocks(outputs) * BLOCK, 1)
+
+    def _add(self, name: str, layer: Layer, weights: Float32Array) -> None:
+        self.arrays[f"{name}/weights"] = weights
         self.arrays[f"{name}/bias"] = pad(layer.bias)
         if layer.slope is not None:
             self.arrays[f"{name}/slope"] = pad(layer.slope)
-        self.shapes[name] = (side, inputs, rows.shape[-1])
 
 
 def pack(weights: Weights, element: str) -> PackedNets:
@@ -104,15 +128,22 @@ def _add_crop_net(
     packed: PackedNets, name: str, net: Net, convolutions: list[str], heads: list[str]
 ) -> None:
     for layer in convolutions:
-        packed.add(f"{name}/{layer}", net[layer])
+        _add_convolution(packed, f"{name}/{layer}", net[layer])
     packed.add(f"{name}/dense", net["dense"])
     packed.add(f"{name}/heads", concat_outputs(*(net[head] for head in heads)))
+
+
+def _add_convolution(packed: PackedNets, name: str, layer: Layer) -> None:
+    """Use Winograd's algorithm where its transforms take little beside the products."""
+    side, _, inputs, _ = layer.kernel.shape
+    add = packed.add_winograd if side == _WINOGRAD_SIDE and inputs >= BLOCK else packed.add
+    add(name, layer)
 
 
 def _add_landmark_net(packed: PackedNets, net: Net) -> None:
     for layer in ("conv1", "conv2", "conv3"):
         for point in POINTS:
-            packed.add(f"lnet/{layer}_{point}", net[f"{layer}_{point}"])
+            _add_convolution(packed, f"lnet/{layer}_{point}", net[f"{layer}_{point}"])
     packed.add("lnet/dense", net["dense"])
     packed.add("lnet/points", concat_outputs(*(net[f"dense_{point}"] for point in POINTS)))
     packed.add("lnet/positions", block_diagonal([net[f"point_{point}"] for point in POINTS]))
@@ -179,7 +210,22 @@ def _quantise(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return integer weights and, for each output, the value of one step."""
     steps = np.abs(kernel).max(axis=(0, 1, 2)) / element.weight_limit
-    return np.rint(kernel / steps).astype(np.int64), steps
+    rounded = _round_kernel(kernel / steps)
+    limit = element.weight_limit
+    return rounded.clip(-limit, limit), steps
+
+
+def _round_kernel(kernel: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Round a kernel [y, x, in, out] so that the errors within each of its windows cancel.
+
+    Neighbouring values of a channel are alike, so it is mostly the errors' sum that matters.
+    """
+    rounded = np.rint(kernel)
+    errors = (rounded - kernel).reshape(-1, *kernel.shape[2:])
+    excess = np.rint(errors.sum(axis=0))
+    rank = errors.argsort(axis=0).argsort(axis=0)
+    corrections = (rank < -excess).astype(np.int64) - (rank >= len(errors) - excess)
+    return (rounded + corrections.reshape(kernel.shape)).astype(np.int64)
 
 
 def _by_group(kernel: NDArray[np.int64], element: Element, stride: int) -> NDArray[Any]:
@@ -194,10 +240,11 @@ def _by_group(kernel: NDArray[np.int64], element: Element, stride: int) -> NDArr
     return np.ascontiguousarray(groups.transpose(3, 0, 1, 4, 2), dtype=element.weight_type)
 
 
-def _by_block(rows: Float32Array) -> Float32Array:
-    """[n, blocks * BLOCK] -> [blocks, n, BLOCK]."""
-    blocks = rows.reshape(rows.shape[0], -1, BLOCK)
-    return np.ascontiguousarray(blocks.transpose(1, 0, 2))
+def _by_block(rows: NDArray[np.floating[Any]]) -> Float32Array:
+    """[n, outputs] -> [blocks, n, BLOCK]."""
+    padded = np.pad(rows, [(0, 0), (0, -rows.shape[1] % BLOCK)])
+    blocks = padded.reshape(rows.shape[0], -1, BLOCK)
+    return np.ascontiguousarray(blocks.transpose(1, 0, 2), np.float32)
 
 
 def _blocks(outputs: int) -> int:

@@ -45,7 +45,7 @@ PNET_ACTIVATIONS: Mapping[str, ActivationRanges] = {
 }
 """The ranges of P-Net's activations per channel; values outside are clamped."""
 
-MARGINS = {"uint8": 1.5, "int8": 1.5, "int16": 0.25}
+MARGINS = {"uint8": 1.0, "int8": 1.0, "int16": 0.1}
 """How far below the threshold's logit cells are rechecked in float32, by integer type."""
 
 

@@ -52,8 +52,13 @@ void test_conv_row(const Kernels& kernels, int side, int inputs, int outputs, in
     const std::vector<float> in = random_floats(side * width * stride);
     const std::vector<float> weights = random_floats(outputs * side * side * inputs);
     const std::vector<float> bias = random_floats(outputs), slope = random_floats(outputs, -2, 2);
-    const Layer layer{weights.data(), bias.data(), count % 2 ? slope.data() : nullptr,
-                      side,           inputs,      outputs};
+    const Layer layer{weights.data(),
+                      count % 3 ? bias.data() : nullptr,
+                      count % 2 ? slope.data() : nullptr,
+                      side,
+                      inputs,
+                      outputs,
+                      false};
     std::vector<const float*> rows;
     for (int y = 0; y < side; ++y) rows.push_back(in.data() + y * width * stride);
     const int out_stride = outputs + kBlock;
@@ -63,7 +68,7 @@ void test_conv_row(const Kernels& kernels, int side, int inputs, int outputs, in
         for (int c = 0; c < out_stride; ++c) {
             double expected = kUntouched;
             if (c < outputs) {
-                expected = bias[static_cast<size_t>(c)];
+                expected = layer.bias ? layer.bias[c] : 0;
                 const float* w = weights.data() + c / kBlock * side * side * inputs * kBlock;
                 for (int ky = 0; ky < side; ++ky)
                     for (int k = 0; k < side; ++k)
@@ -77,6 +82,52 @@ void test_conv_row(const Kernels& kernels, int side, int inputs, int outputs, in
                         1e-3);
         }
     }
+}
+
+// What Winograd's algorithm does to a kernel k(0), k(1), k(2) for the points 0, 1, -1, -1/2 and
+// infinity, in one dimension.
+constexpr double kKernelTransform[kTileInput][3] = {
+    {-2, 0, 0}, {1.0 / 3, 1.0 / 3, 1.0 / 3}, {-1, 1, -1}, {8.0 / 3, -4.0 / 3, 2.0 / 3}, {0, 0, 1}};
+
+// Each channel is convolved with a kernel of its own: a product for each transformed value.
+void test_winograd(const Kernels& kernels, int blocks, bool has_slope) {
+    const int channels = blocks * kBlock, gap = kBlock;
+    const int in_row = (kTileInput + 1) * channels, out_pixel = channels + gap;
+    const int out_row = (kTileSide + 1) * out_pixel, step = channels + gap;
+    const std::vector<float> in = random_floats(kTileInput * in_row);
+    const std::vector<float> kernel = random_floats(9 * channels), bias = random_floats(channels);
+    const std::vector<float> slope = random_floats(channels, -2, 2);
+    std::vector<float> values(static_cast<size_t>(kTileValues * step));
+    kernels.winograd_input(in.data(), in_row, channels, values.data(), step);
+    for (int i = 0; i < kTileValues; ++i)
+        for (int c = 0; c < channels; ++c) {
+            double weight = 0;
+            for (int k = 0; k < 9; ++k)
+                weight += kKernelTransform[i / kTileInput][k / 3] *
+                          kKernelTransform[i % kTileInput][k % 3] *
+                          static_cast<double>(kernel[static_cast<size_t>(k * channels + c)]);
+            values[static_cast<size_t>(i * step + c)] *= static_cast<float>(weight);
+        }
+    const Layer layer{nullptr,  bias.data(), has_slope ? slope.data() : nullptr, 3, channels,
+                      channels, true};
+    std::vector<float> out(static_cast<size_t>(kTileSide * out_row), kUntouched);
+    kernels.winograd_output(values.data(), step, layer, out.data(), out_row, out_pixel);
+    for (int y = 0; y < kTileSide; ++y)
+        for (int i = 0; i < out_row; ++i) {
+            const int x = i / out_pixel, c = i % out_pixel;
+            double expected = kUntouched;
+            if (x < kTileSide && c < channels) {
+                expected = static_cast<double>(bias[static_cast<size_t>(c)]);
+                for (int k = 0; k < 9; ++k)
+                    expected += static_cast<double>(kernel[static_cast<size_t>(k * channels + c)]) *
+                                static_cast<double>(in[static_cast<size_t>(
+                                    (y + k / 3) * in_row + (x + k % 3) * channels + c)]);
+                if (has_slope)
+                    expected = prelu(expected, static_cast<double>(slope[static_cast<size_t>(c)]));
+            }
+            expect_near(kernels, "winograd", out[static_cast<size_t>(y * out_row + i)], expected,
+                        1e-4);
+        }
 }
 
 void test_max_pool_row(const Kernels& kernels, int window, int in_width, int row_count) {
@@ -148,6 +199,38 @@ void test_resample_row(const Kernels& kernels, int taps, int size) {
             expect_near(kernels, "resample_row", out[static_cast<size_t>(3 * x + c)], expected,
                         1e-3);
         }
+}
+
+void test_crop_row(const Kernels& kernels, int count) {
+    const int width = 2 * count + 1;
+    // As long as the row: sanitizers see what is read behind it.
+    std::vector<uint8_t> top(static_cast<size_t>(3 * width)), bottom(top.size());
+    for (uint8_t& byte : top) byte = static_cast<uint8_t>(random_int(0, 255));
+    for (uint8_t& byte : bottom) byte = static_cast<uint8_t>(random_int(0, 255));
+    std::vector<Sample> samples;
+    for (int i = 0; i < count; ++i) {
+        const int low = i + 1 == count ? width - 1 : random_int(0, width - 2);
+        samples.push_back({low, std::min(low + i % 2, width - 1), random_float(0, 1)});
+    }
+    const float share = random_float(0, 1);
+    std::vector<float> out(static_cast<size_t>(3 * count + 2), kUntouched);
+    kernels.crop_row(top.data(), bottom.data(), share, samples.data(), count, out.data());
+    // Exactly these operations decide which pixels the nets see.
+    const auto between = [](float a, float b, float part) {
+        const float difference = b - a;
+        const float moved = difference * part;
+        return a + moved;
+    };
+    for (int i = 0; i < 3 * count; ++i) {
+        const Sample& sample = samples[static_cast<size_t>(i / 3)];
+        const size_t low = static_cast<size_t>(3 * sample.low + i % 3);
+        const size_t high = static_cast<size_t>(3 * sample.high + i % 3);
+        const float above = between(top[low], top[high], sample.share);
+        const float below = between(bottom[low], bottom[high], sample.share);
+        expect_near(kernels, "crop_row", out[static_cast<size_t>(i)], between(above, below, share),
+                    0);
+    }
+    expect_near(kernels, "crop_row's end", out.back(), kUntouched, 0);
 }
 
 // How a set stores the values of its screening net.
@@ -323,6 +406,8 @@ void test(const Kernels& kernels) {
         test_conv_row(kernels, 3, 3, 2 * kBlock, count);
         test_conv_row(kernels, 2, 28, 3 * kBlock, count);
         test_conv_row(kernels, 1, 33, kBlock, count);
+        test_winograd(kernels, 1 + count % 3, count % 2);
+        test_crop_row(kernels, count);
         test_blend(kernels, 1 + count % 4, 3 * count);
         test_resample_row(kernels, 1 + count % 5, count);
         if (count > 2) {

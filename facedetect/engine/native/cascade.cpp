@@ -209,7 +209,7 @@ Cascade::Columns Cascade::run_net(const CropNet& net, const Image& image,
             for (size_t i = first; i < last; ++i) {
                 Box box = in_image_units(image, boxes[i]);
                 if (is_mirrored) std::swap(box.x1, box.x2);
-                cut_crop(image, box, net.side(),
+                cut_crop(kernels_, image, box, net.side(),
                          crops.data() + (i - first) * static_cast<size_t>(net.crop_values()));
             }
             net.run(crops.data(), static_cast<int>(last - first), columns[first].data());
@@ -280,8 +280,8 @@ void Cascade::average_landmarks(const Image& image, Faces& faces, const Params& 
 
 // How far the landmark net moves each landmark, in units of the patch, y1..y5, x1..x5. Mirrored
 // patches are those of the mirrored image, in the order of its landmarks.
-static Points landmark_moves(const LandmarkNet& net, const Image& image, const Points& points,
-                             float side, bool is_mirrored) {
+static Points landmark_moves(const Kernels& kernels, const LandmarkNet& net, const Image& image,
+                             const Points& points, float side, bool is_mirrored) {
     constexpr size_t kPatch = LandmarkNet::kSide * LandmarkNet::kSide * 3;
     std::vector<float> patches(LandmarkNet::kPoints * kPatch + kSlack);
     const float last_y = static_cast<float>(image.height - 1);
@@ -292,7 +292,7 @@ static Points landmark_moves(const LandmarkNet& net, const Image& image, const P
         const float y = points.at(point) - 0.5F, x = points.at(point + 5) - 0.5F;
         const Box patch{(y + side * kFirst) / last_y, (x + side * kFirst * direction) / last_x,
                         (y + side * kLast) / last_y, (x + side * kLast * direction) / last_x};
-        cut_crop(image, patch, LandmarkNet::kSide, patches.data() + i * kPatch);
+        cut_crop(kernels, image, patch, LandmarkNet::kSide, patches.data() + i * kPatch);
     }
     std::array<float, kBlock> found{};
     net.run(patches.data(), found.data());
@@ -307,9 +307,9 @@ void Cascade::refine_landmarks(const Image& image, Faces& faces, const Params& p
             const Box& box = faces.boxes[*index];
             Points& points = faces.landmarks[*index];
             const float side = kPatchShare * std::max(box.y2 - box.y1, box.x2 - box.x1);
-            Points moves = landmark_moves(*lnet_, image, points, side, false);
+            Points moves = landmark_moves(kernels_, *lnet_, image, points, side, false);
             if (geometry_.averages_landmarks) {
-                const Points mirrored = landmark_moves(*lnet_, image, points, side, true);
+                const Points mirrored = landmark_moves(kernels_, *lnet_, image, points, side, true);
                 for (size_t i = 0; i < moves.size(); ++i)
                     moves.at(i) = (moves.at(i) + mirrored.at(i)) / 2;
             }

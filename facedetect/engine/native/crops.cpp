@@ -1,5 +1,6 @@
 #include "crops.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -10,54 +11,59 @@ namespace {
 constexpr float kNeutral = 127.5F;  // what the nets' normalisation turns into 0
 constexpr int kLargestSide = 48;
 
-// Where the pixels along one axis of a crop come from.
-struct Sample {
-    int low, high;
-    float share;  // of the high one
-    bool is_inside;
+// The pixels begin..end of a crop's axis are inside the image.
+struct CropAxis {
+    int begin, end;
+    std::array<Sample, kLargestSide> samples;
 };
 
-using Samples = std::array<Sample, kLargestSide>;
-
 // In the order of TensorFlow's float operations, which decides whether a point is inside.
-Samples sample_axis(float begin, float end, int pixels, int side) {
+CropAxis crop_axis(float begin, float end, int pixels, int side) {
     const float last = static_cast<float>(pixels - 1);
     const float step = (end - begin) * last / static_cast<float>(side - 1);
-    Samples samples{};
+    CropAxis axis{side, 0, {}};
     for (int i = 0; i < side; ++i) {
         const float place = begin * last + static_cast<float>(i) * step;
-        Sample& sample = samples.at(static_cast<size_t>(i));
-        sample.is_inside = place >= 0 && place <= last;
-        if (!sample.is_inside) continue;
-        sample.low = static_cast<int>(std::floor(place));
-        sample.high = static_cast<int>(std::ceil(place));
-        sample.share = place - static_cast<float>(sample.low);
+        if (!(place >= 0 && place <= last)) continue;
+        const float low = std::floor(place);
+        axis.samples.at(static_cast<size_t>(i)) = {static_cast<int>(low),
+                                                   static_cast<int>(std::ceil(place)), place - low};
+        axis.begin = std::min(axis.begin, i);
+        axis.end = i + 1;
     }
-    return samples;
+    return axis;
 }
 
-float between(float a, float b, float share) { return a + (b - a) * share; }
+// The pixels of a crop's row are far apart, so a processor does not foresee which it will read.
+void prefetch(const uint8_t* top, const uint8_t* bottom, const CropAxis& xs) {
+    for (int j = xs.begin; j < xs.end; ++j) {
+        const int x = 3 * xs.samples.at(static_cast<size_t>(j)).low;
+        __builtin_prefetch(top + x);
+        __builtin_prefetch(bottom + x);
+    }
+}
 
 }  // namespace
 
-void cut_crop(const Image& image, const Box& box, int side, float* out) {
-    const Samples ys = sample_axis(box.y1, box.y2, image.height, side);
-    const Samples xs = sample_axis(box.x1, box.x2, image.width, side);
-    const size_t row_bytes = 3 * static_cast<size_t>(image.width);
-    for (int i = 0; i < side; ++i) {
-        const Sample& y = ys.at(static_cast<size_t>(i));
-        const uint8_t* top = image.pixels + static_cast<size_t>(y.low) * row_bytes;
-        const uint8_t* bottom = image.pixels + static_cast<size_t>(y.high) * row_bytes;
-        for (int j = 0; j < side; ++j, out += 3) {
-            const Sample& x = xs.at(static_cast<size_t>(j));
-            const int left = 3 * x.low, right = 3 * x.high;
-            for (int c = 0; c < 3; ++c)
-                out[c] =
-                    y.is_inside && x.is_inside
-                        ? between(between(top[left + c], top[right + c], x.share),
-                                  between(bottom[left + c], bottom[right + c], x.share), y.share)
-                        : kNeutral;
+void cut_crop(const Kernels& kernels, const Image& image, const Box& box, int side, float* out) {
+    const CropAxis ys = crop_axis(box.y1, box.y2, image.height, side);
+    const CropAxis xs = crop_axis(box.x1, box.x2, image.width, side);
+    std::fill_n(out, 3 * side * side, kNeutral);
+    if (xs.begin >= xs.end) return;
+    const auto row = [&](int y) {
+        return image.pixels + 3 * static_cast<size_t>(y) * static_cast<size_t>(image.width);
+    };
+    for (int i = ys.begin; i < ys.end; ++i) {
+        const Sample& y = ys.samples.at(static_cast<size_t>(i));
+        if (i + 1 < ys.end) {
+            const Sample& next = ys.samples.at(static_cast<size_t>(i + 1));
+            prefetch(row(next.low), row(next.high), xs);
         }
+        const int count = xs.end - xs.begin;
+        float* pixels = out + 3 * (i * side + xs.begin);
+        kernels.crop_row(row(y.low), row(y.high), y.share, xs.samples.data() + xs.begin, count,
+                         pixels);
+        pixels[3 * count] = kNeutral;  // the kernel writes one value too many
     }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "boxes.h"
+#include "kernels.h"
 
 namespace facedetect {
 
@@ -16,7 +17,7 @@ struct Image {
 
 // Resizes a box to [side, side, 3] with linear interpolation; pixels outside the image are 127.5.
 // The box's edges are in units of the image: 0 is the first pixel, 1 the last one. Swapped edges
-// mirror the crop.
-void cut_crop(const Image& image, const Box& box, int side, float* out);
+// mirror the crop. Writes one value past the crop's end.
+void cut_crop(const Kernels& kernels, const Image& image, const Box& box, int side, float* out);
 
 }  // namespace facedetect

@@ -12,15 +12,22 @@ inline constexpr int kBlock = 16;
 // Kernels read and write up to this many values past the end of a row, but never past an image.
 inline constexpr int kSlack = 256;
 
+// Winograd's tiles: pixels of a result along a side, pixels that they are computed from, and values
+// of a transformed tile.
+inline constexpr int kTileSide = 3;
+inline constexpr int kTileInput = kTileSide + 2;
+inline constexpr int kTileValues = kTileInput * kTileInput;
+
 // A convolution or a dense layer in float32, with its PReLU. A dense layer is a convolution of
 // side 1 over rows of samples.
 struct Layer {
     const float* weights;  // [outputs / kBlock][side * side * inputs][kBlock]
-    const float* bias;     // [outputs]
+    const float* bias;     // [outputs], or null without one
     const float* slope;    // [outputs], or null without a PReLU
     int side;
     int inputs;
     int outputs;
+    bool is_winograd;  // weights are transformed: [kTileValues][outputs / kBlock][inputs][kBlock]
 };
 
 // What the pixels and activations of a screening net are stored as.
@@ -48,6 +55,13 @@ struct Axis {
     const float* weights;  // [size][taps]
 };
 
+// Where a pixel of a crop comes from along one axis: two pixels of the image, or the same one
+// twice.
+struct Sample {
+    int low, high;
+    float share;  // of the high one
+};
+
 struct Kernels {
     const char* name;
     Element element;
@@ -56,6 +70,14 @@ struct Kernels {
     // pixel to the next; `out` [count] pixels, out_stride values apart.
     void (*conv_row)(const float* const* rows, int stride, const Layer& layer, int count,
                      float* out, int out_stride);
+    // Winograd's transforms of one tile; see winograd.h. `in` is a tile's first pixel of
+    // `channels`, its rows row_stride values apart; transformed value i goes to out + i *
+    // out_stride.
+    void (*winograd_input)(const float* in, int row_stride, int channels, float* out,
+                           int out_stride);
+    // From products, in_stride values apart, to pixels of layer.outputs, with their PReLU.
+    void (*winograd_output)(const float* in, int in_stride, const Layer& layer, float* out,
+                            int row_stride, int out_stride);
     // One row of a maximum pool over `rows` [row_count]; windows end at the edge of the map.
     void (*max_pool_row)(const float* const* rows, int row_count, int window, int step,
                          int in_width, int out_width, int channels, float* out);
@@ -66,6 +88,10 @@ struct Kernels {
                          float* out);
     // Resize a row of pixels with three channels.
     void (*resample_row)(const float* row, const Axis& axis, float* out);
+    // A row of a crop between two rows of pixels with three channels: first along the rows, then
+    // between them, no operations fused.
+    void (*crop_row)(const uint8_t* top, const uint8_t* bottom, float share_of_bottom,
+                     const Sample* samples, int count, float* out);
 
     // Of the screening net; null where `element` is kNone.
     // Pixels 0..255, rounded to whole numbers, or for 16 bits to sixteenths.

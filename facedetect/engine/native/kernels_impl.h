@@ -23,7 +23,8 @@ struct FloatKernels {
         Floats sums[kPixels][kBlocks];
         for (int p = 0; p < kPixels; ++p)
             for (int b = 0; b < kBlocks; ++b)
-                sums[p][b] = S::load(layer.bias + channel + b * kBlock);
+                sums[p][b] =
+                    layer.bias ? S::load(layer.bias + channel + b * kBlock) : S::broadcast(0);
         for (int ky = 0; ky < layer.side; ++ky) {
             for (int kx = 0; kx < layer.side; ++kx) {
                 const float* in = rows[ky] + (x + kx) * stride;
@@ -57,11 +58,17 @@ struct FloatKernels {
                                         out, out_stride);
     }
 
+    // A tile of three blocks has as many sums as one of two with kTilePixels.
+    static constexpr int widest_tile(int blocks) {
+        return blocks == 3 ? S::kTilePixels * 2 / 3 : S::kTilePixels;
+    }
+
     // The widest tile that wastes the least: `count` pixels in as few tiles as registers allow.
-    template <int kBlocks, int kPixels>
+    template <int kBlocks, int kPixels = widest_tile(kBlocks)>
     static void conv_blocks(const float* const* rows, int stride, const Layer& layer, int count,
                             int channel, float* out, int out_stride) {
-        const int tiles = (count + S::kTilePixels - 1) / S::kTilePixels;
+        constexpr int kWidest = widest_tile(kBlocks);
+        const int tiles = (count + kWidest - 1) / kWidest;
         const int width = (count + tiles - 1) / tiles;
         if constexpr (kPixels > 1) {
             if (width < kPixels) {
@@ -73,28 +80,101 @@ struct FloatKernels {
         conv_tiles<kBlocks, kPixels>(rows, stride, layer, count, channel, out, out_stride);
     }
 
+    // Two blocks at a time where registers allow, three at the end of an odd number.
     static void conv_row(const float* const* rows, int stride, const Layer& layer, int count,
                          float* out, int out_stride) {
         int channel = 0;
-        if constexpr (S::kTileBlocks == 2) {
-            for (; channel + 2 * kBlock <= layer.outputs; channel += 2 * kBlock)
-                conv_blocks<2, S::kTilePixels>(rows, stride, layer, count, channel, out,
-                                               out_stride);
+        if constexpr (S::kTileBlocks == 3) {
+            for (; channel + 2 * kBlock <= layer.outputs; channel += 2 * kBlock) {
+                if (channel + 3 * kBlock == layer.outputs)
+                    return conv_blocks<3>(rows, stride, layer, count, channel, out, out_stride);
+                conv_blocks<2>(rows, stride, layer, count, channel, out, out_stride);
+            }
         }
         for (; channel < layer.outputs; channel += kBlock)
-            conv_blocks<1, S::kTilePixels>(rows, stride, layer, count, channel, out, out_stride);
+            conv_blocks<1>(rows, stride, layer, count, channel, out, out_stride);
     }
 
+    // B^T d for Winograd's points 0, 1, -1, -1/2 and infinity.
+    static void transform_input(const Floats (&d)[5], Floats (&v)[5]) {
+        const Floats half = S::broadcast(0.5F), difference = S::subtract(d[3], d[1]);
+        v[0] = S::multiply_add(S::subtract(d[2], d[0]), half, difference);
+        v[1] = S::multiply_add(d[2], S::broadcast(1.5F), S::multiply_add(d[1], half, d[3]));
+        v[2] = S::multiply_add(S::add(d[1], d[2]), S::broadcast(-0.5F), d[3]);
+        v[3] = difference;
+        v[4] = S::multiply_add(difference, half, S::subtract(d[4], d[2]));
+    }
+
+    // A^T m for the same points.
+    static void transform_output(const Floats (&m)[5], Floats (&y)[3]) {
+        const Floats sum = S::add(m[1], m[2]);
+        y[0] = S::add(S::add(m[0], sum), m[3]);
+        y[1] = S::multiply_add(m[3], S::broadcast(-0.5F), S::subtract(m[1], m[2]));
+        y[2] = S::add(S::multiply_add(m[3], S::broadcast(0.25F), sum), m[4]);
+    }
+
+    static void winograd_input(const float* in, int row_stride, int channels, float* out,
+                               int out_stride) {
+        for (int c = 0; c < channels; c += kBlock) {
+            Floats by_column[5][5];
+            for (int x = 0; x < 5; ++x) {
+                Floats column[5];
+                for (int y = 0; y < 5; ++y)
+                    column[y] = S::load(in + y * row_stride + x * channels + c);
+                transform_input(column, by_column[x]);
+            }
+            for (int y = 0; y < 5; ++y) {
+                Floats row[5], values[5];
+                for (int x = 0; x < 5; ++x) row[x] = by_column[x][y];
+                transform_input(row, values);
+                for (int x = 0; x < 5; ++x) S::store(out + (5 * y + x) * out_stride + c, values[x]);
+            }
+        }
+    }
+
+    static void winograd_output(const float* in, int in_stride, const Layer& layer, float* out,
+                                int row_stride, int out_stride) {
+        for (int c = 0; c < layer.outputs; c += kBlock) {
+            const Floats bias = S::load(layer.bias + c);
+            Floats by_column[5][3];
+            for (int x = 0; x < 5; ++x) {
+                Floats column[5];
+                for (int y = 0; y < 5; ++y) column[y] = S::load(in + (5 * y + x) * in_stride + c);
+                transform_output(column, by_column[x]);
+            }
+            for (int y = 0; y < 3; ++y) {
+                Floats row[5], values[3];
+                for (int x = 0; x < 5; ++x) row[x] = by_column[x][y];
+                transform_output(row, values);
+                for (int x = 0; x < 3; ++x) {
+                    Floats value = S::add(values[x], bias);
+                    if (layer.slope) value = S::prelu(value, S::load(layer.slope + c));
+                    S::store(out + y * row_stride + x * out_stride + c, value);
+                }
+            }
+        }
+    }
+
+    // Neighbouring windows share a column, whose maximum is kept.
     static void max_pool_row(const float* const* rows, int row_count, int window, int step,
                              int in_width, int out_width, int channels, float* out) {
-        for (int x = 0; x < out_width; ++x, out += channels) {
-            const int first = x * step, last = std::min(first + window, in_width);
-            for (int c = 0; c < channels; c += kBlock) {
-                Floats best = S::load(rows[0] + first * channels + c);
-                for (int y = 0; y < row_count; ++y)
-                    for (int i = first; i < last; ++i)
-                        best = S::max(best, S::load(rows[y] + i * channels + c));
-                S::store(out + c, best);
+        for (int c = 0; c < channels; c += kBlock) {
+            const auto column = [&](int x) {
+                Floats best = S::load(rows[0] + x * channels + c);
+                for (int y = 1; y < row_count; ++y)
+                    best = S::max(best, S::load(rows[y] + x * channels + c));
+                return best;
+            };
+            Floats latest = column(0);
+            for (int x = 0; x < out_width; ++x) {
+                const int first = x * step, last = std::min(first + window, in_width);
+                if (window == step && x > 0) latest = column(first);
+                Floats best = latest;
+                for (int i = first + 1; i < last; ++i) {
+                    latest = column(i);
+                    best = S::max(best, latest);
+                }
+                S::store(out + x * channels + c, best);
             }
         }
     }
@@ -122,6 +202,22 @@ struct FloatKernels {
             for (int t = 1; t < taps; ++t)
                 sum = S::multiply_add4(S::load4(in + 3 * t), weights[t], sum);
             S::store4(out + 3 * x, sum);
+        }
+    }
+
+    template <class Four>
+    static Four between(Four a, Four b, float share) {
+        return S::add4(a, S::multiply4(S::subtract4(b, a), share));
+    }
+
+    static void crop_row(const uint8_t* top, const uint8_t* bottom, float share_of_bottom,
+                         const Sample* samples, int count, float* out) {
+        for (int i = 0; i < count; ++i, out += 3) {
+            const int low = 3 * samples[i].low, high = 3 * samples[i].high;
+            const float share = samples[i].share;
+            const auto above = between(S::load3(top + low), S::load3(top + high), share);
+            const auto below = between(S::load3(bottom + low), S::load3(bottom + high), share);
+            S::store4(out, between(above, below, share_of_bottom));
         }
     }
 
@@ -241,10 +337,13 @@ constexpr Kernels float_kernels(const char* name) {
     kernels.name = name;
     kernels.element = Element::kNone;
     kernels.conv_row = F::conv_row;
+    kernels.winograd_input = F::winograd_input;
+    kernels.winograd_output = F::winograd_output;
     kernels.max_pool_row = F::max_pool_row;
     kernels.blend_bytes = F::template blend<uint8_t>;
     kernels.blend_floats = F::template blend<float>;
     kernels.resample_row = F::resample_row;
+    kernels.crop_row = F::crop_row;
     return kernels;
 }
 

@@ -1,21 +1,11 @@
 #include "nets.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
+#include "convolution.h"
+
 namespace facedetect {
-
-namespace {
-
-constexpr int kLargestSide = 3;  // of a convolution, and of a pool's window
-
-int pooled(int size, int window) {
-    // The last window may extend beyond the edge, as in the author's framework.
-    return window ? (size - window + 1) / 2 + 1 : size;
-}
-
-}  // namespace
 
 const float* Arrays::optional_floats(const std::string& name) const {
     const auto array = floats.find(name);
@@ -29,7 +19,8 @@ Layer Arrays::layer(const std::string& name) const {
             optional_floats(name + "/slope"),
             shape.at(0),
             shape.at(1),
-            shape.at(2)};
+            shape.at(2),
+            shape.at(3) != 0};
 }
 
 ScreeningLayer Arrays::screening_layer(const std::string& name) const {
@@ -51,60 +42,32 @@ ScreeningLayer Arrays::screening_layer(const std::string& name) const {
 CropFeatures::CropFeatures(const Kernels& kernels, int in, std::vector<Stage> stages)
     : kernels_(kernels), in_(in), side_(in), stages_(std::move(stages)) {
     for (const Stage& stage : stages_) {
-        side_ = pooled(side_ - stage.conv.side + 1, stage.pool);
-        largest_map_ = std::max(largest_map_, static_cast<size_t>(side_ * side_) *
-                                                  static_cast<size_t>(stage.conv.outputs));
+        const size_t channels = as_size(stage.conv.outputs);
+        side_ -= stage.conv.side - 1;
+        largest_map_ = std::max(largest_map_, as_size(side_ * side_) * channels);
+        if (stage.pool) side_ = pooled_side(side_, stage.pool);
+        largest_pooled_ = std::max(largest_pooled_, as_size(side_ * side_) * channels);
     }
 }
 
 void CropFeatures::run(const float* crop, float* out, int out_stride) const {
-    std::array<std::vector<float>, 2> maps;
-    for (std::vector<float>& map : maps) map.resize(largest_map_ + kSlack);
-    Map in{in_, in_, 3, crop};
-    for (size_t i = 0; i < stages_.size(); ++i) {
-        const Stage& stage = stages_[i];
-        const bool is_last = i + 1 == stages_.size();
-        float* result = is_last ? out : maps.at(i % 2).data();
-        run_stage(stage, in, is_last ? out_stride : stage.conv.outputs, result);
-        const int side = pooled(in.width - stage.conv.side + 1, stage.pool);
-        in = {side, side, stage.conv.outputs, result};
-    }
-}
-
-void CropFeatures::run_stage(const Stage& stage, const Map& in, int out_stride, float* out) const {
-    const Layer& conv = stage.conv;
-    const int width = in.width - conv.side + 1;
-    const auto convolve = [&](int y, float* row, int stride) {
-        std::array<const float*, kLargestSide> rows{};
-        for (int i = 0; i < conv.side; ++i) rows.at(static_cast<size_t>(i)) = in.row(y + i);
-        kernels_.conv_row(rows.data(), in.channels, conv, width, row, stride);
-    };
-    if (!stage.pool) {
-        for (int y = 0; y < width; ++y) convolve(y, out + y * width * out_stride, out_stride);
-        return;
-    }
-    // The rows of one window, pooled while they are in the cache.
-    const int row_values = width * conv.outputs;
-    std::vector<float> ring(static_cast<size_t>(stage.pool * row_values + kSlack));
-    const int out_width = pooled(width, stage.pool);
-    for (int y = 0, next = 0; y < out_width; ++y) {
-        const int last = std::min(2 * y + stage.pool, width);
-        std::array<const float*, kLargestSide> rows{};
-        for (int i = 2 * y; i < last; ++i) {
-            float* row = ring.data() + i % stage.pool * row_values;
-            if (i >= next) convolve(i, row, conv.outputs);
-            rows.at(static_cast<size_t>(i - 2 * y)) = row;
-        }
-        next = last;
-        kernels_.max_pool_row(rows.data(), last - 2 * y, stage.pool, 2, width, out_width,
-                              conv.outputs, out + y * out_width * conv.outputs);
+    Buffer convolved(largest_map_), pooled(largest_pooled_);
+    Map in{in_, 3, crop};
+    for (const Stage& stage : stages_) {
+        const Layer& conv = stage.conv;
+        const bool is_last = &stage == &stages_.back();
+        convolve(kernels_, conv, in, is_last ? out : convolved.data(),
+                 is_last ? out_stride : conv.outputs);
+        in = {in.side - conv.side + 1, conv.outputs, convolved.data()};
+        if (!stage.pool) continue;
+        max_pool(kernels_, in, stage.pool, pooled.data());
+        in = {pooled_side(in.side, stage.pool), conv.outputs, pooled.data()};
     }
 }
 
 void CropNet::run(const float* crops, int count, float* out) const {
     const int values = features_.values();
-    std::vector<float> features(static_cast<size_t>(count * values + kSlack));
-    std::vector<float> hidden(static_cast<size_t>(count * hidden_.outputs + kSlack));
+    Buffer features(as_size(count * values)), hidden(as_size(count * hidden_.outputs));
     for (int i = 0; i < count; ++i)
         features_.run(crops + i * crop_values(), features.data() + i * values,
                       features_.channels());
@@ -149,12 +112,11 @@ LandmarkNet::LandmarkNet(const Kernels& kernels, const Arrays& arrays)
 
 void LandmarkNet::run(const float* patches, float* out) const {
     const int channels = features_[0].channels(), all = kPoints * channels;
-    std::vector<float> maps(static_cast<size_t>(kPoints * features_[0].values() + kSlack));
+    Buffer maps(as_size(kPoints * features_[0].values()));
     for (int point = 0; point < kPoints; ++point)
-        features_[static_cast<size_t>(point)].run(patches + point * kSide * kSide * 3,
-                                                  maps.data() + point * channels, all);
-    std::vector<float> joined(static_cast<size_t>(joined_.outputs + kSlack));
-    std::vector<float> by_point(static_cast<size_t>(by_point_.outputs + kSlack));
+        features_[as_size(point)].run(patches + point * kSide * kSide * 3,
+                                      maps.data() + point * channels, all);
+    Buffer joined(as_size(joined_.outputs)), by_point(as_size(by_point_.outputs));
     const float* in = maps.data();
     kernels_.conv_row(&in, joined_.inputs, joined_, 1, joined.data(), joined_.outputs);
     in = joined.data();

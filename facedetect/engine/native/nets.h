@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels.h"
+#include "maps.h"
 
 namespace facedetect {
 
@@ -23,13 +23,6 @@ struct Arrays {
     // Both raise std::out_of_range if an array is missing.
     Layer layer(const std::string& name) const;
     ScreeningLayer screening_layer(const std::string& name) const;
-};
-
-// A map in memory: rows of pixels of `channels` values.
-struct Map {
-    int height, width, channels;
-    const float* values;
-    const float* row(int y) const { return values + y * width * channels; }
 };
 
 // The convolutions of a net on crops, each with its maximum pool.
@@ -49,16 +42,14 @@ class CropFeatures {
     int values() const { return side_ * side_ * channels(); }
 
     // Runs on a crop [in, in, 3]; the result [side, side, channels] goes to `out`, whose pixels are
-    // out_stride values apart.
+    // out_stride values apart. The last stage has no pool.
     void run(const float* crop, float* out, int out_stride) const;
 
   private:
-    void run_stage(const Stage& stage, const Map& in, int out_stride, float* out) const;
-
     const Kernels& kernels_;
     int in_;
     int side_;
-    size_t largest_map_ = 0;
+    size_t largest_map_ = 0, largest_pooled_ = 0;
     std::vector<Stage> stages_;
 };
 

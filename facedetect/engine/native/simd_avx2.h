@@ -32,6 +32,12 @@ struct Avx2Floats {
         _mm256_storeu_ps(p + 8, a.high);
     }
     static Floats broadcast(float a) { return {_mm256_set1_ps(a), _mm256_set1_ps(a)}; }
+    static Floats add(Floats a, Floats b) {
+        return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
+    }
+    static Floats subtract(Floats a, Floats b) {
+        return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)};
+    }
     static Floats multiply(Floats a, Floats b) {
         return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
     }
@@ -54,7 +60,13 @@ struct Avx2Floats {
     }
 
     static __m128 load4(const float* p) { return _mm_loadu_ps(p); }
+    static __m128 load3(const uint8_t* p) {
+        const int32_t pixel = p[0] | p[1] << 8 | p[2] << 16;
+        return _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(pixel)));
+    }
     static void store4(float* p, __m128 a) { _mm_storeu_ps(p, a); }
+    static __m128 add4(__m128 a, __m128 b) { return _mm_add_ps(a, b); }
+    static __m128 subtract4(__m128 a, __m128 b) { return _mm_sub_ps(a, b); }
     static __m128 multiply4(__m128 a, float b) { return _mm_mul_ps(a, _mm_set1_ps(b)); }
     static __m128 multiply_add4(__m128 a, float b, __m128 c) {
         return _mm_fmadd_ps(a, _mm_set1_ps(b), c);

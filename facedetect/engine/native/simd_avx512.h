@@ -17,7 +17,7 @@ struct Avx512Vnni {
     static constexpr Element kElement = Element::kUint8;
     static constexpr int kGroup = 4;
     static constexpr float kPixelScale = 1, kPixelZero = 0;
-    static constexpr int kTileBlocks = 2, kTilePixels = 14;
+    static constexpr int kTileBlocks = 3, kTilePixels = 14;
     static constexpr int kPooledPixels = 4, kScreenPixels = 12, kLogitPixels = 8;
 
     static Floats load(const float* p) { return _mm512_loadu_ps(p); }
@@ -27,6 +27,8 @@ struct Avx512Vnni {
     }
     static void store(float* p, Floats a) { _mm512_storeu_ps(p, a); }
     static Floats broadcast(float a) { return _mm512_set1_ps(a); }
+    static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
+    static Floats subtract(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
     static Floats multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
     static Floats multiply_add(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
     static Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
@@ -37,7 +39,13 @@ struct Avx512Vnni {
     static float sum(Floats a) { return _mm512_reduce_add_ps(a); }
 
     static __m128 load4(const float* p) { return _mm_loadu_ps(p); }
+    static __m128 load3(const uint8_t* p) {
+        const int32_t pixel = p[0] | p[1] << 8 | p[2] << 16;
+        return _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(pixel)));
+    }
     static void store4(float* p, __m128 a) { _mm_storeu_ps(p, a); }
+    static __m128 add4(__m128 a, __m128 b) { return _mm_add_ps(a, b); }
+    static __m128 subtract4(__m128 a, __m128 b) { return _mm_sub_ps(a, b); }
     static __m128 multiply4(__m128 a, float b) { return _mm_mul_ps(a, _mm_set1_ps(b)); }
     static __m128 multiply_add4(__m128 a, float b, __m128 c) {
         return _mm_fmadd_ps(a, _mm_set1_ps(b), c);

@@ -34,6 +34,14 @@ struct Neon {
         const float32x4_t four = vdupq_n_f32(a);
         return {{four, four, four, four}};
     }
+    static Floats add(Floats a, Floats b) {
+        for (int i = 0; i < 4; ++i) a.part[i] = vaddq_f32(a.part[i], b.part[i]);
+        return a;
+    }
+    static Floats subtract(Floats a, Floats b) {
+        for (int i = 0; i < 4; ++i) a.part[i] = vsubq_f32(a.part[i], b.part[i]);
+        return a;
+    }
     static Floats multiply(Floats a, Floats b) {
         for (int i = 0; i < 4; ++i) a.part[i] = vmulq_f32(a.part[i], b.part[i]);
         return a;
@@ -59,7 +67,14 @@ struct Neon {
     }
 
     static float32x4_t load4(const float* p) { return vld1q_f32(p); }
+    static float32x4_t load3(const uint8_t* p) {
+        const uint32_t pixel = p[0] | p[1] << 8 | p[2] << 16;
+        const uint16x8_t channels = vmovl_u8(vcreate_u8(pixel));
+        return vcvtq_f32_u32(vmovl_u16(vget_low_u16(channels)));
+    }
     static void store4(float* p, float32x4_t a) { vst1q_f32(p, a); }
+    static float32x4_t add4(float32x4_t a, float32x4_t b) { return vaddq_f32(a, b); }
+    static float32x4_t subtract4(float32x4_t a, float32x4_t b) { return vsubq_f32(a, b); }
     static float32x4_t multiply4(float32x4_t a, float b) { return vmulq_n_f32(a, b); }
     static float32x4_t multiply_add4(float32x4_t a, float b, float32x4_t c) {
         return vfmaq_n_f32(c, a, b);

@@ -33,6 +33,12 @@ struct Plain {
     static Floats broadcast(float a) {
         return each([&](int) { return a; });
     }
+    static Floats add(const Floats& a, const Floats& b) {
+        return each([&](int i) { return a.lane[i] + b.lane[i]; });
+    }
+    static Floats subtract(const Floats& a, const Floats& b) {
+        return each([&](int i) { return a.lane[i] - b.lane[i]; });
+    }
     static Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) {
         return each([&](int i) { return a.lane[i] * b.lane[i] + c.lane[i]; });
     }
@@ -44,7 +50,18 @@ struct Plain {
     }
 
     static Four load4(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
+    static Four load3(const uint8_t* p) {
+        return {{static_cast<float>(p[0]), static_cast<float>(p[1]), static_cast<float>(p[2]), 0}};
+    }
     static void store4(float* p, const Four& a) { std::copy_n(a.lane, 4, p); }
+    static Four add4(Four a, const Four& b) {
+        for (int i = 0; i < 4; ++i) a.lane[i] += b.lane[i];
+        return a;
+    }
+    static Four subtract4(Four a, const Four& b) {
+        for (int i = 0; i < 4; ++i) a.lane[i] -= b.lane[i];
+        return a;
+    }
     static Four multiply4(Four a, float b) {
         for (float& lane : a.lane) lane *= b;
         return a;

@@ -1,0 +1,141 @@
+#include "convolution.h"
+
+#include <algorithm>
+#include <array>
+
+namespace facedetect {
+
+namespace {
+
+constexpr int kLargestSide = 3;  // of a convolution, and of a pool's window
+
+// The rows of a narrower map are too short for the kernels.
+constexpr int kNarrow = 6;
+
+// The tiles' values should stay in a core's second cache.
+constexpr int kTilesAtOnce = 14;
+
+void convolve_rows(const Kernels& kernels, const Layer& conv, const Map& in, float* out,
+                   int out_stride) {
+    const int side = in.side - conv.side + 1;
+    for (int y = 0; y < side; ++y) {
+        std::array<const float*, kLargestSide> rows{};
+        for (int i = 0; i < conv.side; ++i) rows.at(as_size(i)) = in.row(y + i);
+        kernels.conv_row(rows.data(), in.channels, conv, side, out + y * side * out_stride,
+                         out_stride);
+    }
+}
+
+// As one dense layer, whose samples are the windows.
+void convolve_windows(const Kernels& kernels, const Layer& conv, const Map& in, float* out,
+                      int out_stride) {
+    const int side = in.side - conv.side + 1;
+    const int row_values = conv.side * in.channels, values = conv.side * row_values;
+    Buffer windows(as_size(side * side * values));
+    float* window = windows.data();
+    for (int y = 0; y < side; ++y)
+        for (int x = 0; x < side; ++x)
+            for (int i = 0; i < conv.side; ++i, window += row_values)
+                std::copy_n(in.row(y + i) + x * in.channels, row_values, window);
+    const Layer dense{conv.weights, conv.bias, conv.slope, 1, values, conv.outputs, false};
+    const float* rows = windows.data();
+    kernels.conv_row(&rows, values, dense, side * side, out, out_stride);
+}
+
+// Winograd's minimal filtering in two dimensions, F(3x3, 3x3): 25 products for the nine pixels of a
+// tile instead of 81. The last tiles are moved back so that they end at the map's edge.
+class WinogradConvolution {
+  public:
+    WinogradConvolution(const Kernels& kernels, const Layer& conv, const Map& in)
+        : kernels_(kernels),
+          conv_(conv),
+          in_(in),
+          side_(in.side - conv.side + 1),
+          tiles_((side_ + kTileSide - 1) / kTileSide),
+          rows_at_once_(std::max(1, kTilesAtOnce / tiles_)),
+          input_(as_size(kTileValues * rows_at_once_ * tiles_ * in.channels)),
+          products_(as_size(kTileValues * rows_at_once_ * tiles_ * conv.outputs)) {}
+
+    void run(float* out, int out_stride) {
+        for (int first = 0; first < tiles_; first += rows_at_once_) {
+            const int last = std::min(first + rows_at_once_, tiles_);
+            const int count = (last - first) * tiles_;
+            transform_input(first, last, count * in_.channels);
+            multiply(count);
+            transform_output(first, last, count * conv_.outputs, out, out_stride);
+        }
+    }
+
+  private:
+    int start(int tile) const { return std::min(tile * kTileSide, side_ - kTileSide); }
+
+    void transform_input(int first, int last, int stride) {
+        float* values = input_.data();
+        for (int y = first; y < last; ++y)
+            for (int x = 0; x < tiles_; ++x, values += in_.channels)
+                kernels_.winograd_input(in_.row(start(y)) + start(x) * in_.channels,
+                                        in_.side * in_.channels, in_.channels, values, stride);
+    }
+
+    void multiply(int count) {
+        for (int i = 0; i < kTileValues; ++i) {
+            const float* rows = input_.data() + i * count * in_.channels;
+            const Layer dense{conv_.weights + i * conv_.inputs * conv_.outputs,
+                              nullptr,
+                              nullptr,
+                              1,
+                              conv_.inputs,
+                              conv_.outputs,
+                              false};
+            kernels_.conv_row(&rows, in_.channels, dense, count,
+                              products_.data() + i * count * conv_.outputs, conv_.outputs);
+        }
+    }
+
+    void transform_output(int first, int last, int stride, float* out, int out_stride) {
+        const float* values = products_.data();
+        for (int y = first; y < last; ++y)
+            for (int x = 0; x < tiles_; ++x, values += conv_.outputs)
+                kernels_.winograd_output(values, stride, conv_,
+                                         out + (start(y) * side_ + start(x)) * out_stride,
+                                         side_ * out_stride, out_stride);
+    }
+
+    const Kernels& kernels_;
+    const Layer& conv_;
+    const Map& in_;
+    int side_;
+    int tiles_;  // along each side
+    int rows_at_once_;
+    Buffer input_, products_;
+};
+
+}  // namespace
+
+void convolve(const Kernels& kernels, const Layer& conv, const Map& in, float* out,
+              int out_stride) {
+    if (conv.is_winograd)
+        WinogradConvolution(kernels, conv, in).run(out, out_stride);
+    else if (in.side - conv.side + 1 < kNarrow)
+        convolve_windows(kernels, conv, in, out, out_stride);
+    else
+        convolve_rows(kernels, conv, in, out, out_stride);
+}
+
+int pooled_side(int side, int window) {
+    // The last window may extend beyond the edge, as in the author's framework.
+    return (side - window + 1) / 2 + 1;
+}
+
+void max_pool(const Kernels& kernels, const Map& in, int window, float* out) {
+    const int side = pooled_side(in.side, window);
+    for (int y = 0; y < side; ++y) {
+        const int count = std::min(window, in.side - 2 * y);
+        std::array<const float*, kLargestSide> rows{};
+        for (int i = 0; i < count; ++i) rows.at(as_size(i)) = in.row(2 * y + i);
+        kernels.max_pool_row(rows.data(), count, window, 2, in.side, side, in.channels,
+                             out + y * side * in.channels);
+    }
+}
+
+}  // namespace facedetect
