@@ -209,16 +209,15 @@ def _quantise(
     kernel: NDArray[np.float64], element: Element
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return integer weights and, for each output, the value of one step."""
-    steps = np.abs(kernel).max(axis=(0, 1, 2)) / element.weight_limit
-    rounded = _round_kernel(kernel / steps)
     limit = element.weight_limit
-    return rounded.clip(-limit, limit), steps
+    steps = np.abs(kernel).max(axis=(0, 1, 2)) / limit
+    return np.clip(_round_kernel(kernel / steps), -limit, limit, dtype=np.int64), steps
 
 
 def _round_kernel(kernel: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Round a kernel [y, x, in, out] so that the errors within each of its windows cancel.
+    """Round a kernel [y, x, in, out] so that the errors for each pair of channels cancel.
 
-    Neighbouring values of a channel are alike, so it is mostly the errors' sum that matters.
+    Neighbouring pixels are alike, so the sum of their weights' errors matters most.
     """
     rounded = np.rint(kernel)
     errors = (rounded - kernel).reshape(-1, *kernel.shape[2:])

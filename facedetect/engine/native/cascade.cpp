@@ -1,6 +1,7 @@
 #include "cascade.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <utility>
 
@@ -13,7 +14,7 @@ namespace {
 // A strip takes about a millisecond, so that deadlines are noticed and threads finish together.
 constexpr int kCellsPerStrip = 12'000;
 constexpr int kLeastRowsPerStrip = 8;
-constexpr int kCropsPerChunk = 8;
+constexpr size_t kCropsPerChunk = 8;
 
 // The author's numbers: a patch's side in units of the box's larger side, and how far the net may
 // move a landmark, in units of the patch.
@@ -30,6 +31,12 @@ constexpr float kLast = 0.5F - (0.5F + kNetError) / LandmarkNet::kSide;
 constexpr std::array<size_t, 5> kMirrored{1, 0, 2, 4, 3};
 
 constexpr int kLandmarks = 5;  // the first of O-Net's columns that holds landmarks
+
+// Chunks of at most kCropsPerChunk; as many for each thread.
+size_t chunk_count(size_t crops, size_t threads) {
+    const size_t least = (crops + kCropsPerChunk - 1) / kCropsPerChunk;
+    return std::min(crops, (least + threads - 1) / threads * threads);
+}
 
 float logit(float probability) { return std::log(probability) - std::log(1 - probability); }
 
@@ -130,44 +137,52 @@ std::vector<Box> Cascade::propose(const Image& image, const Params& params) {
 
 Cascade::Candidates Cascade::scan_levels(const std::vector<Level>& levels, const Params& params) {
     struct Strip {
-        size_t level;
+        size_t level, index;
         int first, last;
     };
+    struct Scan {
+        std::vector<Proposals> found;  // in each strip
+        std::atomic<size_t> unfinished;
+        Candidates candidates;
+    };
+    std::vector<Scan> scans(levels.size());
     std::vector<Strip> strips;
     for (size_t i = 0; i < levels.size(); ++i) {
         const int rows = levels[i].cell_rows();
         const int height = std::max(kCellsPerStrip / levels[i].cell_columns(), kLeastRowsPerStrip);
         const int count = (rows + height - 1) / height;
+        scans[i].found.resize(as_size(count));
+        scans[i].unfinished = as_size(count);
         for (int k = 0; k < count; ++k)
-            strips.push_back({i, rows * k / count, rows * (k + 1) / count});
+            strips.push_back({i, as_size(k), rows * k / count, rows * (k + 1) / count});
     }
-    std::vector<Proposals> found(strips.size());
     const float threshold = logit(params.thresholds[0]);
     const ScreeningNet* screening = screening_ ? &*screening_ : nullptr;
     pool_.run(strips.size(), params.deadline, [&](Loop& loop) {
         while (const auto index = loop.next()) {
             const Strip& strip = strips[*index];
-            found[*index] = scan_strip(kernels_, pnet_, screening, levels[strip.level], strip.first,
-                                       strip.last, threshold);
+            const Level& level = levels[strip.level];
+            Scan& scan = scans[strip.level];
+            scan.found[strip.index] =
+                scan_strip(kernels_, pnet_, screening, level, strip.first, strip.last, threshold);
+            // Whoever finishes a level suppresses its candidates.
+            if (--scan.unfinished == 0) scan.candidates = candidates_of(level, scan.found);
         }
     });
-    std::vector<Proposals> by_level(levels.size());
-    for (size_t i = 0; i < strips.size(); ++i) by_level[strips[i].level].append(found[i]);
-    std::vector<Candidates> candidates(levels.size());
-    pool_.run(levels.size(), params.deadline, [&](Loop& loop) {
-        while (const auto level = loop.next())
-            candidates[*level] = candidates_of(levels[*level], by_level[*level]);
-    });
     Candidates all;
-    for (const Candidates& level : candidates) {
-        all.boxes.insert(all.boxes.end(), level.boxes.begin(), level.boxes.end());
-        all.scores.insert(all.scores.end(), level.scores.begin(), level.scores.end());
-        all.offsets.insert(all.offsets.end(), level.offsets.begin(), level.offsets.end());
+    for (const Scan& scan : scans) {
+        const Candidates& found = scan.candidates;
+        all.boxes.insert(all.boxes.end(), found.boxes.begin(), found.boxes.end());
+        all.scores.insert(all.scores.end(), found.scores.begin(), found.scores.end());
+        all.offsets.insert(all.offsets.end(), found.offsets.begin(), found.offsets.end());
     }
     return all;
 }
 
-Cascade::Candidates Cascade::candidates_of(const Level& level, const Proposals& proposals) const {
+Cascade::Candidates Cascade::candidates_of(const Level& level,
+                                           const std::vector<Proposals>& strips) const {
+    Proposals proposals;
+    for (const Proposals& strip : strips) proposals.append(strip);
     std::vector<Box> boxes;
     std::vector<float> scores;
     for (size_t i = 0; i < proposals.cells.size(); ++i) {
@@ -188,31 +203,31 @@ Box Cascade::next_square(const Box& box, const Offsets& offsets) const {
     return geometry_.truncates_squares ? truncate(moved) : moved;
 }
 
-Box Cascade::in_image_units(const Image& image, const Box& box) const {
+std::vector<Box> Cascade::in_image_units(const Image& image, std::vector<Box> boxes) const {
     const float origin = geometry_.crop_origin;
     const float height = static_cast<float>(image.height) - origin;
     const float width = static_cast<float>(image.width) - origin;
-    return {(box.y1 - origin) / height, (box.x1 - origin) / width, (box.y2 - origin) / height,
-            (box.x2 - origin) / width};
+    for (Box& box : boxes)
+        box = {(box.y1 - origin) / height, (box.x1 - origin) / width, (box.y2 - origin) / height,
+               (box.x2 - origin) / width};
+    return boxes;
 }
 
 Cascade::Columns Cascade::run_net(const CropNet& net, const Image& image,
-                                  const std::vector<Box>& boxes, const Params& params,
-                                  bool is_mirrored) {
-    Columns columns(boxes.size());
-    const size_t chunks = (boxes.size() + kCropsPerChunk - 1) / kCropsPerChunk;
+                                  const std::vector<Box>& crops, const Params& params) {
+    Columns columns(crops.size());
+    // As many for each thread.
+    const size_t chunks = chunk_count(crops.size(), pool_.threads());
     pool_.run(chunks, params.deadline, [&](Loop& loop) {
-        std::vector<float> crops(static_cast<size_t>(kCropsPerChunk * net.crop_values() + kSlack));
+        const size_t values = as_size(net.crop_values());
+        Buffer pixels(kCropsPerChunk * values);
         while (const auto chunk = loop.next()) {
-            const size_t first = *chunk * boxes.size() / chunks;
-            const size_t last = (*chunk + 1) * boxes.size() / chunks;
-            for (size_t i = first; i < last; ++i) {
-                Box box = in_image_units(image, boxes[i]);
-                if (is_mirrored) std::swap(box.x1, box.x2);
-                cut_crop(kernels_, image, box, net.side(),
-                         crops.data() + (i - first) * static_cast<size_t>(net.crop_values()));
-            }
-            net.run(crops.data(), static_cast<int>(last - first), columns[first].data());
+            const size_t first = *chunk * crops.size() / chunks;
+            const size_t last = (*chunk + 1) * crops.size() / chunks;
+            for (size_t i = first; i < last; ++i)
+                cut_crop(kernels_, image, crops[i], net.side(),
+                         pixels.data() + (i - first) * values);
+            net.run(pixels.data(), static_cast<int>(last - first), columns[first].data());
         }
     });
     return columns;
@@ -220,7 +235,7 @@ Cascade::Columns Cascade::run_net(const CropNet& net, const Image& image,
 
 std::vector<Box> Cascade::refine(const Image& image, const std::vector<Box>& boxes,
                                  const Params& params) {
-    const Columns found = run_net(rnet_, image, boxes, params);
+    const Columns found = run_net(rnet_, image, in_image_units(image, boxes), params);
     Candidates above;
     for (size_t i = 0; i < boxes.size(); ++i) {
         const float score = sigmoid(found[i][0]);
@@ -238,7 +253,7 @@ std::vector<Box> Cascade::refine(const Image& image, const std::vector<Box>& box
 }
 
 Faces Cascade::output(const Image& image, const std::vector<Box>& boxes, const Params& params) {
-    const Columns found = run_net(onet_, image, boxes, params);
+    const Columns found = run_net(onet_, image, in_image_units(image, boxes), params);
     Faces above;
     for (size_t i = 0; i < boxes.size(); ++i) {
         const float score = sigmoid(found[i][0]);
@@ -263,13 +278,15 @@ void Cascade::average_landmarks(const Image& image, Faces& faces, const Params& 
     std::vector<Box> squares;
     squares.reserve(faces.boxes.size());
     for (const Box& box : faces.boxes) squares.push_back(square(box));
-    const Columns straight = run_net(onet_, image, squares, params);
-    const Columns mirrored = run_net(onet_, image, squares, params, true);
+    std::vector<Box> crops = in_image_units(image, squares);
+    for (size_t i = 0; i < squares.size(); ++i)
+        crops.push_back({crops[i].y1, crops[i].x2, crops[i].y2, crops[i].x1});
+    const Columns found = run_net(onet_, image, crops, params);
     for (size_t i = 0; i < squares.size(); ++i) {
-        Points offsets = landmarks_of(mirrored[i]);
+        Points offsets = landmarks_of(found[squares.size() + i]);
         for (float& value : offsets) value -= 0.5F;
         offsets = mirror(offsets);
-        Points mean = landmarks_of(straight[i]);
+        Points mean = landmarks_of(found[i]);
         for (size_t k = 0; k < mean.size(); ++k)
             mean.at(k) = (mean.at(k) + offsets.at(k) + 0.5F) / 2;
         mean = place(squares[i], mean);

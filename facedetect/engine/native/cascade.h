@@ -70,15 +70,16 @@ class Cascade {
 
     std::vector<Box> propose(const Image& image, const Params& params);
     Candidates scan_levels(const std::vector<Level>& levels, const Params& params);
-    Candidates candidates_of(const Level& level, const Proposals& proposals) const;
+    Candidates candidates_of(const Level& level, const std::vector<Proposals>& strips) const;
     std::vector<Box> refine(const Image& image, const std::vector<Box>& boxes,
                             const Params& params);
     Faces output(const Image& image, const std::vector<Box>& boxes, const Params& params);
     Box next_square(const Box& box, const Offsets& offsets) const;
-    Box in_image_units(const Image& image, const Box& box) const;
+    std::vector<Box> in_image_units(const Image& image, std::vector<Box> boxes) const;
 
-    Columns run_net(const CropNet& net, const Image& image, const std::vector<Box>& boxes,
-                    const Params& params, bool is_mirrored = false);
+    // Runs on crops, given as boxes in units of the image.
+    Columns run_net(const CropNet& net, const Image& image, const std::vector<Box>& crops,
+                    const Params& params);
     void average_landmarks(const Image& image, Faces& faces, const Params& params);
     void refine_landmarks(const Image& image, Faces& faces, const Params& params);
 

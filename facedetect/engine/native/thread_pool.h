@@ -60,6 +60,8 @@ class ThreadPool {
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
 
+    size_t threads() const { return helpers_->threads.size() + 1; }
+
     // Run `work` in several threads until loop.next() is exhausted; raise what a thread raised.
     void run(size_t count, std::optional<Clock::time_point> deadline,
              const std::function<void(Loop&)>& work);
