@@ -220,7 +220,7 @@ Cascade::Columns Cascade::run_net(const CropNet& net, const Image& image,
     const size_t chunks = chunk_count(crops.size(), pool_.threads());
     pool_.run(chunks, params.deadline, [&](Loop& loop) {
         const size_t values = as_size(net.crop_values());
-        Buffer pixels(kCropsPerChunk * values);
+        Buffer<float> pixels(kCropsPerChunk * values);
         while (const auto chunk = loop.next()) {
             const size_t first = *chunk * crops.size() / chunks;
             const size_t last = (*chunk + 1) * crops.size() / chunks;

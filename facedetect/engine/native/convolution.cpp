@@ -31,7 +31,7 @@ void convolve_windows(const Kernels& kernels, const Layer& conv, const Map& in, 
                       int out_stride) {
     const int side = in.side - conv.side + 1;
     const int row_values = conv.side * in.channels, values = conv.side * row_values;
-    Buffer windows(as_size(side * side * values));
+    Buffer<float> windows(as_size(side * side * values));
     float* window = windows.data();
     for (int y = 0; y < side; ++y)
         for (int x = 0; x < side; ++x)
@@ -107,7 +107,7 @@ class WinogradConvolution {
     int side_;
     int tiles_;  // along each side
     int rows_at_once_;
-    Buffer input_, products_;
+    Buffer<float> input_, products_;
 };
 
 }  // namespace

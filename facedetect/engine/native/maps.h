@@ -11,16 +11,18 @@ namespace facedetect {
 
 inline size_t as_size(int value) { return static_cast<size_t>(value); }
 
-// Memory for floats, not set to anything, with kSlack more behind them.
+// Memory for values, not set to anything, with kSlack more behind them.
+template <class T>
 class Buffer {
   public:
+    Buffer() = default;
     explicit Buffer(size_t count)
-        : values_(std::make_unique_for_overwrite<float[]>(count + as_size(kSlack))) {}
+        : values_(std::make_unique_for_overwrite<T[]>(count + as_size(kSlack))) {}
 
-    float* data() { return values_.get(); }
+    T* data() { return values_.get(); }
 
   private:
-    std::unique_ptr<float[]> values_;
+    std::unique_ptr<T[]> values_;
 };
 
 // A square map: rows of pixels of `channels` values.

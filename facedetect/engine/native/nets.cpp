@@ -51,7 +51,7 @@ CropFeatures::CropFeatures(const Kernels& kernels, int in, std::vector<Stage> st
 }
 
 void CropFeatures::run(const float* crop, float* out, int out_stride) const {
-    Buffer convolved(largest_map_), pooled(largest_pooled_);
+    Buffer<float> convolved(largest_map_), pooled(largest_pooled_);
     Map in{in_, 3, crop};
     for (const Stage& stage : stages_) {
         const Layer& conv = stage.conv;
@@ -67,7 +67,7 @@ void CropFeatures::run(const float* crop, float* out, int out_stride) const {
 
 void CropNet::run(const float* crops, int count, float* out) const {
     const int values = features_.values();
-    Buffer features(as_size(count * values)), hidden(as_size(count * hidden_.outputs));
+    Buffer<float> features(as_size(count * values)), hidden(as_size(count * hidden_.outputs));
     for (int i = 0; i < count; ++i)
         features_.run(crops + i * crop_values(), features.data() + i * values,
                       features_.channels());
@@ -112,11 +112,11 @@ LandmarkNet::LandmarkNet(const Kernels& kernels, const Arrays& arrays)
 
 void LandmarkNet::run(const float* patches, float* out) const {
     const int channels = features_[0].channels(), all = kPoints * channels;
-    Buffer maps(as_size(kPoints * features_[0].values()));
+    Buffer<float> maps(as_size(kPoints * features_[0].values()));
     for (int point = 0; point < kPoints; ++point)
         features_[as_size(point)].run(patches + point * kSide * kSide * 3,
                                       maps.data() + point * channels, all);
-    Buffer joined(as_size(joined_.outputs)), by_point(as_size(by_point_.outputs));
+    Buffer<float> joined(as_size(joined_.outputs)), by_point(as_size(by_point_.outputs));
     const float* in = maps.data();
     kernels_.conv_row(&in, joined_.inputs, joined_, 1, joined.data(), joined_.outputs);
     in = joined.data();

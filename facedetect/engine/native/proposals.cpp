@@ -27,7 +27,7 @@ class RowRing {
   private:
     int count_;
     int row_values_;
-    std::vector<T> values_;
+    Buffer<T> values_;
 };
 
 // Rows of cells that are screened before the passing ones are rechecked.
@@ -41,12 +41,12 @@ class LevelRows {
           level_(level),
           next_(first),
           ring_(kSide + 2 * (kBandRows - 1), 3 * level.width()),
-          blended_(as_size(3 * level.source->width + kSlack)) {}
+          blended_(3 * as_size(level.source->width)) {}
 
     const float* row(int y) {
         for (; next_ <= y; ++next_)
-            resize_row(kernels_, *level_.source, level_.rows, level_.columns, next_, blended_,
-                       ring_.row(next_));
+            resize_row(kernels_, *level_.source, level_.rows, level_.columns, next_,
+                       blended_.data(), ring_.row(next_));
         return ring_.row(y);
     }
 
@@ -55,7 +55,7 @@ class LevelRows {
     const Level& level_;
     int next_;
     RowRing<float> ring_;
-    std::vector<float> blended_;
+    Buffer<float> blended_;
 };
 
 // P-Net in float32 over some columns of a level, row by row.
@@ -283,7 +283,7 @@ void Proposals::append(const Proposals& other) {
 }
 
 void resize_row(const Kernels& kernels, const Source& source, const AxisTable& rows,
-                const AxisTable& columns, int y, std::vector<float>& blended, float* out) {
+                const AxisTable& columns, int y, float* blended, float* out) {
     const Axis axis = rows.axis();
     const float* weights = axis.weights + y * axis.taps;
     const size_t row_values = 3 * as_size(source.width);
@@ -291,13 +291,13 @@ void resize_row(const Kernels& kernels, const Source& source, const AxisTable& r
     const auto blend = [&](auto function, const auto* values) {
         std::vector<decltype(values)> taps(as_size(axis.taps));
         for (size_t t = 0; t < taps.size(); ++t) taps[t] = values + begin + t * row_values;
-        function(taps.data(), weights, axis.taps, 3 * source.width, blended.data());
+        function(taps.data(), weights, axis.taps, 3 * source.width, blended);
     };
     if (source.bytes)
         blend(kernels.blend_bytes, source.bytes);
     else
         blend(kernels.blend_floats, source.floats);
-    kernels.resample_row(blended.data(), columns.axis(), out);
+    kernels.resample_row(blended, columns.axis(), out);
 }
 
 Proposals scan_strip(const Kernels& kernels, const PNet& net, const ScreeningNet* screening,

@@ -40,7 +40,7 @@ struct Proposals {
 
 // Resize one row, to `out` with kSlack values of room; `blended` has room for a source's row.
 void resize_row(const Kernels& kernels, const Source& source, const AxisTable& rows,
-                const AxisTable& columns, int y, std::vector<float>& blended, float* out);
+                const AxisTable& columns, int y, float* blended, float* out);
 
 // Run P-Net over the rows first..last-1 of a level's cells. With `screening`, cells are first
 // computed in integers; float32 decides on those near or above the threshold.

@@ -62,22 +62,20 @@ void Pyramid::halve(const Kernels& kernels, ThreadPool& pool, size_t index,
     const int height = (source.height + 1) / 2, width = (source.width + 1) / 2;
     const AxisTable rows = AxisTable::bilinear_centered(source.height, height);
     const AxisTable columns = AxisTable::bilinear_centered(source.width, width);
-    std::vector<float>& copy = copies_.at(index);
-    copy.resize(static_cast<size_t>(height) * static_cast<size_t>(width) * 3 + kSlack);
+    const size_t row_values = 3 * as_size(width);
+    float* copy = (copies_.at(index) = Buffer<float>(as_size(height) * row_values)).data();
     const int strips = (height + kRowsPerStrip - 1) / kRowsPerStrip;
     pool.run(static_cast<size_t>(strips), deadline, [&](Loop& loop) {
-        std::vector<float> blended(static_cast<size_t>(3 * source.width + kSlack));
-        std::vector<float> resized(static_cast<size_t>(3 * width + kSlack));
+        Buffer<float> blended(3 * as_size(source.width)), resized(row_values);
         while (const auto strip = loop.next()) {
             const int first = static_cast<int>(*strip) * kRowsPerStrip;
             for (int y = first; y < std::min(first + kRowsPerStrip, height); ++y) {
-                resize_row(kernels, source, rows, columns, y, blended, resized.data());
-                std::copy_n(resized.data(), 3 * width,
-                            copy.data() + static_cast<size_t>(y) * static_cast<size_t>(width) * 3);
+                resize_row(kernels, source, rows, columns, y, blended.data(), resized.data());
+                std::copy_n(resized.data(), row_values, copy + as_size(y) * row_values);
             }
         }
     });
-    sources_.at(index) = {height, width, nullptr, copy.data()};
+    sources_.at(index) = {height, width, nullptr, copy};
 }
 
 }  // namespace facedetect

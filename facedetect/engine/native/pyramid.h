@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "crops.h"
+#include "maps.h"
 #include "proposals.h"
 #include "thread_pool.h"
 
@@ -32,7 +33,7 @@ class Pyramid {
                std::optional<Clock::time_point> deadline);
 
     std::array<Source, kHalvings + 1> sources_{};
-    std::array<std::vector<float>, kHalvings + 1> copies_;
+    std::array<Buffer<float>, kHalvings + 1> copies_;
     std::vector<Level> levels_;
 };
 
