@@ -9,38 +9,8 @@ namespace {
 
 constexpr int kLargestSide = 3;  // of a convolution, and of a pool's window
 
-// The rows of a narrower map are too short for the kernels.
-constexpr int kNarrow = 6;
-
 // The tiles' values should stay in a core's second cache.
 constexpr int kTilesAtOnce = 14;
-
-void convolve_rows(const Kernels& kernels, const Layer& conv, const Map& in, float* out,
-                   int out_stride) {
-    const int side = in.side - conv.side + 1;
-    for (int y = 0; y < side; ++y) {
-        std::array<const float*, kLargestSide> rows{};
-        for (int i = 0; i < conv.side; ++i) rows.at(as_size(i)) = in.row(y + i);
-        kernels.conv_row(rows.data(), in.channels, conv, side, out + y * side * out_stride,
-                         out_stride);
-    }
-}
-
-// As one dense layer, whose samples are the windows.
-void convolve_windows(const Kernels& kernels, const Layer& conv, const Map& in, float* out,
-                      int out_stride) {
-    const int side = in.side - conv.side + 1;
-    const int row_values = conv.side * in.channels, values = conv.side * row_values;
-    Buffer<float> windows(as_size(side * side * values));
-    float* window = windows.data();
-    for (int y = 0; y < side; ++y)
-        for (int x = 0; x < side; ++x)
-            for (int i = 0; i < conv.side; ++i, window += row_values)
-                std::copy_n(in.row(y + i) + x * in.channels, row_values, window);
-    const Layer dense{conv.weights, conv.bias, conv.slope, 1, values, conv.outputs, false};
-    const float* rows = windows.data();
-    kernels.conv_row(&rows, values, dense, side * side, out, out_stride);
-}
 
 // Winograd's minimal filtering in two dimensions, F(3x3, 3x3): 25 products for the nine pixels of a
 // tile instead of 81. The last tiles are moved back so that they end at the map's edge.
@@ -56,13 +26,13 @@ class WinogradConvolution {
           input_(as_size(kTileValues * rows_at_once_ * tiles_ * in.channels)),
           products_(as_size(kTileValues * rows_at_once_ * tiles_ * conv.outputs)) {}
 
-    void run(float* out, int out_stride) {
+    void run(float* out) {
         for (int first = 0; first < tiles_; first += rows_at_once_) {
             const int last = std::min(first + rows_at_once_, tiles_);
             const int count = (last - first) * tiles_;
             transform_input(first, last, count * in_.channels);
             multiply(count);
-            transform_output(first, last, count * conv_.outputs, out, out_stride);
+            transform_output(first, last, count * conv_.outputs, out);
         }
     }
 
@@ -92,13 +62,13 @@ class WinogradConvolution {
         }
     }
 
-    void transform_output(int first, int last, int stride, float* out, int out_stride) {
+    void transform_output(int first, int last, int stride, float* out) {
         const float* values = products_.data();
         for (int y = first; y < last; ++y)
             for (int x = 0; x < tiles_; ++x, values += conv_.outputs)
                 kernels_.winograd_output(values, stride, conv_,
-                                         out + (start(y) * side_ + start(x)) * out_stride,
-                                         side_ * out_stride, out_stride);
+                                         out + (start(y) * side_ + start(x)) * conv_.outputs,
+                                         side_ * conv_.outputs, conv_.outputs);
     }
 
     const Kernels& kernels_;
@@ -110,32 +80,75 @@ class WinogradConvolution {
     Buffer<float> input_, products_;
 };
 
-}  // namespace
+using Rows = std::array<const float*, kLargestSide>;
 
-void convolve(const Kernels& kernels, const Layer& conv, const Map& in, float* out,
-              int out_stride) {
-    if (conv.is_winograd)
-        WinogradConvolution(kernels, conv, in).run(out, out_stride);
-    else if (in.side - conv.side + 1 < kNarrow)
-        convolve_windows(kernels, conv, in, out, out_stride);
-    else
-        convolve_rows(kernels, conv, in, out, out_stride);
+// The rows y to y + count - 1 of a map.
+Rows rows_of(const Map& map, int y, int count) {
+    Rows rows{};
+    for (int i = 0; i < count; ++i) rows.at(as_size(i)) = map.row(y + i);
+    return rows;
 }
+
+void pool(const Kernels& kernels, const Map& in, int window, float* out) {
+    const int side = pooled_side(in.side, window);
+    for (int y = 0; y < side; ++y) {
+        const int count = std::min(window, in.side - 2 * y);
+        kernels.max_pool_row(rows_of(in, 2 * y, count).data(), count, window, 2, in.side, side,
+                             in.channels, out + y * side * in.channels);
+    }
+}
+
+// Pools rows while they are in the first cache.
+void convolve_and_pool_rows(const Kernels& kernels, const Layer& conv, const Map& in, int window,
+                            float* out) {
+    const int side = in.side - conv.side + 1, out_side = pooled_side(side, window);
+    const int row_values = side * conv.outputs;
+    Buffer<float> ring(as_size(window * row_values));
+    int next = 0;
+    for (int y = 0; y < out_side; ++y) {
+        const int first = 2 * y, last = std::min(first + window, side);
+        const auto row = [&](int i) { return ring.data() + i % window * row_values; };
+        for (; next < last; ++next)
+            kernels.conv_row(rows_of(in, next, conv.side).data(), in.channels, conv, side,
+                             row(next), conv.outputs);
+        Rows rows{};
+        for (int i = first; i < last; ++i) rows.at(as_size(i - first)) = row(i);
+        kernels.max_pool_row(rows.data(), last - first, window, 2, side, out_side, conv.outputs,
+                             out + y * out_side * conv.outputs);
+    }
+}
+
+}  // namespace
 
 int pooled_side(int side, int window) {
     // The last window may extend beyond the edge, as in the author's framework.
     return (side - window + 1) / 2 + 1;
 }
 
-void max_pool(const Kernels& kernels, const Map& in, int window, float* out) {
-    const int side = pooled_side(in.side, window);
-    for (int y = 0; y < side; ++y) {
-        const int count = std::min(window, in.side - 2 * y);
-        std::array<const float*, kLargestSide> rows{};
-        for (int i = 0; i < count; ++i) rows.at(as_size(i)) = in.row(2 * y + i);
-        kernels.max_pool_row(rows.data(), count, window, 2, in.side, side, in.channels,
-                             out + y * side * in.channels);
-    }
+void convolve_and_pool(const Kernels& kernels, const Layer& conv, const Map& in, int window,
+                       float* out) {
+    if (!conv.is_winograd) return convolve_and_pool_rows(kernels, conv, in, window, out);
+    const int side = in.side - conv.side + 1;
+    Buffer<float> convolved(as_size(side * side * conv.outputs));
+    WinogradConvolution(kernels, conv, in).run(convolved.data());
+    pool(kernels, {side, conv.outputs, convolved.data()}, window, out);
+}
+
+// As one dense layer, whose samples are the windows: a small map's rows are too short for the
+// kernels.
+void convolve(const Kernels& kernels, const Layer& conv, const Map& in, float* out,
+              int out_stride) {
+    const int side = in.side - conv.side + 1;
+    const int row_values = conv.side * in.channels, values = conv.side * row_values;
+    Buffer<float> windows(as_size(side * side * values));
+    float* window = windows.data();
+    for (int y = 0; y < side; ++y)
+        for (int x = 0; x < side; ++x)
+            for (int i = 0; i < conv.side; ++i, window += row_values)
+                std::copy_n(in.row(y + i) + x * in.channels, row_values, window);
+    const Layer dense{conv.weights, conv.bias, conv.slope, 1, values, conv.outputs, false};
+    const float* rows = windows.data();
+    kernels.conv_row(&rows, values, dense, side * side, out, out_stride);
 }
 
 }  // namespace facedetect

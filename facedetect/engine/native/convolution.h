@@ -7,14 +7,16 @@
 
 namespace facedetect {
 
-// Convolves a map [side, side, inputs]. The result, conv.side - 1 pixels smaller, goes to `out`,
-// whose pixels are out_stride values apart.
-void convolve(const Kernels& kernels, const Layer& conv, const Map& in, float* out, int out_stride);
-
 // The side of a map after a maximum pool with step 2.
 int pooled_side(int side, int window);
 
-// Pools a map into [pooled_side, pooled_side, channels].
-void max_pool(const Kernels& kernels, const Map& in, int window, float* out);
+// Convolves a map [side, side, inputs], then pools the result with step 2: to `out`
+// [pooled_side, pooled_side, outputs].
+void convolve_and_pool(const Kernels& kernels, const Layer& conv, const Map& in, int window,
+                       float* out);
+
+// Convolves a map of a few pixels [side, side, inputs]; the result, conv.side - 1 pixels smaller,
+// goes to `out`, whose pixels are out_stride values apart.
+void convolve(const Kernels& kernels, const Layer& conv, const Map& in, float* out, int out_stride);
 
 }  // namespace facedetect

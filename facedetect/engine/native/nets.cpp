@@ -39,30 +39,25 @@ ScreeningLayer Arrays::screening_layer(const std::string& name) const {
             optional_floats(name + "/out_zero")};
 }
 
-CropFeatures::CropFeatures(const Kernels& kernels, int in, std::vector<Stage> stages)
-    : kernels_(kernels), in_(in), side_(in), stages_(std::move(stages)) {
-    for (const Stage& stage : stages_) {
-        const size_t channels = as_size(stage.conv.outputs);
-        side_ -= stage.conv.side - 1;
-        largest_map_ = std::max(largest_map_, as_size(side_ * side_) * channels);
-        if (stage.pool) side_ = pooled_side(side_, stage.pool);
-        largest_pooled_ = std::max(largest_pooled_, as_size(side_ * side_) * channels);
+CropFeatures::CropFeatures(const Kernels& kernels, int in, std::vector<PooledLayer> pooled,
+                           Layer last)
+    : kernels_(kernels), in_(in), side_(in), pooled_(std::move(pooled)), last_(last) {
+    for (const auto& [conv, window] : pooled_) {
+        side_ = pooled_side(side_ - conv.side + 1, window);
+        largest_map_ = std::max(largest_map_, as_size(side_ * side_ * conv.outputs));
     }
+    side_ -= last_.side - 1;
 }
 
 void CropFeatures::run(const float* crop, float* out, int out_stride) const {
-    Buffer<float> convolved(largest_map_), pooled(largest_pooled_);
+    Buffer<float> map(largest_map_), next(largest_map_);
     Map in{in_, 3, crop};
-    for (const Stage& stage : stages_) {
-        const Layer& conv = stage.conv;
-        const bool is_last = &stage == &stages_.back();
-        convolve(kernels_, conv, in, is_last ? out : convolved.data(),
-                 is_last ? out_stride : conv.outputs);
-        in = {in.side - conv.side + 1, conv.outputs, convolved.data()};
-        if (!stage.pool) continue;
-        max_pool(kernels_, in, stage.pool, pooled.data());
-        in = {pooled_side(in.side, stage.pool), conv.outputs, pooled.data()};
+    for (const auto& [conv, window] : pooled_) {
+        convolve_and_pool(kernels_, conv, in, window, next.data());
+        in = {pooled_side(in.side - conv.side + 1, window), conv.outputs, next.data()};
+        std::swap(map, next);
     }
+    convolve(kernels_, last_, in, out, out_stride);
 }
 
 void CropNet::run(const float* crops, int count, float* out) const {
@@ -79,9 +74,8 @@ void CropNet::run(const float* crops, int count, float* out) const {
 
 CropNet make_rnet(const Kernels& kernels, const Arrays& arrays) {
     CropFeatures features(kernels, 24,
-                          {{arrays.layer("rnet/conv1"), 3},
-                           {arrays.layer("rnet/conv2"), 3},
-                           {arrays.layer("rnet/conv3")}});
+                          {{arrays.layer("rnet/conv1"), 3}, {arrays.layer("rnet/conv2"), 3}},
+                          arrays.layer("rnet/conv3"));
     return {kernels, 24, std::move(features), arrays.layer("rnet/dense"),
             arrays.layer("rnet/heads")};
 }
@@ -90,8 +84,8 @@ CropNet make_onet(const Kernels& kernels, const Arrays& arrays) {
     CropFeatures features(kernels, 48,
                           {{arrays.layer("onet/conv1"), 3},
                            {arrays.layer("onet/conv2"), 3},
-                           {arrays.layer("onet/conv3"), 2},
-                           {arrays.layer("onet/conv4")}});
+                           {arrays.layer("onet/conv3"), 2}},
+                          arrays.layer("onet/conv4"));
     return {kernels, 48, std::move(features), arrays.layer("onet/dense"),
             arrays.layer("onet/heads")};
 }
@@ -103,10 +97,10 @@ LandmarkNet::LandmarkNet(const Kernels& kernels, const Arrays& arrays)
       positions_(arrays.layer("lnet/positions")) {
     for (int point = 1; point <= kPoints; ++point) {
         const std::string suffix = "_" + std::to_string(point);
-        features_.push_back(CropFeatures(kernels, kSide,
-                                         {{arrays.layer("lnet/conv1" + suffix), 3},
-                                          {arrays.layer("lnet/conv2" + suffix), 3},
-                                          {arrays.layer("lnet/conv3" + suffix)}}));
+        features_.push_back(CropFeatures(
+            kernels, kSide,
+            {{arrays.layer("lnet/conv1" + suffix), 3}, {arrays.layer("lnet/conv2" + suffix), 3}},
+            arrays.layer("lnet/conv3" + suffix)));
     }
 }
 

@@ -25,32 +25,32 @@ struct Arrays {
     ScreeningLayer screening_layer(const std::string& name) const;
 };
 
-// The convolutions of a net on crops, each with its maximum pool.
+// The convolutions of a net on crops: some with a maximum pool, and a last one without.
 class CropFeatures {
   public:
-    struct Stage {
+    struct PooledLayer {
         Layer conv;
-        int pool = 0;  // the pool's window; its step is 2, and 0 means no pool
+        int window;
     };
 
     // `in` is a crop's side.
-    CropFeatures(const Kernels& kernels, int in, std::vector<Stage> stages);
+    CropFeatures(const Kernels& kernels, int in, std::vector<PooledLayer> pooled, Layer last);
 
-    int side() const { return side_; }
-    // Values of one pixel of the result.
-    int channels() const { return stages_.back().conv.outputs; }
+    // Values of one pixel of the result, and of all.
+    int channels() const { return last_.outputs; }
     int values() const { return side_ * side_ * channels(); }
 
     // Runs on a crop [in, in, 3]; the result [side, side, channels] goes to `out`, whose pixels are
-    // out_stride values apart. The last stage has no pool.
+    // out_stride values apart.
     void run(const float* crop, float* out, int out_stride) const;
 
   private:
     const Kernels& kernels_;
     int in_;
     int side_;
-    size_t largest_map_ = 0, largest_pooled_ = 0;
-    std::vector<Stage> stages_;
+    size_t largest_map_ = 0;  // after a pool
+    std::vector<PooledLayer> pooled_;
+    Layer last_;
 };
 
 // R-Net or O-Net: convolutions, a dense layer with PReLU, and the heads side by side.
