@@ -211,7 +211,8 @@ def _quantise(
     """Return integer weights and, for each output, the value of one step."""
     limit = element.weight_limit
     steps = np.abs(kernel).max(axis=(0, 1, 2)) / limit
-    return np.clip(_round_kernel(kernel / steps), -limit, limit, dtype=np.int64), steps
+    rounded: NDArray[np.int64] = _round_kernel(kernel / steps).clip(-limit, limit)
+    return rounded, steps
 
 
 def _round_kernel(kernel: NDArray[np.float64]) -> NDArray[np.int64]:
