@@ -211,21 +211,20 @@ def _quantise(
     """Return integer weights and, for each output, the value of one step."""
     limit = element.weight_limit
     steps = np.abs(kernel).max(axis=(0, 1, 2)) / limit
-    rounded: NDArray[np.int64] = _round_kernel(kernel / steps).clip(-limit, limit)
-    return rounded, steps
+    return round_kernel(kernel / steps).clip(-limit, limit), steps
 
 
-def _round_kernel(kernel: NDArray[np.float64]) -> NDArray[np.int64]:
+def round_kernel(kernel: NDArray[np.float64]) -> NDArray[np.int64]:
     """Round a kernel [y, x, in, out] so that the errors for each pair of channels cancel.
 
     Neighbouring pixels are alike, so the sum of their weights' errors matters most.
     """
-    rounded = np.rint(kernel)
+    rounded: NDArray[np.float64] = np.rint(kernel)
     errors = (rounded - kernel).reshape(-1, *kernel.shape[2:])
     excess = np.rint(errors.sum(axis=0))
     rank = errors.argsort(axis=0).argsort(axis=0)
-    corrections = (rank < -excess).astype(np.int64) - (rank >= len(errors) - excess)
-    return (rounded + corrections.reshape(kernel.shape)).astype(np.int64)
+    rounded += ((rank < -excess) - 1.0 * (rank >= len(errors) - excess)).reshape(kernel.shape)
+    return rounded.astype(np.int64)
 
 
 def _by_group(kernel: NDArray[np.int64], element: Element, stride: int) -> NDArray[Any]:

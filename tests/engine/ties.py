@@ -30,6 +30,7 @@ TIES = {
         "this geometry, and repeated pixels turn a position's last bits into grey levels",
     ),
     "reference-single group 50 0.95 0.3/0.3/0.3": Tie(0.01, 1e-3, 0.02, _LAST_BITS),
+    "reference-single 0_Parade_Parade_0_275 12 0.79 0.5/0.5/0.3": Tie(0.01, 2e-4, 0.01, _LAST_BITS),
     "reference-single 0_Parade_Parade_0_29 50 0.95 0.3/0.3/0.3": Tie(0.01, 2e-4, 0.01, _LAST_BITS),
     "reference-single 0_Parade_Parade_0_502 50 0.95 0.3/0.3/0.3": Tie(0.01, 4e-4, 0.01, _LAST_BITS),
     "reference-single 0_Parade_Parade_0_664 12 0.79 0.5/0.5/0.3": Tie(0.01, 5e-4, 0.01, _LAST_BITS),
@@ -41,6 +42,13 @@ TIES = {
     ),
     "reference-single 19_Couple_Couple_19_873 20 0.85 0.6/0.7/0.7": Tie(
         0.01, 1e-4, 0.02, _LAST_BITS
+    ),
+    "accurate-averaged-author group 50 0.95 0.3/0.3/0.3": Tie(
+        0.01,
+        1e-4,
+        0.011,
+        "noise of 0.00001 of a grey level moves the graph's own landmark by 0.007 to 0.009 px: the "
+        "fourth net turns a landmark's last bits into pixels of its patch",
     ),
     "accurate-averaged-author 0_Parade_Parade_0_43 37.5 0.85 0.6/0.7/0.7": Tie(
         0.01,
