@@ -137,8 +137,7 @@ void test_max_pool_row(const Kernels& kernels, int window, int in_width, int row
     for (int y = 0; y < row_count; ++y) values.push_back(random_floats(in_width * channels));
     for (const auto& row : values) rows.push_back(row.data());
     std::vector<float> out(static_cast<size_t>(out_width * channels));
-    kernels.max_pool_row(rows.data(), row_count, window, 2, in_width, out_width, channels,
-                         out.data());
+    kernels.max_pool_row(rows.data(), row_count, window, in_width, out_width, channels, out.data());
     for (int x = 0; x < out_width; ++x)
         for (int c = 0; c < channels; ++c) {
             float expected = -std::numeric_limits<float>::infinity();

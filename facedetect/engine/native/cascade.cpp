@@ -32,7 +32,7 @@ constexpr std::array<size_t, 5> kMirrored{1, 0, 2, 4, 3};
 
 constexpr int kLandmarks = 5;  // the first of O-Net's columns that holds landmarks
 
-// Chunks of at most kCropsPerChunk; as many for each thread.
+// Chunks of at most kCropsPerChunk: a multiple of the threads, so that they finish together.
 size_t chunk_count(size_t crops, size_t threads) {
     const size_t least = (crops + kCropsPerChunk - 1) / kCropsPerChunk;
     return std::min(crops, (least + threads - 1) / threads * threads);

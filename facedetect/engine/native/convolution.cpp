@@ -93,7 +93,7 @@ void pool(const Kernels& kernels, const Map& in, int window, float* out) {
     const int side = pooled_side(in.side, window);
     for (int y = 0; y < side; ++y) {
         const int count = std::min(window, in.side - 2 * y);
-        kernels.max_pool_row(rows_of(in, 2 * y, count).data(), count, window, 2, in.side, side,
+        kernels.max_pool_row(rows_of(in, 2 * y, count).data(), count, window, in.side, side,
                              in.channels, out + y * side * in.channels);
     }
 }
@@ -113,7 +113,7 @@ void convolve_and_pool_rows(const Kernels& kernels, const Layer& conv, const Map
                              row(next), conv.outputs);
         Rows rows{};
         for (int i = first; i < last; ++i) rows.at(as_size(i - first)) = row(i);
-        kernels.max_pool_row(rows.data(), last - first, window, 2, side, out_side, conv.outputs,
+        kernels.max_pool_row(rows.data(), last - first, window, side, out_side, conv.outputs,
                              out + y * out_side * conv.outputs);
     }
 }

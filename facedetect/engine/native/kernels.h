@@ -70,17 +70,19 @@ struct Kernels {
     // pixel to the next; `out` [count] pixels, out_stride values apart.
     void (*conv_row)(const float* const* rows, int stride, const Layer& layer, int count,
                      float* out, int out_stride);
-    // Winograd's transforms of one tile; see winograd.h. `in` is a tile's first pixel of
-    // `channels`, its rows row_stride values apart; transformed value i goes to out + i *
-    // out_stride.
+    // Winograd's transforms of a tile; see convolution.cpp. `in` is the tile's first pixel, of
+    // `channels` values; its rows are row_stride values apart. Transformed value i of the tile goes
+    // to out + i * out_stride.
     void (*winograd_input)(const float* in, int row_stride, int channels, float* out,
                            int out_stride);
-    // From products, in_stride values apart, to pixels of layer.outputs, with their PReLU.
+    // Back from transformed values, in_stride apart, to pixels, which are out_stride values apart;
+    // then bias and PReLU.
     void (*winograd_output)(const float* in, int in_stride, const Layer& layer, float* out,
                             int row_stride, int out_stride);
-    // One row of a maximum pool over `rows` [row_count]; windows end at the edge of the map.
-    void (*max_pool_row)(const float* const* rows, int row_count, int window, int step,
-                         int in_width, int out_width, int channels, float* out);
+    // One row of a maximum pool with step 2 and a window of 2 or 3, over `rows` [row_count];
+    // windows end at the edge of the map.
+    void (*max_pool_row)(const float* const* rows, int row_count, int window, int in_width,
+                         int out_width, int channels, float* out);
     // Weighted sums of rows of `count` values.
     void (*blend_bytes)(const uint8_t* const* rows, const float* weights, int taps, int count,
                         float* out);

@@ -155,9 +155,9 @@ struct FloatKernels {
         }
     }
 
-    // Neighbouring windows share a column, whose maximum is kept.
-    static void max_pool_row(const float* const* rows, int row_count, int window, int step,
-                             int in_width, int out_width, int channels, float* out) {
+    // Neighbouring windows of 3 share a column, whose maximum is kept.
+    static void max_pool_row(const float* const* rows, int row_count, int window, int in_width,
+                             int out_width, int channels, float* out) {
         for (int c = 0; c < channels; c += kBlock) {
             const auto column = [&](int x) {
                 Floats best = S::load(rows[0] + x * channels + c);
@@ -167,8 +167,8 @@ struct FloatKernels {
             };
             Floats latest = column(0);
             for (int x = 0; x < out_width; ++x) {
-                const int first = x * step, last = std::min(first + window, in_width);
-                if (window == step && x > 0) latest = column(first);
+                const int first = 2 * x, last = std::min(first + window, in_width);
+                if (window == 2 && x > 0) latest = column(first);
                 Floats best = latest;
                 for (int i = first + 1; i < last; ++i) {
                     latest = column(i);

@@ -100,7 +100,7 @@ class FloatScan {
                               net_.conv1.outputs);
         }
         const std::array<const float*, 2> rows{convolved_.row(0), convolved_.row(1)};
-        kernels_.max_pool_row(rows.data(), 2, 2, 2, width, cells_ + 4, net_.conv1.outputs,
+        kernels_.max_pool_row(rows.data(), 2, 2, width, cells_ + 4, net_.conv1.outputs,
                               pooled_.row(y));
     }
 
