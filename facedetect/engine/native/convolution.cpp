@@ -127,11 +127,14 @@ int pooled_side(int side, int window) {
 
 void convolve_and_pool(const Kernels& kernels, const Layer& conv, const Map& in, int window,
                        float* out) {
-    if (!conv.is_winograd) return convolve_and_pool_rows(kernels, conv, in, window, out);
-    const int side = in.side - conv.side + 1;
-    Buffer<float> convolved(as_size(side * side * conv.outputs));
-    WinogradConvolution(kernels, conv, in).run(convolved.data());
-    pool(kernels, {side, conv.outputs, convolved.data()}, window, out);
+    if (conv.is_winograd) {
+        const int side = in.side - conv.side + 1;
+        Buffer<float> convolved(as_size(side * side * conv.outputs));
+        WinogradConvolution(kernels, conv, in).run(convolved.data());
+        pool(kernels, {side, conv.outputs, convolved.data()}, window, out);
+    } else {
+        convolve_and_pool_rows(kernels, conv, in, window, out);
+    }
 }
 
 // As one dense layer, whose samples are the windows: a small map's rows are too short for the

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "maps.h"
+
 namespace facedetect {
 
 namespace {
@@ -24,10 +26,11 @@ CropAxis crop_axis(float begin, float end, int pixels, int side) {
     CropAxis axis{side, 0, {}};
     for (int i = 0; i < side; ++i) {
         const float place = begin * last + static_cast<float>(i) * step;
-        if (!(place >= 0 && place <= last)) continue;
+        const bool is_inside = place >= 0 && place <= last;
+        if (!is_inside) continue;
         const float low = std::floor(place);
-        axis.samples.at(static_cast<size_t>(i)) = {static_cast<int>(low),
-                                                   static_cast<int>(std::ceil(place)), place - low};
+        axis.samples.at(as_size(i)) = {static_cast<int>(low), static_cast<int>(std::ceil(place)),
+                                       place - low};
         axis.begin = std::min(axis.begin, i);
         axis.end = i + 1;
     }
@@ -37,7 +40,7 @@ CropAxis crop_axis(float begin, float end, int pixels, int side) {
 // The pixels of a crop's row are far apart, so a processor does not foresee which it will read.
 void prefetch(const uint8_t* top, const uint8_t* bottom, const CropAxis& xs) {
     for (int j = xs.begin; j < xs.end; ++j) {
-        const int x = 3 * xs.samples.at(static_cast<size_t>(j)).low;
+        const int x = 3 * xs.samples.at(as_size(j)).low;
         __builtin_prefetch(top + x);
         __builtin_prefetch(bottom + x);
     }
@@ -50,13 +53,11 @@ void cut_crop(const Kernels& kernels, const Image& image, const Box& box, int si
     const CropAxis xs = crop_axis(box.x1, box.x2, image.width, side);
     std::fill_n(out, 3 * side * side, kNeutral);
     if (xs.begin >= xs.end) return;
-    const auto row = [&](int y) {
-        return image.pixels + 3 * static_cast<size_t>(y) * static_cast<size_t>(image.width);
-    };
+    const auto row = [&](int y) { return image.pixels + 3 * as_size(y) * as_size(image.width); };
     for (int i = ys.begin; i < ys.end; ++i) {
-        const Sample& y = ys.samples.at(static_cast<size_t>(i));
+        const Sample& y = ys.samples.at(as_size(i));
         if (i + 1 < ys.end) {
-            const Sample& next = ys.samples.at(static_cast<size_t>(i + 1));
+            const Sample& next = ys.samples.at(as_size(i + 1));
             prefetch(row(next.low), row(next.high), xs);
         }
         const int count = xs.end - xs.begin;

@@ -256,7 +256,7 @@ class Strip {
         return *scan;
     }
 
-    void propose(const float* heads, int y, int column, int cells, Proposals& found) {
+    void propose(const float* heads, int y, int column, int cells, Proposals& found) const {
         for (int x = 0; x < cells; ++x, heads += kHeads) {
             if (!(heads[0] > threshold_)) continue;
             found.cells.push_back({y, column + x});
