@@ -1,7 +1,8 @@
 """Compare the engine and the graph with the CPU's limit: scripts/bench limit.
 
 The limit is the time that only the convolutions and matrix products would take at the machine's
-measured peak float32 FLOPS. The engine can be below it, since it looks in integers first, and multiplies less often than convolutions written out would.
+measured peak float32 FLOPS. The engine can be below it: it looks in integers first, and Winograd's
+algorithm multiplies less often.
 Prints how far each case is from the limit, and a profile of the graph by op.
 """
 
