@@ -12,14 +12,17 @@ from matplotlib.figure import Figure
 from facedetect.evaluation.svg import save_svg
 
 _GREEN = "#3d7a3d"
-_COLOURS = (_GREEN, "#8fbc8f", "#b0b0b0", "#808080", "#4d4d4d")
+_GREY = "#b0b0b0"
+_COLOURS = (_GREEN, "#8fbc8f", _GREY, "#808080", "#4d4d4d")
 
 
 def draw_packages(path: Path, ratios: Mapping[str, float]) -> None:
     """Draw a bar per package: its time as a multiple of facedetect's."""
     figure = Figure(figsize=(8, 0.45 * len(ratios) + 1))
     (axes,) = _subplots(figure, 1)
-    bars = axes.barh(list(ratios)[::-1], list(ratios.values())[::-1], color=_GREEN)
+    names = list(ratios)[::-1]
+    colours = [_GREEN if name.startswith("facedetect") else _GREY for name in names]
+    bars = axes.barh(names, [ratios[name] for name in names], color=colours)
     axes.bar_label(bars, fmt="%.1fx", padding=4)
     axes.set_xlabel("time, facedetect = 1 (geometric mean over all pictures; lower is better)")
     _save(figure, path)
@@ -41,7 +44,8 @@ def draw_services(
     left.set_xticks(places, labels, fontsize=8)
     left.set_ylabel("requests per second")
     left.legend(frameon=False, fontsize=8)
-    right.barh(list(memory_mb)[::-1], list(memory_mb.values())[::-1], color=_GREEN)
+    colours = _COLOURS[: len(memory_mb)][::-1]
+    right.barh(list(memory_mb)[::-1], list(memory_mb.values())[::-1], color=colours)
     right.set_xlabel("resident memory, MB,\n" + labels[-1].replace("\n", ", "))
     right.tick_params(axis="y", labelsize=8)
     _save(figure, path)
